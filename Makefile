@@ -1,0 +1,37 @@
+# `make demo` and `make test` do all their own set-up in .venv; a second run takes seconds.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PACK   := likeness_studio
+
+.PHONY: demo test lint clean
+.DEFAULT_GOAL := demo
+
+$(VENV)/.made:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Likeness Studio needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	mkdir -p $(VENV)/src && ln -sfn $(CURDIR) $(VENV)/src/$(PACK)
+	touch $@
+
+$(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.demo
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(VENV)/.demo  ## a verified studio headshot of a real photo: no server, no GPU, no account
+	$(BIN)/likeness demo
+
+test: $(VENV)/.dev  ## the whole test suite; what needs a real ComfyUI skips visibly without COMFYUI_PATH
+	$(BIN)/likeness models get --quiet yunet sface u2net u2netp
+	$(BIN)/pytest
+
+lint: $(VENV)/.dev  ## ruff and pyright
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,185 @@
+"""Every error that Likeness Studio raises on purpose: one class, one code, one hint each.
+
+A message is one sentence that says what happened, with what value, and what to do. Programs branch on `code`
+(stable, printed by ``--json``); people read the message. `registry()` lists all codes for the documentation and
+for the test that keeps the list honest.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class LikenessError(Exception):
+    """The root of the tree: catch this to catch everything that the pack raises on purpose."""
+
+    code: ClassVar[str] = ""
+    meaning: ClassVar[str] = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """The error for machine output: ``code``, ``message`` and what the code means."""
+        return {"code": self.code, "message": str(self), "meaning": self.meaning}
+
+
+def registry() -> dict[str, type[LikenessError]]:
+    """All leaf errors by code. Two classes with one code are a programming error and raise ValueError."""
+    found: dict[str, type[LikenessError]] = {}
+    pending = [LikenessError]
+    while pending:
+        cls = pending.pop()
+        pending.extend(cls.__subclasses__())
+        if not cls.code:
+            continue
+        if cls.code in found:
+            raise ValueError(f"Two errors share the code {cls.code!r}: {found[cls.code]} and {cls}.")
+        found[cls.code] = cls
+    return dict(sorted(found.items()))
+
+
+class Interrupted(LikenessError):
+    """The user stopped the run."""
+
+    code = "interrupted"
+    meaning = "The run was stopped by the user before it finished."
+
+
+class DependencyMissing(LikenessError):
+    """An optional package is needed for what was asked and cannot be imported."""
+
+    code = "dependency_missing"
+    meaning = "An optional Python package is needed for this and is not installed."
+
+
+class UnsafePath(LikenessError):
+    """A file name from a graph or a server points outside its folder."""
+
+    code = "unsafe_path"
+    meaning = "A file name would leave the folder it belongs to."
+
+
+class PhotoError(LikenessError):
+    """A photo cannot be used."""
+
+
+class PhotoMissing(PhotoError):
+    """There is no file under that name."""
+
+    code = "photo_missing"
+    meaning = "The photo does not exist."
+
+
+class PhotoUnreadable(PhotoError):
+    """The file is not an image, is damaged, or ends too early."""
+
+    code = "photo_unreadable"
+    meaning = "The file is not a picture that can be decoded, or it is truncated."
+
+
+class PhotoTooLarge(PhotoError):
+    """The picture has more pixels than can be processed safely."""
+
+    code = "photo_too_large"
+    meaning = "The picture has more pixels than the limit."
+
+
+class ModelError(LikenessError):
+    """A model file cannot be had or cannot be trusted."""
+
+
+class ModelUnknown(ModelError):
+    """The manifest has no model of that name."""
+
+    code = "model_unknown"
+    meaning = "No model of that name is in the manifest or the model folders."
+
+
+class ModelMissing(ModelError):
+    """The model is known but its file is not on this machine."""
+
+    code = "model_missing"
+    meaning = "The model's file is not on this machine and was not downloaded."
+
+
+class ModelCorrupt(ModelError):
+    """A file's sha256 is not the manifest's."""
+
+    code = "model_corrupt"
+    meaning = "A model file's sha256 differs from the manifest."
+
+
+class DownloadFailed(ModelError):
+    """No source delivered the file."""
+
+    code = "download_failed"
+    meaning = "None of a model's sources could be reached or delivered the right file."
+
+
+class DiskFull(ModelError):
+    """There is no room for the file."""
+
+    code = "disk_full"
+    meaning = "The disk has no room for a file that must be written."
+
+
+class UnsafeWeights(ModelError):
+    """The file is a pickle or another format that can run code when loaded."""
+
+    code = "unsafe_weights"
+    meaning = "The file is in a format that can run code when it is loaded; only safetensors and ONNX are read."
+
+
+class IdentityError(LikenessError):
+    """A person cannot be enrolled or compared."""
+
+
+class FaceNotUsable(IdentityError):
+    """A single face was needed and the picture has none, several, or one that is too small."""
+
+    code = "face_not_usable"
+    meaning = "A step needs exactly one face of sufficient size and the picture does not have it."
+
+
+class EnrollmentRefused(IdentityError):
+    """One or more reference photos cannot be used to enroll a person."""
+
+    code = "enrollment_refused"
+    meaning = "Reference photos have no face, several faces, a face that is too small, or disagree."
+
+
+class EngineMismatch(IdentityError):
+    """An identity was enrolled with another recogniser than the one that should compare it."""
+
+    code = "engine_mismatch"
+    meaning = "Embeddings of two different recognisers were about to be compared."
+
+
+class NoneLikeEnough(IdentityError):
+    """No picture of a batch passed the likeness gate and the user chose to stop then."""
+
+    code = "none_like_enough"
+    meaning = "No picture passed the likeness check and the node was set to stop in that case."
+
+
+class IdentityFileInvalid(IdentityError):
+    """A saved identity is damaged, of another kind, or a pickle."""
+
+    code = "identity_file_invalid"
+    meaning = "The file is not an identity that Likeness Studio saved."
+
+
+class PortraitError(LikenessError):
+    """A portrait step cannot be done."""
+
+
+class ShapeMismatch(PortraitError):
+    """Two pictures or masks that belong together differ in size or number."""
+
+    code = "shape_mismatch"
+    meaning = "An image, mask or background does not have the size or the number that the others have."
+
+
+class BadColour(PortraitError):
+    """A colour is not written as #rrggbb and is not a known name."""
+
+    code = "bad_colour"
+    meaning = "A colour could not be read; write it as #rrggbb."

@@ -1,0 +1,21 @@
+"""The node classes of the pack, listed once, in the order of the Add Node menu."""
+
+from __future__ import annotations
+
+from .schema import ComfyExtension, io
+
+
+def node_classes() -> list[type[io.ComfyNode]]:
+    """Every node of the pack."""
+    from .identity import nodes as identity
+    from .portrait import nodes as portrait
+
+    return [*identity.NODES, *portrait.NODES]
+
+
+class LikenessExtension(ComfyExtension):
+    """What ComfyUI asks for the pack's nodes."""
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        """Every node of the pack."""
+        return node_classes()

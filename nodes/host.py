@@ -1,0 +1,167 @@
+"""What surrounds the nodes: folders, progress, interruption and device, from ComfyUI or from the local engine.
+
+Inside ComfyUI these come from ComfyUI. Elsewhere the local engine sets a `LocalHost` for the time of a run; without
+one, sensible per-user defaults apply. Nothing here is created or downloaded at import.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import Interrupted, UnsafePath
+
+if TYPE_CHECKING:
+    import torch
+
+APP = "likeness-studio"
+
+
+@dataclass
+class LocalHost:
+    """The surroundings of a run in this process."""
+
+    input_dir: Path
+    output_dir: Path
+    temp_dir: Path
+    on_progress: Callable[[int, int], None] = lambda done, total: None
+    interrupted: Callable[[], bool] = lambda: False
+
+
+_local: ContextVar[LocalHost | None] = ContextVar("likeness_local_host", default=None)
+
+
+@contextmanager
+def use(host: LocalHost) -> Iterator[LocalHost]:
+    """Make `host` the surroundings of every node that runs inside the `with` block."""
+    token = _local.set(host)
+    try:
+        yield host
+    finally:
+        _local.reset(token)
+
+
+def _comfy(module: str) -> Any | None:
+    """A module of the running ComfyUI, or None outside of one."""
+    return sys.modules.get(module) if "comfy.model_management" in sys.modules else None
+
+
+def inside_comfyui() -> bool:
+    """Whether a ComfyUI server is running in this process."""
+    return _comfy("folder_paths") is not None
+
+
+def _folder(name: str, chosen: Callable[[LocalHost], Path]) -> Path:
+    local = _local.get()
+    if local is not None:
+        return chosen(local)
+    comfy = _comfy("folder_paths")
+    if comfy is not None:
+        return Path(getattr(comfy, f"get_{name}_directory")())
+    return Path.cwd() / name
+
+
+def input_dir() -> Path:
+    """Where a graph's photos are read from."""
+    return _folder("input", lambda host: host.input_dir)
+
+
+def output_dir() -> Path:
+    """Where results are written."""
+    return _folder("output", lambda host: host.output_dir)
+
+
+def temp_dir() -> Path:
+    """Where previews are written."""
+    return _folder("temp", lambda host: host.temp_dir)
+
+
+def model_dirs() -> list[Path]:
+    """Folders that hold this pack's model files, the one to write to first.
+
+    ``LIKENESS_MODELS`` wins; inside ComfyUI it is ``models/likeness`` and every folder that
+    extra_model_paths.yaml registers as ``likeness``; elsewhere a per-user data folder.
+    """
+    override = os.environ.get("LIKENESS_MODELS")
+    if override:
+        return [Path(override).expanduser()]
+    comfy = _comfy("folder_paths")
+    if comfy is not None:
+        own = Path(comfy.models_dir) / "likeness"
+        extra = [Path(folder) for folder in comfy.folder_names_and_paths.get("likeness", ([], set()))[0]]
+        return [own, *(folder for folder in extra if folder != own)]
+    import platformdirs
+
+    return [Path(platformdirs.user_data_dir(APP, appauthor=False)) / "models"]
+
+
+def inside(folder: Path, name: str) -> Path:
+    """`folder / name`, resolved, and refused with UnsafePath when it would leave `folder`."""
+    root = folder.resolve()
+    path = (root / name).resolve()
+    if path != root and root not in path.parents:
+        raise UnsafePath(f"The name {name!r} leads outside {root}; give a name inside that folder.")
+    return path
+
+
+def check_interrupted() -> None:
+    """Stop here if the user asked for it: ComfyUI's own exception inside ComfyUI, else Interrupted."""
+    management = _comfy("comfy.model_management")
+    if management is not None:
+        management.throw_exception_if_processing_interrupted()
+    local = _local.get()
+    if local is not None and local.interrupted():
+        raise Interrupted("The run was stopped.")
+
+
+class Progress:
+    """A node's progress bar. Each step also checks whether the user pressed stop."""
+
+    def __init__(self, total: int) -> None:
+        self.total = max(total, 1)
+        self.done = 0
+        utils = _comfy("comfy.utils")
+        self._bar = utils.ProgressBar(self.total) if utils is not None else None
+
+    def step(self, steps: int = 1) -> None:
+        """Advance by `steps`."""
+        check_interrupted()
+        self.done = min(self.done + steps, self.total)
+        if self._bar is not None:
+            self._bar.update(steps)
+        local = _local.get()
+        if local is not None:
+            local.on_progress(self.done, self.total)
+
+
+def torch_device(name: str = "auto") -> torch.device:
+    """A torch device for ``auto``, ``cpu`` or ``gpu``; ``auto`` is ComfyUI's choice where there is one."""
+    import torch
+
+    if name == "cpu":
+        return torch.device("cpu")
+    management = _comfy("comfy.model_management")
+    if management is not None:
+        return management.get_torch_device()
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def save_preview(image: Any) -> list[dict[str, str]]:
+    """Write IMAGE [B,H,W,3] into the temp folder as PNG; return the names as a server reports them."""
+    from .photos import to_pil
+
+    folder = temp_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    saved = []
+    for picture in image:
+        name = f"preview_{secrets.token_hex(6)}.png"
+        to_pil(picture).save(folder / name, compress_level=1)
+        saved.append({"filename": name, "subfolder": "", "type": "temp"})
+    return saved

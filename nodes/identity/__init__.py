@@ -1,0 +1,1 @@
+"""Who is in the picture: detect, align and embed faces, enroll a person, and judge likeness."""

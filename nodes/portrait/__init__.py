@@ -1,0 +1,1 @@
+"""The studio: cut the person out, light a backdrop, compose, and frame a headshot."""
