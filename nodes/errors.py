@@ -153,6 +153,13 @@ class EngineMismatch(IdentityError):
     meaning = "Embeddings of two different recognisers were about to be compared."
 
 
+class CalibrationMissing(IdentityError):
+    """No threshold was measured for this recogniser or this false match rate."""
+
+    code = "calibration_missing"
+    meaning = "The recogniser has no measured threshold for the strictness that was asked for."
+
+
 class NoneLikeEnough(IdentityError):
     """No picture of a batch passed the likeness gate and the user chose to stop then."""
 

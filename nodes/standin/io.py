@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from .ui import UIOutput
 
 
-class FolderType(str, Enum):
+class FolderType(StrEnum):
     """The three folders that ComfyUI serves pictures from."""
 
     input = "input"
@@ -18,14 +18,14 @@ class FolderType(str, Enum):
     temp = "temp"
 
 
-class NumberDisplay(str, Enum):
+class NumberDisplay(StrEnum):
     """How a number widget is drawn."""
 
     number = "number"
     slider = "slider"
 
 
-class Hidden(str, Enum):
+class Hidden(StrEnum):
     """Values that the executor supplies and the canvas does not show."""
 
     unique_id = "UNIQUE_ID"
@@ -62,7 +62,11 @@ class Input:
         self.options |= self._widget_options(widget) | _given(**(extra_dict or {}))
 
     def _widget_options(self, widget: dict[str, Any]) -> dict[str, Any]:
-        renamed = {"display_mode": "display", "dynamic_prompts": "dynamicPrompts", "force_input": "forceInput"}
+        renamed = {
+            "display_mode": "display",
+            "dynamic_prompts": "dynamicPrompts",
+            "force_input": "forceInput",
+        }
         return _given(**{renamed.get(key, key): value for key, value in widget.items()})
 
 
@@ -212,7 +216,7 @@ class ComfyNode:
         raise TypeError(f"{cls.__name__} has no define_schema.")
 
     @classmethod
-    def execute(cls, **kwargs: Any) -> NodeOutput:
+    def execute(cls, *args: Any, **kwargs: Any) -> NodeOutput:
         """Do the node's work. Every node has its own."""
         raise TypeError(f"{cls.__name__} has no execute.")
 
