@@ -1,0 +1,43 @@
+"""Weights that can run code when they are loaded are refused by suffix and by their first bytes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import UnsafeWeights
+
+SAFE_SUFFIXES = (".onnx", ".safetensors")
+PICKLE_SUFFIXES = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth", ".t7")
+_PICKLE_OPENINGS = tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
+# What pickles come wrapped in: torch's zip archives, gzip and bzip2 (joblib), numpy's object arrays.
+_CONTAINERS = {b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\x93NUMPY": "a numpy file"}
+
+
+def refuse_pickle(path: Path) -> None:
+    """Raise UnsafeWeights unless `path` is named as ONNX or safetensors and does not begin like a pickle.
+
+    Reading ONNX and safetensors runs no code from the file, so what passes here and is no model after all only
+    fails to load.
+    """
+    advice = "convert it to safetensors or ONNX, or use another file"
+    if path.suffix.lower() not in SAFE_SUFFIXES:
+        kind = "a pickle" if path.suffix.lower() in PICKLE_SUFFIXES else "neither ONNX nor safetensors"
+        raise UnsafeWeights(f"{path} is {kind} by its name and is not loaded; {advice}.")
+    with path.open("rb") as file:
+        head = file.read(8)
+    if head.startswith(_PICKLE_OPENINGS) and path.suffix.lower() == ".onnx":
+        raise UnsafeWeights(f"{path} begins like a pickle and is not loaded; {advice}.")
+    if path.suffix.lower() == ".safetensors":
+        _refuse_unless_safetensors(path, advice)
+    for magic, kind in _CONTAINERS.items():
+        if head.startswith(magic):
+            raise UnsafeWeights(f"{path} is {kind} under another name and is not loaded; {advice}.")
+
+
+def _refuse_unless_safetensors(path: Path, advice: str) -> None:
+    """A safetensors file is an 8-byte little-endian header length, then JSON."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        opening = file.read(1)
+    if opening != b"{" or length > path.stat().st_size:
+        raise UnsafeWeights(f"{path} is not a safetensors file, whatever its name says; {advice}.")
