@@ -22,7 +22,6 @@ ATTEMPTS = 3
 _PAUSE = 0.5
 _READ_TIMEOUT = 20.0
 _REDIRECTS = 6
-_CHUNK = 256 * 1024
 _BUSY = {408, 425, 429, 500, 502, 503, 504}
 
 
@@ -164,7 +163,7 @@ def _receive(response: httpx.Response, url: str, part: Part, have: int, size: in
     with disk.clear_when_full(part.path.stem, part.path, part.note):
         part.remember(url, response.headers.get("etag", ""))
         with part.path.open("ab" if have else "wb") as file:
-            for chunk in response.iter_bytes(_CHUNK):
+            for chunk in response.iter_bytes():
                 have += len(chunk)
                 if limit is not None and have > limit:
                     break

@@ -1,0 +1,148 @@
+"""The store's promises about what is on disk: trusted only when it is what the manifest means."""
+
+import os
+import pickle
+
+import pytest
+from likeness_studio.nodes.errors import ModelCorrupt, ModelMissing, ModelUnknown, UnsafeWeights
+from likeness_studio.nodes.models import disk, manifest, store
+
+
+@pytest.fixture
+def net(site, page, publish, folder, content):
+    """A model of the manifest that is on disk already."""
+    site.pages["/a"] = page()
+    publish("net", site.url("/a"))
+    folder.mkdir()
+    file = folder / "net.onnx"
+    file.write_bytes(content)
+    return file
+
+
+def flip(file):
+    data = bytearray(file.read_bytes())
+    data[1000] ^= 1
+    file.write_bytes(data)
+
+
+def test_a_file_is_hashed_once_and_then_trusted_by_its_stamp(net, monkeypatch):
+    assert store.path("net") == net
+    monkeypatch.setattr(disk, "sha256", lambda path: pytest.fail("hashed again"))
+    assert store.path("net") == net
+
+
+def test_a_changed_file_is_hashed_again(net):
+    store.path("net")
+    flip(net)
+    with pytest.raises(ModelCorrupt, match="likeness models get net"):
+        store.path("net")
+
+
+def test_verify_finds_a_flipped_byte_behind_a_valid_stamp(net):
+    store.path("net")
+    before = net.stat()
+    flip(net)
+    os.utime(net, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert store.path("net") == net
+    (check,) = store.verify("net")
+    assert check.state == "corrupt"
+    with pytest.raises(ModelCorrupt):
+        store.path("net")
+
+
+def test_get_replaces_a_damaged_file(net, content):
+    net.write_bytes(content[:1000])
+    assert store.get("net") == [net]
+    assert net.read_bytes() == content
+
+
+def test_a_stamp_that_is_no_json_is_ignored(net):
+    (net.parent / ".net.onnx.verified").write_text("nonsense")
+    assert store.path("net") == net
+
+
+def test_missing_without_download(publish):
+    publish("net", "http://127.0.0.1:1/a")
+    with pytest.raises(ModelMissing, match="likeness models get net"):
+        store.path("net", download=False)
+    assert store.locate("net") is None
+    assert store.verify("net")[0].state == "missing"
+
+
+def test_offline_never_touches_the_network(site, page, publish, monkeypatch):
+    site.pages["/a"] = page()
+    publish("net", site.url("/a"))
+    monkeypatch.setenv("LIKENESS_OFFLINE", "1")
+    with pytest.raises(ModelMissing, match="LIKENESS_OFFLINE"):
+        store.path("net")
+    assert site.requests == []
+
+
+def test_offline_uses_what_is_there(net, monkeypatch):
+    monkeypatch.setenv("LIKENESS_OFFLINE", "1")
+    assert store.path("net") == net
+
+
+def test_an_unknown_name_lists_the_known(publish):
+    publish("net")
+    with pytest.raises(ModelUnknown, match="known models are net"):
+        store.path("nett")
+
+
+def test_a_name_cannot_leave_the_folder(publish, folder):
+    (folder / "matte").mkdir(parents=True)
+    (folder / "secret.pth").write_bytes(b"x")
+    with pytest.raises(ModelUnknown):
+        store.path("../secret")
+
+
+def test_onnx_files_of_the_user_appear_by_name(publish, folder, content):
+    publish("net")
+    own = folder / "matte" / "hair_pro.onnx"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(content)
+    assert store.names("matte") == ["net", "hair_pro"]
+    assert store.names("face detection") == []
+    assert store.path("hair_pro") == own
+    assert store.used("hair_pro") == [
+        {"name": "hair_pro", "licence": "unknown", "commercial": "unclear", "use": "matte"}
+    ]
+    assert store.verify("hair_pro")[0].state == "unpinned"
+
+
+def test_pickles_in_the_model_folder_are_refused(publish, folder):
+    publish("net")
+    (folder / "matte").mkdir(parents=True)
+    (folder / "matte" / "evil.pth").write_bytes(pickle.dumps([1]))
+    (folder / "matte" / "disguised.onnx").write_bytes(pickle.dumps([1]))
+    assert "evil" not in store.names("matte")
+    with pytest.raises(UnsafeWeights, match=r"evil\.pth"):
+        store.path("evil")
+    with pytest.raises(UnsafeWeights, match="begins like a pickle"):
+        store.path("disguised")
+
+
+def test_the_packs_manifest_is_complete():
+    known = manifest.read()
+    assert set(known) >= {"yunet", "sface", "u2net", "u2netp", "scrfd_500m", "w600k_mbf"}
+    for model in known.values():
+        assert len(model.sha256) == 64
+        assert int(model.sha256, 16)
+        assert model.size > 0
+        assert model.licence
+        assert model.about.endswith(".")
+        assert model.commercial in ("yes", "no", "unclear")
+        assert any(isinstance(source, manifest.UrlSource) for source in model.sources)
+        assert isinstance(model.sources[-1], manifest.WheelSource)
+        for source in model.sources:
+            if isinstance(source, manifest.UrlSource):
+                assert source.url.startswith("https://")
+            else:
+                assert source.pypi.count("==") == 1
+    assert len({model.file for model in known.values()}) == len(known)
+
+
+def test_the_defaults_may_be_used_commercially():
+    known = manifest.read()
+    assert {known[name].commercial for name in ("yunet", "sface", "u2net", "u2netp")} == {"yes"}
+    assert {known[name].commercial for name in ("scrfd_500m", "w600k_mbf")} == {"no"}

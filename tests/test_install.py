@@ -1,0 +1,121 @@
+"""install.py as ComfyUI Manager runs it: in a Python of its own, with and without packages, pip and network."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+INSTALL = ROOT / "install.py"
+
+
+@pytest.fixture(scope="module")
+def install():
+    spec = importlib.util.spec_from_file_location("likeness_install", INSTALL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory):
+    """A Python with nothing in it but pip."""
+    place = tmp_path_factory.mktemp("venv")
+    subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
+    return place / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+
+
+def run(python, tmp_path, *options, **environment):
+    clean = {"PATH": "/usr/bin:/bin", "PIP_CONFIG_FILE": "/dev/null", "PIP_NO_INDEX": "1", **environment}
+    return subprocess.run(
+        [str(python), *options, str(INSTALL)], cwd=tmp_path, env=clean, capture_output=True, text=True, timeout=120
+    )
+
+
+def shelve(folder, name, version):
+    """A wheel that only has a name, a version and an empty module."""
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
+        archive.writestr(f"{name}/__init__.py", "")
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", "")
+
+
+def test_it_does_nothing_when_all_is_there(tmp_path):
+    done = run(sys.executable, tmp_path)
+    assert done.returncode == 0
+    assert "nothing to install" in done.stdout
+    assert done.stderr == ""
+
+
+def test_without_pip_it_says_so_and_does_not_fail(bare, tmp_path):
+    done = run(bare, tmp_path, "-S")
+    assert done.returncode == 0
+    assert "neither pip nor uv" in done.stdout
+
+
+def test_it_fails_softly_without_network_and_installs_what_is_missing_once(bare, tmp_path):
+    alone = run(bare, tmp_path)
+    assert alone.returncode == 0
+    assert "could not be installed" in alone.stdout
+    assert "install by hand" in alone.stdout
+    assert "Traceback" not in alone.stdout + alone.stderr
+    for name, version in (("filelock", "3.12"), ("httpx", "0.27.0"), ("onnxruntime", "1.20.0")):
+        shelve(tmp_path, name, version)
+    first = run(bare, tmp_path, PIP_FIND_LINKS=str(tmp_path))
+    assert "Installed filelock>=3.12, httpx>=0.27, onnxruntime>=1.17." in first.stdout
+    second = run(bare, tmp_path, PIP_FIND_LINKS=str(tmp_path))
+    assert "nothing to install" in second.stdout
+    assert (first.returncode, second.returncode) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("installed", "least", "too_old"),
+    [
+        ("3.12", "3.12", False),
+        ("3.12.0", "3.12", False),
+        ("3.9", "3.12", True),
+        ("4", "3.12", False),
+        ("3.12.1rc1", "3.12", False),
+        ("1.17.0+cpu", "1.17", False),
+    ],
+)
+def test_lower_bounds(install, monkeypatch, installed, least, too_old):
+    monkeypatch.setattr(install.metadata, "version", lambda name: installed)
+    assert bool(install.missing(f"# a comment\n\npackage>={least}  # why\n")) is too_old
+
+
+def test_another_distribution_of_onnxruntime_is_left_alone(install, monkeypatch, tmp_path):
+    """onnxruntime-gpu and the rest share the module; a folder left by an uninstall is none."""
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    assert not install.has_onnxruntime()
+    (tmp_path / "onnxruntime").mkdir()
+    assert not install.has_onnxruntime()
+    (tmp_path / "onnxruntime" / "__init__.py").write_text("")
+    assert install.has_onnxruntime()
+
+
+def test_requirements_are_lower_bounds_only_and_leave_comfyuis_packages_alone():
+    lines = [line.split("#")[0].strip() for line in (ROOT / "requirements.txt").read_text().splitlines()]
+    named = [line for line in lines if line]
+    assert all(re.fullmatch(r"[a-z0-9-]+>=[0-9.]+", line) for line in named)
+    bare_names = {line.split(">=")[0] for line in named}
+    assert not any(re.match(r"torch|numpy|opencv|onnxruntime|pillow", name) for name in bare_names)
+
+
+def test_requirements_are_part_of_the_package():
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    for line in (ROOT / "requirements.txt").read_text().splitlines():
+        plain = line.split("#")[0].strip()
+        assert not plain or f'"{plain}"' in text
+
+
+def test_it_needs_only_the_standard_library():
+    source = INSTALL.read_text(encoding="utf-8")
+    named = set(re.findall(r"^(?:import|from) (\w+)", source, re.MULTILINE)) - {"__future__"}
+    assert named <= set(sys.stdlib_module_names)
