@@ -16,6 +16,8 @@ INSTALL = ROOT / "install.py"
 @pytest.fixture(scope="module")
 def install():
     spec = importlib.util.spec_from_file_location("likeness_install", INSTALL)
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -32,10 +32,9 @@ class Page:
 
 
 class Handler(BaseHTTPRequestHandler):
-    server: "Site"
-
     def do_GET(self):
         site = self.server
+        assert isinstance(site, Site)
         page = site.pages.get(self.path, Page(status=404, body=b"no such page"))
         site.requests.append((self.path, dict(self.headers)))
         status = page.statuses.pop(0) if page.statuses else page.status
@@ -59,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(piece[at : min(at + 16384, cut)])
             time.sleep(page.pause)
 
-    def log_message(self, *args):
+    def log_message(self, *args, **options):
         pass
 
 

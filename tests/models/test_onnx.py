@@ -35,7 +35,7 @@ def test_a_session_computes_on_all_cores(model):
     session = onnx.session(model)
     assert session.get_session_options().intra_op_num_threads == onnx.threads() >= 1
     given = np.array([1, 2], np.float32)
-    assert (session.run(None, {"x": given})[0] == given).all()
+    assert np.array_equal(np.asarray(session.run(None, {"x": given})[0]), given)
 
 
 def test_a_session_is_made_once_for_all_threads(model):

@@ -27,7 +27,12 @@ def test_refused_by_name(tmp_path, suffix):
 
 @pytest.mark.parametrize(
     "data",
-    [*(pickle.dumps({"a": 1}, protocol) for protocol in (2, 3, 4, 5)), torch_zip(), gzip.compress(pickle.dumps(1))],
+    [
+        *(pickle.dumps({"a": 1}, protocol) for protocol in (2, 3, 4, 5)),
+        torch_zip(),
+        gzip.compress(pickle.dumps(1), mtime=0),
+    ],
+    ids=["protocol 2", "protocol 3", "protocol 4", "protocol 5", "torch zip", "gzip"],
 )
 @pytest.mark.parametrize("suffix", [".onnx", ".safetensors"])
 def test_refused_by_content(tmp_path, data, suffix):
