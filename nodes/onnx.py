@@ -88,6 +88,8 @@ def _open(path: Path, device: str) -> onnxruntime.InferenceSession:
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads()
     options.log_severity_level = _LOG_ERRORS_ONLY
+    # Idle onnxruntime threads that spin steal the cores from torch's own threads between two networks.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     errors = runtime.capi.onnxruntime_pybind11_state
     broken = (errors.InvalidProtobuf, errors.InvalidGraph, errors.InvalidArgument, errors.NoModel, errors.Fail)
     try:
