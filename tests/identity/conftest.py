@@ -1,0 +1,40 @@
+"""Photos for the identity tests."""
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from likeness_studio.nodes.identity.engines import FaceEngine, load_engine
+from likeness_studio.nodes.photos import load_photo
+
+ROOT = Path(__file__).parents[2]
+LoadPortrait = Callable[[str], torch.Tensor]
+
+
+@pytest.fixture(scope="session")
+def portraits() -> Path:
+    spec = importlib.util.spec_from_file_location("fetch_photos", ROOT / "tests" / "fetch_photos.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.fetch()
+
+
+@pytest.fixture(scope="session")
+def portrait(portraits: Path) -> LoadPortrait:
+    """A portrait by name as [H,W,3]: obama, obama2, obama3 (one person), biden, demo (others)."""
+
+    def load(name: str) -> torch.Tensor:
+        file = ROOT / "examples" / "demo.jpg" if name == "demo" else portraits / f"{name}.jpg"
+        return load_photo(file)[0][0]
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def engine() -> FaceEngine:
+    return load_engine(device="cpu")
