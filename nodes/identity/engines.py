@@ -44,9 +44,11 @@ class YuNetSFace:
     key = DEFAULT_ENGINE
 
     def __init__(self, device: str = "auto") -> None:
+        from ..models import store
         from .sface import SFace
         from .yunet import YuNet
 
+        store.paths("yunet", "sface")
         self._detector = YuNet(device)
         self._recogniser = SFace(device)
 

