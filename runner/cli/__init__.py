@@ -1,1 +1,76 @@
-"""The `likeness` command: one file for each command group, one output object for people and for programs."""
+"""The `likeness` command: one file for each command group, one output object for people and for programs.
+
+Command modules are imported when they are called, so that ``likeness --help`` stays quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any, ClassVar
+
+import click
+
+from ... import __version__
+from ...nodes.errors import Interrupted, LikenessError
+from .output import FAILED, INTERRUPTED, Output
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name and one line of help, and imports one when it is called."""
+
+    commands_by_name: ClassVar[dict[str, tuple[str, str]]] = {
+        "demo": ("demo:demo", "Make a studio headshot of the demo photo and show the evidence."),
+        "run": ("run:run", "Run a workflow, here or on a ComfyUI server."),
+        "inspect": ("inspect:inspect", "List what can be set in a workflow."),
+        "models": ("models:models", "List, fetch and verify model files."),
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order in which a newcomer needs them."""
+        return list(self.commands_by_name)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command of that name."""
+        if cmd_name not in self.commands_by_name:
+            return None
+        module, attribute = self.commands_by_name[cmd_name][0].split(":")
+        return getattr(import_module(f".{module}", __name__), attribute)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list in ``--help``, without importing the commands."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in self.commands_by_name.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; our errors become one line and an exit code."""
+        output = ctx.ensure_object(Output)
+        try:
+            return super().invoke(ctx)
+        except LikenessError as error:
+            if os.environ.get("LIKENESS_DEBUG"):
+                raise
+            output.error(error)
+            _leave(ctx, INTERRUPTED if isinstance(error, Interrupted) else FAILED)
+        except KeyboardInterrupt:
+            output.error(Interrupted("The run was stopped."))
+            _leave(ctx, INTERRUPTED)
+        finally:
+            output.close()
+
+
+def _leave(ctx: click.Context, code: int) -> None:
+    """Exit; at once where a stopped run is still in native code, which no Python exit can break off."""
+    stop = sys.modules.get(__name__.rpartition(".")[0] + ".stop")
+    if stop is not None and stop.work_is_left():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    ctx.exit(code)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="likeness")
+def main() -> None:
+    """A photo of you goes in, a professional picture comes out, and the software proves that it is still you."""

@@ -1,1 +1,32 @@
 """What people look at after a run: pictures, scores, models and times in one HTML page and one JSON file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import OutputUnwritable
+
+if TYPE_CHECKING:
+    from ..result import RunResult
+
+HTML_NAME, JSON_NAME = "report.html", "report.json"
+
+
+def write_report(result: RunResult, folder: Path) -> tuple[Path, Path]:
+    """Write ``report.html`` and ``report.json`` into `folder`; return their paths. Raises OutputUnwritable.
+
+    The page needs no network and no script; its pictures are inside it.
+    """
+    from .page import render, versions
+
+    html, data = folder / HTML_NAME, folder / JSON_NAME
+    values = result.as_dict() | {"versions": versions()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        data.write_text(json.dumps(values, indent=2, ensure_ascii=False, default=str) + "\n", "utf-8")
+        html.write_text(render(result, folder), "utf-8")
+    except OSError as error:
+        raise OutputUnwritable(f"The report cannot be written to {folder} ({error.strerror or error}).") from error
+    return html, data

@@ -1,0 +1,30 @@
+"""`likeness demo`: what `make demo` shows, a studio headshot of the demo photo with its evidence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .output import current_output, json_option
+from .run import finish, prepare
+
+WORKFLOW = "studio_headshot"
+PHOTO = Path(__file__).resolve().parent.parent.parent / "examples" / "demo.jpg"
+MODELS = ("yunet", "sface", "u2net")
+"""What the workflow needs; fetched first, so that the download has a bar of its own."""
+
+
+@click.command()
+@click.option("--output", "-o", type=click.Path(path_type=Path), default=Path("output/demo"), show_default=True)
+@json_option
+def demo(output: Path) -> None:
+    """Make a studio headshot of the demo photo on this machine: no server, no GPU, no account."""
+    from ...nodes.models import store
+    from ..photos_in import Given
+    from ..session import run_once
+
+    out = current_output()
+    store.paths(*MODELS)
+    workflow, backend = prepare(WORKFLOW, (), None, {})
+    finish(out, run_once(workflow, backend, output, [Given(PHOTO)], out.on_event))

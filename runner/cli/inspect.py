@@ -1,0 +1,113 @@
+"""`likeness inspect`: what a workflow takes, what can be set in it, and what it gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .output import Output, current_output, json_option
+
+if TYPE_CHECKING:
+    from ..catalog import Catalog, InputSpec
+    from ..workflow import Node, Workflow
+
+MANY = 8
+"""More options than this are counted instead of listed."""
+
+
+@click.command()
+@click.argument("workflow")
+@click.option("--server", "-s", help="Ask this ComfyUI server about nodes that are not known here.")
+@json_option
+def inspect(workflow: str, server: str | None) -> None:
+    """List the photos, settings and results of WORKFLOW: a JSON file or a bundled workflow's name."""
+    from ..catalog import from_object_info, local_catalog
+    from ..workflow import load
+
+    def known() -> Catalog:
+        if server is None:
+            return local_catalog()
+        from ..transport import ComfyServer
+
+        remote = ComfyServer(server)
+        remote.wait_ready()
+        return from_object_info(remote.object_info())
+
+    out = current_output()
+    graph = load(workflow, known)
+    described = describe(graph, known())
+    out.result(described, lambda: _show(out, described))
+
+
+def describe(workflow: Workflow, catalog: Catalog) -> dict[str, Any]:
+    """The workflow as data: its photos, its nodes with their settable inputs, its outputs, its hash."""
+    nodes = [_node(node, catalog) for node in workflow]
+    return {
+        "workflow": {"name": workflow.name, "hash": workflow.hash},
+        "runs_here": all(entry["known"] for entry in nodes),
+        "photos": [
+            {"node": node.id, "title": node.title, "optional": node.optional} for node in workflow.photo_nodes()
+        ],
+        "nodes": nodes,
+        "outputs": [entry["title"] for entry in nodes if entry["output"]],
+    }
+
+
+def _node(node: Node, catalog: Catalog) -> dict[str, Any]:
+    spec = catalog.get(node.class_type)
+    sockets = [socket for socket in spec.inputs if socket.takes_value] if spec else []
+    settable = [_input(node, socket) for socket in sockets if socket.name not in node.links]
+    return {
+        "id": node.id,
+        "title": node.title,
+        "class_type": node.class_type,
+        "known": spec is not None,
+        "output": bool(spec and spec.is_output),
+        "inputs": settable,
+    }
+
+
+def _input(node: Node, socket: InputSpec) -> dict[str, Any]:
+    limits = {key: socket.options[key] for key in ("min", "max", "default", "tooltip") if key in socket.options}
+    return {
+        "set": f"{node.title}.{socket.name}",
+        "type": socket.type,
+        "value": node.inputs.get(socket.name, socket.options.get("default")),
+        "options": socket.choices,
+        **limits,
+    }
+
+
+def _show(out: Output, described: dict[str, Any]) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for column in ("Set with --set", "Value", "Takes"):
+        table.add_column(column, overflow="fold")
+    for node in described["nodes"]:
+        for entry in node["inputs"]:
+            table.add_row(Text(entry["set"]), Text(repr(entry["value"])), Text(_takes(entry)))
+    out.say(f"{described['workflow']['name']}  {described['workflow']['hash'][:12]}")
+    for photo in described["photos"]:
+        out.say(f'  photo   --input "{photo["title"]}=PATH"{"  (may be left out)" if photo["optional"] else ""}')
+    for title in described["outputs"]:
+        out.say(f"  result  {title}")
+    unknown = sorted({node["class_type"] for node in described["nodes"] if not node["known"]})
+    if unknown:
+        out.say(f"  needs a ComfyUI server (--server URL) for: {', '.join(unknown)}")
+    out.console.print(table)
+
+
+def _takes(entry: dict[str, Any]) -> str:
+    options = entry["options"]
+    if options:
+        return " | ".join(map(str, options)) if len(options) <= MANY else f"one of {len(options)}"
+    word = {"INT": "whole number", "FLOAT": "number", "BOOLEAN": "true, false", "STRING": "text"}.get(
+        entry["type"], "name"
+    )
+    low, high = entry.get("min"), entry.get("max")
+    span = f" {low} to {high}" if low is not None and high is not None else ""
+    return word + span

@@ -1,0 +1,138 @@
+"""What every command prints through: a person sees text and bars, a program sees one JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ...nodes.errors import LikenessError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from ..result import Event
+
+DONE, FAILED, USAGE, VERDICT_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit codes. `VERDICT_FAILED`: everything worked and the likeness check said no."""
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Output:
+    """Where results, progress and errors of one command go. `as_json` is set by ``--json``."""
+
+    def __init__(self, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self._bars: _Bars | None = None
+
+    @property
+    def console(self) -> Console:
+        """Rich's console on standard output."""
+        from rich.console import Console
+
+        return Console(highlight=False, soft_wrap=True)
+
+    def say(self, text: str = "") -> None:
+        """A line of text for people; programs do not get it."""
+        if not self.as_json:
+            click.echo(text)
+
+    def line(self, values: dict[str, Any]) -> None:
+        """A JSON object on a line of its own."""
+        click.echo(json.dumps(values, ensure_ascii=False, default=str))
+
+    def result(self, values: dict[str, Any], show: Callable[[], None]) -> None:
+        """The end of a command that worked: `values` for programs, `show` for people."""
+        self.close()
+        if self.as_json:
+            self.line({"event": "result"} | values)
+        else:
+            show()
+
+    def on_event(self, event: Event) -> None:
+        """Progress of a run."""
+        if self.as_json:
+            self.line(event.as_dict())
+            return
+        if event.kind == "notice":
+            click.echo(event.message, err=True)
+        if self._bars is None and sys.stderr.isatty():
+            self._bars = _Bars()
+        if self._bars is not None:
+            self._bars.show(event)
+
+    def error(self, error: LikenessError) -> None:
+        """One line on standard error with the code; for programs also the last JSON object."""
+        self.close()
+        details = error.as_dict()
+        if self.as_json:
+            self.line({"event": "error"} | details)
+        click.echo(f"error [{details['code']}] {error}", err=True)
+
+    def close(self) -> None:
+        """Take the bars away."""
+        if self._bars is not None:
+            self._bars.close()
+            self._bars = None
+
+
+class _Bars:
+    """Two lines at the bottom of the terminal: the whole run and the current node."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self._progress: Progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=32),
+            TextColumn("{task.fields[count]}", markup=False),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._all = self._progress.add_task("Workflow", total=None, count="")
+        self._node = self._progress.add_task("", total=None, count="", visible=False)
+        self._progress.start()
+
+    def show(self, event: Event) -> None:
+        """Move the bars."""
+        bars = self._progress
+        if event.total is not None:
+            finished = (event.index or 0) + (event.kind in {"cached", "node_done"}) if event.kind != "start" else 0
+            bars.update(self._all, total=event.total, completed=finished, count=f"{finished}/{event.total}")
+        if event.kind == "node":
+            bars.reset(self._node, total=None, description=event.title or "", count="", visible=True)
+        if event.kind == "progress" and event.steps:
+            bars.update(self._node, total=event.steps, completed=event.done, count=f"{event.done}/{event.steps}")
+
+    def close(self) -> None:
+        """Stop drawing."""
+        self._progress.stop()
+
+
+def current_output() -> Output:
+    """The output object of the running command."""
+    return click.get_current_context().ensure_object(Output)
+
+
+def json_option(command: F) -> F:
+    """Add ``--json`` to a command."""
+
+    def choose(context: click.Context, _: click.Parameter, value: bool) -> None:
+        context.ensure_object(Output).as_json = value
+
+    return click.option(
+        "--json",
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=choose,
+        help="One JSON object a line, for programs.",
+    )(command)

@@ -1,0 +1,159 @@
+"""`likeness run`: a workflow with the user's photos, here or on a ComfyUI server."""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .output import VERDICT_FAILED, Output, current_output, json_option
+
+if TYPE_CHECKING:
+    from ..photos_in import Given
+    from ..result import Backend
+    from ..session import Finished
+    from ..settings import Setting
+    from ..workflow import Workflow
+
+
+class SettingParam(click.ParamType):
+    """``Title.input=value``."""
+
+    name = "TITLE.INPUT=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Setting:
+        """Read the words; anything else is a usage error."""
+        from ..settings import parse
+
+        try:
+            return parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class PhotoParam(click.ParamType):
+    """``PATH`` or ``Title=PATH``."""
+
+    name = "[TITLE=]PATH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Given:
+        """Read the words."""
+        from ..photos_in import parse
+
+        return parse(value)
+
+
+class HeaderParam(click.ParamType):
+    """``Name: value``."""
+
+    name = "NAME:VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Read the words; anything else is a usage error."""
+        name, colon, content = value.partition(":")
+        if not colon or not name.strip() or "\n" in value or "\r" in value:
+            self.fail(f"{value!r} is not of the form 'Name: value'.", param, ctx)
+        return name.strip(), content.strip()
+
+
+@click.command()
+@click.argument("workflow")
+@click.option("--set", "settings", type=SettingParam(), multiple=True, help="Set a value, by a node's title or id.")
+@click.option(
+    "--input", "-i", "photos", type=PhotoParam(), multiple=True, help="A photo or folder, for a node or in order."
+)
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path), help="Folder for the results [default: output/WORKFLOW]."
+)
+@click.option("--server", "-s", help="Run on the ComfyUI server at this URL instead of here.")
+@click.option(
+    "--header", "headers", type=HeaderParam(), multiple=True, help="A header for the server, such as a token."
+)
+@json_option
+def run(
+    workflow: str,
+    settings: tuple[Setting, ...],
+    photos: tuple[Given, ...],
+    output: Path | None,
+    server: str | None,
+    headers: tuple[tuple[str, str], ...],
+) -> None:
+    """Run WORKFLOW: a JSON file, or the name of a bundled workflow such as studio_headshot.
+
+    Exit codes: 0 done, 1 failed, 2 usage, 3 the likeness check said no, 130 stopped.
+    """
+    from ..session import run_once
+
+    out = current_output()
+    graph, backend = prepare(workflow, settings, server, dict(headers))
+    finished = run_once(graph, backend, output or Path("output") / graph.name, photos, out.on_event)
+    finish(out, finished)
+
+
+def prepare(
+    source: str, settings: tuple[Setting, ...], server: str | None, headers: dict[str, str]
+) -> tuple[Workflow, Backend]:
+    """The workflow with its settings, and where it will run."""
+    from ..catalog import Catalog, from_object_info, local_catalog
+    from ..settings import apply
+    from ..workflow import load
+
+    if server is None:
+        graph, backend = load(source), None
+        known = local_catalog
+    else:
+        from ..client import ServerBackend
+
+        remote = ServerBackend(server, headers)
+
+        @cache
+        def known() -> Catalog:
+            remote.server.wait_ready()
+            return from_object_info(remote.server.object_info())
+
+        graph, backend = load(source, known), remote
+    for setting in settings:
+        apply(graph, setting, known())
+    if backend is None:
+        from ..local import LocalEngine
+
+        backend = LocalEngine()
+    return graph, backend
+
+
+def finish(out: Output, finished: Finished) -> None:
+    """Say what came out, and leave with the verdict's exit code."""
+    result = finished.result
+    values = result.as_dict() | {"report": {"html": str(finished.html), "json": str(finished.json)}}
+    out.result(values, lambda: _show(out, finished))
+    if result.verdict is False:
+        sys.exit(VERDICT_FAILED)
+
+
+def _show(out: Output, finished: Finished) -> None:
+    from rich.text import Text
+
+    from ..result import report_passed
+
+    result = finished.result
+    for saved in result.outputs:
+        out.say(f"Picture  {_short(saved.path)}")
+    out.say(f"Report   {_short(finished.html)}")
+    for report in result.likeness:
+        passed = report_passed(report)
+        style, word = ("bold green", "same person") if passed else ("bold red", "NOT confirmed")
+        best, threshold = report.get("best"), report.get("threshold")
+        score = "no usable face" if best is None else f"similarity {best:.2f}, threshold {threshold:.2f}"
+        out.console.print(Text.assemble("Verdict  ", (word, style), f" ({score})"))
+    out.say(f"Time     {result.seconds:.1f} s on {'this machine' if result.engine == 'local' else result.engine}")
+
+
+def _short(path: Path) -> str:
+    """A path as the user would type it from here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,164 @@
+"""Give a run its photos: any path on the command line becomes a safe name in the run's own input folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..nodes import host
+from ..nodes.errors import PhotoMissing, UnsafePath
+from .errors import PhotoNotPlaced, UnknownInput
+from .result import InputPhoto
+from .workflow import FOLDER_NODES, Node, Workflow
+
+
+@dataclass(frozen=True)
+class Given:
+    """One ``--input``: a file or folder, and the title or id of the node it is meant for, if said."""
+
+    path: Path
+    target: str | None = None
+
+
+def parse(text: str) -> Given:
+    """Read ``PATH`` or ``Title=PATH``. A path that exists is a path, whatever is in it."""
+    whole = Path(text).expanduser()
+    target, equals, path = text.partition("=")
+    if equals and not whole.exists():
+        return Given(Path(path).expanduser(), target.strip())
+    return Given(whole)
+
+
+def safe_name(name: str) -> str:
+    """A file name of plain letters, digits, dots, hyphens and underscores that says much the same."""
+    path = Path(name)
+    plain = unicodedata.normalize("NFKD", path.stem).encode("ascii", "ignore").decode()
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "_", plain).strip("_")[:80] or "photo"
+    return stem + re.sub(r"[^A-Za-z0-9.]", "", path.suffix.lower())
+
+
+def place(workflow: Workflow, given: Sequence[Given]) -> dict[str, list[Path]]:
+    """Which node gets which paths: first those that are named, then the rest in order.
+
+    A file goes to the next node that loads one photo (those that must have one first), then to a node that loads a
+    folder; a folder goes to a node that loads a folder.
+    Raises PhotoMissing, PhotoNotPlaced, UnknownTitle, AmbiguousTitle or UnknownInput.
+    """
+    placed: dict[str, list[Path]] = {}
+    for photo in given:
+        if not photo.path.exists():
+            raise PhotoMissing(f"There is no photo or folder at {photo.path}; check the path.")
+        if photo.target is not None:
+            node = _photo_node(workflow, photo.target)
+            _put(placed, node, photo.path)
+    free = sorted((n for n in workflow.photo_nodes() if n.id not in placed), key=lambda node: node.optional)
+    for photo in given:
+        if photo.target is None:
+            node = _next_for(photo.path, free)
+            _put(placed, node, photo.path)
+            if node.class_type not in FOLDER_NODES:
+                free.remove(node)
+    return placed
+
+
+def _photo_node(workflow: Workflow, target: str) -> Node:
+    node = workflow.find(target)
+    if node not in workflow.photo_nodes():
+        names = ", ".join(repr(candidate.title) for candidate in workflow.photo_nodes()) or "none"
+        raise UnknownInput(f"{node.title} does not load a photo; nodes that do: {names}.")
+    return node
+
+
+def _next_for(path: Path, free: list[Node]) -> Node:
+    single = [node for node in free if node.class_type not in FOLDER_NODES and not path.is_dir()]
+    folders = [node for node in free if node.class_type in FOLDER_NODES]
+    if not single + folders:
+        kind = "folder" if path.is_dir() else "photo"
+        raise PhotoNotPlaced(f"The workflow has no node left that could take the {kind} {path}; leave it out.")
+    return (single + folders)[0]
+
+
+def _put(placed: dict[str, list[Path]], node: Node, path: Path) -> None:
+    takes_folder = node.class_type in FOLDER_NODES
+    if path.is_dir() and not takes_folder:
+        raise PhotoNotPlaced(f"{node.title} takes one photo and {path} is a folder; name a file in it.")
+    if node.id in placed and not takes_folder:
+        raise PhotoNotPlaced(f"{node.title} takes one photo and was given two; leave out {path}.")
+    placed.setdefault(node.id, []).append(path)
+
+
+def stage(
+    workflow: Workflow, given: Sequence[Given], folder: Path, search: Sequence[Path] = ()
+) -> tuple[Workflow, list[InputPhoto]]:
+    """A copy of `workflow` that names photos in `folder`, and the photos by what the user called them.
+
+    A node that got no photo keeps the one it names if that is in one of the `search` folders; else an optional node
+    is left out with its links, and any other is left as it is: a server may have the file.
+    """
+    workflow = workflow.copy()
+    placed = place(workflow, given)
+    photos: list[InputPhoto] = []
+    for node in workflow.photo_nodes():
+        sources = placed.get(node.id) or _named(node, search)
+        if sources:
+            photos += _bring(node, sources, folder)
+        elif node.optional:
+            workflow.remove([node.id])
+    return workflow, photos
+
+
+def _named(node: Node, search: Sequence[Path]) -> list[Path]:
+    name = str(node.inputs.get(node.photo_input or "") or "")
+    for folder in search if name else ():
+        try:
+            path = host.inside(folder, name)
+        except UnsafePath:
+            continue
+        if path.is_dir() if node.class_type in FOLDER_NODES else path.is_file():
+            return [path]
+    return []
+
+
+def _bring(node: Node, sources: list[Path], folder: Path) -> list[InputPhoto]:
+    """Link or copy the files; name them in the graph."""
+    takes_folder = node.class_type in FOLDER_NODES
+    home = folder / safe_name(f"photos_{node.id}") if takes_folder else folder
+    home.mkdir(parents=True, exist_ok=True)
+    photos = []
+    for source in (file for path in sources for file in _files(path)):
+        safe = _unused(home, safe_name(source.name))
+        _link(source, safe)
+        photos.append(InputPhoto(node.id, node.title, source.name, source.absolute()))
+        node.inputs[str(node.photo_input)] = (home if takes_folder else safe).relative_to(folder).as_posix()
+    return photos
+
+
+def _files(path: Path) -> list[Path]:
+    from ..nodes.photos import SUFFIXES
+
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+    if not files:
+        raise PhotoMissing(f"There is no photo in the folder {path}; JPEG, PNG, WebP and other pictures are read.")
+    return files
+
+
+def _unused(home: Path, name: str) -> Path:
+    path, number = home / name, 2
+    while path.exists():
+        path = home / f"{Path(name).stem}_{number}{Path(name).suffix}"
+        number += 1
+    return path
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source.resolve(), target)
+    except OSError:
+        shutil.copyfile(source, target)

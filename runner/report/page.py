@@ -1,0 +1,192 @@
+"""The page: a run's result turned into what the template draws."""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from ... import __version__
+from ..result import RunResult, SavedFile, report_passed
+from .thumbs import LARGE, SMALL, data_uri
+
+PICTURES_SHOWN = 24
+"""More results than this are counted and not shown: the page must stay small."""
+
+OUTCOMES = {
+    "pass": "Same person",
+    "fail": "Not confirmed",
+    "no_face": "No face found",
+    "several_faces": "Several faces",
+    "face_too_small": "Face too small",
+}
+
+LIBRARIES = ("torch", "onnxruntime", "numpy", "pillow")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture in the page; `href` is the file beside the page, if it is one."""
+
+    src: str
+    name: str
+    href: str | None = None
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something on the likeness scale: its place in percent of the width, and its value."""
+
+    at: float
+    value: float
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The likeness scale of one check. `baseline` is (from, to) in percent, with the median's mark in `median`."""
+
+    ticks: list[Mark]
+    threshold: Mark
+    scores: list[Mark]
+    baseline: tuple[float, float] | None
+    median: Mark | None
+
+
+def versions() -> dict[str, str]:
+    """What this run was made with."""
+    found = {"likeness-studio": __version__, "python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def render(result: RunResult, folder: Path) -> str:
+    """The HTML page for `result`, whose files lie in `folder`. Everything from outside is escaped."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["number"] = number
+    outputs = [picture for file in result.outputs[:PICTURES_SHOWN] if (picture := _picture(file, folder)) is not None]
+    photos = _photos(result)
+    return environment.get_template("report.html.j2").render(
+        result=result,
+        verdict=_verdict(result),
+        before=photos[0] if photos else None,
+        references=photos[1:],
+        after=outputs[0] if outputs else None,
+        more=outputs[1:],
+        not_shown=max(len(result.outputs) - PICTURES_SHOWN, 0),
+        checks=[_check(result, report) for report in result.likeness],
+        models=result.models,
+        times=_bars(result),
+        engine="this machine" if result.engine == "local" else result.engine,
+        date=f"{result.started.day} {result.started:%B %Y, %H:%M} UTC",
+        versions=versions(),
+    )
+
+
+def number(value: Any, digits: int = 2) -> str:
+    """A number for people, with a real minus sign; a dash for none."""
+    if not _is_number(value):
+        return "–"
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _photos(result: RunResult) -> list[Picture]:
+    found = []
+    for index, photo in enumerate(result.photos[:PICTURES_SHOWN]):
+        src = data_uri(photo.path, SMALL if index else LARGE)
+        if src is not None:
+            found.append(Picture(src, photo.name))
+    return found
+
+
+def _picture(file: SavedFile, folder: Path) -> Picture | None:
+    src = data_uri(file.path)
+    if src is None:
+        return None
+    inside = folder.resolve() in file.path.resolve().parents
+    href = quote(file.path.resolve().relative_to(folder.resolve()).as_posix()) if inside else None
+    return Picture(src, file.path.name, href)
+
+
+def _verdict(result: RunResult) -> dict[str, str]:
+    """The first thing to read: a word for the colour, a headline and one sentence."""
+    reports = result.likeness
+    if not reports:
+        sentence = "This workflow has no likeness check, so nothing was proven about who is in the pictures."
+        return {"kind": "none", "headline": "Not checked", "sentence": sentence}
+    images = [image for report in reports for image in _images(report)]
+    failed = [image for image in images if not image.get("passed")]
+    if result.verdict:
+        headline = "It is the same person."
+        how = "the picture was" if len(images) == 1 else f"all {len(images)} pictures were"
+        sentence = f"An independent face recogniser looked, and {how} confirmed."
+        return {"kind": "pass", "headline": headline, "sentence": sentence}
+    sentence = str(failed[0].get("reason") or "") if failed else "No picture was checked."
+    more = f" {len(failed)} of {len(images)} pictures were not confirmed." if len(failed) > 1 else ""
+    return {"kind": "fail", "headline": "The likeness was not confirmed.", "sentence": sentence + more}
+
+
+def _images(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [image for image in report.get("images") or () if isinstance(image, Mapping)]
+
+
+def _check(result: RunResult, report: Mapping[str, Any]) -> dict[str, Any]:
+    """One likeness check: its scale, and each picture's face, verdict and reason."""
+    previews = [file for file in result.previews if file.node == report["node"]]
+    rows = []
+    for place, image in enumerate(_images(report)[:PICTURES_SHOWN]):
+        face = data_uri(previews[place].path, SMALL * 2) if place < len(previews) else None
+        outcome = str(image.get("outcome"))
+        rows.append({"face": face, "word": OUTCOMES.get(outcome, outcome), "image": image})
+    return {"report": report, "passed": report_passed(report), "scale": likeness_scale(report), "rows": rows}
+
+
+def likeness_scale(report: Mapping[str, Any]) -> Scale | None:
+    """Where threshold, scores and the person's own baseline lie between 0 (or the lowest score) and 1."""
+    threshold = report.get("threshold")
+    if not isinstance(threshold, int | float) or not _is_number(threshold):
+        return None
+    cosines = [float(image["cosine"]) for image in _images(report) if _is_number(image.get("cosine"))]
+    low = min(0.0, math.floor(min([*cosines, threshold]) * 5) / 5)
+
+    def mark(value: float, label: str = "") -> Mark:
+        return Mark(round(100 * (min(max(value, low), 1.0) - low) / (1.0 - low), 2), value, label)
+
+    steps = round((1.0 - low) * 5)
+    ticks = [mark(round(low + step / 5, 1)) for step in range(steps + 1)]
+    baseline, median = report.get("baseline"), None
+    span = None
+    if isinstance(baseline, Mapping) and _is_number(baseline.get("median")) and _is_number(baseline.get("low")):
+        median = mark(float(baseline["median"]))
+        reach = max(float(baseline["median"]) - float(baseline["low"]), 0.02)
+        span = (mark(float(baseline["low"])).at, mark(float(baseline["median"]) + reach).at)
+    return Scale(ticks, mark(float(threshold)), [mark(value) for value in cosines], span, median)
+
+
+def _bars(result: RunResult) -> list[dict[str, Any]]:
+    """The nodes with their share of the longest one, in the order in which they ran."""
+    longest = max((time.seconds for time in result.times), default=0.0)
+    return [
+        {"time": time, "width": round(100 * time.seconds / longest, 1) if longest else 0.0} for time in result.times
+    ]

@@ -1,0 +1,31 @@
+"""Small pictures inside the page, so that the report is one file."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+LARGE, SMALL = 960, 320
+"""Longest sides in pixels."""
+
+QUALITY = 86
+
+
+def data_uri(path: Path, side: int = LARGE) -> str | None:
+    """The picture as a JPEG data URI, upright, on white where it is transparent; None when it cannot be read."""
+    try:
+        with Image.open(path) as opened:
+            opened.draft("RGB", (side * 2, side * 2))
+            picture = ImageOps.exif_transpose(opened)
+            picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+            if picture.mode in {"RGBA", "LA", "PA"} or "transparency" in picture.info:
+                layer = picture.convert("RGBA")
+                picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+            buffer = io.BytesIO()
+            picture.convert("RGB").save(buffer, "JPEG", quality=QUALITY, optimize=True)
+    except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError):
+        return None
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,0 +1,162 @@
+"""What every way of running a workflow takes and gives, so that the rest does not care where a job ran."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from .workflow import Workflow
+
+
+@dataclass(frozen=True)
+class Folders:
+    """The folders of one run: photos that the graph names, results, and pictures that are only shown."""
+
+    input: Path
+    output: Path
+    temp: Path
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened during a run. `index` and `total` count nodes, `done` and `steps` a node's work."""
+
+    kind: Literal["queued", "start", "node", "progress", "cached", "node_done", "notice", "saved"]
+    node: str | None = None
+    title: str | None = None
+    index: int | None = None
+    total: int | None = None
+    done: int | None = None
+    steps: int | None = None
+    seconds: float | None = None
+    message: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The event for machine output, without what does not apply."""
+        values = {key: value for key, value in asdict(self).items() if value is not None and key != "kind"}
+        return {"event": self.kind} | values
+
+
+OnEvent = Callable[[Event], None]
+Stopped = Callable[[], bool]
+
+
+def ignore(event: Event) -> None:
+    """Take an event and do nothing."""
+
+
+def never() -> bool:
+    """The answer of someone who never stops a run."""
+    return False
+
+
+@dataclass(frozen=True)
+class SavedFile:
+    """A picture on this machine, and the node that made it."""
+
+    path: Path
+    node: str
+    title: str
+
+
+@dataclass(frozen=True)
+class NodeTime:
+    """How long a node took. A cached node took its result from an earlier run."""
+
+    node: str
+    title: str
+    class_type: str
+    seconds: float
+    cached: bool = False
+
+
+@dataclass(frozen=True)
+class InputPhoto:
+    """A photo or folder that a node read. `name` is what the user called it."""
+
+    node: str
+    title: str
+    name: str
+    path: Path
+
+
+def report_passed(report: Mapping[str, Any]) -> bool:
+    """Whether a likeness report says yes. Where pictures were chosen among many, the chosen ones count."""
+    kept = report.get("kept")
+    if not isinstance(kept, list):
+        return report.get("all_passed") is True
+    chosen = [image for image in report.get("images") or () if image.get("index") in kept]
+    return bool(chosen) and all(image.get("passed") is True for image in chosen)
+
+
+@dataclass
+class RunResult:
+    """One finished run. `ui` is what each node showed, by node id, as a server's history has it."""
+
+    workflow: str
+    workflow_hash: str
+    engine: str
+    outputs: list[SavedFile] = field(default_factory=list)
+    previews: list[SavedFile] = field(default_factory=list)
+    ui: dict[str, dict[str, list[Any]]] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)
+    times: list[NodeTime] = field(default_factory=list)
+    photos: list[InputPhoto] = field(default_factory=list)
+    seconds: float = 0.0
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def shown(self, key: str) -> Iterator[tuple[str, Any]]:
+        """Every value that a node showed under `key`, with the node's id."""
+        for node, values in self.ui.items():
+            shown = values.get(key)
+            yield from ((node, value) for value in (shown if isinstance(shown, list | tuple) else ()))
+
+    @property
+    def models(self) -> list[dict[str, Any]]:
+        """The models that nodes say they used, each once."""
+        entries = (value for _, value in self.shown("models") if isinstance(value, dict) and value.get("name"))
+        return list({str(entry["name"]): entry for entry in entries}.values())
+
+    @property
+    def likeness(self) -> list[dict[str, Any]]:
+        """The reports of the likeness checks, each with the title of its node."""
+        return [
+            report | {"node": node, "title": self.titles.get(node, node)}
+            for node, report in self.shown("likeness")
+            if isinstance(report, dict)
+        ]
+
+    @property
+    def verdict(self) -> bool | None:
+        """Whether every likeness check passed; None when the workflow has none."""
+        reports = self.likeness
+        return all(report_passed(report) for report in reports) if reports else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The result for machine output."""
+        return {
+            "workflow": {"name": self.workflow, "hash": self.workflow_hash},
+            "engine": self.engine,
+            "started": self.started.isoformat(timespec="seconds"),
+            "seconds": round(self.seconds, 3),
+            "verdict": self.verdict,
+            "outputs": [{"file": str(f.path), "node": f.node, "title": f.title} for f in self.outputs],
+            "photos": [{"name": p.name, "node": p.node, "title": p.title} for p in self.photos],
+            "likeness": self.likeness,
+            "models": self.models,
+            "times": [asdict(time) | {"seconds": round(time.seconds, 4)} for time in self.times],
+            "text": {node: list(values["text"]) for node, values in self.ui.items() if values.get("text")},
+        }
+
+
+class Backend(Protocol):
+    """A place where a workflow can run: this process, a server, and later many servers."""
+
+    def run(
+        self, workflow: Workflow, folders: Folders, on_event: OnEvent = ignore, stopped: Stopped = never
+    ) -> RunResult:
+        """Run `workflow` to its end. `stopped` is asked often; once it says True, Interrupted is raised."""
+        ...

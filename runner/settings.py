@@ -1,0 +1,115 @@
+"""``--set "Title.input=value"``: read the words, find the input, read the value as the input's type."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from .catalog import Catalog, InputSpec, NodeSpec
+from .errors import NotAnOption, OutOfRange, UnknownInput, WrongType
+from .workflow import Node, Workflow, as_link, did_you_mean
+
+TRUE, FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One assignment from the command line. `target` is a node's title or id."""
+
+    target: str
+    input: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.target}.{self.input}={self.value}"
+
+
+def parse(text: str) -> Setting:
+    """Split ``Title.input=value`` at the first ``=`` and the last full stop before it; raises ValueError.
+
+    A title that contains ``=`` cannot be written this way: use the node's id.
+    """
+    left, equals, value = text.partition("=")
+    target, dot, name = left.rpartition(".")
+    target, name = target.strip(), name.strip()
+    if not (equals and dot and target and name):
+        raise ValueError(f"{text!r} is not of the form 'Title.input=value'.")
+    return Setting(target, name, value)
+
+
+def apply(workflow: Workflow, setting: Setting, catalog: Catalog) -> None:
+    """Change one value of `workflow`.
+
+    Raises UnknownTitle, AmbiguousTitle, UnknownInput, WrongType, OutOfRange or NotAnOption.
+    """
+    node = workflow.find(setting.target)
+    spec = catalog.get(node.class_type)
+    node.inputs[setting.input] = (
+        _typed(node, _socket(node, spec, setting.input), setting.value) if spec else _alike(node, setting)
+    )
+
+
+def _socket(node: Node, spec: NodeSpec, name: str) -> InputSpec:
+    socket = spec.by_name.get(name)
+    if socket is None:
+        settable = [candidate.name for candidate in spec.inputs if candidate.takes_value]
+        raise UnknownInput(f"{node.title} has no input {name!r}{did_you_mean(name, settable)}.")
+    if not socket.takes_value:
+        raise UnknownInput(f"{node.title}.{name} takes a link ({socket.type}) and cannot be set to a value.")
+    return socket
+
+
+def _typed(node: Node, socket: InputSpec, text: str) -> Any:
+    value = read(socket.type, text, f"{node.title}.{socket.name}")
+    if socket.choices is not None and node.photo_input != socket.name:
+        value = next((choice for choice in socket.choices if str(choice) == text), text)
+    problem = limits(socket, value, f"{node.title}.{socket.name}", photo=node.photo_input == socket.name)
+    if problem is not None:
+        raise problem
+    return value
+
+
+def read(kind: str, text: str, where: str) -> Any:
+    """Words as a value of an input type; raises WrongType."""
+    word = text.strip()
+    try:
+        if kind == "INT":
+            return int(word, 0) if word.lower().startswith("0x") else int(word)
+        if kind == "FLOAT" and math.isfinite(number := float(word)):
+            return number
+    except ValueError:
+        pass
+    if kind == "BOOLEAN" and word.casefold() in TRUE | FALSE:
+        return word.casefold() in TRUE
+    if kind in {"INT", "FLOAT", "BOOLEAN"}:
+        wanted = {"INT": "a whole number", "FLOAT": "a number", "BOOLEAN": "true or false"}[kind]
+        raise WrongType(f"{where} takes {wanted}, not {text!r}.")
+    return text
+
+
+def limits(socket: InputSpec, value: Any, where: str, *, photo: bool = False) -> OutOfRange | NotAnOption | None:
+    """The problem with a value of the right type, or None. A photo's name is checked elsewhere."""
+    low, high = socket.options.get("min"), socket.options.get("max")
+    if socket.type in {"INT", "FLOAT"}:
+        if low is not None and value < low:
+            return OutOfRange(f"{where} must be at least {low}, not {value}.")
+        if high is not None and value > high:
+            return OutOfRange(f"{where} must be at most {high}, not {value}.")
+    choices = socket.choices
+    if choices is None or photo or socket.options.get("multiselect") or value in choices:
+        return None
+    hint = did_you_mean(str(value), [str(choice) for choice in choices])
+    return NotAnOption(f"{where} cannot be {value!r}{hint}.")
+
+
+def _alike(node: Node, setting: Setting) -> Any:
+    """A value for a node whose class is not known here: of the type that the workflow has there now."""
+    current = node.inputs.get(setting.input)
+    where = f"{node.title}.{setting.input}"
+    if setting.input not in node.inputs:
+        raise UnknownInput(f"{node.title} has no input {setting.input!r}{did_you_mean(setting.input, node.inputs)}.")
+    if as_link(current) is not None:
+        raise UnknownInput(f"{where} is linked to another node and cannot be set to a value.")
+    kinds = {bool: "BOOLEAN", int: "INT", float: "FLOAT"}
+    return read(kinds.get(type(current), "STRING"), setting.value, where)

@@ -1,0 +1,197 @@
+"""A workflow: an API-format graph that can be loaded, looked into, changed by titles and hashed."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .catalog import Catalog, local_catalog
+from .errors import AmbiguousTitle, UnknownTitle, WorkflowMissing, WorkflowUnreadable
+
+PHOTO_INPUTS = {"LoadImage": "image", "LoadImageMask": "image", "LikenessLoadPhotos": "folder"}
+"""Node classes that read the user's photos, and the input that names the file or folder."""
+
+FOLDER_NODES = frozenset({"LikenessLoadPhotos"})
+"""Those of `PHOTO_INPUTS` that take a whole folder."""
+
+BUNDLED = Path(__file__).resolve().parent.parent / "workflows"
+"""The workflows that come with the pack; ``api/`` has the API format of each."""
+
+OPTIONAL_MARK = "(optional)"
+"""A photo node whose title ends like this is left out when no photo is given for it."""
+
+Link = tuple[str, int]
+"""Node id and output number."""
+
+
+def as_link(value: Any) -> Link | None:
+    """The link that an input's value stands for, or None for a plain value. Lists are links in API format."""
+    match value:
+        case [str() | int() as node_id, int() as slot] if not isinstance(slot, bool):
+            return str(node_id), slot
+    return None
+
+
+@dataclass
+class Node:
+    """One node of a graph."""
+
+    id: str
+    class_type: str
+    title: str
+    inputs: dict[str, Any] = field(default_factory=dict)
+    optional: bool = False
+
+    @property
+    def links(self) -> dict[str, Link]:
+        """The linked inputs."""
+        found = ((name, as_link(value)) for name, value in self.inputs.items())
+        return {name: link for name, link in found if link is not None}
+
+    @property
+    def photo_input(self) -> str | None:
+        """The input that names the user's photo or folder, or None for other nodes."""
+        return PHOTO_INPUTS.get(self.class_type)
+
+
+@dataclass
+class Workflow:
+    """A graph by node id. `canvas` is the canvas format it came from, which saved PNGs then carry."""
+
+    name: str
+    nodes: dict[str, Node]
+    canvas: dict[str, Any] | None = None
+    folder: Path | None = None
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes.values())
+
+    @classmethod
+    def from_api(cls, name: str, graph: Any, *, folder: Path | None = None) -> Workflow:
+        """Read API format: ``{id: {class_type, inputs, _meta}}``. Raises WorkflowUnreadable."""
+        if not isinstance(graph, dict) or not graph:
+            raise WorkflowUnreadable(f"{name} is not a workflow: an object of nodes was expected; export it again.")
+        nodes = {str(node_id): _node(name, str(node_id), entry) for node_id, entry in graph.items()}
+        return cls(name, nodes, folder=folder)
+
+    def to_api(self) -> dict[str, Any]:
+        """The graph in API format, as a server takes it."""
+        return {
+            node.id: {
+                "class_type": node.class_type,
+                "inputs": copy.deepcopy(node.inputs),
+                "_meta": {"title": node.title} | ({"optional": True} if node.optional else {}),
+            }
+            for node in self
+        }
+
+    def copy(self) -> Workflow:
+        """A graph that can be changed without changing this one."""
+        return copy.deepcopy(self)
+
+    @property
+    def hash(self) -> str:
+        """64 hex digits that depend on classes, links and values, and on neither titles nor the chosen photos."""
+        graph = {
+            node.id: [node.class_type, {k: v for k, v in node.inputs.items() if k != node.photo_input}] for node in self
+        }
+        return hashlib.sha256(json.dumps(graph, sort_keys=True).encode()).hexdigest()
+
+    def find(self, key: str) -> Node:
+        """The node with this title or id; titles match without regard to case when nothing else does.
+
+        Raises UnknownTitle with the closest names, or AmbiguousTitle with the ids.
+        """
+        for same in (str.__eq__, lambda a, b: a.strip().casefold() == b.strip().casefold()):
+            found = [node for node in self if same(node.title, key)]
+            if len(found) > 1:
+                ids = ", ".join(node.id for node in found)
+                raise AmbiguousTitle(f"Several nodes are called {key!r}; use one of their ids instead: {ids}.")
+            if found:
+                return found[0]
+        if key in self.nodes:
+            return self.nodes[key]
+        hint = did_you_mean(key, [node.title for node in self])
+        raise UnknownTitle(f"No node of {self.name} is called {key!r}{hint}.")
+
+    def photo_nodes(self) -> list[Node]:
+        """The nodes that read a photo or a folder by name, in the order of the file."""
+        return [node for node in self if node.photo_input and node.photo_input not in node.links]
+
+    def remove(self, node_ids: Iterable[str]) -> None:
+        """Take nodes out, and every link to them with them."""
+        gone = set(node_ids)
+        for node_id in gone:
+            del self.nodes[node_id]
+        for node in self:
+            for name, (origin, _) in node.links.items():
+                if origin in gone:
+                    del node.inputs[name]
+
+
+def did_you_mean(name: str, known: Iterable[str], limit: int = 12) -> str:
+    """The end of a message about an unknown name: close names where there are some, else all of them."""
+    names = list(dict.fromkeys(known))
+    by_fold = {known_name.casefold(): known_name for known_name in names}
+    close = difflib.get_close_matches(name.casefold(), by_fold, n=3, cutoff=0.6)
+    if close:
+        return "; did you mean " + " or ".join(repr(by_fold[match]) for match in close)
+    more = ", ..." if len(names) > limit else ""
+    return ("; there are: " + ", ".join(repr(known_name) for known_name in names[:limit]) + more) if names else ""
+
+
+def _node(name: str, node_id: str, entry: Any) -> Node:
+    if not isinstance(entry, dict) or not isinstance(entry.get("class_type"), str):
+        raise WorkflowUnreadable(
+            f"{name} is not a workflow in API format: node {node_id} has no class_type; export it as API format."
+        )
+    inputs, meta = entry.get("inputs") or {}, entry.get("_meta") or {}
+    if not isinstance(inputs, dict) or not isinstance(meta, dict):
+        raise WorkflowUnreadable(f"{name} is damaged: the inputs of node {node_id} are not an object; export it again.")
+    title = str(meta.get("title") or entry["class_type"])
+    optional = meta.get("optional") is True or title.rstrip().casefold().endswith(OPTIONAL_MARK)
+    return Node(node_id, entry["class_type"], title, copy.deepcopy(inputs), optional)
+
+
+def bundled() -> list[str]:
+    """The names of the workflows that come with the pack."""
+    return sorted({path.stem for folder in (BUNDLED, BUNDLED / "api") for path in folder.glob("*.json")})
+
+
+def load(source: str | Path, catalog: Callable[[], Catalog] = local_catalog) -> Workflow:
+    """Read a workflow file, or the bundled workflow of that name, in API or in canvas format.
+
+    `catalog` is asked only for canvas format, whose widgets have no names in the file.
+    Raises WorkflowMissing, WorkflowUnreadable or NotConvertible.
+    """
+    path = _locate(source)
+    try:
+        graph = json.loads(path.read_text("utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise WorkflowUnreadable(f"{path} cannot be read as JSON ({error}); export the workflow again.") from error
+    if isinstance(graph, dict) and isinstance(graph.get("nodes"), list) and "links" in graph:
+        from .convert import to_api
+
+        workflow = Workflow.from_api(path.stem, to_api(graph, catalog(), path.name), folder=path.parent)
+        workflow.canvas = graph
+        return workflow
+    if isinstance(graph, dict) and isinstance(graph.get("prompt"), dict) and "class_type" not in graph["prompt"]:
+        graph = graph["prompt"]
+    return Workflow.from_api(path.stem, graph, folder=path.parent)
+
+
+def _locate(source: str | Path) -> Path:
+    path = Path(source).expanduser()
+    if path.is_file():
+        return path
+    name = str(source)
+    if name in bundled():
+        api = BUNDLED / "api" / f"{name}.json"
+        return api if api.is_file() else BUNDLED / f"{name}.json"
+    raise WorkflowMissing(f"There is no workflow {name!r}: no such file{did_you_mean(name, bundled())}.")
