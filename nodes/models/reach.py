@@ -39,6 +39,15 @@ def why_not(url: str) -> str:
     return reason
 
 
+def give_up(url: str, why: str) -> str:
+    """Remember that the host of `url` takes connections and is of no use all the same; the reason for people."""
+    target = _target(url)
+    reason = f"{target[0]} cannot be used ({why or f'no answer within {PATIENCE:.0f} s'})"
+    with _lock:
+        _silent[target] = (time.monotonic(), reason)
+    return reason
+
+
 def ask(urls: Iterable[str]) -> None:
     """Find out about the hosts of several `urls` at once, so that silent ones cost their time only once."""
     apart = list({_target(url): url for url in urls}.values())

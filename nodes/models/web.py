@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
@@ -108,7 +111,7 @@ def _transfer(url: str, part: Part, size: int | None, advance: Advance) -> None:
         have = 0
     timeout = httpx.Timeout(_READ_TIMEOUT, connect=reach.PATIENCE)
     try:
-        with httpx.Client(timeout=timeout, follow_redirects=False) as client:
+        with httpx.Client(timeout=timeout, verify=_trust(), follow_redirects=False) as client:
             response = _open(client, url, have, part.etag(url))
             try:
                 _receive(response, url, part, have, size, advance)
@@ -134,7 +137,7 @@ def _open(client: httpx.Client, url: str, have: int, etag: str) -> httpx.Respons
         unreachable = reach.why_not(place)
         if unreachable:
             raise SourceFailed(unreachable)
-        response = client.send(client.build_request("GET", place, headers=headers), stream=True)
+        response = _ask(client, place, headers)
         if not response.has_redirect_location:
             return response
         response.close()
@@ -143,6 +146,29 @@ def _open(client: httpx.Client, url: str, have: int, etag: str) -> httpx.Respons
             raise SourceFailed("it redirects to an unencrypted address")
         place = onward
     raise SourceFailed("it redirects in a circle")
+
+
+def _ask(client: httpx.Client, url: str, headers: dict[str, str]) -> httpx.Response:
+    """Send the request; a host that takes the connection and then says nothing is not asked twice."""
+    import httpx
+
+    try:
+        return client.send(client.build_request("GET", url, headers=headers), stream=True)
+    except (httpx.ConnectTimeout, httpx.ConnectError) as error:
+        raise SourceFailed(reach.give_up(url, str(error))) from error
+    except httpx.ReadTimeout as error:
+        raise SourceFailed(f"no answer for {_READ_TIMEOUT:.0f} s") from error
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """The system's certificates, where a company puts its own, and the public ones that come with httpx."""
+    context = ssl.create_default_context()
+    with suppress(ImportError):
+        import certifi
+
+        context.load_verify_locations(certifi.where())
+    return context
 
 
 def _receive(response: httpx.Response, url: str, part: Part, have: int, size: int | None, advance: Advance) -> None:

@@ -176,6 +176,36 @@ def test_hosts_that_swallow_connections_cost_their_time_once(site, page, publish
     assert time.monotonic() - started < 1.5
 
 
+@pytest.fixture
+def mute():
+    """A host that takes connections and never says a word, as some firewalls do; gives its address."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(16)
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+
+
+def test_a_firewall_that_takes_the_connection_and_is_silent_is_left_soon(
+    mute, site, page, publish, content, monkeypatch
+):
+    monkeypatch.setattr(reach, "PATIENCE", 0.5)
+    site.pages["/b"] = page()
+    publish("net", f"https://{mute}/a", f"https://{mute}/again", site.url("/b"))
+    started = time.monotonic()
+    assert store.path("net").read_bytes() == content
+    assert time.monotonic() - started < 2
+    assert "cannot be used" in reach.why_not(f"https://{mute}/a")
+
+
+def test_a_server_that_never_answers_is_asked_once(mute, site, page, publish, content, monkeypatch):
+    monkeypatch.setattr("likeness_studio.nodes.models.web._READ_TIMEOUT", 0.4)
+    site.pages["/b"] = page()
+    publish("net", f"http://{mute}/a", site.url("/b"))
+    started = time.monotonic()
+    assert store.path("net").read_bytes() == content
+    assert time.monotonic() - started < 1.5
+
+
 def swallow(connect):
     def create(address, *args, **options):
         if address[0].endswith(".invalid"):
