@@ -37,14 +37,17 @@ class YuNet:
 def letterbox(image: torch.Tensor) -> tuple[np.ndarray, float]:
     """Fit [H,W,3] in 0..1 into the top left of a black [1,3,640,640] BGR blob in 0..255; also the scale used.
 
-    Pictures are scaled down to fit, with antialiasing, and never enlarged.
+    Pictures are scaled down to fit and never enlarged: averaged by the whole part of the factor, so that nothing
+    aliases, and interpolated for the rest.
     """
     height, width = image.shape[:2]
     scale = min(1.0, INPUT / max(height, width))
     picture = image.detach().cpu().permute(2, 0, 1)[None]
     if scale < 1.0:
+        if (whole := int(1 / scale)) > 1:
+            picture = F.avg_pool2d(picture, whole, ceil_mode=True, count_include_pad=False)
         size = (max(1, round(height * scale)), max(1, round(width * scale)))
-        picture = F.interpolate(picture, size=size, mode="bilinear", antialias=True, align_corners=False)
+        picture = F.interpolate(picture, size=size, mode="bilinear", align_corners=False)
     blob = np.zeros((1, 3, INPUT, INPUT), np.float32)
     np.multiply(picture.numpy()[:, ::-1], 255.0, out=blob[:, :, : picture.shape[2], : picture.shape[3]])
     return blob, scale
