@@ -1,0 +1,248 @@
+"""Where to cut: a level head-and-shoulders frame from five face points, never through a body that the photo cuts off.
+
+Everything here is geometry on a few points; `sample.py` then cuts the picture.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+EYE_TO_MOUTH = 1.155
+"""Eye line to mouth corners, in eye distances: from the ArcFace five-point template (Deng et al. 2019)."""
+
+EYE_TO_CHIN = 1.8
+EYE_TO_CROWN = 1.85
+"""Eye line to chin and to the top of the skull, in eye distances. Adults' pupils are 63 mm apart (Dodgson 2004); chin
+to crown is about 230 mm (menton to vertex, Gordon et al., ANSUR 1988), and the eye line lies in the middle."""
+
+HAIR = 0.2
+"""Hair above the skull, in eye distances, where no matte shows it: 13 mm."""
+
+TALLEST_HAIR = 4.0
+"""Highest point of hair or hat that is looked for, in eye distances above the eye line."""
+
+LARGEST_TILT = 30.0
+"""A head that leans more than this many degrees is not straightened any further: it is a pose, not an accident."""
+
+HEAD_PULL = 0.5
+"""How far the frame's middle follows the middle of the whole head instead of the face, for a head that is turned."""
+
+BORDER_POINTS = 160
+"""How many points of each side of the photo are looked at."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A way to cut. `aspect`: width by height. `head`: crown to chin as a share of the frame. `room`: share above."""
+
+    aspect: float
+    head: float
+    room: float
+
+
+PRESETS = {
+    "head and shoulders": Preset(4 / 5, 0.46, 0.11),
+    "square profile": Preset(1.0, 0.56, 0.11),
+    "tight portrait": Preset(4 / 5, 0.64, 0.08),
+}
+FULL = "full original"
+CROPS = (*PRESETS, FULL)
+"""Names of the crops. `FULL` keeps as much of the photo as the asked proportions allow."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """A head in level coordinates (x, y in pixels of the photo, turned about `pivot` by `angle` degrees).
+
+    `centre` is where the frame is centred, `eyes`, `chin` and `crown` are heights, `unit` is the eye distance of the
+    face seen from the front.
+    """
+
+    pivot: tuple[float, float]
+    angle: float
+    centre: float
+    eyes: float
+    chin: float
+    crown: float
+    unit: float
+
+
+@dataclass
+class Cut:
+    """A frame in level coordinates: centre, size, and what had to be done to find it."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    pivot: tuple[float, float]
+    angle: float
+    notes: list[str] = field(default_factory=list)
+
+    def to_photo(self, points: np.ndarray) -> np.ndarray:
+        """Level coordinates [N,2] as pixels of the photo."""
+        return rotate(points, self.pivot, self.angle)
+
+
+def rotate(points: np.ndarray, pivot: tuple[float, float], degrees: float) -> np.ndarray:
+    """Points [N,2] (x right, y down) turned clockwise by `degrees` about `pivot`."""
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    turn = np.array([[cosine, -sine], [sine, cosine]])
+    return (points - np.array(pivot)) @ turn.T + np.array(pivot)
+
+
+def measure_head(landmarks: np.ndarray, mask: np.ndarray | None, scale: float, straighten: bool) -> Head:
+    """Find the head from landmarks [5,2] in pixels and, for the top of the hair, from a matte if there is one.
+
+    `mask` is [h,w], the matte of the photo shrunk by `scale` (0..1).
+    """
+    eyes = landmarks[:2].mean(0)
+    pivot = (float(eyes[0]), float(eyes[1]))
+    across = landmarks[1] - landmarks[0]
+    tilt = math.degrees(math.atan2(float(across[1]), float(across[0])))
+    angle = float(np.clip(tilt, -LARGEST_TILT, LARGEST_TILT)) if straighten else 0.0
+    level = rotate(landmarks.astype(np.float64), pivot, -angle)
+    mouth = level[3:5].mean(0)
+    down = math.hypot(mouth[0] - pivot[0], mouth[1] - pivot[1])
+    unit = max(float(np.hypot(*across)), down / EYE_TO_MOUTH)
+    centre, crown = float(pivot[0] + mouth[0]) / 2, None
+    if mask is not None:
+        crown = _hair_top(mask, scale, pivot, angle, unit)
+        centre += HEAD_PULL * _head_offset(mask, scale, pivot, angle, unit)
+    return Head(
+        pivot=pivot,
+        angle=angle,
+        centre=centre,
+        eyes=pivot[1],
+        chin=pivot[1] + EYE_TO_CHIN * unit,
+        crown=crown if crown is not None else pivot[1] - (EYE_TO_CROWN + HAIR) * unit,
+        unit=unit,
+    )
+
+
+def _hair_top(mask: np.ndarray, scale: float, pivot: tuple[float, float], angle: float, unit: float) -> float | None:
+    """Height of the matte's top above the face, in level coordinates, or None where the matte does not cover it."""
+    ys = np.linspace(-TALLEST_HAIR, 0.0, 161)
+    values = _look(mask, scale, pivot, angle, unit, np.linspace(-1.1, 1.1, 23), ys)
+    covered = (values > 0.5).mean(1) > 0.08
+    if not covered[-8:].any():
+        return None
+    gaps = np.flatnonzero(~covered)
+    first = int(gaps[-1]) + 1 if len(gaps) else 0
+    return pivot[1] + min(float(ys[min(first, len(ys) - 1)]), -1.2) * unit
+
+
+def _head_offset(mask: np.ndarray, scale: float, pivot: tuple[float, float], angle: float, unit: float) -> float:
+    """How far the middle of the head's matte, between brow and mouth, lies beside the eye centre, in pixels."""
+    xs = np.linspace(-2.2, 2.2, 89)
+    weight = _look(mask, scale, pivot, angle, unit, xs, np.linspace(-1.0, 0.6, 17)).sum(0)
+    if weight.sum() <= 0:
+        return 0.0
+    return float(np.clip((weight * xs).sum() / weight.sum(), -0.6, 0.6)) * unit
+
+
+def _look(
+    mask: np.ndarray,
+    scale: float,
+    pivot: tuple[float, float],
+    angle: float,
+    unit: float,
+    xs: np.ndarray,
+    ys: np.ndarray,
+) -> np.ndarray:
+    """The matte [len(ys),len(xs)] at places given in eye distances from the eye centre; 0 outside the photo."""
+    grid = np.stack(np.meshgrid(xs, ys), -1).reshape(-1, 2) * unit + np.array(pivot)
+    spots = np.floor(rotate(grid, pivot, angle) * scale).astype(int)
+    height, width = mask.shape
+    known = (spots[:, 0] >= 0) & (spots[:, 0] < width) & (spots[:, 1] >= 0) & (spots[:, 1] < height)
+    values = np.zeros(len(spots), dtype=np.float32)
+    values[known] = mask[spots[known, 1], spots[known, 0]]
+    return values.reshape(len(ys), len(xs))
+
+
+def border_points(height: int, width: int, mask: np.ndarray | None) -> np.ndarray:
+    """Points [N,2] on the photo's border where the photo cuts the person off; all of the border without a matte.
+
+    `mask` is the matte [h,w] at any scale.
+    """
+    xs = np.linspace(0, width, BORDER_POINTS)
+    ys = np.linspace(0, height, BORDER_POINTS)
+    sides = [
+        (np.stack([xs, np.zeros_like(xs)], 1)),
+        (np.stack([xs, np.full_like(xs, height)], 1)),
+        (np.stack([np.zeros_like(ys), ys], 1)),
+        (np.stack([np.full_like(ys, width), ys], 1)),
+    ]
+    points = np.concatenate(sides)
+    if mask is None:
+        return points
+    column = np.clip(points[:, 0] * mask.shape[1] / width, 0, mask.shape[1] - 1).astype(int)
+    row = np.clip(points[:, 1] * mask.shape[0] / height, 0, mask.shape[0] - 1).astype(int)
+    return points[mask[row, column] > 0.3]
+
+
+def choose_cut(head: Head, preset: Preset, aspect: float, cuts: np.ndarray) -> Cut:
+    """The frame nearest to the preset that has none of the `cuts` [N,2] (pixels of the photo) inside.
+
+    Smaller frames, shifts to the side and less head room are tried; the cheapest change wins. If none of them is
+    free of cuts, the one with the fewest is taken and a note says so.
+    """
+    tall = (head.chin - head.crown) / preset.head
+    points = rotate(cuts, head.pivot, -head.angle)
+    scales = np.linspace(1.0, max(0.3, 0.9 * preset.head), 46)
+    shifts = np.linspace(-0.12, 0.12, 13)
+    rooms = np.array([0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0])
+    scale, shift, room = (axis.ravel() for axis in np.meshgrid(scales, shifts, rooms, indexing="ij"))
+    height = tall * scale
+    width = height * aspect
+    left = head.centre + shift * width - width / 2
+    top = head.crown - preset.room * (1 - room) * height
+    slack = 0.002 * tall
+    inside = np.zeros(len(scale))
+    for x, y in points:
+        inside += (x > left + slack) & (x < left + width - slack) & (y > top + slack) & (y < top + height - slack)
+    cost = 1000.0 * inside + 1.5 * (1 - scale) + 2.5 * np.abs(shift) + 0.2 * room + 0.4 * np.maximum(room - 1, 0)
+    best = int(np.argmin(cost))
+    cut = Cut(
+        x=float(left[best] + width[best] / 2),
+        y=float(top[best] + height[best] / 2),
+        width=float(width[best]),
+        height=float(height[best]),
+        pivot=head.pivot,
+        angle=head.angle,
+    )
+    cut.notes = _explain(float(scale[best]), float(shift[best]), float(room[best]), int(inside[best]))
+    return cut
+
+
+def _explain(scale: float, shift: float, room: float, inside: int) -> list[str]:
+    notes = []
+    if scale < 0.995:
+        notes.append(f"The frame is {100 * (1 - scale):.0f} % smaller than the preset's, because the photo ends there.")
+    if abs(shift) > 0.005:
+        side = "right" if shift > 0 else "left"
+        notes.append(f"The frame is shifted to the {side} by {100 * abs(shift):.0f} % of its width.")
+    if room > 0.01:
+        notes.append(f"Head room is {100 * (1 - room):.0f} % of the preset's, because the photo ends above the head.")
+    if inside:
+        notes.append("The photo cuts the person off inside the frame: every frame around this face shows it.")
+    return notes
+
+
+def full_cut(height: int, width: int, aspect: float, head: Head) -> Cut:
+    """The largest frame of that proportion inside the turned photo, centred as near to the face as it can be."""
+    cosine, sine = abs(math.cos(math.radians(head.angle))), abs(math.sin(math.radians(head.angle)))
+    tall = min(width / (aspect * cosine + sine), height / (aspect * sine + cosine))
+    reach_x = (aspect * cosine + sine) * tall / 2
+    reach_y = (aspect * sine + cosine) * tall / 2
+    centre = np.array(
+        [
+            np.clip(head.pivot[0], reach_x, width - reach_x),
+            np.clip((head.eyes + head.chin) / 2, reach_y, height - reach_y),
+        ]
+    )
+    x, y = rotate(centre[None], head.pivot, -head.angle)[0]
+    return Cut(float(x), float(y), tall * aspect, tall, head.pivot, head.angle)
