@@ -14,24 +14,31 @@ SHIPPED = ("nodes", "runner", "web", "workflows")
 NOT_SHIPPED = ("tests", "benchmarks", "Makefile", ".ci")
 
 
-def files_of(folder):
-    """What belongs to the package below `folder` of the checkout."""
-    for path in sorted((ROOT / folder).rglob("*")):
-        inside = path.relative_to(ROOT)
+def files_of(root, folder):
+    """What belongs to the package below `folder` of a checkout at `root`."""
+    for path in sorted((root / folder).rglob("*")):
+        inside = path.relative_to(root)
         if path.is_file() and "__pycache__" not in inside.parts and not any(part[0] == "." for part in inside.parts):
             yield inside
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    """Built from a copy, so that no build folder lands in the checkout."""
-    pytest.importorskip("setuptools", minversion="77")
-    copy, out = tmp_path_factory.mktemp("checkout"), tmp_path_factory.mktemp("wheel")
+def checkout(tmp_path_factory):
+    """A copy to build from, so that no build folder lands in the real one."""
+    copy = tmp_path_factory.mktemp("checkout")
     for name in ("pyproject.toml", "README.md", "LICENSE", "__init__.py", "py.typed", "install.py"):
         shutil.copy(ROOT / name, copy)
     for folder in (*SHIPPED, "tests"):
         shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__", ".*"))
-    build = ("wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "-w", str(out), str(copy))
+    return copy
+
+
+@pytest.fixture(scope="module")
+def wheel(checkout, tmp_path_factory):
+    """The wheel of the checkout."""
+    pytest.importorskip("setuptools", minversion="77")
+    out = tmp_path_factory.mktemp("wheel")
+    build = ("wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index", "-w", str(out), str(checkout))
     done = subprocess.run([sys.executable, "-m", "pip", *build], cwd=out, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     (built,) = out.glob("*.whl")
@@ -44,8 +51,8 @@ def members(wheel):
         return set(archive.namelist())
 
 
-def test_every_file_of_the_package_is_in_the_wheel(members):
-    wanted = {f"likeness_studio/{path.as_posix()}" for folder in SHIPPED for path in files_of(folder)}
+def test_every_file_of_the_package_is_in_the_wheel(checkout, members):
+    wanted = {f"likeness_studio/{path.as_posix()}" for folder in SHIPPED for path in files_of(checkout, folder)}
     wanted |= {"likeness_studio/__init__.py", "likeness_studio/py.typed"}
     assert "likeness_studio/nodes/models/manifest.toml" in wanted
     assert sorted(wanted - members) == []
@@ -56,9 +63,11 @@ def test_nothing_else_is_in_it(members):
     assert {name.split("/")[0] for name in members if ".dist-info" not in name} == {"likeness_studio"}
 
 
-def test_every_folder_of_modules_is_a_package_that_is_listed(members):
-    folders = {path.parent for folder in ("nodes", "runner") for path in files_of(folder) if path.suffix == ".py"}
-    assert all((ROOT / folder / "__init__.py").exists() for folder in folders)
+def test_every_folder_of_modules_is_a_package(checkout):
+    folders = {
+        path.parent for folder in ("nodes", "runner") for path in files_of(checkout, folder) if path.suffix == ".py"
+    }
+    assert all((checkout / folder / "__init__.py").exists() for folder in folders)
 
 
 def test_it_works_from_another_folder(wheel, tmp_path):
