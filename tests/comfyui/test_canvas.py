@@ -1,0 +1,108 @@
+"""Both workflows on the real canvas: they open without a missing node, convert to our API files, and run."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+pytestmark = [pytest.mark.comfyui, pytest.mark.browser, pytest.mark.models]
+ROOT = Path(__file__).parents[2]
+WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
+RUN_SECONDS = 240
+
+
+def without_optional(name):
+    """The API file as the canvas makes it: optional nodes are muted, so they and their links are gone."""
+    graph = json.loads((ROOT / "workflows" / "api" / name).read_text())
+    gone = {node_id for node_id, node in graph.items() if node["_meta"].get("optional")}
+    for node in graph.values():
+        node["inputs"] = {
+            key: value
+            for key, value in node["inputs"].items()
+            if not (isinstance(value, list) and value and value[0] in gone)
+        }
+    return {node_id: node for node_id, node in graph.items() if node_id not in gone}
+
+
+def choose_photo(canvas, title, name):
+    canvas.evaluate(
+        "([title, name]) => { app.graph._nodes.find((n) => n.title === title)"
+        ".widgets.find((w) => w.name === 'image').value = name; }",
+        [title, name],
+    )
+
+
+def wait_for(url, prompt_id):
+    deadline = time.monotonic() + RUN_SECONDS
+    while time.monotonic() < deadline:
+        history = httpx.get(f"{url}/history/{prompt_id}").json()
+        if prompt_id in history:
+            return history[prompt_id]
+        time.sleep(0.5)
+    raise AssertionError(f"The prompt {prompt_id} did not finish within {RUN_SECONDS} s.")
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=[path.stem for path in WORKFLOWS])
+def test_a_workflow_opens_and_converts_to_its_api_file(path, comfyui_server, canvas_module):
+    with canvas_module.open_canvas(comfyui_server.url) as canvas:
+        canvas.open_file(path)
+        assert canvas.missing_nodes() == []
+        assert canvas.errors == []
+        prompt = canvas.prompt()
+    expected = without_optional(path.name)
+    assert {key: (node["class_type"], node["inputs"]) for key, node in prompt.items()} == {
+        key: (node["class_type"], node["inputs"]) for key, node in expected.items()
+    }
+    assert {key: node["_meta"]["title"] for key, node in prompt.items()} == {
+        key: node["_meta"]["title"] for key, node in expected.items()
+    }
+
+
+def test_studio_headshot_runs_from_the_run_button(comfyui_server, canvas_module, demo_on_server, tmp_path):
+    with canvas_module.open_canvas(comfyui_server.url, 2560, 1440) as canvas:
+        canvas.open_file(ROOT / "workflows" / "studio_headshot.json")
+        choose_photo(canvas, "Photo", demo_on_server)
+        entry = wait_for(comfyui_server.url, canvas.press_run())
+        canvas.page.wait_for_timeout(3000)
+        canvas.fit_view()
+        canvas.screenshot(tmp_path / "studio_headshot.png")
+        print(f"screenshot: {tmp_path / 'studio_headshot.png'}")
+    assert entry["status"]["status_str"] == "success"
+    (report,) = entry["outputs"]["10"]["likeness"]
+    assert report["all_passed"] is True
+    assert entry["outputs"]["11"]["images"][0]["filename"].startswith("headshot")
+    names = {model["name"] for output in entry["outputs"].values() for model in output.get("models", [])}
+    assert names == {"u2net", "yunet", "sface"}
+
+
+def test_check_likeness_runs_from_the_run_button(comfyui_server, canvas_module, demo_on_server, tmp_path):
+    with canvas_module.open_canvas(comfyui_server.url, 2560, 1440) as canvas:
+        canvas.open_file(ROOT / "workflows" / "check_likeness.json")
+        choose_photo(canvas, "Reference photo", demo_on_server)
+        choose_photo(canvas, "Photo to check", demo_on_server)
+        entry = wait_for(comfyui_server.url, canvas.press_run())
+        canvas.page.wait_for_timeout(3000)
+        canvas.fit_view()
+        canvas.screenshot(tmp_path / "check_likeness.png")
+        print(f"screenshot: {tmp_path / 'check_likeness.png'}")
+    assert entry["status"]["status_str"] == "success"
+    assert entry["outputs"]["6"]["likeness"][0]["images"][0]["outcome"] == "pass"
+
+
+def test_photo_sockets_grow(comfyui_server, canvas_module):
+    sockets = "(n) => n.inputs.map((i) => i.name).filter((name) => name.startsWith('photos'))"
+    with canvas_module.open_canvas(comfyui_server.url) as canvas:
+        canvas.evaluate(
+            "() => { window.enroll = LiteGraph.createNode('LikenessEnrollIdentity'); app.graph.add(enroll);"
+            "window.load = LiteGraph.createNode('LoadImage'); app.graph.add(load); }"
+        )
+        canvas.page.wait_for_timeout(500)
+        assert canvas.evaluate(f"() => ({sockets})(enroll)") == ["photos", "photos_2"]
+        canvas.evaluate("() => { load.connect(0, enroll, enroll.findInputSlot('photos_2')); }")
+        assert canvas.evaluate(f"() => ({sockets})(enroll)") == ["photos", "photos_2", "photos_3"]
+        canvas.evaluate("() => { enroll.disconnectInput(enroll.findInputSlot('photos_2')); }")
+        assert canvas.evaluate(f"() => ({sockets})(enroll)") == ["photos", "photos_2"]

@@ -1,0 +1,76 @@
+"""The pack inside a real ComfyUI: loaded cleanly and quickly, every node described as the stand-in describes it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+
+from likeness_studio.nodes.extension import node_classes
+
+pytestmark = pytest.mark.comfyui
+ROOT = Path(__file__).parents[2]
+NODES = node_classes()
+LIMIT_SECONDS = 0.3
+
+
+def test_the_pack_loads_without_a_warning(comfyui_server, object_info):
+    log = comfyui_server.log_text()
+    assert "IMPORT FAILED" not in log
+    assert not [line for line in log.splitlines() if "likeness" in line.lower() and "seconds:" not in line]
+
+
+def test_the_import_is_quick(comfyui_server, object_info):
+    seconds = float(re.search(r"([\d.]+) seconds: .*likeness-studio", comfyui_server.log_text())[1])
+    assert seconds <= LIMIT_SECONDS
+
+
+@pytest.mark.parametrize("node", NODES, ids=[node.GET_SCHEMA().node_id for node in NODES])
+def test_the_stand_in_describes_the_node_as_comfyui_does(node, object_info):
+    mine = json.loads(json.dumps(node.GET_NODE_INFO_V1()))
+    real = object_info[mine["name"]]
+    assert real.pop("python_module", "").startswith("custom_nodes.") or "python_module" not in real
+    mine.pop("python_module")
+    assert mine == real
+
+
+def test_every_help_page_and_script_is_served(comfyui_server, object_info):
+    for node in NODES:
+        name = node.GET_SCHEMA().node_id
+        page = httpx.get(f"{comfyui_server.url}/extensions/likeness-studio/docs/{name}.md")
+        assert page.text.startswith("# ")
+    scripts = httpx.get(f"{comfyui_server.url}/extensions").json()
+    assert "/extensions/likeness-studio/grow.js" in scripts
+
+
+def test_the_template_browser_lists_every_workflow(comfyui_server, object_info):
+    templates = httpx.get(f"{comfyui_server.url}/workflow_templates").json()["likeness-studio"]
+    assert set(templates) == {path.stem for path in (ROOT / "workflows").glob("*.json")}
+
+
+def test_comfy_node_validate_is_clean():
+    comfy = Path(pytest.__file__).parents[4] / "bin" / "comfy"
+    if not comfy.exists():
+        pytest.skip("install comfy-cli to validate the pack for the registry")
+    result = subprocess.run(
+        [comfy, "--skip-prompt", "--no-enable-telemetry", "node", "validate"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    output = result.stdout + result.stderr
+    assert result.returncode == 0, output
+    assert "warning" not in output.lower()
+
+
+def test_the_entry_point_needs_no_running_loop_of_its_own():
+    import likeness_studio
+
+    assert asyncio.iscoroutinefunction(likeness_studio.comfy_entrypoint)
