@@ -13,14 +13,14 @@ from ..nodes import host
 from ..nodes.errors import Interrupted
 from .collect import announced, relative_name
 from .errors import InterruptedOnServer, JobLost, ServerExecutionError, WorkflowRejected
+from .files_in import safe_name
 from .listener import Listener
-from .photos_in import safe_name
 from .result import Event, Folders, NodeTime, OnEvent, RunResult, SavedFile, Stopped, ignore, never
 from .transport import ComfyServer
-from .workflow import FOLDER_NODES, Workflow
+from .workflow import Workflow
 
 UPLOADS = "likeness"
-"""Subfolder of the server's input folder for our photos."""
+"""Subfolder of the server's input folder for our files."""
 
 POLL_FIRST, POLL_GROWTH, POLL_LAST = 0.05, 1.5, 1.0
 """Seconds between two looks at the history: short at first, then longer, never more than the last."""
@@ -59,7 +59,7 @@ class ServerBackend:
         self.server.wait_ready(stopped)
         titles = {node.id: node.title for node in workflow}
         result = RunResult(workflow.name, workflow.hash, self.server.url, titles=titles)
-        job = _Job(self.server, upload_photos(self.server, workflow, folders.input), on_event, stopped)
+        job = _Job(self.server, upload_files(self.server, workflow, folders.input), on_event, stopped)
         result.ui = job.run()
         result.times = job.times
         self._fetch(result, folders)
@@ -86,23 +86,23 @@ def _unused(path: Path) -> Path:
     return candidate
 
 
-def upload_photos(server: ComfyServer, workflow: Workflow, folder: Path) -> Workflow:
-    """A copy of `workflow` that names its photos as the server does, after sending those that are in `folder`.
+def upload_files(server: ComfyServer, workflow: Workflow, folder: Path) -> Workflow:
+    """A copy of `workflow` that names its files as the server does, after sending those that are in `folder`.
 
-    Each goes into a folder named by its content: the same photo is stored once and never meets another one's name.
+    Each goes into a folder named by its content: the same file is stored once and never meets another one's name.
     """
     workflow = workflow.copy()
-    for node in workflow.photo_nodes():
-        name = str(node.inputs.get(node.photo_input or "") or "")
+    for node in workflow.file_nodes():
+        name = str(node.inputs.get(node.file_input or "") or "")
         source = host.inside(folder, name or ".")
-        takes_folder = node.class_type in FOLDER_NODES
+        takes_folder = node.file_kind == "folder"
         if not name or not (source.is_dir() if takes_folder else source.is_file()):
             continue
         files = sorted(path for path in source.iterdir() if path.is_file()) if takes_folder else [source]
         digest = hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files))
         home = f"{UPLOADS}/{digest.hexdigest()[:12]}"
         names = [server.upload(file, safe_name(file.name), home) for file in files]
-        node.inputs[str(node.photo_input)] = home if takes_folder else names[0]
+        node.inputs[str(node.file_input)] = home if takes_folder else names[0]
     return workflow
 
 

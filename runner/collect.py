@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..nodes import host
@@ -25,7 +25,7 @@ def announced(result: RunResult) -> Iterator[tuple[str, File]]:
 
 def relative_name(file: File) -> str:
     """The file's name inside the folder of its type. It comes from outside: join it with `host.inside` only."""
-    return f"{file.get('subfolder') or '.'}/{file['filename']}"
+    return (PurePosixPath(str(file.get("subfolder") or "")) / file["filename"]).as_posix()
 
 
 def collect_files(result: RunResult, output: Path, temp: Path) -> None:

@@ -75,7 +75,7 @@ class NodeTime:
 
 @dataclass(frozen=True)
 class InputPhoto:
-    """A photo or folder that a node read. `name` is what the user called it."""
+    """A photo or other file that a node read. `name` is what the user called it."""
 
     node: str
     title: str

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .photos_in import Given, stage
+from .files_in import Given, stage
 from .report import write_report
 from .result import Backend, Folders, OnEvent, RunResult, ignore
 from .stop import stoppable

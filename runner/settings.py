@@ -62,9 +62,9 @@ def _socket(node: Node, spec: NodeSpec, name: str) -> InputSpec:
 
 def _typed(node: Node, socket: InputSpec, text: str) -> Any:
     value = read(socket.type, text, f"{node.title}.{socket.name}")
-    if socket.choices is not None and node.photo_input != socket.name:
+    if socket.choices is not None and node.file_input != socket.name:
         value = next((choice for choice in socket.choices if str(choice) == text), text)
-    problem = limits(socket, value, f"{node.title}.{socket.name}", photo=node.photo_input == socket.name)
+    problem = limits(socket, value, f"{node.title}.{socket.name}", photo=node.file_input == socket.name)
     if problem is not None:
         raise problem
     return value

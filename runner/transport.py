@@ -28,7 +28,7 @@ CHUNK = 1 << 20
 
 def normal_url(url: str) -> str:
     """A server's address with its scheme and without a slash at the end. Raises BadServerAddress."""
-    text = url.strip().rstrip("/")
+    text = url.strip()
     parts = urlsplit(text if "://" in text else f"http://{text}")
     try:
         valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -36,7 +36,7 @@ def normal_url(url: str) -> str:
         valid = False
     if not valid:
         raise BadServerAddress(f"{url!r} is not a server's address; write it like http://127.0.0.1:8188.")
-    return urlunsplit(parts)
+    return urlunsplit(parts._replace(path=parts.path.rstrip("/"), query="", fragment=""))
 
 
 class ComfyServer:

@@ -138,7 +138,7 @@ class _Check:
             value = _coerce(socket.type, given)
         except (TypeError, ValueError, OverflowError):
             return WrongType(f"{where} takes {socket.type}, not {given!r}."), None
-        return limits(socket, value, where, photo=self.node.photo_input == socket.name), value
+        return limits(socket, value, where, photo=self.node.file_input == socket.name), value
 
 
 def _required(socket: InputSpec, where: str) -> InputRequired:

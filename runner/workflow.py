@@ -9,22 +9,26 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from .catalog import Catalog, local_catalog
 from .errors import AmbiguousTitle, UnknownTitle, WorkflowMissing, WorkflowUnreadable
 
-PHOTO_INPUTS = {"LoadImage": "image", "LoadImageMask": "image", "LikenessLoadPhotos": "folder"}
-"""Node classes that read the user's photos, and the input that names the file or folder."""
+FileKind = Literal["photo", "folder", "identity"]
 
-FOLDER_NODES = frozenset({"LikenessLoadPhotos"})
-"""Those of `PHOTO_INPUTS` that take a whole folder."""
+FILE_INPUTS: dict[str, tuple[str, FileKind]] = {
+    "LoadImage": ("image", "photo"),
+    "LoadImageMask": ("image", "photo"),
+    "LikenessLoadPhotos": ("folder", "folder"),
+    "LikenessLoadIdentity": ("filename", "identity"),
+}
+"""Node classes that read the user's files: the input that names the file or folder, and what is in it."""
 
 BUNDLED = Path(__file__).resolve().parent.parent / "workflows"
 """The workflows that come with the pack; ``api/`` has the API format of each."""
 
 OPTIONAL_MARK = "(optional)"
-"""A photo node whose title ends like this is left out when no photo is given for it."""
+"""A node that reads a file and whose title ends like this is left out when it is given none."""
 
 Link = tuple[str, int]
 """Node id and output number."""
@@ -55,9 +59,14 @@ class Node:
         return {name: link for name, link in found if link is not None}
 
     @property
-    def photo_input(self) -> str | None:
-        """The input that names the user's photo or folder, or None for other nodes."""
-        return PHOTO_INPUTS.get(self.class_type)
+    def file_input(self) -> str | None:
+        """The input that names the user's file or folder, or None for other nodes."""
+        return FILE_INPUTS[self.class_type][0] if self.class_type in FILE_INPUTS else None
+
+    @property
+    def file_kind(self) -> FileKind | None:
+        """What the user's file or folder holds, or None for other nodes."""
+        return FILE_INPUTS[self.class_type][1] if self.class_type in FILE_INPUTS else None
 
 
 @dataclass
@@ -97,9 +106,9 @@ class Workflow:
 
     @property
     def hash(self) -> str:
-        """64 hex digits that depend on classes, links and values, and on neither titles nor the chosen photos."""
+        """64 hex digits that depend on classes, links and values, and on neither titles nor the chosen files."""
         graph = {
-            node.id: [node.class_type, {k: v for k, v in node.inputs.items() if k != node.photo_input}] for node in self
+            node.id: [node.class_type, {k: v for k, v in node.inputs.items() if k != node.file_input}] for node in self
         }
         return hashlib.sha256(json.dumps(graph, sort_keys=True).encode()).hexdigest()
 
@@ -120,9 +129,9 @@ class Workflow:
         hint = did_you_mean(key, [node.title for node in self])
         raise UnknownTitle(f"No node of {self.name} is called {key!r}{hint}.")
 
-    def photo_nodes(self) -> list[Node]:
-        """The nodes that read a photo or a folder by name, in the order of the file."""
-        return [node for node in self if node.photo_input and node.photo_input not in node.links]
+    def file_nodes(self) -> list[Node]:
+        """The nodes that read the user's files by name, in the order of the workflow."""
+        return [node for node in self if node.file_input and node.file_input not in node.links]
 
     def remove(self, node_ids: Iterable[str]) -> None:
         """Take nodes out, and every link to them with them."""

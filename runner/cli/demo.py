@@ -21,7 +21,7 @@ MODELS = ("yunet", "sface", "u2net")
 def demo(output: Path) -> None:
     """Make a studio headshot of the demo photo on this machine: no server, no GPU, no account."""
     from ...nodes.models import store
-    from ..photos_in import Given
+    from ..files_in import Given
     from ..session import run_once
 
     out = current_output()

@@ -41,13 +41,14 @@ def inspect(workflow: str, server: str | None) -> None:
 
 
 def describe(workflow: Workflow, catalog: Catalog) -> dict[str, Any]:
-    """The workflow as data: its photos, its nodes with their settable inputs, its outputs, its hash."""
+    """The workflow as data: the files it reads, its nodes with their settable inputs, its outputs, its hash."""
     nodes = [_node(node, catalog) for node in workflow]
     return {
         "workflow": {"name": workflow.name, "hash": workflow.hash},
         "runs_here": all(entry["known"] for entry in nodes),
-        "photos": [
-            {"node": node.id, "title": node.title, "optional": node.optional} for node in workflow.photo_nodes()
+        "files": [
+            {"node": node.id, "title": node.title, "kind": node.file_kind, "optional": node.optional}
+            for node in workflow.file_nodes()
         ],
         "nodes": nodes,
         "outputs": [entry["title"] for entry in nodes if entry["output"]],
@@ -91,10 +92,12 @@ def _show(out: Output, described: dict[str, Any]) -> None:
         for entry in node["inputs"]:
             table.add_row(Text(entry["set"]), Text(repr(entry["value"])), Text(_takes(entry)))
     out.say(f"{described['workflow']['name']}  {described['workflow']['hash'][:12]}")
-    for photo in described["photos"]:
-        out.say(f'  photo   --input "{photo["title"]}=PATH"{"  (may be left out)" if photo["optional"] else ""}')
+    for photo in described["files"]:
+        out.say(
+            f'  {photo["kind"]:8} --input "{photo["title"]}=PATH"{"  (may be left out)" if photo["optional"] else ""}'
+        )
     for title in described["outputs"]:
-        out.say(f"  result  {title}")
+        out.say(f"  result   {title}")
     unknown = sorted({node["class_type"] for node in described["nodes"] if not node["known"]})
     if unknown:
         out.say(f"  needs a ComfyUI server (--server URL) for: {', '.join(unknown)}")

@@ -12,7 +12,7 @@ import click
 from .output import VERDICT_FAILED, Output, current_output, json_option
 
 if TYPE_CHECKING:
-    from ..photos_in import Given
+    from ..files_in import Given
     from ..result import Backend
     from ..session import Finished
     from ..settings import Setting
@@ -41,7 +41,7 @@ class PhotoParam(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Given:
         """Read the words."""
-        from ..photos_in import parse
+        from ..files_in import parse
 
         return parse(value)
 

@@ -18,6 +18,8 @@ from .thumbs import LARGE, SMALL, data_uri
 PICTURES_SHOWN = 24
 """More results than this are counted and not shown: the page must stay small."""
 
+MOST_CERTAIN = 0.999
+
 OUTCOMES = {
     "pass": "Same person",
     "fail": "Not confirmed",
@@ -49,7 +51,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Scale:
-    """The likeness scale of one check. `baseline` is (from, to) in percent, with the median's mark in `median`."""
+    """The likeness scale of one check. `baseline` is (lowest, median) in percent."""
 
     ticks: list[Mark]
     threshold: Mark
@@ -80,7 +82,7 @@ def render(result: RunResult, folder: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["number"] = number
+    environment.filters |= {"number": number, "chance": chance}
     outputs = [picture for file in result.outputs[:PICTURES_SHOWN] if (picture := _picture(file, folder)) is not None]
     photos = _photos(result)
     return environment.get_template("report.html.j2").render(
@@ -105,6 +107,13 @@ def number(value: Any, digits: int = 2) -> str:
     if not _is_number(value):
         return "–"
     return f"{value:.{digits}f}".replace("-", "−")
+
+
+def chance(value: float) -> str:
+    """A probability in percent that is never rounded to certainty."""
+    if value > MOST_CERTAIN:
+        return f"> {MOST_CERTAIN:.1%}"
+    return f"< {1 - MOST_CERTAIN:.1%}" if value < 1 - MOST_CERTAIN else f"{value:.1%}"
 
 
 def _is_number(value: Any) -> bool:
@@ -179,8 +188,7 @@ def likeness_scale(report: Mapping[str, Any]) -> Scale | None:
     span = None
     if isinstance(baseline, Mapping) and _is_number(baseline.get("median")) and _is_number(baseline.get("low")):
         median = mark(float(baseline["median"]))
-        reach = max(float(baseline["median"]) - float(baseline["low"]), 0.02)
-        span = (mark(float(baseline["low"])).at, mark(float(baseline["median"]) + reach).at)
+        span = (mark(float(baseline["low"])).at, median.at)
     return Scale(ticks, mark(float(threshold)), [mark(value) for value in cosines], span, median)
 
 

@@ -1,4 +1,4 @@
-"""Give a run its photos: any path on the command line becomes a safe name in the run's own input folder."""
+"""Give a run its photos and other files: any path becomes a safe name in the run's own input folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from ..nodes import host
 from ..nodes.errors import PhotoMissing, UnsafePath
 from .errors import PhotoNotPlaced, UnknownInput
 from .result import InputPhoto
-from .workflow import FOLDER_NODES, Node, Workflow
+from .workflow import Node, Workflow
+
+IDENTITY_SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True)
@@ -45,65 +47,64 @@ def safe_name(name: str) -> str:
 def place(workflow: Workflow, given: Sequence[Given]) -> dict[str, list[Path]]:
     """Which node gets which paths: first those that are named, then the rest in order.
 
-    A file goes to the next node that loads one photo (those that must have one first), then to a node that loads a
-    folder; a folder goes to a node that loads a folder.
+    A photo goes to the next node that loads one (those that must have one first), then to a node that loads a folder;
+    a folder goes to a node that loads a folder; a ``.safetensors`` file to a node that loads an identity.
     Raises PhotoMissing, PhotoNotPlaced, UnknownTitle, AmbiguousTitle or UnknownInput.
     """
     placed: dict[str, list[Path]] = {}
-    for photo in given:
-        if not photo.path.exists():
-            raise PhotoMissing(f"There is no photo or folder at {photo.path}; check the path.")
-        if photo.target is not None:
-            node = _photo_node(workflow, photo.target)
-            _put(placed, node, photo.path)
-    free = sorted((n for n in workflow.photo_nodes() if n.id not in placed), key=lambda node: node.optional)
-    for photo in given:
-        if photo.target is None:
-            node = _next_for(photo.path, free)
-            _put(placed, node, photo.path)
-            if node.class_type not in FOLDER_NODES:
+    for file in given:
+        if not file.path.exists():
+            raise PhotoMissing(f"There is no photo or folder at {file.path}; check the path.")
+        if file.target is not None:
+            _put(placed, _file_node(workflow, file.target), file.path)
+    free = sorted((n for n in workflow.file_nodes() if n.id not in placed), key=lambda node: node.optional)
+    for file in given:
+        if file.target is None:
+            node = _next_for(file.path, free)
+            _put(placed, node, file.path)
+            if node.file_kind != "folder":
                 free.remove(node)
     return placed
 
 
-def _photo_node(workflow: Workflow, target: str) -> Node:
-    node = workflow.find(target)
-    if node not in workflow.photo_nodes():
-        names = ", ".join(repr(candidate.title) for candidate in workflow.photo_nodes()) or "none"
+def _file_node(workflow: Workflow, target: str) -> Node:
+    node, nodes = workflow.find(target), workflow.file_nodes()
+    if node not in nodes:
+        names = ", ".join(repr(candidate.title) for candidate in nodes) or "none"
         raise UnknownInput(f"{node.title} does not load a photo; nodes that do: {names}.")
     return node
 
 
 def _next_for(path: Path, free: list[Node]) -> Node:
-    single = [node for node in free if node.class_type not in FOLDER_NODES and not path.is_dir()]
-    folders = [node for node in free if node.class_type in FOLDER_NODES]
-    if not single + folders:
-        kind = "folder" if path.is_dir() else "photo"
-        raise PhotoNotPlaced(f"The workflow has no node left that could take the {kind} {path}; leave it out.")
-    return (single + folders)[0]
+    kinds = ("folder",) if path.is_dir() else ("identity",) if path.suffix == IDENTITY_SUFFIX else ("photo", "folder")
+    for kind in kinds:
+        for node in free:
+            if node.file_kind == kind:
+                return node
+    raise PhotoNotPlaced(f"The workflow has no node left that could take the {kinds[0]} {path}; leave it out.")
 
 
 def _put(placed: dict[str, list[Path]], node: Node, path: Path) -> None:
-    takes_folder = node.class_type in FOLDER_NODES
+    takes_folder = node.file_kind == "folder"
     if path.is_dir() and not takes_folder:
-        raise PhotoNotPlaced(f"{node.title} takes one photo and {path} is a folder; name a file in it.")
+        raise PhotoNotPlaced(f"{node.title} takes one file and {path} is a folder; name a file in it.")
     if node.id in placed and not takes_folder:
-        raise PhotoNotPlaced(f"{node.title} takes one photo and was given two; leave out {path}.")
+        raise PhotoNotPlaced(f"{node.title} takes one file and was given two; leave out {path}.")
     placed.setdefault(node.id, []).append(path)
 
 
 def stage(
     workflow: Workflow, given: Sequence[Given], folder: Path, search: Sequence[Path] = ()
 ) -> tuple[Workflow, list[InputPhoto]]:
-    """A copy of `workflow` that names photos in `folder`, and the photos by what the user called them.
+    """A copy of `workflow` that names files in `folder`, and the files by what the user called them.
 
-    A node that got no photo keeps the one it names if that is in one of the `search` folders; else an optional node
+    A node that got no file keeps the one it names if that is in one of the `search` folders; else an optional node
     is left out with its links, and any other is left as it is: a server may have the file.
     """
     workflow = workflow.copy()
     placed = place(workflow, given)
     photos: list[InputPhoto] = []
-    for node in workflow.photo_nodes():
+    for node in workflow.file_nodes():
         sources = placed.get(node.id) or _named(node, search)
         if sources:
             photos += _bring(node, sources, folder)
@@ -113,20 +114,20 @@ def stage(
 
 
 def _named(node: Node, search: Sequence[Path]) -> list[Path]:
-    name = str(node.inputs.get(node.photo_input or "") or "")
+    name = str(node.inputs.get(node.file_input or "") or "")
     for folder in search if name else ():
         try:
             path = host.inside(folder, name)
         except UnsafePath:
             continue
-        if path.is_dir() if node.class_type in FOLDER_NODES else path.is_file():
+        if path.is_dir() if node.file_kind == "folder" else path.is_file():
             return [path]
     return []
 
 
 def _bring(node: Node, sources: list[Path], folder: Path) -> list[InputPhoto]:
     """Link or copy the files; name them in the graph."""
-    takes_folder = node.class_type in FOLDER_NODES
+    takes_folder = node.file_kind == "folder"
     home = folder / safe_name(f"photos_{node.id}") if takes_folder else folder
     home.mkdir(parents=True, exist_ok=True)
     photos = []
@@ -134,7 +135,7 @@ def _bring(node: Node, sources: list[Path], folder: Path) -> list[InputPhoto]:
         safe = _unused(home, safe_name(source.name))
         _link(source, safe)
         photos.append(InputPhoto(node.id, node.title, source.name, source.absolute()))
-        node.inputs[str(node.photo_input)] = (home if takes_folder else safe).relative_to(folder).as_posix()
+        node.inputs[str(node.file_input)] = (home if takes_folder else safe).relative_to(folder).as_posix()
     return photos
 
 

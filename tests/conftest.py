@@ -1,0 +1,119 @@
+"""What many tests share: a real photo, a place for a run, and a real ComfyUI server where there is one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+START_SECONDS = 120
+
+
+@pytest.fixture(scope="session")
+def astronaut(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real photo of one person, 512 x 512, public domain (NASA, by way of scikit-image)."""
+    import skimage
+    from PIL import Image
+
+    target = tmp_path_factory.mktemp("photos") / "astronaut.jpg"
+    source = Path(skimage.__file__).parent / "data" / "astronaut.png"
+    with Image.open(source) as picture:
+        picture.convert("RGB").save(target, quality=95)
+    return target
+
+
+@pytest.fixture
+def model_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty model folder of the test's own."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    monkeypatch.setenv("LIKENESS_MODELS", str(folder))
+    return folder
+
+
+@dataclass(frozen=True)
+class ComfyUIServer:
+    """A running ComfyUI with this pack installed, and its folders."""
+
+    url: str
+    base: Path
+    log: Path
+
+    @property
+    def input(self) -> Path:
+        return self.base / "input"
+
+    @property
+    def output(self) -> Path:
+        return self.base / "output"
+
+    def log_text(self) -> str:
+        return self.log.read_text("utf-8", "replace")
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def start_comfyui(base: Path, *extra: str) -> tuple[subprocess.Popen[bytes], ComfyUIServer]:
+    """Start ComfyUI on a free port of this machine, with folders of its own under `base` and this pack linked."""
+    comfyui = Path(os.environ["COMFYUI_PATH"])
+    python = os.environ.get("COMFYUI_PYTHON", sys.executable)
+    for name in ("custom_nodes", "input", "output", "temp", "user", "models"):
+        (base / name).mkdir(parents=True, exist_ok=True)
+    link = base / "custom_nodes" / "likeness-studio"
+    if not link.exists():
+        link.symlink_to(REPOSITORY)
+    port, log = _free_port(), base / "comfyui.log"
+    folders = [
+        word for name in ("input", "output", "temp", "user") for word in (f"--{name}-directory", str(base / name))
+    ]
+    command = [python, str(comfyui / "main.py"), "--cpu", "--listen", "127.0.0.1", "--port", str(port)]
+    command += ["--base-directory", str(base), *folders, "--disable-auto-launch", *extra]
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, cwd=base, stdin=subprocess.DEVNULL)
+    server = ComfyUIServer(f"http://127.0.0.1:{port}", base, log)
+    deadline = time.monotonic() + START_SECONDS
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    while True:
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            pytest.fail(f"ComfyUI did not start:\n{server.log_text()[-3000:]}")
+        try:
+            opener.open(f"{server.url}/system_stats", timeout=2).close()
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+        else:
+            return process, server
+
+
+@pytest.fixture(scope="session")
+def comfyui_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyUIServer]:
+    """A real ComfyUI server for the whole session; skips without COMFYUI_PATH."""
+    if not os.environ.get("COMFYUI_PATH"):
+        pytest.skip("set COMFYUI_PATH (and COMFYUI_PYTHON) to test against a real ComfyUI")
+    base = tmp_path_factory.mktemp("comfyui")
+    process, server = start_comfyui(base)
+    try:
+        yield server
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        shutil.rmtree(base / "temp", ignore_errors=True)

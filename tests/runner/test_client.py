@@ -1,0 +1,252 @@
+"""The server client against a real ComfyUI: the same pixels as here, and every refusal in clear words."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from likeness_studio.nodes.errors import Interrupted, UnsafePath
+from likeness_studio.runner import errors
+from likeness_studio.runner.catalog import from_object_info, local_catalog
+from likeness_studio.runner.client import ServerBackend
+from likeness_studio.runner.files_in import Given, stage
+from likeness_studio.runner.transport import ComfyServer, normal_url
+from PIL import Image
+
+comfyui = pytest.mark.comfyui
+
+
+@pytest.fixture
+def backend(comfyui_server):
+    return ServerBackend(comfyui_server.url)
+
+
+def pixels(path):
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB")).astype(int)
+
+
+@comfyui
+def test_same_pixels_here_and_there(backend, engine, workflow, invert, folders, tmp_path):
+    here = engine.run(workflow(invert), folders)
+    seen = []
+    there = backend.run(workflow(invert), folders, seen.append)
+    assert (pixels(here.outputs[0].path) == pixels(there.outputs[0].path)).all()
+    assert there.outputs[0].path.name == "negative_00001__2.png", "never over a file that is there"
+    assert {time.title for time in there.times} == {"Blank", "Negative", "Save"}
+    assert next(event.kind for event in seen) == "queued"
+
+
+@comfyui
+def test_fully_cached_run_delivers_too(backend, workflow, invert, folders):
+    first = backend.run(workflow(invert), folders)
+    again = backend.run(workflow(invert), folders)
+    assert len(again.outputs) == len(first.outputs) == 1
+    assert again.outputs[0].path.is_file()
+
+
+CORE = {
+    "scaled": ("ImageScale", {"upscale_method": "bilinear", "width": 33, "height": 0, "crop": "center"}),
+    "nearest": ("ImageScale", {"upscale_method": "nearest-exact", "width": 90, "height": 61, "crop": "disabled"}),
+    "lanczos": ("ImageScale", {"upscale_method": "lanczos", "width": 90, "height": 61, "crop": "center"}),
+    "area": ("ImageScale", {"upscale_method": "area", "width": 40, "height": 40, "crop": "center"}),
+    "bicubic": ("ImageScale", {"upscale_method": "bicubic", "width": 300, "height": 40, "crop": "center"}),
+}
+
+
+@comfyui
+def test_carried_core_nodes_equal_core(backend, engine, workflow, folders, make, astronaut):
+    """One graph with all of them, on a real photo; both sides must write the same bytes of pixels."""
+    graph = {"1": make("LoadImage", "Photo", image=""), "2": make("LoadImageMask", "Mask", image="", channel="green")}
+    graph["3"] = make("MaskToImage", mask=["2", 0])
+    graph["4"] = make("ImageToMask", image=["1", 0], channel="blue")
+    graph["5"] = make("InvertMask", mask=["4", 0])
+    graph["6"] = make("MaskToImage", mask=["5", 0])
+    graph["7"] = make("EmptyImage", width=40, height=70, batch_size=2, color=0x336699)
+    graph["8"] = make("ImageBatch", image1=["1", 0], image2=["7", 0])
+    graph["9"] = make("ImageBatch", image1=["7", 0], image2=["1", 0])
+    sources = {"green": ["3", 0], "blue": ["6", 0], "batch": ["8", 0], "small": ["9", 0]}
+    for number, (name, (kind, inputs)) in enumerate(CORE.items(), start=20):
+        graph[str(number)] = make(kind, image=["1", 0], **inputs)
+        sources[name] = [str(number), 0]
+    for name, source in sources.items():
+        graph[name] = make("SaveImage", name, images=source, filename_prefix=f"parts/{name}")
+    staged, _ = stage(workflow(graph), [Given(astronaut), Given(astronaut)], folders.input)
+    here, there = engine.run(staged, folders), backend.run(staged, folders)
+    of = lambda result: {name: [f.path for f in result.outputs if f.title == name] for name in sources}  # noqa: E731
+    for name, paths in of(here).items():
+        others = of(there)[name]
+        assert len(paths) == len(others) > 0, name
+        worst = max(int(abs(pixels(a) - pixels(b)).max()) for a, b in zip(paths, others, strict=True))
+        assert worst <= 1, f"{name} differs by {worst}"  # two builds of torch: one step of 255
+
+
+@comfyui
+def test_carried_core_nodes_have_cores_sockets(comfyui_server):
+    from likeness_studio.runner.core_nodes import CORE_NODES
+
+    there = from_object_info(ComfyServer(comfyui_server.url).object_info())
+    for cls in CORE_NODES:
+        ours, theirs = local_catalog()[cls.__name__], there[cls.__name__]
+        sockets = lambda spec: [(s.name, s.type, s.required) for s in spec.inputs]  # noqa: E731
+        assert sockets(ours) == sockets(theirs), cls.__name__
+        assert (ours.outputs, ours.is_output) == (theirs.outputs, theirs.is_output), cls.__name__
+        assert ours.title == theirs.title, cls.__name__
+        for a, b in zip(ours.inputs, theirs.inputs, strict=True):
+            if ours.class_type not in {"LoadImage", "LoadImageMask"}:
+                assert a.choices == b.choices, (cls.__name__, a.name)
+            if not cls.__name__.startswith("Primitive"):
+                for key in ("min", "max", "default"):
+                    assert a.options.get(key) == b.options.get(key), (cls.__name__, a.name, key)
+
+
+@comfyui
+@pytest.mark.parametrize("name", ["my holiday.jpg", "Łódź – 東京 (2).jpg", "a'b\"c.jpg"])
+def test_photo_names_with_spaces_and_unicode(backend, workflow, folders, make, astronaut, name):
+    (folders.input / name).write_bytes(astronaut.read_bytes())
+    graph = {"1": make("LoadImage", image=name), "2": make("SaveImage", images=["1", 0], filename_prefix="photo")}
+    result = backend.run(workflow(graph), folders)
+    assert abs(pixels(result.outputs[0].path) - pixels(astronaut)).max() == 0
+
+
+@comfyui
+def test_unknown_nodes_are_all_named(backend, workflow, invert, folders, make):
+    invert["7"], invert["8"] = make("NoSuchNode", "One"), make("NorThis", "Two")
+    with pytest.raises(errors.WorkflowRejected, match=r"One: the server has no node NoSuchNode; Two: .* NorThis"):
+        backend.run(workflow(invert), folders)
+
+
+@comfyui
+def test_bad_values_are_all_named(backend, workflow, invert, folders):
+    invert["1"]["inputs"]["width"] = 0
+    invert["1"]["inputs"]["color"] = "red"
+    with pytest.raises(errors.WorkflowRejected, match=r"Blank \(node 1\): Value 0 smaller than min.*Blank") as caught:
+        backend.run(workflow(invert), folders)
+    assert "1" in caught.value.as_dict()["node_errors"]
+
+
+@comfyui
+def test_200_with_node_errors_fails_too(backend, workflow, invert, folders, make):
+    invert["4"] = make("EmptyImage", "Broken", width=0, height=1, batch_size=1, color=0)
+    invert["5"] = make("PreviewImage", images=["4", 0])
+    with pytest.raises(errors.WorkflowRejected, match="Broken"):
+        backend.run(workflow(invert), folders)
+
+
+@comfyui
+def test_node_that_fails_on_the_server(backend, workflow, invert, folders, make):
+    invert["4"] = make("ImageToMask", "Channel", image=["2", 0], channel="alpha")
+    invert["5"] = make("MaskToImage", mask=["4", 0])
+    invert["6"] = make("PreviewImage", images=["5", 0])
+    with pytest.raises(
+        errors.ServerExecutionError, match=r"Channel \(node 4\) failed on the server: IndexError"
+    ) as caught:
+        backend.run(workflow(invert), folders)
+    assert caught.value.as_dict()["node"] == "4"
+
+
+def heavy(make, seed):
+    """About ten seconds of work in many steps."""
+    graph = {"0": make("EmptyImage", width=512, height=512, batch_size=1, color=seed)}
+    for step in range(1, 60):
+        side = 2000 + step
+        graph[str(step)] = make(
+            "ImageScale", image=[str(step - 1), 0], upscale_method="bicubic", width=side, height=side, crop="disabled"
+        )
+    return graph | {"60": make("PreviewImage", images=["59", 0])}
+
+
+@comfyui
+def test_stop_cancels_our_prompt_only(comfyui_server, backend, workflow, invert, folders, make):
+    began, other = time.monotonic(), []
+    seen = []
+
+    def second():
+        time.sleep(0.5)
+        other.append(ServerBackend(comfyui_server.url).run(workflow(invert), folders))
+
+    invert["1"]["inputs"]["color"] = 77
+    thread = threading.Thread(target=second)
+    thread.start()
+    with pytest.raises(Interrupted):
+        backend.run(workflow(heavy(make, 1)), folders, seen.append, lambda: time.monotonic() - began > 1.5)
+    assert time.monotonic() - began < 4
+    thread.join(60)
+    assert other[0].outputs
+    assert not backend.server.is_queued(next(event.message for event in seen if event.kind == "queued"))
+
+
+@comfyui
+def test_interrupt_by_somebody_else_is_no_success(comfyui_server, backend, workflow, folders, make):
+    def meddle():
+        time.sleep(1.5)
+        ComfyServer(comfyui_server.url)._send("POST", "/interrupt", json={})
+
+    threading.Thread(target=meddle).start()
+    with pytest.raises(errors.InterruptedOnServer):
+        backend.run(workflow(heavy(make, 2)), folders)
+
+
+@comfyui
+def test_socket_is_not_needed(comfyui_server, backend, workflow, invert, folders, monkeypatch):
+    monkeypatch.setattr(ComfyServer, "socket_url", lambda self, client_id: "ws://127.0.0.1:9/ws")
+    invert["1"]["inputs"]["color"] = 99
+    assert backend.run(workflow(invert), folders).outputs
+
+
+@comfyui
+def test_previews_only_when_asked(comfyui_server, workflow, invert, folders, make):
+    invert["4"] = make("PreviewImage", images=["2", 0])
+    assert ServerBackend(comfyui_server.url).run(workflow(invert), folders).previews == []
+    asked = ServerBackend(comfyui_server.url, previews=True).run(workflow(invert), folders)
+    assert asked.previews[0].path.parent == folders.temp
+
+
+def test_unreachable_server_is_a_bounded_wait(workflow, invert, folders):
+    began = time.monotonic()
+    with pytest.raises(errors.ServerUnreachable, match=r"http://127.0.0.1:9 .*waited 0.5 s"):
+        ServerBackend("127.0.0.1:9", wait_seconds=0.5).run(workflow(invert), folders)
+    assert time.monotonic() - began < 3
+
+
+def test_stop_while_waiting_for_a_server(workflow, invert, folders):
+    with pytest.raises(Interrupted):
+        ServerBackend("127.0.0.1:9", wait_seconds=60).run(workflow(invert), folders, stopped=lambda: True)
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("127.0.0.1:8188", "http://127.0.0.1:8188"),
+        ("https://gpu.example/comfy/", "https://gpu.example/comfy"),
+        ("http://[::1]:8188", "http://[::1]:8188"),
+    ],
+)
+def test_addresses(given, url):
+    assert normal_url(given) == url
+
+
+@pytest.mark.parametrize("given", ["", "ftp://x", "http://", "http://x:99999", "file:///etc/passwd"])
+def test_bad_addresses(given):
+    with pytest.raises(errors.BadServerAddress):
+        normal_url(given)
+
+
+def test_base_path_login_and_socket():
+    server = ComfyServer("https://me:secret@gpu.example/comfy", {"X-Token": "t"})
+    assert server.url == "https://gpu.example/comfy"
+    assert server.headers == {"X-Token": "t", "Authorization": "Basic bWU6c2VjcmV0"}
+    assert server.socket_url("abc") == "wss://gpu.example/comfy/ws?clientId=abc"
+    request = server._http.build_request("GET", "/system_stats")
+    assert str(request.url) == "https://gpu.example/comfy/system_stats"
+
+
+@pytest.mark.parametrize("name", ["../../evil.png", "/etc/evil.png", "sub/../../evil.png"])
+def test_names_from_the_server_stay_in_the_output_folder(workflow, folders, name):
+    from likeness_studio.runner.result import RunResult
+
+    result = RunResult("x", "", "", ui={"1": {"images": [{"filename": name, "subfolder": "", "type": "output"}]}})
+    with pytest.raises(UnsafePath):
+        ServerBackend("127.0.0.1:9")._fetch(result, folders)

@@ -1,0 +1,112 @@
+"""Photos from anywhere reach the right nodes under safe names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from likeness_studio.nodes.errors import PhotoMissing
+from likeness_studio.runner import errors
+from likeness_studio.runner.files_in import Given, parse, safe_name, stage
+
+
+@pytest.fixture
+def graph(workflow, make):
+    return workflow(
+        {
+            "1": make("LoadImage", "Second (optional)", image=""),
+            "2": make("LoadImage", "Photo", image="example.png"),
+            "3": make("LikenessLoadPhotos", "References", folder=""),
+            "4": make("ImageBatch", image1=["2", 0], image2=["1", 0]),
+            "5": make("LikenessLoadIdentity", "Person", filename="p.safetensors"),
+        }
+    )
+
+
+def photo(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(path.name.encode())
+    return path
+
+
+def test_required_photos_come_first_then_optional_then_the_folder(graph, tmp_path):
+    paths = [photo(tmp_path / "mine" / name) for name in ("a b.jpg", "ü.png", "c.jpg", "d.jpg")]
+    staged, used = stage(graph, [Given(path) for path in paths], tmp_path / "in")
+    assert staged.nodes["2"].inputs["image"] == "a_b.jpg"
+    assert staged.nodes["1"].inputs["image"] == "u.png"
+    assert staged.nodes["3"].inputs["folder"] == "photos_3"
+    assert sorted(path.name for path in (tmp_path / "in" / "photos_3").iterdir()) == ["c.jpg", "d.jpg"]
+    assert {(use.title, use.name) for use in used} >= {("Photo", "a b.jpg"), ("References", "d.jpg")}
+    assert graph.nodes["2"].inputs["image"] == "example.png"
+
+
+def test_named_photos_folders_and_identities(graph, tmp_path):
+    folder = photo(tmp_path / "refs" / "x.jpg").parent
+    photo(folder / "notes.txt")
+    person = photo(tmp_path / "me.safetensors")
+    given_ = [parse(f"Photo={photo(tmp_path / 'p.jpg')}"), parse(str(folder)), parse(str(person))]
+    staged, used = stage(graph, given_, tmp_path / "in")
+    assert [use.name for use in used] == ["p.jpg", "x.jpg", "me.safetensors"]
+    assert staged.nodes["5"].inputs["filename"] == "me.safetensors"
+    assert "1" not in staged.nodes
+    assert staged.nodes["4"].inputs == {"image1": ["2", 0]}
+
+
+def test_two_photos_of_one_name_do_not_meet(graph, tmp_path):
+    given_ = [Given(photo(tmp_path / folder / "me.jpg")) for folder in ("a", "b")]
+    staged, _ = stage(graph, given_, tmp_path / "in")
+    assert (staged.nodes["2"].inputs["image"], staged.nodes["1"].inputs["image"]) == ("me_2.jpg", "me.jpg")
+
+
+def test_the_workflows_own_photo_is_found_in_the_search_folders_only(graph, tmp_path):
+    photo(tmp_path / "near" / "example.png")
+    staged, used = stage(graph, [], tmp_path / "in", [tmp_path / "near"])
+    assert [use.name for use in used] == ["example.png"]
+    graph.nodes["2"].inputs["image"] = "../near/example.png"
+    assert stage(graph, [], tmp_path / "in2", [tmp_path / "in"])[1] == []
+    assert staged.nodes["2"].inputs["image"] == "example.png"
+
+
+def test_links_to_the_users_file_and_follows_symlinks(graph, tmp_path):
+    target = photo(tmp_path / "real.jpg")
+    (tmp_path / "link.jpg").symlink_to(target)
+    stage(graph, [Given(tmp_path / "link.jpg")], tmp_path / "in")
+    staged = tmp_path / "in" / "link.jpg"
+    assert staged.read_bytes() == b"real.jpg"
+    assert not staged.is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("texts", "error"),
+    [
+        (["missing.jpg"], PhotoMissing),
+        (["Photo=missing.jpg"], PhotoMissing),
+        (["Nobody={p}"], errors.UnknownTitle),
+        (["ImageBatch={p}"], errors.UnknownInput),
+        (["Photo={p}", "Photo={p}"], errors.PhotoNotPlaced),
+        (["Photo={empty}"], errors.PhotoNotPlaced),
+        (["{empty}"], PhotoMissing),
+        (["{empty}", "References={empty}", "{s}", "{s}"], errors.PhotoNotPlaced),
+    ],
+)
+def test_what_cannot_be_placed_is_said(graph, tmp_path, texts, error):
+    (tmp_path / "empty").mkdir()
+    names = {"p": photo(tmp_path / "p.jpg"), "empty": tmp_path / "empty", "s": photo(tmp_path / "s.safetensors")}
+    with pytest.raises(error):
+        stage(graph, [parse(text.format(**names)) for text in texts], tmp_path / "in")
+
+
+def test_a_path_with_an_equals_sign_is_a_path(tmp_path):
+    path = photo(tmp_path / "a=b.jpg")
+    assert parse(str(path)) == Given(path)
+
+
+@given(st.text(min_size=1))
+def test_safe_names_are_safe(name):
+    safe = safe_name(name)
+    assert safe
+    assert safe.isascii()
+    assert not set(safe) & set('/\\:*?"<>| \0')
+    assert not safe.startswith(".")

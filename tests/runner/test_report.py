@@ -1,0 +1,181 @@
+"""The report tells the truth, stands alone, and cannot be made to run what a file name says."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from likeness_studio.runner import errors
+from likeness_studio.runner.report import write_report
+from likeness_studio.runner.report.page import chance, likeness_scale, number
+from likeness_studio.runner.report.thumbs import data_uri
+from likeness_studio.runner.result import InputPhoto, NodeTime, RunResult, SavedFile, report_passed
+from PIL import Image
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}"
+
+
+def check(passed=True, **more):
+    image = {"index": 0, "outcome": "pass" if passed else "fail", "passed": passed, "cosine": 0.83 if passed else 0.1}
+    image |= {"score": 0.99999, "reason": "Likeness 0.83 reaches it.", "box": [1, 2, 3, 4]}
+    report = {"engine": "yunet-sface", "threshold": 0.4, "threshold_source": "LFW", "fmr": 1e-4}
+    report |= {"baseline": {"median": 0.71, "low": 0.62, "photos": 3}, "all_passed": passed, "best": image["cosine"]}
+    return report | {"warnings": ["Mind this."], "images": [image]} | more
+
+
+@pytest.fixture
+def result(tmp_path):
+    for name in ("in.png", "out.png", "seen.png"):
+        Image.new("RGBA", (40, 30), (200, 100, 50, 128)).save(tmp_path / name)
+    made = RunResult("studio_headshot", "ab" * 32, "local", titles={"1": "Check", "2": "Save"})
+    made.outputs = [SavedFile(tmp_path / "out.png", "2", "Save")]
+    made.previews = [SavedFile(tmp_path / "seen.png", "1", "Check")]
+    made.photos = [InputPhoto("3", "Photo", "me.png", tmp_path / "in.png")]
+    made.times = [NodeTime("1", "Check", "LikenessCheckLikeness", 1.5), NodeTime("2", "Save", "SaveImage", 0.5, True)]
+    models = [{"name": "sface", "use": "embed", "licence": "Apache-2.0", "commercial": "yes"}]
+    made.ui = {"1": {"likeness": [check()], "models": models * 2}}
+    return made
+
+
+def page(result, folder):
+    return write_report(result, folder)[0].read_text("utf-8")
+
+
+def test_page_says_what_was_found(result, tmp_path):
+    html = page(result, tmp_path)
+    for words in (
+        "It is the same person.",
+        "me.png",
+        "yunet-sface",
+        "Apache-2.0",
+        "Mind this.",
+        "0.83",
+        "1.50 s",
+        "kept",
+    ):
+        assert words in html
+    assert html.count("data:image/jpeg;base64,") == 3
+    assert html.count("<b>sface</b>") == 1
+    assert 'href="out.png"' in html
+
+
+def test_page_stands_alone(result, tmp_path):
+    html = page(result, tmp_path)
+    assert "<script" not in html
+    assert not re.findall(r"""(?:src|href)=["'](?!data:|out\.png)""", html)
+    assert "url(" not in html
+    assert "default-src 'none'" in html
+
+
+def test_failed_check_gives_its_reason(result, tmp_path):
+    result.ui["1"]["likeness"] = [check(False)]
+    html = page(result, tmp_path)
+    assert "The likeness was not confirmed." in html
+    assert "It is the same person." not in html
+    assert json.loads((tmp_path / "report.json").read_text("utf-8"))["verdict"] is False
+
+
+def test_run_without_check_claims_nothing(result, tmp_path):
+    result.ui = {}
+    assert "Not checked" in page(result, tmp_path)
+
+
+def test_picture_without_face_has_no_number(result, tmp_path):
+    report = check(False, baseline=None, best=None)
+    report["images"][0] |= {"outcome": "no_face", "cosine": None, "score": None, "reason": "No face was found."}
+    result.ui["1"]["likeness"] = [report]
+    html = page(result, tmp_path)
+    assert "No face found" in html
+    assert "–" in html
+
+
+def test_hostile_names_are_only_text(result, tmp_path):
+    result.workflow = HOSTILE
+    result.photos = [InputPhoto("3", HOSTILE, HOSTILE, tmp_path / "in.png")]
+    result.titles = {"1": HOSTILE}
+    result.times = [NodeTime("1", HOSTILE, "X", 1.0)]
+    report = check(engine=HOSTILE, threshold_source=HOSTILE, warnings=[HOSTILE])
+    report["images"][0] |= {"reason": HOSTILE, "outcome": HOSTILE}
+    model = {"name": HOSTILE, "licence": HOSTILE, "commercial": HOSTILE, "use": HOSTILE}
+    result.ui = {"1": {"likeness": [report], "models": [model]}}
+    html = page(result, tmp_path)
+    assert "<script" not in html
+    assert "<img src=x" not in html
+    assert html.count("&lt;script&gt;") >= 10
+    assert ">49<" not in html
+
+
+def test_report_json_is_complete(result, tmp_path):
+    _, path = write_report(result, tmp_path)
+    values = json.loads(path.read_text("utf-8"))
+    assert values["likeness"][0]["title"] == "Check"
+    assert values["models"] == [{"name": "sface", "use": "embed", "licence": "Apache-2.0", "commercial": "yes"}]
+    assert values["times"][0]["seconds"] == 1.5
+    assert "torch" in values["versions"]
+
+
+def test_unwritable_folder(result, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(errors.OutputUnwritable):
+        write_report(result, tmp_path / "file")
+
+
+def test_scale_places_everything_between_its_ends():
+    scale = likeness_scale(check())
+    assert scale is not None
+    assert scale.median is not None
+    assert (scale.threshold.at, scale.scores[0].at, scale.baseline, scale.median.at) == (40.0, 83.0, (62.0, 71.0), 71.0)
+    assert [tick.value for tick in scale.ticks] == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+
+
+def test_scale_makes_room_for_negative_scores():
+    report = check()
+    report["images"][0]["cosine"] = -0.31
+    scale = likeness_scale(report)
+    assert scale is not None
+    assert scale.ticks[0].value == -0.4
+    assert 0 < scale.scores[0].at < scale.threshold.at
+
+
+@pytest.mark.parametrize("report", [{}, {"threshold": None}, {"threshold": "x"}, {"threshold": float("nan")}])
+def test_no_threshold_no_scale(report):
+    assert likeness_scale(report) is None
+
+
+def test_the_kept_pictures_decide_where_pictures_were_chosen():
+    images = [{"index": 0, "passed": False}, {"index": 1, "passed": True}]
+    assert report_passed({"all_passed": False, "kept": [1], "images": images})
+    assert not report_passed({"all_passed": False, "kept": [0, 1], "images": images})
+    assert not report_passed({"all_passed": True, "kept": [], "images": images})
+    assert not report_passed({})
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.5, "0.50"), (-0.5, "−0.50"), (None, "–"), (True, "–"), ("x", "–")])
+def test_numbers(value, text):
+    assert number(value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(1.0, "> 99.9%"), (0.0, "< 0.1%"), (0.9732, "97.3%")])
+def test_probability_is_never_certain(value, text):
+    assert chance(value) == text
+
+
+def test_thumbnails_are_upright_and_bounded(tmp_path):
+    picture = Image.new("RGB", (4000, 1000))
+    exif = picture.getexif()
+    exif[0x0112] = 6
+    picture.save(tmp_path / "turned.jpg", exif=exif)
+    import base64
+    import io
+
+    uri = data_uri(tmp_path / "turned.jpg", 200)
+    assert uri is not None
+    with Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) as small:
+        assert small.size == (50, 200)
+
+
+def test_unreadable_picture_is_left_out(tmp_path):
+    (tmp_path / "x.png").write_bytes(b"nothing")
+    assert data_uri(tmp_path / "x.png") is None
+    assert data_uri(tmp_path / "missing.png") is None
