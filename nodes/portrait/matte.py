@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from .regions import find_regions, touches_border
 from .tensors import planes, resize
@@ -24,6 +25,12 @@ FAINT = 0.1
 
 PART = 0.15
 """A region that is detached from the largest one stays when it has at least this share of its size."""
+
+UNDECIDED = 0.05
+"""A matte with more than this share of half-covered pixels is looked at a second time, with a margin."""
+
+MARGIN = 0.2
+"""That margin, in grey, as a share of the width: a tight close-up then looks like a portrait to the network."""
 
 PINHOLE = 0.002
 """A hole inside the person is filled when it is smaller than this share of the person."""
@@ -64,13 +71,20 @@ def matte(
     socket = session.get_inputs()[0]
     height, width = (size if isinstance(size, int) else FREE_SIZE for size in socket.shape[2:4])
     half = "float16" in socket.type
+
+    def look(picture: torch.Tensor) -> np.ndarray:
+        feed = _normalised(resize(picture, height, width).clamp(0, 1), normalisation).numpy()
+        output = session.run([session.get_outputs()[0].name], {socket.name: feed.astype(np.float16) if half else feed})
+        return _unit(np.asarray(output[0], dtype=np.float32).reshape(height, width))
+
     masks = []
     for picture in image.detach().cpu().split(1):
-        small = resize(planes(picture), height, width).clamp_(0, 1)
-        feed = _normalised(small, normalisation).numpy()
-        output = session.run([session.get_outputs()[0].name], {socket.name: feed.astype(np.float16) if half else feed})
-        alpha = tidy(_unit(np.asarray(output[0], dtype=np.float32).reshape(height, width)))
-        enlarged = torch.nn.functional.interpolate(
+        alpha = look(planes(picture))
+        if _undecided(alpha) > UNDECIDED:
+            second = _with_margin(planes(picture), look)
+            alpha = second if _undecided(second) < _undecided(alpha) else alpha
+        alpha = tidy(alpha)
+        enlarged = F.interpolate(
             torch.from_numpy(alpha)[None, None], size=image.shape[1:3], mode="bilinear", align_corners=False
         )
         masks.append(enlarged[:, 0])
@@ -89,6 +103,21 @@ def tidy(alpha: np.ndarray) -> np.ndarray:
     holes = find_regions(alpha < 0.5)
     tiny = (holes.sizes < PINHOLE * float((alpha >= 0.5).sum())) & ~touches_border(holes)
     return np.where(np.concatenate([[False], tiny])[holes.labels], np.float32(1), alpha)
+
+
+def _undecided(alpha: np.ndarray) -> float:
+    """The share of pixels that are neither person nor background."""
+    return float(((alpha > 0.1) & (alpha < 0.9)).mean())
+
+
+def _with_margin(picture: torch.Tensor, look: Callable[[torch.Tensor], np.ndarray]) -> np.ndarray:
+    """Look at [1,3,H,W] with a grey margin above and beside it; the body still runs out at the bottom."""
+    height, width = picture.shape[-2:]
+    margin = max(1, round(MARGIN * width))
+    seen = torch.from_numpy(look(F.pad(picture, (margin, margin, margin, 0), value=0.5)))[None, None]
+    size = seen.shape[-2:]
+    seen = F.interpolate(seen, size=(height + margin, width + 2 * margin), mode="bilinear", align_corners=False)
+    return F.interpolate(seen[..., margin:, margin : margin + width], size=size, mode="area")[0, 0].numpy()
 
 
 def _normalised(small: torch.Tensor, how: Normalisation) -> torch.Tensor:

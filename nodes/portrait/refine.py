@@ -30,7 +30,7 @@ SURE = 0.92
 class Band:
     """How wide the open band is, in pixels of the coarse grid."""
 
-    margin: int = 2
+    margin: int = 3
     reach: int = 9
 
 

@@ -1,0 +1,169 @@
+"""Framing: level eyes, stated proportions, never through a body, and nothing made up in silence."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from likeness_studio.nodes.errors import FaceNotUsable
+from likeness_studio.nodes.identity.faces import Face
+from likeness_studio.nodes.portrait.frame import CROPS, PRESETS, rotate
+from likeness_studio.nodes.portrait.headshot import FrameOptions, Outside, frame_headshot
+from likeness_studio.nodes.portrait.subject import one_face
+
+FACE = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, 0.6], [-0.4, 1.155], [0.4, 1.155]])
+"""A face in eye distances from the eye centre."""
+
+
+def _landmarks(x, y, unit, tilt=0.0):
+    return rotate(FACE * unit + [x, y], (x, y), tilt)
+
+
+def _bust(height, width, x, y, unit):
+    """A head and shoulders that run out of the picture at the bottom, as MASK [1,H,W]."""
+    ys, xs = torch.arange(height)[:, None] + 0.5, torch.arange(width)[None, :] + 0.5
+    head = ((xs - x) / (1.3 * unit)) ** 2 + ((ys - y) / (2.0 * unit)) ** 2 < 1
+    body = (ys > y + 2.4 * unit) & ((xs - x).abs() < 3.2 * unit)
+    neck = (ys > y) & ((xs - x).abs() < 0.8 * unit)
+    return (head | body | neck).float()[None]
+
+
+def _photo(height, width):
+    ys, xs = torch.arange(height)[:, None], torch.arange(width)[None, :]
+    return torch.stack(
+        [(xs / width).expand(height, -1), (ys / height).expand(-1, width), torch.full((height, width), 0.5)], -1
+    )[None]
+
+
+@pytest.mark.parametrize("crop", list(PRESETS))
+def test_proportions(crop):
+    unit = 60
+    image, mask = _photo(1600, 1400), _bust(1600, 1400, 700, 500, unit)
+    framed = frame_headshot(image, mask, _landmarks(700, 500, unit), FrameOptions(crop))
+    preset = PRESETS[crop]
+    assert framed.image.shape[2] / framed.image.shape[1] == pytest.approx(preset.aspect, abs=0.002)
+    assert framed.report["head_share"] == pytest.approx(preset.head, abs=0.01)
+    assert framed.report["notes"][-1].startswith("The picture is enlarged") == (framed.report["scale"] > 1.05)
+    rows = torch.nonzero(framed.mask[0].amax(1) > 0.5)[:, 0]
+    assert int(rows[0]) / framed.mask.shape[1] == pytest.approx(preset.room, abs=0.02)
+    columns = framed.mask[0, : framed.mask.shape[1] // 3].sum(0)
+    centre = float((columns * torch.arange(len(columns))).sum() / columns.sum()) / len(columns)
+    assert centre == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("tilt", [-25, -7, 0, 7, 20])
+def test_eyes_become_level(tilt):
+    """A mark on each eye is found again on one level in the result."""
+    landmarks = _landmarks(400, 350, 70, tilt)
+    image = torch.zeros(1, 900, 800, 3)
+    for channel, (x, y) in enumerate(landmarks[:2]):
+        image[0, round(y) - 3 : round(y) + 4, round(x) - 3 : round(x) + 4, channel] = 1
+    framed = frame_headshot(image, None, landmarks, FrameOptions(width=512))
+    spots = []
+    for channel in range(2):
+        weight = framed.image[0, ..., channel]
+        ys, xs = torch.meshgrid(*(torch.arange(size).float() for size in weight.shape), indexing="ij")
+        spots.append(((weight * xs).sum() / weight.sum(), (weight * ys).sum() / weight.sum()))
+    dx, dy = float(spots[1][0] - spots[0][0]), float(spots[1][1] - spots[0][1])
+    assert abs(math.degrees(math.atan2(dy, dx))) < 1
+    assert framed.report["turned_degrees"] == pytest.approx(-tilt, abs=0.1)
+
+
+def test_a_pose_is_not_straightened_away():
+    framed = frame_headshot(_photo(900, 900), None, _landmarks(450, 400, 60, 50), FrameOptions(width=256))
+    assert framed.report["turned_degrees"] == -30
+
+
+def test_not_straightened_when_not_asked():
+    framed = frame_headshot(
+        _photo(900, 900), None, _landmarks(450, 400, 60, 9), FrameOptions(width=256, straighten=False)
+    )
+    assert framed.report["turned_degrees"] == 0
+
+
+@pytest.mark.parametrize("tilt", [-8, 0, 8])
+@pytest.mark.parametrize("bottom", [620, 760, 1000])
+def test_never_below_the_photo_where_the_body_is(bottom, tilt):
+    unit = 90
+    landmarks = _landmarks(500, 330, unit, tilt)
+    mask = _bust(bottom, 1000, 500, 330, unit)
+    framed = frame_headshot(_photo(bottom, 1000), mask, landmarks, FrameOptions(width=400))
+    middle = framed.mask[0, -4:, 180:220]
+    assert float(middle.min()) > 0.9
+    if bottom < 1000:
+        assert "smaller" in framed.report["notes"][0]
+
+
+def test_a_shoulder_cut_off_by_the_side_is_not_shown():
+    unit = 90
+    mask = _bust(1400, 620, 200, 400, unit)
+    framed = frame_headshot(_photo(1400, 620), mask, _landmarks(200, 400, unit), FrameOptions(width=400))
+    corners = np.array(framed.report["corners"])
+    shoulder = 400 + 2.4 * unit
+    assert corners[:, 0].min() >= -6 or corners[:, 1].max() <= shoulder + 6
+
+
+def test_outside_without_a_mask():
+    image, landmarks = _photo(700, 500), _landmarks(250, 120, 70)
+    inside = frame_headshot(image, None, landmarks, FrameOptions(width=300))
+    assert inside.report["made_up_pixels"] == 0
+    assert float(inside.mask.min()) > 0.99
+    extended = frame_headshot(image, None, landmarks, FrameOptions(width=300, outside=Outside.EXTEND))
+    missing = int((extended.mask < 0.5).sum())
+    assert missing > 1000
+    assert extended.report["made_up_pixels"] == pytest.approx(missing, rel=0.05)
+    assert any("repeat its edge" in note for note in extended.report["notes"])
+
+
+def test_with_a_mask_nothing_is_made_up():
+    image, mask = _photo(900, 600), _bust(900, 600, 300, 110, 50)
+    framed = frame_headshot(image, mask, _landmarks(300, 110, 50), FrameOptions(width=300))
+    assert framed.report["outside_pixels"] > 1000
+    assert framed.report["made_up_pixels"] == 0
+    assert float(framed.mask[0, 0].max()) == 0
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "expected"),
+    [(400, 0, (500, 400)), (0, 500, (500, 400)), (320, 320, (320, 320)), (0, 0, (700, 560))],
+)
+def test_output_size(width, height, expected):
+    framed = frame_headshot(_photo(700, 500), None, _landmarks(250, 300, 40), FrameOptions(width=width, height=height))
+    assert framed.image.shape[1:3] == expected
+    assert framed.mask.shape[1:3] == expected
+
+
+def test_full_original_is_the_photo_when_level():
+    image = _photo(300, 240)
+    framed = frame_headshot(image, None, _landmarks(120, 120, 30), FrameOptions("full original", 240, 0))
+    assert torch.allclose(framed.image, image, atol=1e-4)
+    turned = frame_headshot(image, None, _landmarks(120, 120, 30, 10), FrameOptions("full original", 240, 0))
+    assert float(turned.mask.min()) > 0.9
+
+
+def test_sampling_shrinks_without_aliasing():
+    checker = ((torch.arange(1600)[:, None] + torch.arange(1600)[None, :]) % 2).float()
+    image = checker[None, ..., None].expand(1, 1600, 1600, 3)
+    framed = frame_headshot(image, None, _landmarks(800, 700, 200, 3), FrameOptions(width=160))
+    assert float(framed.image.std()) < 0.02
+    assert float(framed.image.mean()) == pytest.approx(0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("crop", CROPS)
+def test_tiny_photo(crop):
+    framed = frame_headshot(torch.rand(1, 9, 7, 3), torch.ones(1, 9, 7), _landmarks(3, 4, 2), FrameOptions(crop, 32))
+    assert framed.image.shape[2] == 32
+    assert bool(torch.isfinite(framed.image).all())
+
+
+def _face(size, score=0.9):
+    return Face((0, 0, size, size), FACE * size, score)
+
+
+def test_one_face():
+    assert one_face([_face(50)], largest=False).size == 50
+    assert one_face([_face(50), _face(80, 0.8)], largest=True).size == 80
+    with pytest.raises(FaceNotUsable, match="Picture 2 has no face"):
+        one_face([], largest=True, picture=2)
+    with pytest.raises(FaceNotUsable, match="2 faces"):
+        one_face([_face(50), _face(80)], largest=False)

@@ -1,0 +1,141 @@
+"""The portrait nodes: thin, honest about models, clear about mismatches; and the whole studio on a real photo."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from likeness_studio.nodes import host
+from likeness_studio.nodes.errors import BadColour, FaceNotUsable, ShapeMismatch
+from likeness_studio.nodes.identity.faces import Face
+from likeness_studio.nodes.portrait import nodes
+from likeness_studio.nodes.portrait.frame import rotate
+from likeness_studio.nodes.portrait.match import hue_change, mean_hue, skin_mask
+
+
+@pytest.fixture(autouse=True)
+def _surroundings(tmp_path):
+    with host.use(host.LocalHost(tmp_path / "input", tmp_path / "output", tmp_path / "temp")):
+        yield
+
+
+class _OneFace:
+    models = ({"name": "d", "licence": "x", "commercial": "yes", "use": "face detection"},)
+
+    def __init__(self, count=1):
+        self.count = count
+
+    def detect(self, image):
+        height, width = image.shape[:2]
+        unit = width / 8
+        points = np.array([[-0.5, 0], [0.5, 0], [0, 0.6], [-0.4, 1.155], [0.4, 1.155]]) * unit
+        points += [width / 2, height / 3]
+        return [Face((0, 0, unit, unit), points, 0.9)] * self.count
+
+
+def _frame(image, engine, mask=None, several="refuse"):
+    return nodes.FrameHeadshot.execute(
+        image, "head and shoulders", 64, 0, True, "stay inside", several, mask=mask, engine=engine
+    )
+
+
+def test_a_given_mask_runs_no_model(monkeypatch):
+    from likeness_studio.nodes.models import store
+
+    monkeypatch.setattr(store, "path", lambda *_, **__: pytest.fail("a model was asked for"))
+    output = nodes.MattePerson.execute(torch.rand(2, 40, 30, 3), "u2net", "auto", mask=torch.ones(1, 20, 15))
+    assert output[0].shape == (2, 40, 30)
+    assert output.ui == {"models": []}
+
+
+def test_mismatches_are_named():
+    image = torch.rand(2, 40, 30, 3)
+    with pytest.raises(ShapeMismatch, match="3 of masks for 2"):
+        nodes.MattePerson.execute(image, "u2net", "auto", mask=torch.ones(3, 40, 30))
+    with pytest.raises(ShapeMismatch):
+        nodes.RefineMatte.execute(image, torch.ones(3, 4, 4), 9, True)
+    with pytest.raises(ShapeMismatch, match="mask is 31 x 40"):
+        _frame(image, _OneFace(), torch.ones(2, 40, 31))
+    with pytest.raises(ShapeMismatch, match="background is 30 x 41"):
+        nodes.ComposePortrait.execute(image, torch.ones(2, 40, 30), torch.rand(1, 41, 30, 3), 0, 0, 0, 0, 2)
+    with pytest.raises(ShapeMismatch, match="mask is 29 x 40"):
+        nodes.ComposePortrait.execute(image, torch.ones(2, 40, 29), image, 0, 0, 0, 0, 2)
+    with pytest.raises(BadColour):
+        nodes.StudioBackdrop.execute("gradient", "blurple", 64, 64, 0.5, 0.3, 0)
+
+
+def test_faces_that_cannot_be_framed():
+    image = torch.rand(1, 400, 300, 3)
+    with pytest.raises(FaceNotUsable, match="no face"):
+        _frame(image, _OneFace(0))
+    with pytest.raises(FaceNotUsable, match="2 faces"):
+        _frame(image, _OneFace(2))
+    assert _frame(image, _OneFace(2), several="largest")[0].shape == (1, 80, 64, 3)
+
+
+def test_batch_runs_through_all_nodes():
+    image = torch.rand(2, 200, 150, 3)
+    mask = torch.zeros(2, 200, 150)
+    mask[:, 30:, 40:110] = 1
+    foreground, alpha = nodes.RefineMatte.execute(image, mask, 9, True).args
+    framed, cover, report = _frame(foreground, _OneFace(), alpha).args
+    assert [entry["picture"] for entry in json.loads(report)] == [0, 1]
+    drawn = nodes.StudioBackdrop.execute("blurred office", "sand", 1, 1, 0.5, 0.3, 0, size_like=framed)[0]
+    assert drawn.shape == framed.shape
+    output = nodes.ComposePortrait.execute(framed, cover, drawn, 0.25, 0.5, 0.3, 0.25, 2.0)
+    assert output[0].shape == framed.shape
+    assert len(json.loads(output[1])) == 2
+    assert len(output.ui["images"]) == 2
+
+
+def test_clean_colours_can_be_left_out():
+    image = torch.rand(1, 50, 50, 3)
+    assert torch.equal(nodes.RefineMatte.execute(image, torch.rand(1, 9, 9), 9, False)[0], image)
+
+
+def _astronaut():
+    data = pytest.importorskip("skimage.data")
+    return torch.from_numpy(data.astronaut()).float()[None] / 255
+
+
+@pytest.mark.models
+def test_studio_on_a_real_photo():
+    photo = _astronaut()
+    matte = nodes.MattePerson.execute(photo, "u2net", "cpu")
+    assert matte.ui["models"][0]["name"] == "u2net"
+    foreground, alpha = nodes.RefineMatte.execute(photo, matte[0], 9, True).args
+    assert float(alpha[0, 60:100, 200:240].min()) == 1
+    assert float(alpha[0, :200, 330:].max()) == 0
+    framed = nodes.FrameHeadshot.execute(
+        foreground, "head and shoulders", 512, 0, True, "stay inside", "refuse", mask=alpha
+    )
+    assert framed.ui["models"][0]["name"] == "yunet"
+    report = json.loads(framed[2])[0]
+    assert report["head_share"] == pytest.approx(0.46, abs=0.02)
+    assert report["made_up_pixels"] == 0
+    drawn = nodes.StudioBackdrop.execute("seamless paper", "corporate blue", 1, 1, 0.5, 0.3, 0, size_like=framed[0])[0]
+    composed = nodes.ComposePortrait.execute(framed[0], framed[1], drawn, 0.25, 0.0, 1.0, 1.0, 2.0)[0]
+    skin = skin_mask(framed[0][0], framed[1][0])
+    assert abs(hue_change(mean_hue(framed[0][0][skin]), mean_hue(composed[0][skin]))) <= 2.2
+    corner = composed[0, :60, :60].reshape(-1, 3)
+    assert float(corner.std(0).max()) < 0.02
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("degrees", [-7, 7])
+def test_a_turned_photo_comes_out_straight(degrees):
+    """Turned by 7 degrees with Pillow, framed, and measured by detecting the face again."""
+    from likeness_studio.nodes.identity.engines import load_engine
+    from likeness_studio.nodes.photos import from_pil, to_pil
+
+    engine = load_engine()
+    photo = _astronaut()
+    turned = from_pil(to_pil(photo[0]).rotate(degrees, expand=False))
+    output = nodes.FrameHeadshot.execute(turned, "head and shoulders", 640, 0, True, "extend the edge", "refuse")
+    assert abs(engine.detect(turned[0])[0].roll) > 4
+    assert abs(engine.detect(output[0][0])[0].roll) < 1
+
+
+def test_rotation_is_its_own_inverse():
+    points = np.random.default_rng(0).normal(size=(9, 2))
+    assert np.allclose(rotate(rotate(points, (3, 4), 33), (3, 4), -33), points)
