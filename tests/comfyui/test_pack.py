@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-import subprocess
 from pathlib import Path
 
 import httpx
@@ -51,26 +49,3 @@ def test_every_help_page_and_script_is_served(comfyui_server, object_info):
 def test_the_template_browser_lists_every_workflow(comfyui_server, object_info):
     templates = httpx.get(f"{comfyui_server.url}/workflow_templates").json()["likeness-studio"]
     assert set(templates) == {path.stem for path in (ROOT / "workflows").glob("*.json")}
-
-
-def test_comfy_node_validate_is_clean():
-    comfy = Path(pytest.__file__).parents[4] / "bin" / "comfy"
-    if not comfy.exists():
-        pytest.skip("install comfy-cli to validate the pack for the registry")
-    result = subprocess.run(
-        [comfy, "--skip-prompt", "--no-enable-telemetry", "node", "validate"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    output = result.stdout + result.stderr
-    assert result.returncode == 0, output
-    assert "warning" not in output.lower()
-
-
-def test_the_entry_point_needs_no_running_loop_of_its_own():
-    import likeness_studio
-
-    assert asyncio.iscoroutinefunction(likeness_studio.comfy_entrypoint)

@@ -46,11 +46,11 @@ def test_what_lies_outside_the_picture_is_black():
     assert float(crop[:, 20, 20].min()) > 0.99
 
 
-def test_letterbox_is_bgr_in_0_to_255_and_never_enlarges():
-    red = torch.zeros(100, 50, 3)
+def test_letterbox_is_bgr_in_0_to_255_and_enlarges_small_photos_twice():
+    red = torch.zeros(50, 25, 3)
     red[..., 0] = 1
     blob, scale = letterbox(red)
-    assert scale == 1.0
+    assert scale == 2.0
     assert blob.shape == (1, 3, INPUT, INPUT)
     assert blob[0, 2, :100, :50].min() == 255.0
     assert blob[0, :2].max() == 0.0
@@ -67,7 +67,7 @@ def test_decode_places_a_box_and_its_landmarks():
     outputs[10][0, cell] = np.tile([1.0, 2.0], 5)
     (face,) = decode(outputs, scale=0.5, width=1280, height=1280)
     assert face.box == (112.0, 16.0, 240.0, 208.0)
-    np.testing.assert_allclose(face.landmarks, np.tile([192.0, 160.0], (5, 1)))
+    np.testing.assert_allclose(face.landmarks, np.tile([192.5, 160.5], (5, 1)))
     assert abs(face.score - 0.9) < 1e-6
 
 

@@ -124,9 +124,7 @@ def test_the_judge_warns_when_the_generator_was_steered_by_it(portrait):
 def test_keep_best_keeps_at_most_k(portrait):
     identity = enroll(portrait("obama"), portrait("obama2"))[0]
     pictures = [portrait("biden")[None], portrait("obama3")[None], portrait("obama")[None]]
-    output = KeepBest.execute(
-        images=pictures, identity=[identity], keep=[1], on_none=["stop with an error"], **JUDGING
-    )
+    output = KeepBest.execute(images=pictures, identity=[identity], keep=[1], on_none=["stop with an error"], **JUDGING)
     assert len(output[0]) == 1
     assert output[1] is True
     assert json.loads(output[2])["kept"][0] in (1, 2)
