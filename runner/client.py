@@ -22,11 +22,14 @@ from .workflow import Workflow
 UPLOADS = "likeness"
 """Subfolder of the server's input folder for our files."""
 
-POLL_FIRST, POLL_GROWTH, POLL_LAST = 0.05, 1.5, 1.0
+POLL_FIRST, POLL_GROWTH, POLL_LAST = 0.05, 1.5, 0.5
 """Seconds between two looks at the history: short at first, then longer, never more than the last."""
 
 POLL_AT_THE_END = 0.02
 """Seconds between looks once the server has said that it is done: the history follows a moment later."""
+
+ASK_SECONDS = 1.0
+"""Seconds between two looks at the queue, which may be long."""
 
 LOST_SECONDS = 5.0
 """A job that is neither queued nor in the history for this long is lost."""
@@ -161,7 +164,7 @@ class _Job:
             listener.finished.wait(pause)
             pause = min(pause * POLL_GROWTH, POLL_LAST)
             now = time.monotonic()
-            if now - asked < POLL_LAST:
+            if now - asked < ASK_SECONDS:
                 continue
             asked = now
             if self.server.is_queued(self.id):

@@ -24,7 +24,7 @@ class Folders:
 class Event:
     """Something that happened during a run. `index` and `total` count nodes, `done` and `steps` a node's work."""
 
-    kind: Literal["queued", "start", "node", "progress", "cached", "node_done", "notice", "saved"]
+    kind: Literal["queued", "start", "node", "progress", "cached", "node_done"]
     node: str | None = None
     title: str | None = None
     index: int | None = None

@@ -58,7 +58,7 @@ def describe(workflow: Workflow, catalog: Catalog) -> dict[str, Any]:
 def _node(node: Node, catalog: Catalog) -> dict[str, Any]:
     spec = catalog.get(node.class_type)
     sockets = [socket for socket in spec.inputs if socket.takes_value] if spec else []
-    settable = [_input(node, socket) for socket in sockets if socket.name not in node.links]
+    settable = [_input(node, s) for s in sockets if s.name not in node.links and s.name != node.file_input]
     return {
         "id": node.id,
         "title": node.title,
@@ -86,8 +86,9 @@ def _show(out: Output, described: dict[str, Any]) -> None:
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for column in ("Set with --set", "Value", "Takes"):
-        table.add_column(column, overflow="fold")
+    table.add_column("Set with --set", no_wrap=True)
+    table.add_column("Value", overflow="fold")
+    table.add_column("Takes", overflow="fold")
     for node in described["nodes"]:
         for entry in node["inputs"]:
             table.add_row(Text(entry["set"]), Text(repr(entry["value"])), Text(_takes(entry)))

@@ -59,8 +59,6 @@ class Output:
         if self.as_json:
             self.line(event.as_dict())
             return
-        if event.kind == "notice":
-            click.echo(event.message, err=True)
         if self._bars is None and sys.stderr.isatty():
             self._bars = _Bars()
         if self._bars is not None:

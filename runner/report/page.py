@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from ... import __version__
 from ..result import RunResult, SavedFile, report_passed
-from .thumbs import LARGE, SMALL, data_uri
+from .thumbs import LARGE, SMALL, thumbnail
 
 PICTURES_SHOWN = 24
 """More results than this are counted and not shown: the page must stay small."""
@@ -33,9 +33,10 @@ LIBRARIES = ("torch", "onnxruntime", "numpy", "pillow")
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture in the page; `href` is the file beside the page, if it is one."""
+    """A picture in the page, `ratio` times as wide as high; `href` is the file beside the page, if it is one."""
 
     src: str
+    ratio: float
     name: str
     href: str | None = None
 
@@ -123,19 +124,19 @@ def _is_number(value: Any) -> bool:
 def _photos(result: RunResult) -> list[Picture]:
     found = []
     for index, photo in enumerate(result.photos[:PICTURES_SHOWN]):
-        src = data_uri(photo.path, SMALL if index else LARGE)
-        if src is not None:
-            found.append(Picture(src, photo.name))
+        thumb = thumbnail(photo.path, SMALL if index else LARGE)
+        if thumb is not None:
+            found.append(Picture(thumb.uri, thumb.ratio, photo.name))
     return found
 
 
 def _picture(file: SavedFile, folder: Path) -> Picture | None:
-    src = data_uri(file.path)
-    if src is None:
+    thumb = thumbnail(file.path)
+    if thumb is None:
         return None
     inside = folder.resolve() in file.path.resolve().parents
     href = quote(file.path.resolve().relative_to(folder.resolve()).as_posix()) if inside else None
-    return Picture(src, file.path.name, href)
+    return Picture(thumb.uri, thumb.ratio, file.path.name, href)
 
 
 def _verdict(result: RunResult) -> dict[str, str]:
@@ -149,11 +150,20 @@ def _verdict(result: RunResult) -> dict[str, str]:
     if result.verdict:
         headline = "It is the same person."
         how = "the picture was" if len(images) == 1 else f"all {len(images)} pictures were"
-        sentence = f"An independent face recogniser looked, and {how} confirmed."
+        sentence = f"An independent face recogniser looked, and {how} confirmed.{_strangers(reports)}"
         return {"kind": "pass", "headline": headline, "sentence": sentence}
     sentence = str(failed[0].get("reason") or "") if failed else "No picture was checked."
     more = f" {len(failed)} of {len(images)} pictures were not confirmed." if len(failed) > 1 else ""
     return {"kind": "fail", "headline": "The likeness was not confirmed.", "sentence": sentence + more}
+
+
+def _strangers(reports: list[dict[str, Any]]) -> str:
+    """How many strangers the most lenient of the checks lets pass, where that was measured."""
+    rates = [report.get("fmr") for report in reports]
+    measured = [rate for rate in rates if isinstance(rate, float) and 0 < rate < 1]
+    if not measured or len(measured) < len(rates):
+        return ""
+    return f" About 1 in {round(1 / max(measured)):,} strangers would pass too."
 
 
 def _images(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -165,9 +175,9 @@ def _check(result: RunResult, report: Mapping[str, Any]) -> dict[str, Any]:
     previews = [file for file in result.previews if file.node == report["node"]]
     rows = []
     for place, image in enumerate(_images(report)[:PICTURES_SHOWN]):
-        face = data_uri(previews[place].path, SMALL * 2) if place < len(previews) else None
+        face = thumbnail(previews[place].path, SMALL * 2) if place < len(previews) else None
         outcome = str(image.get("outcome"))
-        rows.append({"face": face, "word": OUTCOMES.get(outcome, outcome), "image": image})
+        rows.append({"face": face and face.uri, "word": OUTCOMES.get(outcome, outcome), "image": image})
     return {"report": report, "passed": report_passed(report), "scale": likeness_scale(report), "rows": rows}
 
 

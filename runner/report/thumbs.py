@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -14,8 +15,16 @@ LARGE, SMALL = 960, 320
 QUALITY = 86
 
 
-def data_uri(path: Path, side: int = LARGE) -> str | None:
-    """The picture as a JPEG data URI, upright, on white where it is transparent; None when it cannot be read."""
+@dataclass(frozen=True)
+class Thumb:
+    """A picture as a data URI, and its width divided by its height."""
+
+    uri: str
+    ratio: float
+
+
+def thumbnail(path: Path, side: int = LARGE) -> Thumb | None:
+    """The picture as a small JPEG, upright, on white where it is transparent; None when it cannot be read."""
     try:
         with Image.open(path) as opened:
             opened.draft("RGB", (side * 2, side * 2))
@@ -28,4 +37,5 @@ def data_uri(path: Path, side: int = LARGE) -> str | None:
             picture.convert("RGB").save(buffer, "JPEG", quality=QUALITY, optimize=True)
     except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError):
         return None
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    uri = "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return Thumb(uri, round(picture.width / picture.height, 4))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -176,6 +180,29 @@ def test_stop_cancels_our_prompt_only(comfyui_server, backend, workflow, invert,
     thread.join(60)
     assert other[0].outputs
     assert not backend.server.is_queued(next(event.message for event in seen if event.kind == "queued"))
+
+
+@comfyui
+def test_ctrl_c_in_a_terminal_cancels_on_the_server(comfyui_server, make, tmp_path):
+    path = tmp_path / "heavy.json"
+    path.write_text(json.dumps(heavy(make, 3)), "utf-8")
+    program = "from likeness_studio.runner.cli import main; main()"
+    words = ["run", str(path), "--server", comfyui_server.url, "--output", str(tmp_path / "out"), "--json"]
+    process = subprocess.Popen([sys.executable, "-c", program, *words], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        prompt_id = json.loads(process.stdout.readline())["message"]
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=10)
+        took = time.monotonic() - began
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert json.loads(rest.splitlines()[-1])["code"] == "interrupted"
+    assert took < 2, f"took {took:.1f} s"
+    time.sleep(1)
+    assert not ComfyServer(comfyui_server.url).is_queued(prompt_id)
 
 
 @comfyui

@@ -9,7 +9,7 @@ import pytest
 from likeness_studio.runner import errors
 from likeness_studio.runner.report import write_report
 from likeness_studio.runner.report.page import chance, likeness_scale, number
-from likeness_studio.runner.report.thumbs import data_uri
+from likeness_studio.runner.report.thumbs import thumbnail
 from likeness_studio.runner.result import InputPhoto, NodeTime, RunResult, SavedFile, report_passed
 from PIL import Image
 
@@ -46,6 +46,7 @@ def test_page_says_what_was_found(result, tmp_path):
     html = page(result, tmp_path)
     for words in (
         "It is the same person.",
+        "1 in 10,000 strangers",
         "me.png",
         "yunet-sface",
         "Apache-2.0",
@@ -169,13 +170,14 @@ def test_thumbnails_are_upright_and_bounded(tmp_path):
     import base64
     import io
 
-    uri = data_uri(tmp_path / "turned.jpg", 200)
-    assert uri is not None
-    with Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) as small:
+    thumb = thumbnail(tmp_path / "turned.jpg", 200)
+    assert thumb is not None
+    assert thumb.ratio == 0.25
+    with Image.open(io.BytesIO(base64.b64decode(thumb.uri.partition(",")[2]))) as small:
         assert small.size == (50, 200)
 
 
 def test_unreadable_picture_is_left_out(tmp_path):
     (tmp_path / "x.png").write_bytes(b"nothing")
-    assert data_uri(tmp_path / "x.png") is None
-    assert data_uri(tmp_path / "missing.png") is None
+    assert thumbnail(tmp_path / "x.png") is None
+    assert thumbnail(tmp_path / "missing.png") is None
