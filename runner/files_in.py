@@ -99,9 +99,13 @@ def stage(
     """A copy of `workflow` that names files in `folder`, and the files by what the user called them.
 
     A node that got no file keeps the one it names if that is in one of the `search` folders; else an optional node
-    is left out with its links, and any other is left as it is: a server may have the file.
+    is left out with its links, and any other is left as it is: a server may have the file. A LoadImage that is given
+    a folder by name becomes Load Photos.
     """
     workflow = workflow.copy()
+    for file in given:
+        if file.target is not None and file.path.is_dir():
+            _widen(workflow, _file_node(workflow, file.target))
     placed = place(workflow, given)
     photos: list[InputPhoto] = []
     for node in workflow.file_nodes():
@@ -111,6 +115,16 @@ def stage(
         elif node.optional:
             workflow.remove([node.id])
     return workflow, photos
+
+
+def _widen(workflow: Workflow, node: Node) -> None:
+    """Make a node that loads one photo load a folder, so that one workflow serves photos and folders alike."""
+    if node.class_type != "LoadImage":
+        return
+    used = {link[1] for other in workflow for link in other.links.values() if link[0] == node.id}
+    if used - {0}:
+        raise PhotoNotPlaced(f"{node.title} also gives a mask, which a folder of photos cannot; name one file.")
+    node.class_type, node.inputs = "LikenessLoadPhotos", {"folder": ""}
 
 
 def _named(node: Node, search: Sequence[Path]) -> list[Path]:

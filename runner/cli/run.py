@@ -145,10 +145,19 @@ def _show(out: Output, finished: Finished) -> None:
     for report in result.likeness:
         passed = report_passed(report)
         style, word = ("bold green", "same person") if passed else ("bold red", "NOT confirmed")
-        best, threshold = report.get("best"), report.get("threshold")
-        score = "no usable face" if best is None else f"similarity {best:.2f}, threshold {threshold:.2f}"
-        out.console.print(Text.assemble("Verdict  ", (word, style), f" ({score})"))
+        out.console.print(Text.assemble("Verdict  ", (word, style), f" ({_score(report)})"))
     out.say(f"Time     {result.seconds:.1f} s on {'this machine' if result.engine == 'local' else result.engine}")
+
+
+def _score(report: dict[str, Any]) -> str:
+    """The similarity of one picture, or how many of several are confirmed."""
+    images, best = report.get("images", []), report.get("best")
+    if best is None:
+        return "no usable face"
+    score = f"similarity {best:.2f}, threshold {report['threshold']:.2f}"
+    if len(images) < 2:
+        return score
+    return f"{sum(image['passed'] for image in images)} of {len(images)} pictures confirmed, best {score}"
 
 
 def _short(path: Path) -> str:

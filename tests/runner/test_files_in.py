@@ -78,6 +78,23 @@ def test_links_to_the_users_file_and_follows_symlinks(graph, tmp_path):
     assert not staged.is_symlink()
 
 
+def test_a_folder_by_name_turns_load_image_into_load_photos(graph, tmp_path):
+    photo(tmp_path / "mine" / "a.jpg")
+    photo(tmp_path / "mine" / "b.jpg")
+    staged, used = stage(graph, [Given(tmp_path / "mine", "Photo")], tmp_path / "in")
+    assert staged.nodes["2"].class_type == "LikenessLoadPhotos"
+    assert staged.nodes["2"].inputs == {"folder": "photos_2"}
+    assert [file.name for file in used] == ["a.jpg", "b.jpg"]
+    assert graph.nodes["2"].class_type == "LoadImage"
+
+
+def test_a_folder_cannot_take_the_place_of_a_photo_whose_mask_is_used(graph, tmp_path):
+    graph.nodes["4"].inputs["image1"] = ["2", 1]
+    photo(tmp_path / "mine" / "a.jpg")
+    with pytest.raises(errors.PhotoNotPlaced, match="mask"):
+        stage(graph, [Given(tmp_path / "mine", "Photo")], tmp_path / "in")
+
+
 @pytest.mark.parametrize(
     ("texts", "error"),
     [
@@ -86,7 +103,7 @@ def test_links_to_the_users_file_and_follows_symlinks(graph, tmp_path):
         (["Nobody={p}"], errors.UnknownTitle),
         (["ImageBatch={p}"], errors.UnknownInput),
         (["Photo={p}", "Photo={p}"], errors.PhotoNotPlaced),
-        (["Photo={empty}"], errors.PhotoNotPlaced),
+        (["Photo={empty}"], PhotoMissing),
         (["{empty}"], PhotoMissing),
         (["{empty}", "References={empty}", "{s}", "{s}"], errors.PhotoNotPlaced),
     ],
