@@ -222,7 +222,7 @@ class FrameHeadshot(io.ComfyNode):
         from ..host import Progress
         from ..identity.engines import load_engine
         from .headshot import FrameOptions, Outside, frame_headshot
-        from .subject import one_face
+        from .subject import one_face, steady_landmarks
         from .tensors import check_image, check_mask, check_same_size, match_batch
 
         image = check_image(image)
@@ -236,7 +236,8 @@ class FrameHeadshot(io.ComfyNode):
         for index in range(image.shape[0]):
             face = one_face(engine.detect(image[index]), several_faces == "largest", index)
             cover = mask[index : index + 1] if mask is not None else None
-            framed.append(frame_headshot(image[index : index + 1], cover, face.landmarks, options))
+            picture = image[index : index + 1]
+            framed.append(frame_headshot(picture, cover, steady_landmarks(engine, picture, face), options))
             progress.step()
         reports = [{"picture": index, **result.report} for index, result in enumerate(framed)]
         return io.NodeOutput(

@@ -1,5 +1,7 @@
 """Matte, refinement and foreground colours: known answers."""
 
+from typing import Any, cast
+
 import numpy as np
 import pytest
 import torch
@@ -147,7 +149,7 @@ def test_matte_reads_size_and_kind_from_the_network(side, logits):
     image[:, 20:70, 30:90] = 1
     network = _Network(side, logits)
     seen = []
-    found = matte(image, network, IMAGENET, lambda: seen.append(1))
+    found = matte(image, cast(Any, network), IMAGENET, lambda: seen.append(1))
     assert found.shape == (2, 90, 120)
     assert len(seen) == 2
     assert network.fed[0].shape[-1] == (64 if side == 64 else 1024)

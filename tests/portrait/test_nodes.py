@@ -11,6 +11,7 @@ from likeness_studio.nodes.identity.faces import Face
 from likeness_studio.nodes.portrait import nodes
 from likeness_studio.nodes.portrait.frame import rotate
 from likeness_studio.nodes.portrait.match import hue_change, mean_hue, skin_mask
+from likeness_studio.nodes.portrait.subject import steady_landmarks
 
 
 @pytest.fixture(autouse=True)
@@ -27,10 +28,16 @@ class _OneFace:
 
     def detect(self, image):
         height, width = image.shape[:2]
+        if height == width:
+            return []
         unit = width / 8
         points = np.array([[-0.5, 0], [0.5, 0], [0, 0.6], [-0.4, 1.155], [0.4, 1.155]]) * unit
         points += [width / 2, height / 3]
         return [Face((0, 0, unit, unit), points, 0.9)] * self.count
+
+
+def _ui(output) -> dict:
+    return output.ui
 
 
 def _frame(image, engine, mask=None, several="refuse"):
@@ -85,7 +92,7 @@ def test_batch_runs_through_all_nodes():
     output = nodes.ComposePortrait.execute(framed, cover, drawn, 0.25, 0.5, 0.3, 0.25, 2.0)
     assert output[0].shape == framed.shape
     assert len(json.loads(output[1])) == 2
-    assert len(output.ui["images"]) == 2
+    assert len(_ui(output)["images"]) == 2
 
 
 def test_clean_colours_can_be_left_out():
@@ -102,14 +109,14 @@ def _astronaut():
 def test_studio_on_a_real_photo():
     photo = _astronaut()
     matte = nodes.MattePerson.execute(photo, "u2net", "cpu")
-    assert matte.ui["models"][0]["name"] == "u2net"
+    assert _ui(matte)["models"][0]["name"] == "u2net"
     foreground, alpha = nodes.RefineMatte.execute(photo, matte[0], 9, True).args
     assert float(alpha[0, 60:100, 200:240].min()) == 1
     assert float(alpha[0, :200, 330:].max()) == 0
     framed = nodes.FrameHeadshot.execute(
         foreground, "head and shoulders", 512, 0, True, "stay inside", "refuse", mask=alpha
     )
-    assert framed.ui["models"][0]["name"] == "yunet"
+    assert _ui(framed)["models"][0]["name"] == "yunet"
     report = json.loads(framed[2])[0]
     assert report["head_share"] == pytest.approx(0.46, abs=0.02)
     assert report["made_up_pixels"] == 0
@@ -132,8 +139,13 @@ def test_a_turned_photo_comes_out_straight(degrees):
     photo = _astronaut()
     turned = from_pil(to_pil(photo[0]).rotate(degrees, expand=False))
     output = nodes.FrameHeadshot.execute(turned, "head and shoulders", 640, 0, True, "extend the edge", "refuse")
-    assert abs(engine.detect(turned[0])[0].roll) > 4
-    assert abs(engine.detect(output[0][0])[0].roll) < 1
+    level = steady_landmarks(engine, photo, engine.detect(photo[0])[0])
+    own_lean = np.degrees(np.arctan2(*(level[1] - level[0])[::-1]))
+    assert json.loads(output[2])[0]["turned_degrees"] == pytest.approx(degrees - own_lean, abs=2)
+    (face,) = engine.detect(output[0][0])
+    landmarks = steady_landmarks(engine, output[0], face)
+    across = landmarks[1] - landmarks[0]
+    assert abs(np.degrees(np.arctan2(across[1], across[0]))) < 1
 
 
 def test_rotation_is_its_own_inverse():
