@@ -83,13 +83,19 @@ class InputPhoto:
     path: Path
 
 
-def report_passed(report: Mapping[str, Any]) -> bool:
-    """Whether a likeness report says yes. Where pictures were chosen among many, the chosen ones count."""
+def judged_images(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The pictures that a likeness report is about: where some were chosen among many, the chosen ones."""
+    images = [image for image in report.get("images") or () if isinstance(image, Mapping)]
     kept = report.get("kept")
-    if not isinstance(kept, list):
+    return [image for image in images if image.get("index") in kept] if isinstance(kept, list) else images
+
+
+def report_passed(report: Mapping[str, Any]) -> bool:
+    """Whether a likeness report says yes."""
+    if not isinstance(report.get("kept"), list):
         return report.get("all_passed") is True
-    chosen = [image for image in report.get("images") or () if image.get("index") in kept]
-    return bool(chosen) and all(image.get("passed") is True for image in chosen)
+    judged = judged_images(report)
+    return bool(judged) and all(image.get("passed") is True for image in judged)
 
 
 @dataclass

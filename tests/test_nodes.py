@@ -83,7 +83,9 @@ def test_every_node_is_used_by_a_workflow():
 
 
 def test_importing_the_pack_is_light():
-    code = "import sys, likeness_studio; print([m for m in ('torch','numpy','onnxruntime','click') if m in sys.modules])"
+    code = (
+        "import sys, likeness_studio; print([m for m in ('torch','numpy','onnxruntime','click') if m in sys.modules])"
+    )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
 

@@ -76,10 +76,7 @@ def test_transparency_becomes_the_mask(picture, tmp_path, mode):
     alpha.paste(0, (0, 0, 48, 128))
     whole = picture.copy()
     whole.putalpha(alpha)
-    if mode == "P":
-        whole = whole.quantize(64, method=Image.Quantize.FASTOCTREE)
-    else:
-        whole = whole.convert(mode)
+    whole = whole.quantize(64, method=Image.Quantize.FASTOCTREE) if mode == "P" else whole.convert(mode)
     whole.save(tmp_path / "a.png")
     mask = load_photo(tmp_path / "a.png")[1]
     assert mask.shape == (1, 128, 96)

@@ -23,7 +23,7 @@ class LoadPhotos(io.ComfyNode):
             node_id="LikenessLoadPhotos",
             display_name="Load Photos",
             category=CATEGORY,
-            description="Reads all photos of a folder inside ComfyUI's input folder, upright and in order of their names.",
+            description="Reads all photos of a folder inside the input folder, upright and in order of their names.",
             inputs=[
                 io.String.Input(
                     "folder",
@@ -115,7 +115,7 @@ class LoadIdentity(io.ComfyNode):
             node_id="LikenessLoadIdentity",
             display_name="Load Identity",
             category=CATEGORY,
-            description="Reads an identity that Save Identity wrote, from the input folder or else from the output folder.",
+            description="Reads an identity that Save Identity wrote, from the input or else from the output folder.",
             inputs=[
                 io.String.Input(
                     "filename",

@@ -314,7 +314,9 @@ class KeepBest(io.ComfyNode):
             node_id="LikenessKeepBest",
             display_name="Keep the Best",
             category=CATEGORY,
-            description="Ranks a batch by likeness, then by sharpness and exposure of the face, and keeps the best that pass.",
+            description=(
+                "Ranks a batch by likeness, then by sharpness and exposure of the face, and keeps the best that pass."
+            ),
             is_input_list=True,
             inputs=[
                 io.Image.Input("images", tooltip="The pictures to choose from."),

@@ -193,7 +193,7 @@ class NodeOutput:
 
     def __init__(self, *args: Any, ui: UIOutput | dict[str, Any] | None = None) -> None:
         self.args = args
-        self.ui = ui
+        self.ui: Any = ui
 
     @property
     def result(self) -> tuple[Any, ...] | None:

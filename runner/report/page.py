@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from ... import __version__
-from ..result import RunResult, SavedFile, report_passed
+from ..result import RunResult, SavedFile, judged_images, report_passed
 from .thumbs import LARGE, SMALL, thumbnail
 
 PICTURES_SHOWN = 24
@@ -37,6 +37,7 @@ class Picture:
 
     src: str
     ratio: float
+    label: str
     name: str
     href: str | None = None
 
@@ -86,12 +87,12 @@ def render(result: RunResult, folder: Path) -> str:
     environment.filters |= {"number": number, "chance": chance}
     outputs = [picture for file in result.outputs[:PICTURES_SHOWN] if (picture := _picture(file, folder)) is not None]
     photos = _photos(result)
+    left, right, others = _pair(photos, outputs)
     return environment.get_template("report.html.j2").render(
         result=result,
         verdict=_verdict(result),
-        before=photos[0] if photos else None,
-        references=photos[1:],
-        after=outputs[0] if outputs else None,
+        pair=[picture for picture in (left, right) if picture is not None],
+        others=others,
         more=outputs[1:],
         not_shown=max(len(result.outputs) - PICTURES_SHOWN, 0),
         checks=[_check(result, report) for report in result.likeness],
@@ -126,8 +127,18 @@ def _photos(result: RunResult) -> list[Picture]:
     for index, photo in enumerate(result.photos[:PICTURES_SHOWN]):
         thumb = thumbnail(photo.path, SMALL if index else LARGE)
         if thumb is not None:
-            found.append(Picture(thumb.uri, thumb.ratio, photo.name))
+            found.append(Picture(thumb.uri, thumb.ratio, photo.title, photo.name))
     return found
+
+
+def _pair(photos: list[Picture], outputs: list[Picture]) -> tuple[Picture | None, Picture | None, list[Picture]]:
+    """The two pictures to compare, and the photos that are left: before and after, or two photos under their titles."""
+    if outputs:
+        before = replace(photos[0], label="Before") if photos else None
+        return before, replace(outputs[0], label="After"), photos[1:]
+    if len(photos) > 1:
+        return photos[0], photos[-1], photos[1:-1]
+    return (photos[0] if photos else None), None, []
 
 
 def _picture(file: SavedFile, folder: Path) -> Picture | None:
@@ -136,7 +147,7 @@ def _picture(file: SavedFile, folder: Path) -> Picture | None:
         return None
     inside = folder.resolve() in file.path.resolve().parents
     href = quote(file.path.resolve().relative_to(folder.resolve()).as_posix()) if inside else None
-    return Picture(thumb.uri, thumb.ratio, file.path.name, href)
+    return Picture(thumb.uri, thumb.ratio, file.title, file.path.name, href)
 
 
 def _verdict(result: RunResult) -> dict[str, str]:
@@ -145,7 +156,7 @@ def _verdict(result: RunResult) -> dict[str, str]:
     if not reports:
         sentence = "This workflow has no likeness check, so nothing was proven about who is in the pictures."
         return {"kind": "none", "headline": "Not checked", "sentence": sentence}
-    images = [image for report in reports for image in _images(report)]
+    images = [image for report in reports for image in judged_images(report)]
     failed = [image for image in images if not image.get("passed")]
     if result.verdict:
         headline = "It is the same person."
@@ -177,7 +188,8 @@ def _check(result: RunResult, report: Mapping[str, Any]) -> dict[str, Any]:
     for place, image in enumerate(_images(report)[:PICTURES_SHOWN]):
         face = thumbnail(previews[place].path, SMALL * 2) if place < len(previews) else None
         outcome = str(image.get("outcome"))
-        rows.append({"face": face and face.uri, "word": OUTCOMES.get(outcome, outcome), "image": image})
+        word, kept = OUTCOMES.get(outcome, outcome), image.get("index") in (report.get("kept") or ())
+        rows.append({"face": face and face.uri, "word": word, "image": image, "kept": kept})
     return {"report": report, "passed": report_passed(report), "scale": likeness_scale(report), "rows": rows}
 
 

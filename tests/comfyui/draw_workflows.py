@@ -42,9 +42,9 @@ COLUMNS: dict[str, list[list[str]]] = {
 
 NOTES = {
     "studio_headshot": (
-        "## Studio headshot\n\n1. Choose your photo in **Photo**.\n2. Press **Run**.\n\nThe person is cut out, framed, "
-        "put before a studio backdrop, and checked: is it still the same person?\n\n**More evidence:** put other photos "
-        "of the person into `input/references` and unmute **Reference photos** (select it, Ctrl+M). The result is then "
+        "## Studio headshot\n\n1. Choose your photo in **Photo**.\n2. Press **Run**.\n\nThe person is cut out, "
+        "framed, put before a studio backdrop, and checked: is it still the same person?\n\n**More evidence:** put other "
+        "photos of the person into `input/references` and unmute **Reference photos** (select it, Ctrl+M). The result is then "
         "compared with how well these photos agree among themselves.\n\nThe first run fetches the models (about 220 MB)."
     ),
     "check_likeness": (
@@ -53,8 +53,8 @@ NOTES = {
         "reference photos give a better answer: put them into `input/references` and unmute the folder node (Ctrl+M)."
     ),
     "enroll_identity": (
-        "## Enroll a person\n\nPut three to ten photos of one person into `input/person` and press **Run**. Photos that "
-        "cannot be used are left out; the contact sheet says why.\n\nA saved identity is biometric data. It is written "
+        "## Enroll a person\n\nPut three to ten photos of one person into `input/person` and press **Run**. Photos "
+        "that cannot be used are left out; the contact sheet says why.\n\nA saved identity is biometric data. It is written "
         "to `output/identities`, readable by you alone."
     ),
     "keep_the_best": (

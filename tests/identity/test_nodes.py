@@ -3,6 +3,7 @@
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -10,6 +11,7 @@ from likeness_studio.nodes import host
 from likeness_studio.nodes.errors import EnrollmentRefused, ModelUnknown, PhotoMissing, UnsafePath
 from likeness_studio.nodes.identity.engines import load_engine
 from likeness_studio.nodes.identity.file_nodes import LoadIdentity, LoadPhotos, SaveIdentity
+from likeness_studio.nodes.identity.identity import Identity
 from likeness_studio.nodes.identity.nodes import CheckLikeness, EnrollIdentity, KeepBest, LoadFaceEngine
 from likeness_studio.nodes.identity.verdict import DEFAULT_STRICTNESS
 from likeness_studio.nodes.photos import to_pil
@@ -142,8 +144,9 @@ def test_an_identity_survives_saving_and_loading(portrait, local):
 
 @pytest.mark.parametrize("name", ["../outside", "/etc/outside", "people/../../outside"])
 def test_names_never_leave_their_folder(name):
+    person = Identity(np.ones(4) / 2, (), 1, "yunet-sface")
     with pytest.raises(UnsafePath, match="outside"):
-        SaveIdentity.execute(None, name)
+        SaveIdentity.execute(person, name)
     with pytest.raises(UnsafePath, match="outside"):
         LoadIdentity.execute(name)
     with pytest.raises(UnsafePath, match="outside"):

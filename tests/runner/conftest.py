@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from likeness_studio.nodes.schema import io
 from likeness_studio.runner.catalog import local_classes
 from likeness_studio.runner.local import LocalEngine

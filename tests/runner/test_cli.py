@@ -12,6 +12,7 @@ import time
 
 import pytest
 from click.testing import CliRunner
+
 from likeness_studio.runner.cli import main
 
 LIKENESS = [sys.executable, "-c", "from likeness_studio.runner.cli import main; main(prog_name='likeness')"]

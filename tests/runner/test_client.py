@@ -11,13 +11,14 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from likeness_studio.nodes.errors import Interrupted, UnsafePath
 from likeness_studio.runner import errors
 from likeness_studio.runner.catalog import from_object_info, local_catalog
 from likeness_studio.runner.client import ServerBackend
 from likeness_studio.runner.files_in import Given, stage
 from likeness_studio.runner.transport import ComfyServer, normal_url
-from PIL import Image
 
 comfyui = pytest.mark.comfyui
 

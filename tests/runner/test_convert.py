@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from likeness_studio.runner import errors
 from likeness_studio.runner.catalog import from_object_info, local_catalog
 from likeness_studio.runner.convert import to_api, widget_values

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from PIL import Image
+
 from likeness_studio.nodes import host
 from likeness_studio.runner import core_nodes
 from likeness_studio.runner.saving import expand
-from PIL import Image
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from likeness_studio.nodes.errors import PhotoMissing
 from likeness_studio.runner import errors
 from likeness_studio.runner.files_in import Given, parse, safe_name, stage

@@ -8,10 +8,11 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+
 from likeness_studio.nodes.errors import Interrupted, UnsafePath
 from likeness_studio.runner import errors
 from likeness_studio.runner.result import Event
-from PIL import Image
 
 
 def test_inverted_picture_has_the_exact_pixels_name_and_metadata(engine, workflow, invert, folders):

@@ -6,12 +6,13 @@ import json
 import re
 
 import pytest
+from PIL import Image
+
 from likeness_studio.runner import errors
 from likeness_studio.runner.report import write_report
 from likeness_studio.runner.report.page import chance, likeness_scale, number
 from likeness_studio.runner.report.thumbs import thumbnail
 from likeness_studio.runner.result import InputPhoto, NodeTime, RunResult, SavedFile, report_passed
-from PIL import Image
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}"
 
@@ -150,6 +151,28 @@ def test_the_kept_pictures_decide_where_pictures_were_chosen():
     assert not report_passed({"all_passed": False, "kept": [0, 1], "images": images})
     assert not report_passed({"all_passed": True, "kept": [], "images": images})
     assert not report_passed({})
+
+
+def test_only_the_kept_pictures_are_called_confirmed(result, tmp_path):
+    """A picture that failed and was not chosen must not be counted among the confirmed ones."""
+    report = check(all_passed=False, kept=[0])
+    report["images"].append(
+        {"index": 1, "outcome": "fail", "passed": False, "cosine": 0.1, "score": 0.0, "reason": "x"}
+    )
+    result.ui["1"]["likeness"] = [report]
+    html = page(result, tmp_path)
+    assert "and the picture was confirmed" in html
+    assert "Picture 1, kept" in html
+    assert "Picture 2, kept" not in html
+
+
+def test_two_photos_are_compared_where_nothing_came_out(result, tmp_path):
+    result.outputs = []
+    result.photos.append(InputPhoto("4", "Photo to check", "other.png", tmp_path / "out.png"))
+    html = page(result, tmp_path)
+    assert "<b>Photo</b> me.png" in html
+    assert "<b>Photo to check</b> other.png" in html
+    assert "Before" not in html
 
 
 @pytest.mark.parametrize(("value", "text"), [(0.5, "0.50"), (-0.5, "−0.50"), (None, "–"), (True, "–"), ("x", "–")])

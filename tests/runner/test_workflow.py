@@ -7,6 +7,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from likeness_studio.runner import errors, settings
 from likeness_studio.runner.catalog import from_object_info, local_catalog
 from likeness_studio.runner.workflow import Workflow, as_link, bundled, load
