@@ -44,7 +44,8 @@ def spread(values: list[float]) -> dict[str, float]:
 
 
 def paired(engine: Callable[[], object], bare: Callable[[], object], repeats: int) -> dict[str, dict[str, float]]:
-    engine(), bare()
+    engine()
+    bare()
     pairs = [(seconds(engine), seconds(bare)) for _ in range(repeats)]
     return {
         "engine_ms": spread([mine * 1e3 for mine, _ in pairs]),

@@ -2,14 +2,15 @@
 
     python tests/comfyui/draw_workflows.py http://127.0.0.1:8188 [--screenshots FOLDER]
 
-Run it against a ComfyUI that has this pack, after a workflow or a node's sockets changed. Placement and notes are
-here; everything else comes from the API file, so that the two cannot drift apart.
+Run it against a ComfyUI that has this pack, after a workflow or a node's sockets changed. Placement and notes are in
+workflows.toml; everything else comes from the API file, so that the two cannot drift apart.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -20,48 +21,7 @@ VERSION = "0.1.0"
 GAP = 60
 NOTE_WIDTH = 420
 
-COLUMNS: dict[str, list[list[str]]] = {
-    "studio_headshot": [
-        ["Photo", "Reference photos (optional)"],
-        ["Matte Person", "Face engine"],
-        ["Refine Matte", "Person"],
-        ["Frame"],
-        ["Backdrop"],
-        ["Compose"],
-        ["Save headshot", "Likeness"],
-    ],
-    "check_likeness": [
-        ["Reference photo", "More reference photos (optional)"],
-        ["Face engine", "Photo to check"],
-        ["Person"],
-        ["Likeness"],
-    ],
-    "enroll_identity": [["Photos of one person", "Face engine"], ["Person"], ["Contact sheet", "Save person"]],
-    "keep_the_best": [["Candidates", "Person"], ["Keep the Best"], ["Save best"]],
-}
-
-NOTES = {
-    "studio_headshot": (
-        "## Studio headshot\n\n1. Choose your photo in **Photo**.\n2. Press **Run**.\n\nThe person is cut out, "
-        "framed, put before a studio backdrop, and checked: is it still the same person?\n\n**More evidence:** put other "
-        "photos of the person into `input/references` and unmute **Reference photos** (select it, Ctrl+M). The result is then "
-        "compared with how well these photos agree among themselves.\n\nThe first run fetches the models (about 220 MB)."
-    ),
-    "check_likeness": (
-        "## Check likeness\n\nChoose a photo of the person in **Reference photo** and the picture in question in "
-        "**Photo to check**, then press **Run**. The verdict, with box and score, appears on **Likeness**.\n\nMore "
-        "reference photos give a better answer: put them into `input/references` and unmute the folder node (Ctrl+M)."
-    ),
-    "enroll_identity": (
-        "## Enroll a person\n\nPut three to ten photos of one person into `input/person` and press **Run**. Photos "
-        "that cannot be used are left out; the contact sheet says why.\n\nA saved identity is biometric data. It is written "
-        "to `output/identities`, readable by you alone."
-    ),
-    "keep_the_best": (
-        "## Keep the best\n\nPut candidate pictures into `input/candidates`, enroll the person first, and press "
-        "**Run**. The picture most like the person is saved; sharpness and exposure decide between equals."
-    ),
-}
+LAYOUT = tomllib.loads(Path(__file__).with_name("workflows.toml").read_text())
 
 PLACE = """
 ([columns, note, gap, noteWidth, version, optional]) => {
@@ -106,8 +66,9 @@ def draw(canvas: Canvas, api: Path) -> dict[str, Any]:
     """The canvas format of an API file."""
     graph = json.loads(api.read_text())
     optional = [node["_meta"]["title"] for node in graph.values() if node["_meta"].get("optional")]
+    layout = LAYOUT[api.stem]
     canvas.open_file(api)
-    canvas.evaluate(PLACE, [COLUMNS[api.stem], NOTES[api.stem], GAP, NOTE_WIDTH, VERSION, optional])
+    canvas.evaluate(PLACE, [layout["columns"], layout["note"], GAP, NOTE_WIDTH, VERSION, optional])
     canvas.fit_view()
     workflow = canvas.workflow()
     workflow["extra"] = {}
