@@ -1,0 +1,77 @@
+"""Make the pictures of the README, the template browser and the registry from a finished `make demo`.
+
+    .venv/bin/likeness demo && .venv/bin/python docs/pictures.py
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from likeness_studio.nodes.identity.draw import GOOD, annotate, contact_sheet
+from likeness_studio.nodes.identity.engines import load_engine
+from likeness_studio.nodes.photos import load_photo, to_pil
+
+ROOT = Path(__file__).parents[1]
+DEMO = ROOT / "examples" / "demo.jpg"
+RUN = ROOT / "output" / "demo"
+PAPER, INK = "#f4f4f2", "#22282b"
+HEIGHT, GAP = 640, 32
+
+
+def titled(picture: Image.Image, text: str, colour: str) -> Image.Image:
+    """The picture with a line of text below it."""
+    sheet = Image.new("RGB", (picture.width, picture.height + 56), PAPER)
+    sheet.paste(picture, (0, 0))
+    ImageDraw.Draw(sheet).text((2, picture.height + 14), text, fill=colour, font=ImageFont.load_default(26))
+    return sheet
+
+
+def row(pictures: list[Image.Image]) -> Image.Image:
+    """Pictures side by side on paper."""
+    width = sum(picture.width for picture in pictures) + GAP * (len(pictures) + 1)
+    sheet = Image.new("RGB", (width, max(picture.height for picture in pictures) + GAP), PAPER)
+    x = GAP
+    for picture in pictures:
+        sheet.paste(picture, (x, GAP))
+        x += picture.width + GAP
+    return sheet
+
+
+def scaled(picture: Image.Image, height: int = HEIGHT) -> Image.Image:
+    return picture.resize((round(picture.width * height / picture.height), height), Image.Resampling.LANCZOS)
+
+
+def boxed(photo: torch.Tensor, label: str) -> Image.Image:
+    return annotate(photo, load_engine(device="cpu").detect(photo)[0], label, GOOD)
+
+
+def main() -> None:
+    report = json.loads((RUN / "report.json").read_text())
+    before = Image.open(DEMO).convert("RGB")
+    after = Image.open(sorted(RUN.glob("headshot_*.png"))[-1]).convert("RGB")
+    likeness = report["likeness"][0]
+    verdict = f"After: same person, {likeness['best']:.2f} (threshold {likeness['threshold']:.2f})"
+    pair = row([titled(scaled(before), "Before", INK), titled(scaled(after), verdict, GOOD)])
+    pair.save(ROOT / "docs" / "before_after.jpg", quality=88)
+
+    banner = row([scaled(before, 520), scaled(after, 520)])
+    ImageOps.pad(banner, (1344, 576), color=PAPER).save(ROOT / "web" / "banner.jpg", quality=85)
+
+    photo = load_photo(DEMO)[0][0]
+    crop = load_photo(sorted(RUN.glob("headshot_*.png"))[-1])[0][0]
+    covers = {
+        "studio_headshot": row([scaled(before), scaled(after)]),
+        "check_likeness": row([scaled(boxed(photo, "reference")), scaled(boxed(crop, f"pass {likeness['best']:.2f}"))]),
+        "enroll_identity": to_pil(contact_sheet([boxed(photo, "accepted"), boxed(crop, "accepted")])[0]),
+        "keep_the_best": scaled(boxed(crop, f"best {likeness['best']:.2f}")),
+    }
+    for name, cover in covers.items():
+        ImageOps.pad(cover, (768, 512), color=PAPER).save(ROOT / "workflows" / f"{name}.jpg", quality=82)
+
+
+if __name__ == "__main__":
+    main()
