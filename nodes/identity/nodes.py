@@ -377,11 +377,13 @@ class KeepBest(io.ComfyNode):
             "kept": [each.index for each in kept],
             "ranking": [each.as_dict() for each in ranked],
         }
+        faces = [_verdict_picture(pictures[each.index], each) for each in judgement.verdicts]
+        shown = ui.PreviewImage(batch_of(faces), cls=cls).as_dict()
         return io.NodeOutput(
             [pictures[each.index][None] for each in kept],
             all(each.passed for each in kept),
             json.dumps(report, indent=2),
-            ui={"models": chosen.models, "likeness": [report]},
+            ui={"images": shown["images"], "models": chosen.models, "likeness": [report]},
         )
 
 
