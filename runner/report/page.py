@@ -132,7 +132,12 @@ def _photos(result: RunResult) -> list[Picture]:
 
 
 def _pair(photos: list[Picture], outputs: list[Picture]) -> tuple[Picture | None, Picture | None, list[Picture]]:
-    """The two pictures to compare, and the photos that are left: before and after, or two photos under their titles."""
+    """The two pictures to compare, and the photos that are left: before and after, or two photos under their titles.
+
+    A folder of candidates has no before: its result stands alone.
+    """
+    if outputs and len(photos) > 1 and photos[0].label == photos[1].label:
+        return None, replace(outputs[0], label="Result"), photos
     if outputs:
         before = replace(photos[0], label="Before") if photos else None
         return before, replace(outputs[0], label="After"), photos[1:]
