@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
-from typing import TYPE_CHECKING, Any, ClassVar
-
-if TYPE_CHECKING:
-    from .ui import UIOutput
+from typing import Any, ClassVar
 
 
 class FolderType(StrEnum):
@@ -191,9 +188,9 @@ class Schema:
 class NodeOutput:
     """What a node returns: its outputs in order, and what the canvas shows on it."""
 
-    def __init__(self, *args: Any, ui: UIOutput | dict[str, Any] | None = None) -> None:
+    def __init__(self, *args: Any, ui: Any = None) -> None:
         self.args = args
-        self.ui: Any = ui
+        self.ui = ui
 
     @property
     def result(self) -> tuple[Any, ...] | None:
