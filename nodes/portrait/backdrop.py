@@ -66,7 +66,8 @@ def backdrop(
     else:
         linear = render_room(style, base, *small, random) * _falloff(*small, light, 0.5)[..., None]
     display = to_display(linear.clamp(0, 1)).permute(2, 0, 1)[None]
-    large = torch.nn.functional.interpolate(display, size=(height, width), mode="bicubic", align_corners=False)
+    mode = "bicubic" if style in ROOMS else "bilinear"
+    large = torch.nn.functional.interpolate(display, size=(height, width), mode=mode, align_corners=False)
     return dither(large[0].permute(1, 2, 0), random)[None]
 
 

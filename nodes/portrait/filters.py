@@ -9,12 +9,21 @@ from .tensors import resize
 
 
 def box(tensor: torch.Tensor, radius: int) -> torch.Tensor:
-    """Mean over a (2 radius + 1)² window; at the border over the pixels that exist, so constants stay constant."""
-    radius_y = min(radius, tensor.shape[-2] - 1)
-    radius_x = min(radius, tensor.shape[-1] - 1)
-    for kernel, padding in (((2 * radius_y + 1, 1), (radius_y, 0)), ((1, 2 * radius_x + 1), (0, radius_x))):
-        if kernel != (1, 1):
-            tensor = F.avg_pool2d(tensor, kernel, stride=1, padding=padding, count_include_pad=False)
+    """Mean over a (2 radius + 1)² window; at the border over the pixels that exist, so constants stay constant.
+
+    Adds shifted slices along each axis: on a CPU several times quicker than pooling, for the small radii used here.
+    """
+    for axis in (-1, -2):
+        length = tensor.shape[axis]
+        reach = min(radius, length - 1)
+        total = tensor.clone()
+        for step in range(1, reach + 1):
+            rest = length - step
+            total.narrow(axis, step, rest).add_(tensor.narrow(axis, 0, rest))
+            total.narrow(axis, 0, rest).add_(tensor.narrow(axis, step, rest))
+        place = torch.arange(length, device=tensor.device)
+        count = (place.clamp(max=reach) + (length - 1 - place).clamp(max=reach) + 1).to(tensor.dtype)
+        tensor = total.div_(count if axis == -1 else count[:, None])
     return tensor
 
 
@@ -36,7 +45,7 @@ def soft_blur(tensor: torch.Tensor, sigma: float) -> torch.Tensor:
         small = box(small, radius)
     if shrink == 1:
         return small
-    return F.interpolate(small, size=(height, width), mode="bicubic", align_corners=False)
+    return F.interpolate(small, size=(height, width), mode="bilinear", align_corners=False)
 
 
 def grow(mask: torch.Tensor, radius: int) -> torch.Tensor:

@@ -62,32 +62,41 @@ def _levels(height: int, width: int) -> list[tuple[int, int]]:
     return [(max(1, round(height**step)), max(1, round(width**step))) for step in steps]
 
 
-def _neighbours(padded: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """Up, down, left and right of every pixel of a tensor that is padded by one."""
-    return padded[..., :-2, 1:-1], padded[..., 2:, 1:-1], padded[..., 1:-1, :-2], padded[..., 1:-1, 2:]
-
-
 def _relax(
     image: torch.Tensor, alpha: torch.Tensor, front: torch.Tensor, back: torch.Tensor, steps: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Jacobi steps of one level. Per pixel the 2 x 2 system of Germer et al. has the closed solution used here."""
     rest = 1 - alpha
-    padded = F.pad(alpha, (1, 1, 1, 1), mode="replicate")
-    weights = [SMOOTHNESS + EDGE_SMOOTHNESS * (alpha - near).abs() for near in _neighbours(padded)]
-    total = torch.stack(weights).sum(0)
-    weights = [weight / total for weight in weights]
+    weights = [SMOOTHNESS + EDGE_SMOOTHNESS * alpha.diff(dim=axis).abs() for axis in (-2, -1)]
+    total = _sum_of_neighbours(torch.ones_like(alpha), weights).clamp_min_(SMOOTHNESS)
     scale = 1 / (alpha * alpha + rest * rest + total)
-    gain_front, gain_back = alpha * scale, rest * scale
+    gain_front, gain_back, normal = alpha * scale, rest * scale, 1 / total
+    layers = torch.cat([front, back], 1)
     for _ in range(steps):
-        layers = F.pad(torch.cat([front, back], 1), (1, 1, 1, 1), mode="replicate")
-        up, down, left, right = _neighbours(layers)
-        mean = up * weights[0]
-        mean.addcmul_(down, weights[1]).addcmul_(left, weights[2]).addcmul_(right, weights[3])
-        front, back = mean[:, :3], mean[:, 3:]
-        missed = image - alpha * front - rest * back
-        front = (front + gain_front * missed).clamp_(0, 1)
-        back = (back + gain_back * missed).clamp_(0, 1)
-    return front, back
+        layers = _sum_of_neighbours(layers, weights).mul_(normal)
+        front, back = layers[:, :3], layers[:, 3:]
+        missed = image - alpha * front
+        missed.addcmul_(rest, back, value=-1)
+        front.addcmul_(gain_front, missed)
+        back.addcmul_(gain_back, missed)
+        layers.clamp_(0, 1)
+    return layers[:, :3], layers[:, 3:]
+
+
+def _sum_of_neighbours(layers: torch.Tensor, weights: list[torch.Tensor]) -> torch.Tensor:
+    """Up, down, left and right of every pixel of [B,C,h,w], weighted by what lies between; a lone pixel keeps itself.
+
+    `weights` are [B,1,h-1,w] between rows and [B,1,h,w-1] between columns.
+    """
+    if layers.shape[-2:] == (1, 1):
+        return layers * SMOOTHNESS
+    result = torch.zeros_like(layers)
+    for axis, weight in zip((-2, -1), weights, strict=True):
+        rest = layers.shape[axis] - 1
+        if rest:
+            result.narrow(axis, 1, rest).addcmul_(layers.narrow(axis, 0, rest), weight)
+            result.narrow(axis, 0, rest).addcmul_(layers.narrow(axis, 1, rest), weight)
+    return result
 
 
 def _explain(source: torch.Tensor, cover: torch.Tensor, front: torch.Tensor, back: torch.Tensor) -> torch.Tensor:

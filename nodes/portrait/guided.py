@@ -6,26 +6,25 @@ import torch
 import torch.nn.functional as F
 
 from .filters import box
-from .tensors import resize
 
 
 def guided_filter(
-    guide: torch.Tensor, source: torch.Tensor, radius: int, epsilon: float, step: int = 1
+    guide: torch.Tensor, source: torch.Tensor, radius: int, epsilon: float, large: torch.Tensor | None = None
 ) -> torch.Tensor:
     """Filter `source` [B,1,H,W] so that it follows the edges of colour `guide` [B,3,H,W] in 0..1.
 
     K. He, J. Sun, X. Tang, "Guided Image Filtering", ECCV 2010, equations 19 to 21 for a colour guide. `radius` is
-    in pixels, `epsilon` in squared colour units. With `step` > 1 the linear coefficients are found on a picture
-    shrunk by `step` and applied at full size ("Fast Guided Filter", 2015).
+    in pixels, `epsilon` in squared colour units. With `large`, the guide at a larger size, the result has that size:
+    the linear coefficients found on the small one are applied to it ("Fast Guided Filter", 2015).
     """
-    height, width = guide.shape[-2:]
-    size = (max(1, height // step), max(1, width // step))
-    small = resize(guide, *size)
-    coefficients = _coefficients(small, resize(source, *size), max(1, radius // step), epsilon)
-    coefficients = box(coefficients, max(1, radius // step))
-    if size != (height, width):
-        coefficients = F.interpolate(coefficients, size=(height, width), mode="bilinear", align_corners=False)
-    return (coefficients[:, :3] * guide).sum(1, keepdim=True).add_(coefficients[:, 3:])
+    coefficients = box(_coefficients(guide, source, radius, epsilon), radius)
+    if large is not None and large.shape != guide.shape:
+        coefficients = F.interpolate(coefficients, size=large.shape[-2:], mode="bilinear", align_corners=False)
+        guide = large
+    result = coefficients[:, 3:].contiguous()
+    for channel in range(3):
+        result.addcmul_(coefficients[:, channel : channel + 1], guide[:, channel : channel + 1])
+    return result
 
 
 def _coefficients(guide: torch.Tensor, source: torch.Tensor, radius: int, epsilon: float) -> torch.Tensor:

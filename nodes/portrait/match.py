@@ -37,6 +37,9 @@ within hue 35 to 75 and chroma 10 to 30 (Xiao et al., "Characterising the variat
 FEWEST_SKIN = 12
 """With fewer skin pixels than this on the grid nothing can be measured, and colour is left alone."""
 
+TABLE = 16384
+"""Entries of the table of a tone curve: its steps are a hundredth of an 8-bit step."""
+
 _STEPS = 12
 
 
@@ -157,20 +160,13 @@ def _apply(display: torch.Tensor, gains: torch.Tensor) -> torch.Tensor:
 
     The curve of each channel depends on one number only, so it is looked up in a table.
     """
-    count = 4096
-    table = torch.linspace(0, 1, count + 1)
-    curves = []
-    for gain in gains.tolist():
-        lifted = to_linear(table) * gain
-        curves.append(to_display(_shoulder(lifted, gain)).clamp(0, 1))
-    channels = []
-    for curve, channel in zip(curves, display.unbind(-1), strict=True):
-        place = channel.clamp(0, 1) * count
-        index = place.to(torch.int32).clamp_(0, count - 1)
-        low = curve.to(display.device)
-        start, end = low[index], low[index + 1]
-        channels.append(start + (end - start) * (place - index))
-    return torch.stack(channels, -1)
+    table = torch.linspace(0, 1, TABLE)
+    places = (display.clamp(0, 1) * (TABLE - 1) + 0.5).to(torch.int32)
+    result = torch.empty_like(display)
+    for channel, gain in enumerate(gains.tolist()):
+        curve = to_display(_shoulder(to_linear(table) * gain, gain)).clamp(0, 1).to(display.device)
+        result[..., channel] = curve[places[..., channel]]
+    return result
 
 
 def _shoulder(linear: torch.Tensor, gain: float) -> torch.Tensor:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..schema import io, ui
+from ..schema import io
 from .backdrop import STYLES
 from .colour import PAPER
 from .frame import CROPS
@@ -360,7 +360,7 @@ class ComposePortrait(io.ComfyNode):
         match_colour: float,
         hue_limit: float,
     ) -> io.NodeOutput:
-        """Compose and show the result on the node."""
+        """Compose every picture with its mask and background."""
         from .compose import ComposeOptions, compose
         from .tensors import check_image, check_mask, check_same_size, match_batch
 
@@ -373,8 +373,7 @@ class ComposePortrait(io.ComfyNode):
         options = ComposeOptions(light_wrap, contact_shadow, match_light, match_colour, hue_limit)
         composed, reports = compose(foreground, cover, back, options)
         report = [{"picture": index, **entry} for index, entry in enumerate(reports)]
-        shown: dict[str, Any] = ui.PreviewImage(composed, cls=cls).as_dict()
-        return io.NodeOutput(composed, json.dumps(report, indent=2), ui=shown)
+        return io.NodeOutput(composed, json.dumps(report, indent=2))
 
 
 NODES: list[type[io.ComfyNode]] = [MattePerson, RefineMatte, FrameHeadshot, StudioBackdrop, ComposePortrait]

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import torch
 
-from .filters import fill_unknown, grow, shrink
+from .filters import box, fill_unknown, grow, shrink
 from .guided import guided_filter
-from .tensors import pixels, planes, resize
+from .tensors import planes, resize
 
 COARSE = 320
 """Pixels on the longer side of the grid on which the trimap is made: U-2-Net's own grid."""
@@ -24,6 +24,18 @@ FIELDS = 512
 
 SURE = 0.92
 """Coarse alpha from which a pixel counts as person, and one minus which it counts as background."""
+
+BACK_DOUBT, FRONT_DOUBT = 8.0, 2.0
+"""How much less the colours count where those of the background or the person vary nearby (a flag, a pattern)."""
+
+SPREAD_RADIUS = 4
+"""Pixels of the fields' grid over which that variance is averaged."""
+
+EPSILON = 1e-5
+"""The guided filter's, in squared colour units."""
+
+FLOOR = 0.08
+"""Alpha below this is background, above one minus this is person."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +56,14 @@ def refine_alpha(image: torch.Tensor, mask: torch.Tensor, band: Band | None = No
     source, coarse = planes(image), planes(mask)
     height, width = source.shape[-2:]
     inside, outside = _trimap(coarse, band, height, width)
-    alpha = _by_colour(source, resize(coarse, height, width), inside, outside)
-    step = max(1, round(max(height, width) / FIELDS))
-    smooth = guided_filter(source, alpha, max(1, round(max(height, width) / COARSE)), 1e-5, step)
-    alpha = _levels(smooth.clamp_(0, 1), 0.02, 0.98)
-    closed_in, closed_out = resize(inside, height, width), resize(outside, height, width)
-    alpha = alpha + (1 - alpha) * _levels(closed_in, 0.5, 1.0)
-    return pixels(alpha * (1 - _levels(closed_out, 0.5, 1.0)))[..., 0].clamp_(0, 1)
+    size = _grid(height, width, FIELDS)
+    small = resize(source, *size)
+    alpha = _by_colour(small, resize(coarse, *size), resize(inside, *size), resize(outside, *size))
+    alpha = guided_filter(small, alpha, max(1, round(max(size) / COARSE)), EPSILON, large=source)
+    alpha = _levels(alpha, FLOOR, 1 - FLOOR)
+    closed_in = _levels(resize(inside, height, width), 0.5, 1.0)
+    closed_out = _levels(resize(outside, height, width), 0.5, 1.0)
+    return torch.maximum(alpha, closed_in).mul_(1 - closed_out)[:, 0]
 
 
 def _levels(tensor: torch.Tensor, low: float, high: float) -> torch.Tensor:
@@ -74,17 +87,23 @@ def _trimap(coarse: torch.Tensor, band: Band, height: int, width: int) -> tuple[
 
 
 def _by_colour(source: torch.Tensor, coarse: torch.Tensor, inside: torch.Tensor, outside: torch.Tensor) -> torch.Tensor:
-    """Alpha [B,1,H,W] from the colours nearby where they tell, from the coarse matte where not."""
-    height, width = source.shape[-2:]
-    size = _grid(height, width, FIELDS)
-    small = resize(source, *size)
-    front = fill_unknown(small, resize(inside, *size).floor())
-    back = fill_unknown(small, resize(outside, *size).floor())
-    front, back = resize(front, height, width), resize(back, height, width)
+    """Alpha [B,1,h,w] from the colours nearby where they tell, from the coarse matte where not."""
+    front, front_spread = _layer(source, inside)
+    back, back_spread = _layer(source, outside)
     line = front - back
     offset = source - back
     length = (line * line).sum(1, keepdim=True)
     place = ((offset * line).sum(1, keepdim=True) / (length + 1e-4)).clamp_(0, 1)
     miss = (offset - place * line).square_().sum(1, keepdim=True)
-    trust = length / (length + 0.04) * torch.exp(-miss / (0.15 * length + 0.003))
+    doubt = 0.04 + BACK_DOUBT * back_spread + FRONT_DOUBT * front_spread
+    trust = length / (length + doubt) * torch.exp(-miss / (0.15 * length + 0.003))
     return coarse + trust * (place - coarse)
+
+
+def _layer(source: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Colours [B,3,h,w] of the nearest `known` area, and how much they vary there (variance [B,1,h,w])."""
+    squares = (source * source).sum(1, keepdim=True)
+    filled = fill_unknown(torch.cat([source, squares], 1), known.floor())
+    colours = filled[:, :3]
+    spread = filled[:, 3:] - (colours * colours).sum(1, keepdim=True)
+    return colours, box(spread.clamp_min_(0), SPREAD_RADIUS)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from likeness_studio.nodes.errors import BadColour
 from likeness_studio.nodes.portrait.backdrop import GRADIENT, PAPER, STYLES, Light, backdrop
 from likeness_studio.nodes.portrait.colour import PAPER as NAMES

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from likeness_studio.nodes.portrait.compose import ComposeOptions, compose
 from likeness_studio.nodes.portrait.match import hue_change, mean_hue, skin_mask
 

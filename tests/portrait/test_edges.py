@@ -5,6 +5,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
+
 from likeness_studio.nodes.errors import ShapeMismatch
 from likeness_studio.nodes.portrait.filters import box, fill_unknown, grow, shrink, soft_blur
 from likeness_studio.nodes.portrait.foreground import foreground_colours

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+
 from likeness_studio.nodes.errors import FaceNotUsable
 from likeness_studio.nodes.identity.faces import Face
 from likeness_studio.nodes.portrait.frame import CROPS, PRESETS, rotate

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+
 from likeness_studio.nodes import host
 from likeness_studio.nodes.errors import BadColour, FaceNotUsable, ShapeMismatch
 from likeness_studio.nodes.identity.faces import Face
@@ -92,7 +93,6 @@ def test_batch_runs_through_all_nodes():
     output = nodes.ComposePortrait.execute(framed, cover, drawn, 0.25, 0.5, 0.3, 0.25, 2.0)
     assert output[0].shape == framed.shape
     assert len(json.loads(output[1])) == 2
-    assert len(_ui(output)["images"]) == 2
 
 
 def test_clean_colours_can_be_left_out():
