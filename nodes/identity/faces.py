@@ -90,10 +90,12 @@ def align(image: torch.Tensor, landmarks: np.ndarray, size: int = CROP) -> torch
     if shrink > 1:
         patch = F.avg_pool2d(patch, shrink, ceil_mode=True, count_include_pad=False)
 
-    pixels = np.arange(size, dtype=np.float64)
-    grid_x, grid_y = np.meshgrid(pixels, pixels)
-    source = np.stack([grid_x, grid_y], -1) @ back[:, :2].T + back[:, 2]
-    source = (source - [x0, y0] + 0.5) / shrink
+    half = size / 2
     extent = np.array([patch.shape[3], patch.shape[2]], dtype=np.float64)
-    grid = torch.from_numpy((source / extent * 2 - 1).astype(np.float32)).to(patch.device)
-    return F.grid_sample(patch, grid[None], mode="bilinear", padding_mode="zeros", align_corners=False)[0]
+    turn = back[:, :2] * half / shrink
+    centre = (back[:, :2] @ np.full(2, half - 0.5) + back[:, 2] - [x0, y0] + 0.5) / shrink
+    theta = np.column_stack([turn * 2, centre * 2 - extent]) / extent[:, None]
+    grid = F.affine_grid(
+        torch.from_numpy(theta.astype(np.float32))[None].to(patch.device), [1, 3, size, size], align_corners=False
+    )
+    return F.grid_sample(patch, grid, mode="bilinear", padding_mode="zeros", align_corners=False)[0]

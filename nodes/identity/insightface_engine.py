@@ -14,7 +14,8 @@ from ..errors import DependencyMissing, ModelMissing
 from .faces import Face, align
 
 LICENCE = "non-commercial research only (insightface)"
-DETECTION_SIZE = (640, 640)
+DETECTION_SIZES = (640, 320, 160)
+"""Input sides, in pixels, tried until a face is found: SCRFD overlooks faces that fill its whole input."""
 
 
 def pack_root(pack: str) -> Path:
@@ -54,7 +55,7 @@ class InsightFaceEngine:
             allowed_modules=["detection", "recognition"],
             providers=_providers(device),
         )
-        app.prepare(ctx_id=-1, det_size=DETECTION_SIZE)
+        app.prepare(ctx_id=-1, det_size=(DETECTION_SIZES[0], DETECTION_SIZES[0]))
         self._detector = app.det_model
         self._recogniser = app.models["recognition"]
 
@@ -65,7 +66,12 @@ class InsightFaceEngine:
 
     def detect(self, image: torch.Tensor) -> list[Face]:
         """Faces of image [H,W,3] in 0..1, the most certain first."""
-        boxes, points = self._detector.detect(_bgr(image), max_num=0, metric="default")
+        pixels = _bgr(image)
+        boxes, points = (), ()
+        for side in DETECTION_SIZES:
+            boxes, points = self._detector.detect(pixels, input_size=(side, side), max_num=0, metric="default")
+            if len(boxes):
+                break
         found = [
             Face((float(x0), float(y0), float(x1), float(y1)), np.asarray(landmarks, np.float64), float(score))
             for (x0, y0, x1, y1, score), landmarks in zip(boxes, points, strict=True)

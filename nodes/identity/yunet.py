@@ -41,16 +41,17 @@ class YuNet:
 def letterbox(image: torch.Tensor) -> tuple[np.ndarray, float]:
     """Fit [H,W,3] in 0..1 into the top left of a black [1,3,640,640] BGR blob in 0..255; also the scale used.
 
-    Large pictures are averaged by the whole part of the factor, so that nothing aliases, and interpolated for the
-    rest; small ones are enlarged by at most ENLARGE.
+    Large pictures are averaged over whole blocks of pixels, which is quick and does not alias; small ones are
+    enlarged by at most ENLARGE.
     """
-    height, width = image.shape[:2]
-    scale = min(ENLARGE, INPUT / max(height, width))
+    longest = max(image.shape[:2])
     picture = image.detach().cpu().permute(2, 0, 1)[None]
-    if (whole := int(1 / scale)) > 1:
-        picture = F.avg_pool2d(picture, whole, ceil_mode=True, count_include_pad=False)
-    if scale != 1.0:
-        size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    if longest > INPUT:
+        block = -(-longest // INPUT)
+        scale = 1 / block
+        picture = F.avg_pool2d(picture, block, ceil_mode=True, count_include_pad=False)
+    elif (scale := min(ENLARGE, INPUT / longest)) > 1.0:
+        size = [max(1, round(side * scale)) for side in image.shape[:2]]
         picture = F.interpolate(picture, size=size, mode="bilinear", align_corners=False)
     blob = np.zeros((1, 3, INPUT, INPUT), np.float32)
     np.multiply(picture.numpy()[:, ::-1], 255.0, out=blob[:, :, : picture.shape[2], : picture.shape[3]])

@@ -28,7 +28,7 @@ STEP = 1 / 255
 UNEVEN = 0.02
 """How uneven paper is: the share of its brightness that varies slowly from place to place (before smoothing)."""
 
-NOISE_TILE = 512
+NOISE_TILE = 256
 """Side of the square of noise that is repeated over the picture."""
 
 

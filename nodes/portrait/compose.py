@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from .filters import soft_blur
 from .match import match_person
-from .tensors import pixels, planes
+from .tensors import pixels, planes, resize
 
 WRAP_WIDTH = 1 / 90
 """How far the backdrop's light reaches over the edge, as a share of the shorter side."""
@@ -71,10 +71,12 @@ def _wrap(front: torch.Tensor, cover: torch.Tensor, back: torch.Tensor, strength
     The rim is where the blurred outside reaches into the matte. Light that falls on the backdrop is what arrives, so
     a dark backdrop adds next to nothing.
     """
-    shorter = min(cover.shape[-2:])
-    sigma = max(1.0, WRAP_WIDTH * shorter)
-    rest = 1 - cover
-    rim = soft_blur(rest, sigma).clamp_(0, 1)
-    light = soft_blur(back * rest, 3 * sigma).clamp_(0, 1)
-    amount = (strength * rim.square_() * cover).clamp_(0, 1)
-    return front + amount * light * (1 - front)
+    height, width = cover.shape[-2:]
+    sigma = max(1.0, WRAP_WIDTH * min(height, width))
+    step = max(1, int(sigma / 3))
+    size = (max(1, height // step), max(1, width // step))
+    rest = 1 - resize(cover, *size)
+    light = soft_blur(resize(back, *size) * rest, 3 * sigma / step)
+    rim = soft_blur(rest, sigma / step).clamp_(0, 1)
+    spill = resize((strength * rim.square_() * light).clamp_(0, 1), height, width).mul_(cover)
+    return (front + spill).addcmul_(spill, front, value=-1)

@@ -22,9 +22,9 @@ SMOOTHNESS = 1e-5
 EDGE_SMOOTHNESS = 1.0
 """Further weight of it per change of alpha: omega of the same equation."""
 
-ITERATIONS = 6
+ITERATIONS = 8
 """Jacobi steps on levels above `SMALL` pixels; the reference runs 2 Gauss-Seidel steps.
-Measured: 4 equal its error, 6 beat it."""
+Measured: 4 equal its error, 8 take a quarter off it."""
 
 SMALL, SMALL_ITERATIONS = 32, 10
 """Levels up to this many pixels get this many steps, as in the reference."""
@@ -40,14 +40,18 @@ def foreground_colours(image: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor
     """
     source, cover = planes(image), planes(alpha)
     height, width = source.shape[-2:]
-    front = _mean(source, cover)
-    back = _mean(source, 1 - cover)
-    for level_height, level_width in _levels(height, width):
-        size = (level_height, level_width)
-        steps = SMALL_ITERATIONS if max(size) <= SMALL else ITERATIONS
-        front, back = (F.interpolate(layer, size=size, mode="nearest") for layer in (front, back))
-        front, back = _relax(resize(source, *size), resize(cover, *size), front, back, steps)
-    return pixels(_explain(source, cover, resize(front, height, width), resize(back, height, width)))
+    joined = torch.cat([source, cover], 1)
+    pyramid = []
+    for size in reversed(_levels(height, width)):
+        joined = resize(joined, *size)
+        pyramid.append(joined)
+    colours, covers = pyramid[-1][:, :3], pyramid[-1][:, 3:]
+    layers = torch.cat([_mean(colours, covers), _mean(colours, 1 - covers)], 1)
+    for level in reversed(pyramid):
+        steps = SMALL_ITERATIONS if max(level.shape[-2:]) <= SMALL else ITERATIONS
+        layers = F.interpolate(layers, size=level.shape[-2:], mode="nearest")
+        layers = _relax(level[:, :3], level[:, 3:], layers, steps)
+    return pixels(_explain(source, cover, resize(layers, height, width)))
 
 
 def _mean(source: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
@@ -62,35 +66,34 @@ def _levels(height: int, width: int) -> list[tuple[int, int]]:
     return [(max(1, round(height**step)), max(1, round(width**step))) for step in steps]
 
 
-def _relax(
-    image: torch.Tensor, alpha: torch.Tensor, front: torch.Tensor, back: torch.Tensor, steps: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Jacobi steps of one level. Per pixel the 2 x 2 system of Germer et al. has the closed solution used here."""
+def _relax(image: torch.Tensor, alpha: torch.Tensor, layers: torch.Tensor, steps: int) -> torch.Tensor:
+    """Jacobi steps of one level on both layers [B,6,h,w], foreground first.
+
+    Per pixel the 2 x 2 system of Germer et al. has the closed solution used here. Buffers are made once: allocating
+    them anew would take longer than the sums.
+    """
     rest = 1 - alpha
     weights = [SMOOTHNESS + EDGE_SMOOTHNESS * alpha.diff(dim=axis).abs() for axis in (-2, -1)]
-    total = _sum_of_neighbours(torch.ones_like(alpha), weights).clamp_min_(SMOOTHNESS)
+    total = _add_neighbours(torch.zeros_like(alpha), torch.ones_like(alpha), weights).clamp_min_(SMOOTHNESS)
     scale = 1 / (alpha * alpha + rest * rest + total)
     gain_front, gain_back, normal = alpha * scale, rest * scale, 1 / total
-    layers = torch.cat([front, back], 1)
+    spare, missed = torch.empty_like(layers), torch.empty_like(image)
     for _ in range(steps):
-        layers = _sum_of_neighbours(layers, weights).mul_(normal)
+        if layers.shape[-2:] != (1, 1):
+            layers, spare = _add_neighbours(spare.zero_(), layers, weights).mul_(normal), layers
         front, back = layers[:, :3], layers[:, 3:]
-        missed = image - alpha * front
-        missed.addcmul_(rest, back, value=-1)
+        missed.copy_(image).addcmul_(alpha, front, value=-1).addcmul_(rest, back, value=-1)
         front.addcmul_(gain_front, missed)
         back.addcmul_(gain_back, missed)
         layers.clamp_(0, 1)
-    return layers[:, :3], layers[:, 3:]
+    return layers
 
 
-def _sum_of_neighbours(layers: torch.Tensor, weights: list[torch.Tensor]) -> torch.Tensor:
-    """Up, down, left and right of every pixel of [B,C,h,w], weighted by what lies between; a lone pixel keeps itself.
+def _add_neighbours(result: torch.Tensor, layers: torch.Tensor, weights: list[torch.Tensor]) -> torch.Tensor:
+    """Add to `result` what is above, below, left and right of every pixel of [B,C,h,w], weighted.
 
     `weights` are [B,1,h-1,w] between rows and [B,1,h,w-1] between columns.
     """
-    if layers.shape[-2:] == (1, 1):
-        return layers * SMOOTHNESS
-    result = torch.zeros_like(layers)
     for axis, weight in zip((-2, -1), weights, strict=True):
         rest = layers.shape[axis] - 1
         if rest:
@@ -99,8 +102,11 @@ def _sum_of_neighbours(layers: torch.Tensor, weights: list[torch.Tensor]) -> tor
     return result
 
 
-def _explain(source: torch.Tensor, cover: torch.Tensor, front: torch.Tensor, back: torch.Tensor) -> torch.Tensor:
-    """The foreground nearest to `front` with which, beside the background nearest to `back`, the mix is the image."""
+def _explain(source: torch.Tensor, cover: torch.Tensor, layers: torch.Tensor) -> torch.Tensor:
+    """The foreground nearest to the smooth one with which, beside a background likewise, the mix is the image."""
+    front, back = layers[:, :3], layers[:, 3:]
     rest = 1 - cover
-    missed = (source - cover * front - rest * back).mul_(cover / (cover * cover + rest * rest))
-    return torch.where(cover >= OPAQUE, source, front.add(missed).clamp_(0, 1))
+    gain = cover / (cover * cover + rest * rest)
+    missed = source.clone(memory_format=torch.contiguous_format)
+    missed.addcmul_(cover, front, value=-1).addcmul_(rest, back, value=-1)
+    return torch.where(cover >= OPAQUE, source, front.addcmul_(gain, missed).clamp_(0, 1))

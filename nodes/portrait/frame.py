@@ -30,7 +30,7 @@ LARGEST_TILT = 30.0
 HEAD_PULL = 0.5
 """How far the frame's middle follows the middle of the whole head instead of the face, for a head that is turned."""
 
-BORDER_POINTS = 160
+BORDER_POINTS = 96
 """How many points of each side of the photo are looked at."""
 
 
@@ -192,8 +192,8 @@ def choose_cut(head: Head, preset: Preset, aspect: float, cuts: np.ndarray) -> C
     """
     tall = (head.chin - head.crown) / preset.head
     points = rotate(cuts, head.pivot, -head.angle)
-    scales = np.linspace(1.0, max(0.3, 0.9 * preset.head), 46)
-    shifts = np.linspace(-0.12, 0.12, 13)
+    scales = np.linspace(1.0, max(0.3, 0.9 * preset.head), 36)
+    shifts = np.linspace(-0.12, 0.12, 9)
     rooms = np.array([0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0])
     scale, shift, room = (axis.ravel() for axis in np.meshgrid(scales, shifts, rooms, indexing="ij"))
     height = tall * scale

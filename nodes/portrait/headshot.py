@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from .frame import FULL, PRESETS, Cut, border_points, choose_cut, full_cut, measure_head
-from .sample import made_up, sample
+from .sample import sample
 from .tensors import pixels, planes
 
 MASK_GRID = 768
@@ -69,12 +69,10 @@ def frame_headshot(
     height, width = image.shape[1:3]
     tall, wide = output_size(options, height, width)
     cut, head = _cut(height, width, mask, landmarks, options, wide / tall)
-    framed = sample(planes(image), cut, tall, wide)
-    if mask is not None:
-        cover = sample(planes(mask), cut, tall, wide, outside="zeros")
-    else:
-        cover = sample(torch.ones_like(planes(image)[:, :1]), cut, tall, wide, outside="zeros")
-    outside = made_up(cut, tall, wide, height, width)
+    layers = planes(image) if mask is None else torch.cat([planes(image), planes(mask)], 1)
+    framed, known = sample(layers, cut, tall, wide)
+    cover = known if mask is None else framed[:, 3:] * known
+    outside = int(known.numel() - known.sum())
     report = _report(cut, head, tall, wide)
     report["outside_pixels"] = outside
     report["made_up_pixels"] = outside if mask is None else 0
@@ -83,7 +81,7 @@ def frame_headshot(
         report["notes"].append(f"{outside} pixels ({share:.1f} %) lie outside the photo and repeat its edge.")
     elif outside:
         report["notes"].append(f"{outside} pixels lie outside the photo; the mask is 0 there.")
-    return Framed(pixels(framed), pixels(cover)[..., 0], report)
+    return Framed(pixels(framed[:, :3]), cover[:, 0], report)
 
 
 def _cut(

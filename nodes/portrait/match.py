@@ -161,7 +161,7 @@ def _apply(display: torch.Tensor, gains: torch.Tensor) -> torch.Tensor:
     The curve of each channel depends on one number only, so it is looked up in a table.
     """
     table = torch.linspace(0, 1, TABLE)
-    places = (display.clamp(0, 1) * (TABLE - 1) + 0.5).to(torch.int32)
+    places = (display * (TABLE - 1)).add_(0.5).clamp_(0, TABLE - 1).to(torch.int32)
     result = torch.empty_like(display)
     for channel, gain in enumerate(gains.tolist()):
         curve = to_display(_shoulder(to_linear(table) * gain, gain)).clamp(0, 1).to(display.device)

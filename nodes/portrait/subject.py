@@ -53,7 +53,7 @@ def steady_landmarks(engine: FaceEngine, image: torch.Tensor, face: Face) -> np.
         x, y = rotate(landmarks.mean(0)[None], (0.0, 0.0), -angle)[0]
         side = CLOSE_UP * _spread(landmarks)
         cut = Cut(x, y, side, side, (0.0, 0.0), angle)
-        close = pixels(sample(planes(image), cut, CLOSE_UP_PIXELS, CLOSE_UP_PIXELS))[0]
+        close = pixels(sample(planes(image), cut, CLOSE_UP_PIXELS, CLOSE_UP_PIXELS)[0])[0]
         found = [seen.landmarks for seen in engine.detect(close)]
         found.sort(key=lambda points: float(np.hypot(*(points.mean(0) - CLOSE_UP_PIXELS / 2))))
         if not found or abs(_spread(found[0]) * CLOSE_UP - CLOSE_UP_PIXELS) > 0.5 * CLOSE_UP_PIXELS:

@@ -49,7 +49,7 @@ def check_same_size(mask: torch.Tensor, image: torch.Tensor, what: str) -> None:
 
 
 def planes(image: torch.Tensor) -> torch.Tensor:
-    """IMAGE [B,H,W,C] or MASK [B,H,W] as [B,C,H,W], the order that torch's filters want."""
+    """IMAGE [B,H,W,C] or MASK [B,H,W] as [B,C,H,W], the order that torch's filters want (a view)."""
     return image.unsqueeze(1) if image.ndim == 3 else image.permute(0, 3, 1, 2)
 
 
