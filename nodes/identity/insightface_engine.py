@@ -67,22 +67,22 @@ class InsightFaceEngine:
     def detect(self, image: torch.Tensor) -> list[Face]:
         """Faces of image [H,W,3] in 0..1, the most certain first."""
         pixels = _bgr(image)
-        boxes, points = (), ()
         for side in DETECTION_SIZES:
             boxes, points = self._detector.detect(pixels, input_size=(side, side), max_num=0, metric="default")
             if len(boxes):
-                break
-        found = [
-            Face((float(x0), float(y0), float(x1), float(y1)), np.asarray(landmarks, np.float64), float(score))
-            for (x0, y0, x1, y1, score), landmarks in zip(boxes, points, strict=True)
-        ]
-        return sorted(found, key=lambda face: -face.score)
+                return sorted(map(_face, boxes, points), key=lambda face: -face.score)
+        return []
 
     def embed(self, image: torch.Tensor, face: Face) -> Face:
         """The same face with its unit embedding [512]."""
         crop = align(image, face.landmarks).permute(1, 2, 0)
         vector = self._recogniser.get_feat(_bgr(crop))[0].astype(np.float64)
         return dataclasses.replace(face, embedding=vector / np.linalg.norm(vector))
+
+
+def _face(box: np.ndarray, landmarks: np.ndarray) -> Face:
+    x0, y0, x1, y1, score = (float(value) for value in box)
+    return Face((x0, y0, x1, y1), np.asarray(landmarks, np.float64), score)
 
 
 def _bgr(image: torch.Tensor) -> np.ndarray:
