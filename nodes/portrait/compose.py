@@ -47,7 +47,7 @@ def compose(
     person, reports = match_person(
         foreground, mask, background, options.match_light, options.match_colour, options.hue_limit
     )
-    front, cover, back = planes(person), planes(mask), planes(background)
+    front, cover, back = planes(person).contiguous(), planes(mask), planes(background).contiguous()
     if options.shadow > 0:
         back = back * (1 - options.shadow * SHADOW_DEPTH * _shadow(cover))
     if options.light_wrap > 0:
@@ -74,9 +74,8 @@ def _wrap(front: torch.Tensor, cover: torch.Tensor, back: torch.Tensor, strength
     height, width = cover.shape[-2:]
     sigma = max(1.0, WRAP_WIDTH * min(height, width))
     step = max(1, int(sigma / 3))
-    size = (max(1, height // step), max(1, width // step))
-    rest = 1 - resize(cover, *size)
-    light = soft_blur(resize(back, *size) * rest, 3 * sigma / step)
+    rest = 1 - cover[..., ::step, ::step]
+    light = soft_blur(back[..., ::step, ::step] * rest, 3 * sigma / step)
     rim = soft_blur(rest, sigma / step).clamp_(0, 1)
     spill = resize((strength * rim.square_() * light).clamp_(0, 1), height, width).mul_(cover)
     return (front + spill).addcmul_(spill, front, value=-1)

@@ -49,12 +49,24 @@ def soft_blur(tensor: torch.Tensor, sigma: float) -> torch.Tensor:
 
 
 def grow(mask: torch.Tensor, radius: int) -> torch.Tensor:
-    """The largest value within `radius` pixels (a square window): dilation."""
+    """The largest value within `radius` pixels (a square window): dilation. Outside the picture counts as nothing.
+
+    The window doubles with every step, so the time grows with the logarithm of the radius.
+    """
     if radius < 1:
         return mask
-    kernel = 2 * radius + 1
-    tall = F.max_pool2d(mask, (kernel, 1), stride=1, padding=(radius, 0))
-    return F.max_pool2d(tall, (1, kernel), stride=1, padding=(0, radius))
+    for axis in (-1, -2):
+        length = mask.shape[axis]
+        padding = (radius, radius) if axis == -1 else (0, 0, radius, radius)
+        mask = F.pad(mask, padding, value=-torch.inf)
+        window = 1
+        while window < 2 * radius + 1:
+            step = min(window, 2 * radius + 1 - window)
+            rest = mask.shape[axis] - step
+            mask = torch.maximum(mask.narrow(axis, 0, rest), mask.narrow(axis, step, rest))
+            window += step
+        mask = mask.narrow(axis, 0, length)
+    return mask
 
 
 def shrink(mask: torch.Tensor, radius: int) -> torch.Tensor:

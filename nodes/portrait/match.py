@@ -12,7 +12,6 @@ from typing import Any
 import torch
 
 from .colour import to_display, to_lab, to_linear
-from .tensors import pixels, planes, resize
 
 GRID = 192
 """Pixels on the longer side on which colours are measured."""
@@ -91,7 +90,6 @@ def _gains(
     picture: torch.Tensor, cover: torch.Tensor, back: torch.Tensor, light: float, colour: float, limit: float
 ) -> tuple[torch.Tensor, dict[str, Any]]:
     small, alpha, wall = (_measured(tensor) for tensor in (picture, cover, back))
-    alpha = alpha[..., 0]
     solid = alpha > 0.98
     if not bool(solid.any()):
         return torch.ones(3), {"exposure_stops": 0.0, "gains": [1.0, 1.0, 1.0], "note": "The mask is empty."}
@@ -113,11 +111,9 @@ def _gains(
 
 
 def _measured(tensor: torch.Tensor) -> torch.Tensor:
-    """A small copy [h,w,C] of one picture or mask."""
-    shape = planes(tensor)
-    height, width = shape.shape[-2:]
-    scale = min(1.0, GRID / max(height, width))
-    return pixels(resize(shape, max(1, round(height * scale)), max(1, round(width * scale))))[0].float().cpu()
+    """Every n-th pixel of one IMAGE [1,H,W,3] or MASK [1,H,W], as [h,w,3] or [h,w]: enough for averages."""
+    step = max(1, round(max(tensor.shape[1:3]) / GRID))
+    return tensor[0, step // 2 :: step, step // 2 :: step].float().cpu()
 
 
 def _luminance(linear: torch.Tensor) -> float:

@@ -53,7 +53,7 @@ def refine_alpha(image: torch.Tensor, mask: torch.Tensor, band: Band | None = No
     this from the outline is closed, so that soft patches inside a suit become solid.
     """
     band = band or Band()
-    source, coarse = planes(image), planes(mask)
+    source, coarse = planes(image).contiguous(), planes(mask)
     height, width = source.shape[-2:]
     inside, outside = _trimap(coarse, band, height, width)
     size = _grid(height, width, FIELDS)
