@@ -29,6 +29,9 @@ Measured: 4 equal its error, 8 take a quarter off it."""
 SMALL, SMALL_ITERATIONS = 32, 10
 """Levels up to this many pixels get this many steps, as in the reference."""
 
+LARGEST_LEVEL = 1024
+"""Levels above this many pixels are not iterated: smooth layers hold no finer detail, and large photos stay quick."""
+
 OPAQUE = 1 - 1e-3
 """Alpha from which a pixel keeps its own colour exactly."""
 
@@ -60,10 +63,11 @@ def _mean(source: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
 
 
 def _levels(height: int, width: int) -> list[tuple[int, int]]:
-    """Sizes from 1 x 1 up to about half the picture, doubling."""
+    """Sizes from 1 x 1 up to about half the picture, doubling, none above `LARGEST_LEVEL`."""
     count = max(1, math.ceil(math.log2(max(height, width, 2))))
     steps = (level / count for level in range(count))
-    return [(max(1, round(height**step)), max(1, round(width**step))) for step in steps]
+    sizes = [(max(1, round(height**step)), max(1, round(width**step))) for step in steps]
+    return [size for size in sizes if max(size) <= LARGEST_LEVEL]
 
 
 def _relax(image: torch.Tensor, alpha: torch.Tensor, layers: torch.Tensor, steps: int) -> torch.Tensor:

@@ -366,8 +366,8 @@ class ComposePortrait(io.ComfyNode):
 
         foreground = check_image(foreground, "foreground")
         count = foreground.shape[0]
-        cover = match_batch(check_mask(mask), count, "masks")
-        back = match_batch(check_image(background, "background"), count, "backgrounds")
+        cover = match_batch(check_mask(mask), count, "masks").to(foreground.device)
+        back = match_batch(check_image(background, "background"), count, "backgrounds").to(foreground.device)
         check_same_size(cover, foreground, "mask")
         check_same_size(back, foreground, "background")
         options = ComposeOptions(light_wrap, contact_shadow, match_light, match_colour, hue_limit)
