@@ -84,14 +84,15 @@ class ComfyServer:
             )
         return response
 
-    def _json(self, method: str, path: str, **options: Any) -> Any:
+    def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         response = self._send(method, path, **options)
-        try:
-            return response.json()
-        except ValueError as error:
-            raise ServerRefused(
-                f"{self.url} answered {path} with something that is not JSON; is it a ComfyUI server?"
-            ) from error
+        with suppress(ValueError):
+            answer = response.json()
+            if isinstance(answer, dict):
+                return answer
+        raise ServerRefused(
+            f"{self.url} answered {path} with something that is no JSON object; is it a ComfyUI server?"
+        )
 
     def wait_ready(self, stopped: Stopped = never) -> dict[str, Any]:
         """Wait until the server answers, `wait_seconds` at most; return its ``/system_stats``."""

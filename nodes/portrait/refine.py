@@ -31,6 +31,11 @@ BACK_DOUBT, FRONT_DOUBT = 8.0, 2.0
 SPREAD_RADIUS = 4
 """Pixels of the fields' grid over which that variance is averaged."""
 
+REACH = 0.3
+"""Colours never lift alpha above the coarse alpha divided by this: where the network sees nothing at all, what looks
+like the person's colour is furniture. On 12 P3M pictures the error in the edge band falls from 0.066 to 0.065, and
+what is wrongly kept outside from 0.025 to 0.021."""
+
 EPSILON = 1e-5
 """The guided filter's, in squared colour units."""
 
@@ -97,7 +102,7 @@ def _by_colour(source: torch.Tensor, coarse: torch.Tensor, inside: torch.Tensor,
     miss = (offset - place * line).square_().sum(1, keepdim=True)
     doubt = 0.04 + BACK_DOUBT * back_spread + FRONT_DOUBT * front_spread
     trust = length / (length + doubt) * torch.exp(-miss / (0.15 * length + 0.003))
-    return coarse + trust * (place - coarse)
+    return torch.minimum(coarse + trust * (place - coarse), coarse / REACH)
 
 
 def _layer(source: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

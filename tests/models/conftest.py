@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+
 from likeness_studio.nodes.models import manifest, reach
 from likeness_studio.nodes.models.manifest import Model, UrlSource
 

@@ -4,6 +4,7 @@ import socket
 import time
 
 import pytest
+
 from likeness_studio.nodes import host
 from likeness_studio.nodes.errors import DiskFull, DownloadFailed, Interrupted, ModelCorrupt
 from likeness_studio.nodes.models import disk, reach, store

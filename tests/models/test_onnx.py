@@ -4,6 +4,7 @@ import sys
 import threading
 
 import pytest
+
 from likeness_studio.nodes import onnx
 from likeness_studio.nodes.errors import DependencyMissing, ModelCorrupt, UnsafeWeights
 

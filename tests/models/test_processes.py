@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+
 from likeness_studio.nodes.errors import DiskFull
 from likeness_studio.nodes.models import store
 
@@ -43,7 +44,7 @@ def test_two_processes_at_once_download_once(site, page, folder, content):
 
 
 def test_ctrl_c_leaves_a_part_that_the_next_process_finishes(site, page, folder, content):
-    site.pages["/a"] = page(pause=0.02)
+    site.pages["/a"] = page(pause=0.25)
     process = child(site, content)
     part = folder / "net.onnx.part"
     deadline = time.monotonic() + 30

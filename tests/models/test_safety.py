@@ -6,6 +6,7 @@ import pickle
 import zipfile
 
 import pytest
+
 from likeness_studio.nodes.errors import UnsafeWeights
 from likeness_studio.nodes.models.safety import refuse_pickle
 

@@ -4,6 +4,7 @@ import os
 import pickle
 
 import pytest
+
 from likeness_studio.nodes.errors import ModelCorrupt, ModelMissing, ModelUnknown, UnsafeWeights
 from likeness_studio.nodes.models import disk, manifest, store
 

@@ -5,6 +5,7 @@ import sys
 import zipfile
 
 import pytest
+
 from likeness_studio.nodes.errors import DownloadFailed, ModelCorrupt
 from likeness_studio.nodes.models import fetch, store, wheels
 from likeness_studio.nodes.models.manifest import UrlSource, WheelSource
