@@ -71,6 +71,25 @@ def similarity_transform(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
 
 
+def block_mean(pixels: np.ndarray, block: int) -> np.ndarray:
+    """Average [H,W,3] over whole blocks of `block` x `block` pixels; a rest at the right and bottom is dropped.
+
+    Single-threaded on purpose: torch's threads and onnxruntime's take the cores from each other, and on a busy
+    machine that costs more than the work itself.
+    """
+    block = min(block, *pixels.shape[:2])
+    if block == 1:
+        return pixels
+    rows, columns = pixels.shape[0] // block, pixels.shape[1] // block
+    whole = np.ascontiguousarray(pixels[: rows * block, : columns * block])
+    summed = whole.reshape(rows, block, -1).sum(1).reshape(rows, columns, block, 3)
+    total = summed[:, :, 0].copy()
+    for step in range(1, block):
+        total += summed[:, :, step]
+    total /= block * block
+    return total
+
+
 def align(image: torch.Tensor, landmarks: np.ndarray, size: int = CROP) -> torch.Tensor:
     """Cut a face out, upright, eyes and mouth where the recogniser expects them.
 
@@ -78,24 +97,24 @@ def align(image: torch.Tensor, landmarks: np.ndarray, size: int = CROP) -> torch
     black. A face much larger than the crop is averaged down first, so that fine texture does not alias.
     """
     to_crop = similarity_transform(landmarks.astype(np.float64), ARCFACE_TEMPLATE * (size / CROP))
-    corners = np.array([[0, 0], [size, 0], [0, size], [size, size]], dtype=np.float64)
     back = np.linalg.inv(np.vstack([to_crop, [0, 0, 1]]))[:2]
-    reach = corners @ back[:, :2].T + back[:, 2]
+    shrink = max(1, int(np.hypot(back[0, 0], back[1, 0])))
+    reach = np.array([[0, 0], [size, 0], [0, size], [size, size]]) @ back[:, :2].T + back[:, 2]
     height, width = image.shape[:2]
     x0, y0 = np.clip(np.floor(reach.min(0)).astype(int) - 2, 0, [width - 1, height - 1])
-    x1, y1 = np.clip(np.ceil(reach.max(0)).astype(int) + 2, [x0 + 1, y0 + 1], [width, height])
-    patch = image[y0:y1, x0:x1].permute(2, 0, 1)[None].float()
+    x1, y1 = np.clip(np.ceil(reach.max(0)).astype(int) + 2 + shrink, [x0 + 1, y0 + 1], [width, height])
+    averaged = block_mean(image[y0:y1, x0:x1].detach().cpu().numpy(), shrink)
+    patch = torch.from_numpy(averaged).permute(2, 0, 1)[None]
 
-    shrink = max(1, int(np.hypot(back[0, 0], back[1, 0])))
-    if shrink > 1:
-        patch = F.avg_pool2d(patch, shrink, ceil_mode=True, count_include_pad=False)
-
-    half = size / 2
-    extent = np.array([patch.shape[3], patch.shape[2]], dtype=np.float64)
-    turn = back[:, :2] * half / shrink
-    centre = (back[:, :2] @ np.full(2, half - 0.5) + back[:, 2] - [x0, y0] + 0.5) / shrink
-    theta = np.column_stack([turn * 2, centre * 2 - extent]) / extent[:, None]
-    grid = F.affine_grid(
-        torch.from_numpy(theta.astype(np.float32))[None].to(patch.device), [1, 3, size, size], align_corners=False
+    steps = np.arange(size, dtype=np.float32)
+    extent = np.array([patch.shape[3], patch.shape[2]])
+    across, down = (back[:, axis] / shrink / extent * 2 for axis in (0, 1))
+    origin = (back[:, 2] - [x0, y0] + 0.5) / shrink / extent * 2 - 1
+    grid = (
+        across.astype(np.float32) * steps[None, :, None]
+        + down.astype(np.float32) * steps[:, None, None]
+        + origin.astype(np.float32)
     )
-    return F.grid_sample(patch, grid, mode="bilinear", padding_mode="zeros", align_corners=False)[0]
+    return F.grid_sample(
+        patch, torch.from_numpy(grid)[None], mode="bilinear", padding_mode="zeros", align_corners=False
+    )[0]

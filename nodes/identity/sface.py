@@ -17,6 +17,6 @@ class SFace:
 
     def embed(self, crop: torch.Tensor) -> np.ndarray:
         """The unit embedding [128] of an aligned RGB crop [3,112,112] in 0..1. The network takes 0..255."""
-        blob = (crop.detach().cpu()[None] * 255.0).numpy()
+        blob = crop.detach().cpu().numpy()[None] * np.float32(255)
         vector = np.asarray(self._session.run(None, {"data": blob})[0])[0].astype(np.float64)
         return vector / np.linalg.norm(vector)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from ..models import store
 from ..onnx import session
-from .faces import Face
+from .faces import Face, block_mean
 
 INPUT = 640
 """The network's fixed input side, in pixels."""
@@ -45,16 +45,15 @@ def letterbox(image: torch.Tensor) -> tuple[np.ndarray, float]:
     enlarged by at most ENLARGE.
     """
     longest = max(image.shape[:2])
-    picture = image.detach().cpu().permute(2, 0, 1)[None]
-    if longest > INPUT:
-        block = -(-longest // INPUT)
-        scale = 1 / block
-        picture = F.avg_pool2d(picture, block, ceil_mode=True, count_include_pad=False)
-    elif (scale := min(ENLARGE, INPUT / longest)) > 1.0:
+    block = -(-longest // INPUT)
+    scale = 1 / block if block > 1 else min(ENLARGE, INPUT / longest)
+    pixels = block_mean(image.detach().cpu().numpy(), block)
+    if scale > 1.0:
+        picture = torch.from_numpy(pixels).permute(2, 0, 1)[None]
         size = [max(1, round(side * scale)) for side in image.shape[:2]]
-        picture = F.interpolate(picture, size=size, mode="bilinear", align_corners=False)
+        pixels = F.interpolate(picture, size=size, mode="bilinear", align_corners=False)[0].permute(1, 2, 0).numpy()
     blob = np.zeros((1, 3, INPUT, INPUT), np.float32)
-    np.multiply(picture.numpy()[:, ::-1], 255.0, out=blob[:, :, : picture.shape[2], : picture.shape[3]])
+    np.multiply(pixels[..., ::-1].transpose(2, 0, 1), 255.0, out=blob[0, :, : pixels.shape[0], : pixels.shape[1]])
     return blob, scale
 
 
@@ -63,14 +62,14 @@ def decode(outputs: list[np.ndarray], scale: float, width: int, height: int) -> 
     boxes, landmarks, scores = [], [], []
     for level, stride in enumerate(STRIDES):
         cls, obj, bbox, kps = (outputs[level + 3 * kind][0] for kind in range(4))
-        confidence = np.sqrt(np.clip(cls[:, 0], 0, 1) * np.clip(obj[:, 0], 0, 1))
-        keep = np.flatnonzero(confidence >= MIN_SCORE)
+        joint = cls[:, 0] * obj[:, 0]
+        keep = np.flatnonzero(joint >= MIN_SCORE**2)
         cell = np.stack([keep % (INPUT // stride), keep // (INPUT // stride)], 1)
         centre = (cell + bbox[keep, :2]) * stride
         extent = np.exp(bbox[keep, 2:]) * stride
         boxes.append(np.concatenate([centre - extent / 2, centre + extent / 2], 1))
         landmarks.append((kps[keep].reshape(-1, 5, 2) + cell[:, None]) * stride)
-        scores.append(confidence[keep])
+        scores.append(np.sqrt(np.minimum(joint[keep], 1.0)))
     box, points, score = np.concatenate(boxes), np.concatenate(landmarks), np.concatenate(scores)
     box = np.clip(box / scale, 0, [width, height, width, height])
     points = (points + 0.5) / scale - 0.5

@@ -158,11 +158,11 @@ def _apply(display: torch.Tensor, gains: torch.Tensor) -> torch.Tensor:
     """
     table = torch.linspace(0, 1, TABLE)
     places = (display * (TABLE - 1)).add_(0.5).clamp_(0, TABLE - 1).to(torch.int32)
-    result = torch.empty_like(display)
+    channels = []
     for channel, gain in enumerate(gains.tolist()):
         curve = to_display(_shoulder(to_linear(table) * gain, gain)).clamp(0, 1).to(display.device)
-        result[..., channel] = curve[places[..., channel]]
-    return result
+        channels.append(curve[places[..., channel]])
+    return torch.stack(channels, channels[0].ndim - 3 if display.ndim == 4 else -1)
 
 
 def _shoulder(linear: torch.Tensor, gain: float) -> torch.Tensor:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .frame import Cut
+from .frame import Cut, rotate
 from .tensors import resize
 
 
@@ -16,19 +18,37 @@ def sample(tensor: torch.Tensor, cut: Cut, height: int, width: int) -> tuple[tor
     The second result is [1,1,height,width], 1 inside the photo and 0 outside, where the photo's edge is repeated.
     A frame with more pixels than are asked for is first shrunk with antialiasing.
     """
+    tensor, cut = _crop(tensor, cut)
     source_height, source_width = tensor.shape[-2:]
     ratio = max(cut.height / height, 1.0)
     if ratio > 1:
         tensor = resize(tensor, max(2, round(source_height / ratio)), max(2, round(source_width / ratio)))
     corners = np.array([[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]]) * [cut.width / 2, cut.height / 2] + [cut.x, cut.y]
     spots = cut.to_photo(corners) / [source_width, source_height] * 2 - 1
-    across, down = (spots[1] - spots[0]) / 2, (spots[2] - spots[0]) / 2
-    centre = spots[0] + across + down
-    matrix = torch.tensor(np.stack([across, down, centre], 1), dtype=torch.float32, device=tensor.device)
-    grid = F.affine_grid(matrix[None], [1, 1, height, width], align_corners=False)
-    result = _on_all_cores(tensor, grid)
-    known = (grid.abs().amax(-1) <= 1).to(tensor.dtype)
-    return result.clamp_(0, 1), known[:, None]
+    across, down = (spots[1] - spots[0]) / width, (spots[2] - spots[0]) / height
+    start = spots[0] + (across + down) / 2
+    columns, rows = (torch.arange(count, device=tensor.device, dtype=torch.float32) for count in (width, height))
+    places = [(start[axis] + across[axis] * columns) + (down[axis] * rows)[:, None] for axis in (0, 1)]
+    known = (places[0].abs() <= 1) & (places[1].abs() <= 1)
+    result = _on_all_cores(tensor, torch.stack(places, -1)[None])
+    return result.clamp_(0, 1), known.to(tensor.dtype)[None, None]
+
+
+def _crop(tensor: torch.Tensor, cut: Cut) -> tuple[torch.Tensor, Cut]:
+    """Leave away what lies far from a frame well inside the photo: shrinking it as well would take time."""
+    height, width = tensor.shape[-2:]
+    middle = cut.to_photo(np.array([[cut.x, cut.y]]))[0]
+    reach = 0.75 * np.hypot(cut.width, cut.height)
+    left, top = (max(0, int(low)) for low in middle - reach)
+    right, bottom = (min(size, int(high)) for size, high in zip((width, height), middle + reach, strict=True))
+    inside = (
+        middle[0] - reach > 0 and middle[1] - reach > 0 and middle[0] + reach < width and middle[1] + reach < height
+    )
+    if not inside:
+        return tensor, cut
+    pivot = np.array(cut.pivot)
+    x, y = [cut.x, cut.y] - pivot + rotate((pivot - [left, top])[None], (0.0, 0.0), -cut.angle)[0]
+    return tensor[..., top:bottom, left:right], replace(cut, x=float(x), y=float(y), pivot=(0.0, 0.0))
 
 
 def _on_all_cores(tensor: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
