@@ -72,22 +72,26 @@ def similarity_transform(source: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 
 def block_mean(pixels: np.ndarray, block: int) -> np.ndarray:
-    """Average [H,W,3] over whole blocks of `block` x `block` pixels; a rest at the right and bottom is dropped.
+    """Average [H,W,3] over whole blocks of `block` x `block` pixels into planes [3,H / block,W / block].
 
-    Single-threaded on purpose: torch's threads and onnxruntime's take the cores from each other, and on a busy
-    machine that costs more than the work itself.
+    A rest at the right and bottom is dropped. Single-threaded on purpose: torch's threads and onnxruntime's take the
+    cores from each other, and on a busy machine that costs more than the work itself.
     """
     block = min(block, *pixels.shape[:2])
     if block == 1:
-        return pixels
+        return np.ascontiguousarray(pixels.transpose(2, 0, 1))
     rows, columns = pixels.shape[0] // block, pixels.shape[1] // block
-    whole = np.ascontiguousarray(pixels[: rows * block, : columns * block])
-    summed = whole.reshape(rows, block, -1).sum(1).reshape(rows, columns, block, 3)
-    total = summed[:, :, 0].copy()
+    summed = pixels[: rows * block : block, : columns * block].copy()
     for step in range(1, block):
-        total += summed[:, :, step]
-    total /= block * block
-    return total
+        summed += pixels[step : rows * block : block, : columns * block]
+    lanes = summed.reshape(rows, columns, block * 3)
+    planes = np.empty((3, rows, columns), pixels.dtype)
+    for channel, plane in enumerate(planes):
+        np.add(lanes[..., channel], lanes[..., channel + 3], out=plane)
+        for step in range(2, block):
+            plane += lanes[..., channel + 3 * step]
+    planes /= block * block
+    return planes
 
 
 def align(image: torch.Tensor, landmarks: np.ndarray, size: int = CROP) -> torch.Tensor:
@@ -103,8 +107,7 @@ def align(image: torch.Tensor, landmarks: np.ndarray, size: int = CROP) -> torch
     height, width = image.shape[:2]
     x0, y0 = np.clip(np.floor(reach.min(0)).astype(int) - 2, 0, [width - 1, height - 1])
     x1, y1 = np.clip(np.ceil(reach.max(0)).astype(int) + 2 + shrink, [x0 + 1, y0 + 1], [width, height])
-    averaged = block_mean(image[y0:y1, x0:x1].detach().cpu().numpy(), shrink)
-    patch = torch.from_numpy(averaged).permute(2, 0, 1)[None]
+    patch = torch.from_numpy(block_mean(image[y0:y1, x0:x1].detach().cpu().numpy(), shrink))[None]
 
     steps = np.arange(size, dtype=np.float32)
     extent = np.array([patch.shape[3], patch.shape[2]])

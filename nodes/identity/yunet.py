@@ -47,13 +47,13 @@ def letterbox(image: torch.Tensor) -> tuple[np.ndarray, float]:
     longest = max(image.shape[:2])
     block = -(-longest // INPUT)
     scale = 1 / block if block > 1 else min(ENLARGE, INPUT / longest)
-    pixels = block_mean(image.detach().cpu().numpy(), block)
+    planes = block_mean(image.detach().cpu().numpy(), block)
     if scale > 1.0:
-        picture = torch.from_numpy(pixels).permute(2, 0, 1)[None]
         size = [max(1, round(side * scale)) for side in image.shape[:2]]
-        pixels = F.interpolate(picture, size=size, mode="bilinear", align_corners=False)[0].permute(1, 2, 0).numpy()
+        picture = torch.from_numpy(planes)[None]
+        planes = F.interpolate(picture, size=size, mode="bilinear", align_corners=False)[0].numpy()
     blob = np.zeros((1, 3, INPUT, INPUT), np.float32)
-    np.multiply(pixels[..., ::-1].transpose(2, 0, 1), 255.0, out=blob[0, :, : pixels.shape[0], : pixels.shape[1]])
+    np.multiply(planes[::-1], 255.0, out=blob[0, :, : planes.shape[1], : planes.shape[2]])
     return blob, scale
 
 

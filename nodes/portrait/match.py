@@ -61,7 +61,7 @@ def match_person(
         gains, report = _gains(picture, cover, back, light, colour, hue_limit)
         matched.append(_apply(picture, gains))
         reports.append(report)
-    return torch.cat(matched), reports
+    return (torch.cat(matched) if len(matched) > 1 else matched[0]), reports
 
 
 def skin_mask(display: torch.Tensor, cover: torch.Tensor) -> torch.Tensor:
@@ -162,7 +162,7 @@ def _apply(display: torch.Tensor, gains: torch.Tensor) -> torch.Tensor:
     for channel, gain in enumerate(gains.tolist()):
         curve = to_display(_shoulder(to_linear(table) * gain, gain)).clamp(0, 1).to(display.device)
         channels.append(curve[places[..., channel]])
-    return torch.stack(channels, channels[0].ndim - 3 if display.ndim == 4 else -1)
+    return torch.stack(channels).movedim(0, -1)
 
 
 def _shoulder(linear: torch.Tensor, gain: float) -> torch.Tensor:

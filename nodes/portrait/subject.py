@@ -23,7 +23,7 @@ CLOSE_UP = 4.0
 CLOSE_UP_PIXELS = 320
 """Its side in pixels."""
 
-ROUNDS = 3
+ROUNDS = 2
 """At most this many close-ups."""
 
 CLOSE_ENOUGH = 0.7

@@ -1,9 +1,10 @@
 """Geometry that needs no weights: alignment, decoding, suppression."""
 
 import numpy as np
+import pytest
 import torch
 
-from likeness_studio.nodes.identity.faces import ARCFACE_TEMPLATE, Face, align, similarity_transform
+from likeness_studio.nodes.identity.faces import ARCFACE_TEMPLATE, Face, align, block_mean, similarity_transform
 from likeness_studio.nodes.identity.yunet import INPUT, decode, letterbox, suppress
 
 
@@ -80,3 +81,12 @@ def test_roll_and_size():
     face = Face((0, 0, 30, 40), np.array([[0, 0], [10, 10], [5, 8], [0, 12], [10, 12]], float), 1.0)
     assert face.size == 30
     assert abs(face.roll - 45) < 1e-9
+
+
+@pytest.mark.parametrize("block", [1, 2, 3, 5])
+def test_block_means(block):
+    pixels = np.random.default_rng(0).random((23, 17, 3), np.float32)
+    means = block_mean(pixels, block)
+    rows, columns = 23 // block, 17 // block
+    expected = pixels[: rows * block, : columns * block].reshape(rows, block, columns, block, 3).mean((1, 3))
+    np.testing.assert_allclose(means, expected.transpose(2, 0, 1), atol=1e-6)

@@ -8,8 +8,9 @@ import torch
 
 from likeness_studio.nodes.errors import FaceNotUsable
 from likeness_studio.nodes.identity.faces import Face
-from likeness_studio.nodes.portrait.frame import CROPS, PRESETS, rotate
+from likeness_studio.nodes.portrait.frame import CROPS, PRESETS, Cut, rotate
 from likeness_studio.nodes.portrait.headshot import FrameOptions, Outside, frame_headshot
+from likeness_studio.nodes.portrait.sample import sample
 from likeness_studio.nodes.portrait.subject import one_face
 
 FACE = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, 0.6], [-0.4, 1.155], [0.4, 1.155]])
@@ -140,6 +141,20 @@ def test_full_original_is_the_photo_when_level():
     assert torch.allclose(framed.image, image, atol=1e-4)
     turned = frame_headshot(image, None, _landmarks(120, 120, 30, 10), FrameOptions("full original", 240, 0))
     assert float(turned.mask.min()) > 0.9
+
+
+def test_a_frame_well_inside_is_cut_as_from_the_whole(monkeypatch):
+    from likeness_studio.nodes.portrait import sample as module
+
+    photo = torch.nn.functional.avg_pool2d(torch.rand(1, 3, 608, 808), 9, 1)
+    for angle, side in ((0.0, 64), (12.0, 200), (-7.5, 90)):
+        cut = Cut(420.0, 300.0, 100.0, 125.0, (300.0, 200.0), angle)
+        cropped, _ = sample(photo, cut, side * 5 // 4, side)
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "_crop", lambda tensor, cut: (tensor, cut))
+            whole, known = sample(photo, cut, side * 5 // 4, side)
+        assert float(known.min()) == 1
+        assert float((cropped - whole).abs().max()) < (1e-3 if side >= 100 else 0.05)
 
 
 def test_sampling_shrinks_without_aliasing():
