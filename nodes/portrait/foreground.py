@@ -41,7 +41,7 @@ def foreground_colours(image: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor
 
     Where alpha is 1 the picture is unchanged; where it is 0 the colour is a smooth continuation of the person.
     """
-    source, cover = planes(image), planes(alpha)
+    source, cover = planes(image).contiguous(), planes(alpha)
     height, width = source.shape[-2:]
     joined = torch.cat([source, cover], 1)
     pyramid = []

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from .colour import to_display, to_lab, to_linear
+from .tensors import joined
 
 GRID = 192
 """Pixels on the longer side on which colours are measured."""
@@ -61,7 +62,7 @@ def match_person(
         gains, report = _gains(picture, cover, back, light, colour, hue_limit)
         matched.append(_apply(picture, gains))
         reports.append(report)
-    return (torch.cat(matched) if len(matched) > 1 else matched[0]), reports
+    return joined(matched), reports
 
 
 def skin_mask(display: torch.Tensor, cover: torch.Tensor) -> torch.Tensor:

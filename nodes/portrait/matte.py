@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from .regions import find_regions, touches_border
-from .tensors import planes, resize
+from .tensors import joined, planes, resize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +89,7 @@ def matte(
         )
         masks.append(enlarged[:, 0])
         on_picture()
-    return torch.cat(masks).to(image.device)
+    return joined(masks).to(image.device)
 
 
 def tidy(alpha: np.ndarray) -> np.ndarray:

@@ -122,12 +122,10 @@ class RefineMatte(io.ComfyNode):
     @classmethod
     def execute(cls, image: torch.Tensor, mask: torch.Tensor, hair_width: int, clean_colours: bool) -> io.NodeOutput:
         """Refine picture by picture, so that memory does not grow with the batch."""
-        import torch
-
         from ..host import Progress
         from .foreground import foreground_colours
         from .refine import Band, refine_alpha
-        from .tensors import check_image, check_mask, match_batch
+        from .tensors import check_image, check_mask, joined, match_batch
 
         image = check_image(image)
         mask = match_batch(check_mask(mask), image.shape[0], "masks")
@@ -138,7 +136,7 @@ class RefineMatte(io.ComfyNode):
             covers.append(alpha)
             colours.append(foreground_colours(picture, alpha) if clean_colours else picture)
             progress.step()
-        return io.NodeOutput(torch.cat(colours), torch.cat(covers))
+        return io.NodeOutput(joined(colours), joined(covers))
 
 
 class FrameHeadshot(io.ComfyNode):
@@ -217,13 +215,11 @@ class FrameHeadshot(io.ComfyNode):
         engine: FaceEngine | None = None,
     ) -> io.NodeOutput:
         """Frame picture by picture."""
-        import torch
-
         from ..host import Progress
         from ..identity.engines import load_engine
         from .headshot import FrameOptions, Outside, frame_headshot
         from .subject import one_face, steady_landmarks
-        from .tensors import check_image, check_mask, check_same_size, match_batch
+        from .tensors import check_image, check_mask, check_same_size, joined, match_batch
 
         image = check_image(image)
         if mask is not None:
@@ -241,8 +237,8 @@ class FrameHeadshot(io.ComfyNode):
             progress.step()
         reports = [{"picture": index, **result.report} for index, result in enumerate(framed)]
         return io.NodeOutput(
-            torch.cat([result.image for result in framed]),
-            torch.cat([result.mask for result in framed]),
+            joined([result.image for result in framed]),
+            joined([result.mask for result in framed]),
             json.dumps(reports, indent=2),
             ui={"models": [used for used in engine.models if used["use"] == "face detection"]},
         )

@@ -64,3 +64,8 @@ def resize(tensor: torch.Tensor, height: int, width: int) -> torch.Tensor:
         return tensor
     shrinks = height < tensor.shape[-2] or width < tensor.shape[-1]
     return F.interpolate(tensor, size=(height, width), mode="bilinear", antialias=shrinks, align_corners=False)
+
+
+def joined(pictures: list[torch.Tensor]) -> torch.Tensor:
+    """A list of batches as one batch; a single one is not copied."""
+    return pictures[0] if len(pictures) == 1 else torch.cat(pictures)
