@@ -2,8 +2,8 @@
 
     python benchmarks/identity/engine_speed.py --photos FOLDER [--repeats 15]
 
-Bare is onnxruntime running YuNet and SFace once each on ready-made blobs, on the same sessions. Engine and bare run
-in turn, so that a machine whose speed drifts slows both. The ratio is taken pair by pair.
+Bare is onnxruntime running YuNet and SFace once each on ready-made blobs of a real photo, in the engine's own
+sessions. Engine and bare run in turn, so that a machine whose speed drifts slows both. The ratio is taken pair by pair.
 """
 
 from __future__ import annotations
@@ -22,11 +22,15 @@ import numpy as np
 import torch
 
 from likeness_studio.nodes.identity.engines import YuNetSFace
+from likeness_studio.nodes.identity.faces import align
 from likeness_studio.nodes.identity.subject import SeveralFaces, find_subject, find_subjects
+from likeness_studio.nodes.identity.yunet import Letterbox
 from likeness_studio.nodes.photos import SUFFIXES, load_photo
 
 RESULTS = Path(__file__).parent / "results"
 BATCH = 16
+SIDES = (250, 512, 1024)
+"""Sides of the photos in pixels: as in LFW, as the demo photo, and a larger portrait."""
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -41,6 +45,13 @@ def spread(values: list[float]) -> dict[str, float]:
         "min": round(min(values), 4),
         "max": round(max(values), 4),
     }
+
+
+def resized(photo: torch.Tensor, side: int) -> torch.Tensor:
+    """A square photo [side,side,3] from [H,W,3]."""
+    planes = photo.permute(2, 0, 1)[None]
+    smaller = torch.nn.functional.interpolate(planes, size=(side, side), mode="bilinear", antialias=True)
+    return smaller[0].permute(1, 2, 0).contiguous()
 
 
 def paired(engine: Callable[[], object], bare: Callable[[], object], repeats: int) -> dict[str, dict[str, float]]:
@@ -63,15 +74,17 @@ def main() -> None:
     photos = [load_photo(file)[0][0] for file in files]
     engine = YuNetSFace("cpu")
     detector, recogniser = engine._detector._session, engine._recogniser._session
-    wide = np.random.default_rng(0).random((1, 3, 640, 640), np.float32) * 255
-    crop = np.random.default_rng(0).random((1, 3, 112, 112), np.float32) * 255
 
-    def bare() -> None:
-        detector.run(None, {"input": wide})
-        recogniser.run(None, {"data": crop})
+    def beside_bare(side: int) -> dict[str, dict[str, float]]:
+        photo = resized(photos[0], side)
+        blob = Letterbox().fit(photo)[0]
+        crop = align(photo, engine.detect(photo)[0].landmarks).numpy()[None] * np.float32(255)
 
-    def one() -> object:
-        return find_subject(engine, photos[0], SeveralFaces.CENTRAL, 1)
+        def bare() -> None:
+            detector.run(None, {"input": blob})
+            recogniser.run(None, {"data": crop})
+
+        return paired(lambda: find_subject(engine, photo, SeveralFaces.CENTRAL, 1), bare, arguments.repeats)
 
     def batch() -> object:
         return find_subjects(engine, photos, SeveralFaces.CENTRAL, 1)
@@ -79,17 +92,12 @@ def main() -> None:
     def one_by_one() -> object:
         return [find_subject(engine, photo, SeveralFaces.CENTRAL, 1) for photo in photos]
 
-    def bare_batch() -> None:
-        for _ in photos:
-            bare()
-
     result = {
         "date": datetime.date.today().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, torch {torch.__version__}",
-        "photo": f"{photos[0].shape[1]} x {photos[0].shape[0]}",
-        "one_photo": paired(one, bare, arguments.repeats),
-        f"batch_of_{len(photos)}": paired(batch, bare_batch, max(3, arguments.repeats // 3)),
-        "one_by_one_against_batch": paired(one_by_one, batch, max(3, arguments.repeats // 3)),
+        "load_average": round(os.getloadavg()[0], 2),
+        **{f"photo_of_{side}_pixels_beside_bare": beside_bare(side) for side in SIDES},
+        f"batch_of_{len(photos)}_beside_one_by_one": paired(batch, one_by_one, max(5, arguments.repeats // 3)),
     }
     RESULTS.mkdir(exist_ok=True)
     report = json.dumps(result, indent=2)

@@ -15,6 +15,8 @@ import json
 import os
 import platform
 import resource
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -28,14 +30,19 @@ from PIL import Image
 from likeness_studio.nodes import host, onnx
 from likeness_studio.nodes.identity.engines import load_engine
 from likeness_studio.nodes.models import store
-from likeness_studio.nodes.photos import from_pil
+from likeness_studio.nodes.photos import from_pil, to_pil
 from likeness_studio.nodes.portrait import nodes
 from likeness_studio.nodes.portrait.foreground import foreground_colours
 
 NETWORKS = {"u2net": ((1, 3, 320, 320), 1), "yunet": ((1, 3, 640, 640), 3), "sface": ((1, 3, 112, 112), 2)}
 """Input shape of each network and how often `studio_headshot` needs it: YuNet for enrolment, framing and check."""
 
+SCALE = {"u2net": 1, "yunet": 255, "sface": 255}
+"""The range of each network's input."""
+
 SIDE = 1024
+WIDTH = 800
+"""Of the headshot, as the studio_headshot workflow asks for it."""
 
 
 def _timed(times: dict[str, list[float]], name: str, run: Callable[[], Any]) -> Any:
@@ -48,7 +55,7 @@ def _timed(times: dict[str, list[float]], name: str, run: Callable[[], Any]) -> 
 def _bare(times: dict[str, list[float]]) -> None:
     for name, (shape, _) in NETWORKS.items():
         session = onnx.session(store.path(name))
-        feed = {session.get_inputs()[0].name: np.random.default_rng(0).random(shape, np.float32)}
+        feed = {session.get_inputs()[0].name: np.random.default_rng(0).random(shape, np.float32) * SCALE[name]}
         _timed(times, f"bare {name}", lambda session=session, feed=feed: session.run(None, feed))
 
 
@@ -62,7 +69,7 @@ def _studio(times: dict[str, list[float]], photo: torch.Tensor) -> None:
         times,
         "Frame Headshot",
         lambda: nodes.FrameHeadshot.execute(
-            refined[0], "head and shoulders", SIDE, 0, True, "stay inside", "largest", mask=refined[1]
+            refined[0], "head and shoulders", WIDTH, 0, True, "stay inside", "largest", mask=refined[1]
         ),
     )
     drawn = _timed(
@@ -79,7 +86,18 @@ def _studio(times: dict[str, list[float]], photo: torch.Tensor) -> None:
     del enrolled, judged, colours
 
 
-def _summary(times: dict[str, list[float]]) -> dict[str, Any]:
+def _peak_mb(photo: Path) -> int:
+    """Peak memory of a whole `likeness run studio_headshot`, in MB, from the operating system.
+
+    Call it first: Linux counts what the parent holds when it starts a child.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        command = [Path(sys.executable).with_name("likeness"), "run", "studio_headshot", "-i", photo, "-o", folder]
+        subprocess.run(command, check=True, capture_output=True)
+    return round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+
+
+def _summary(times: dict[str, list[float]], peak_mb: int) -> dict[str, Any]:
     rows = {
         name: {
             "median_ms": round(1000 * float(np.median(values)), 1),
@@ -104,7 +122,7 @@ def _summary(times: dict[str, list[float]]) -> dict[str, Any]:
         "ratio_median": round(float(np.median(ratios)), 3),
         "ratio_p10": round(float(np.quantile(ratios, 0.1)), 3),
         "ratio_p90": round(float(np.quantile(ratios, 0.9)), 3),
-        "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_rss_mb": peak_mb,
         "rounds": rounds,
         "machine": f"{os.cpu_count()} cores, {platform.machine()}",
         "torch": torch.__version__,
@@ -132,7 +150,7 @@ def _markdown(found: dict[str, Any]) -> str:
         f"Bare networks ({counts}) and colour estimation: {found['bare_median_ms']} ms. "
         f"Studio: {found['studio_median_ms']} ms. Ratio of the same round: {found['ratio_median']} "
         f"({found['ratio_p10']} to {found['ratio_p90']}); the goal is 1.4.",
-        f"Peak memory of the process: {found['peak_rss_mb']} MB; the goal is 2,048.",
+        f"Peak memory of a `likeness run`: {found['peak_rss_mb']} MB; the goal is 2,048.",
         "",
     ]
     return "\n".join(lines)
@@ -149,13 +167,16 @@ def main() -> None:
     times: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
         here = Path(folder)
+        small = here / "photo.png"
+        to_pil(photo[0]).save(small)
+        peak_mb = _peak_mb(small)
         with host.use(host.LocalHost(here, here, here)):
             for warm in (True, False):
                 for _ in range(2 if warm else args.rounds):
                     _bare(times)
                     _studio(times, photo)
                 times = {} if warm else times
-    found = _summary(times)
+    found = _summary(times, peak_mb)
     args.out.write_text(_markdown(found))
     args.out.with_suffix(".json").write_text(json.dumps(found, indent=2) + "\n")
     print(_markdown(found))

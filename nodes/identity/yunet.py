@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from ..models import store
 from ..onnx import session
-from .faces import Face, block_mean
+from .faces import Face, block_mean, double
 
 INPUT = 640
 """The network's fixed input side, in pixels."""
 
-ENLARGE = 2.0
-"""Small photos are enlarged by at most this: the input is paid for anyway, and landmarks come out finer (on LFW at
-250 pixels: accuracy 99.37 % without, 99.43 % with)."""
+ENLARGE = 2
+"""Photos of up to half the input's side are enlarged by this: the input is paid for anyway, and landmarks come out
+finer (on LFW at 250 pixels: accuracy 99.37 % without, 99.43 % with)."""
 
 STRIDES = (8, 16, 32)
 MIN_SCORE = 0.6
@@ -30,31 +31,41 @@ class YuNet:
 
     def __init__(self, device: str = "auto") -> None:
         self._session = session(store.path("yunet"), device)
+        self._letterboxes = threading.local()
 
     def detect(self, image: torch.Tensor) -> list[Face]:
         """Faces of image [H,W,3] in 0..1, the most certain first."""
-        blob, scale = letterbox(image)
+        if not hasattr(self._letterboxes, "own"):
+            self._letterboxes.own = Letterbox()
+        blob, scale = self._letterboxes.own.fit(image)
         outputs = self._session.run(None, {"input": blob})
         return decode([np.asarray(output) for output in outputs], scale, image.shape[1], image.shape[0])
 
 
-def letterbox(image: torch.Tensor) -> tuple[np.ndarray, float]:
-    """Fit [H,W,3] in 0..1 into the top left of a black [1,3,640,640] BGR blob in 0..255; also the scale used.
+class Letterbox:
+    """Fits pictures into the network's input, in memory that is used again for the next picture."""
 
-    Large pictures are averaged over whole blocks of pixels, which is quick and does not alias; small ones are
-    enlarged by at most ENLARGE.
-    """
-    longest = max(image.shape[:2])
-    block = -(-longest // INPUT)
-    scale = 1 / block if block > 1 else min(ENLARGE, INPUT / longest)
-    planes = block_mean(image.detach().cpu().numpy(), block)
-    if scale > 1.0:
-        size = [max(1, round(side * scale)) for side in image.shape[:2]]
-        picture = torch.from_numpy(planes)[None]
-        planes = F.interpolate(picture, size=size, mode="bilinear", align_corners=False)[0].numpy()
-    blob = np.zeros((1, 3, INPUT, INPUT), np.float32)
-    np.multiply(planes[::-1], 255.0, out=blob[0, :, : planes.shape[1], : planes.shape[2]])
-    return blob, scale
+    def __init__(self) -> None:
+        self._blob = np.zeros((1, 3, INPUT, INPUT), np.float32)
+        self._filled = (0, 0)
+
+    def fit(self, image: torch.Tensor) -> tuple[np.ndarray, float]:
+        """Put [H,W,3] in 0..1 into the top left of a black [1,3,640,640] BGR blob in 0..255; also the scale used.
+
+        Large pictures are averaged over whole blocks of pixels, which is quick and does not alias; those of at most
+        half the input's side are enlarged by ENLARGE. The blob is valid until the next call.
+        """
+        longest = max(image.shape[:2])
+        block = -(-longest // INPUT)
+        planes, scale = block_mean(image.detach().cpu().numpy(), block), 1 / block
+        if longest * ENLARGE <= INPUT:
+            planes, scale = double(planes), float(ENLARGE)
+        height, width = planes.shape[1:]
+        if self._filled != (height, width):
+            self._blob.fill(0)
+            self._filled = (height, width)
+        np.multiply(planes[::-1], 255.0, out=self._blob[0, :, :height, :width])
+        return self._blob, scale
 
 
 def decode(outputs: list[np.ndarray], scale: float, width: int, height: int) -> list[Face]:
@@ -64,12 +75,16 @@ def decode(outputs: list[np.ndarray], scale: float, width: int, height: int) -> 
         cls, obj, bbox, kps = (outputs[level + 3 * kind][0] for kind in range(4))
         joint = cls[:, 0] * obj[:, 0]
         keep = np.flatnonzero(joint >= MIN_SCORE**2)
+        if not keep.size:
+            continue
         cell = np.stack([keep % (INPUT // stride), keep // (INPUT // stride)], 1)
         centre = (cell + bbox[keep, :2]) * stride
         extent = np.exp(bbox[keep, 2:]) * stride
         boxes.append(np.concatenate([centre - extent / 2, centre + extent / 2], 1))
         landmarks.append((kps[keep].reshape(-1, 5, 2) + cell[:, None]) * stride)
         scores.append(np.sqrt(np.minimum(joint[keep], 1.0)))
+    if not boxes:
+        return []
     box, points, score = np.concatenate(boxes), np.concatenate(landmarks), np.concatenate(scores)
     box = np.clip(box / scale, 0, [width, height, width, height])
     points = (points + 0.5) / scale - 0.5

@@ -31,7 +31,7 @@ class FrameOptions:
     """How to frame. `width` or `height` 0 follows the crop's proportions."""
 
     crop: str = "head and shoulders"
-    width: int = 1024
+    width: int = 800
     height: int = 0
     straighten: bool = True
     outside: Outside = Outside.STAY
@@ -87,13 +87,11 @@ def frame_headshot(
 def _cut(
     height: int, width: int, mask: torch.Tensor | None, landmarks: np.ndarray, options: FrameOptions, aspect: float
 ) -> tuple[Cut, Any]:
-    scale = min(1.0, MASK_GRID / max(height, width))
+    block = -(-max(height, width) // MASK_GRID)
     matte = None
     if mask is not None:
-        size = (max(1, round(height * scale)), max(1, round(width * scale)))
-        small = torch.nn.functional.interpolate(planes(mask), size=size, mode="area")
-        matte = small[0, 0].cpu().numpy()
-    head = measure_head(landmarks, matte, scale, options.straighten)
+        matte = torch.nn.functional.avg_pool2d(planes(mask), block, ceil_mode=True)[0, 0].cpu().numpy()
+    head = measure_head(landmarks, matte, 1 / block, options.straighten)
     if options.crop == FULL:
         return full_cut(height, width, aspect, head), head
     extends = mask is None and options.outside == Outside.EXTEND

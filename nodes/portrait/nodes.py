@@ -161,7 +161,7 @@ class FrameHeadshot(io.ComfyNode):
                 ),
                 io.Int.Input(
                     "width",
-                    default=1024,
+                    default=800,
                     min=0,
                     max=LARGEST_SIDE,
                     tooltip="Width of the result in pixels. 0 follows the height and the crop's proportions.",
@@ -266,10 +266,10 @@ class StudioBackdrop(io.ComfyNode):
                     tooltip=f"#rrggbb or a name: {', '.join(PAPER)}. In rooms it tints the walls.",
                 ),
                 io.Int.Input(
-                    "width", default=1024, min=16, max=LARGEST_SIDE, tooltip="Width in pixels, without size_like."
+                    "width", default=800, min=16, max=LARGEST_SIDE, tooltip="Width in pixels, without size_like."
                 ),
                 io.Int.Input(
-                    "height", default=1280, min=16, max=LARGEST_SIDE, tooltip="Height in pixels, without size_like."
+                    "height", default=1000, min=16, max=LARGEST_SIDE, tooltip="Height in pixels, without size_like."
                 ),
                 _strength("light", 0.5, "How much brighter it is behind the head than further out."),
                 _strength("vignette", 0.3, "How much the corners darken."),

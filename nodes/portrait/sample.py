@@ -28,10 +28,18 @@ def sample(tensor: torch.Tensor, cut: Cut, height: int, width: int) -> tuple[tor
     across, down = (spots[1] - spots[0]) / width, (spots[2] - spots[0]) / height
     start = spots[0] + (across + down) / 2
     columns, rows = (torch.arange(count, device=tensor.device, dtype=torch.float32) for count in (width, height))
-    places = [(start[axis] + across[axis] * columns) + (down[axis] * rows)[:, None] for axis in (0, 1)]
-    known = (places[0].abs() <= 1) & (places[1].abs() <= 1)
-    result = _on_all_cores(tensor, torch.stack(places, -1)[None])
-    return result.clamp_(0, 1), known.to(tensor.dtype)[None, None]
+    grid = torch.empty(1, height, width, 2, device=tensor.device)
+    for axis in (0, 1):
+        torch.add(start[axis] + across[axis] * columns, (down[axis] * rows)[:, None], out=grid[0, ..., axis])
+    result = _on_all_cores(tensor, grid)
+    return result.clamp_(0, 1), _inside(grid).to(tensor.dtype)[:, None]
+
+
+def _inside(grid: torch.Tensor) -> torch.Tensor:
+    """Which places of an even grid [1,H,W,2] lie within -1..1: all, when its four corners do."""
+    if bool((grid[:, :: max(1, grid.shape[1] - 1), :: max(1, grid.shape[2] - 1)].abs() <= 1).all()):
+        return torch.ones(grid.shape[:3], dtype=torch.bool, device=grid.device)
+    return (grid.abs() <= 1).all(-1)
 
 
 def _crop(tensor: torch.Tensor, cut: Cut) -> tuple[torch.Tensor, Cut]:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.nodes.identity.faces import ARCFACE_TEMPLATE, Face, align, block_mean, similarity_transform
-from likeness_studio.nodes.identity.yunet import INPUT, decode, letterbox, suppress
+from likeness_studio.nodes.identity.faces import ARCFACE_TEMPLATE, Face, align, block_mean, double, similarity_transform
+from likeness_studio.nodes.identity.yunet import INPUT, Letterbox, decode, suppress
 
 
 def moved(points: np.ndarray, degrees: float, scale: float, shift: tuple[float, float]) -> np.ndarray:
@@ -50,12 +50,21 @@ def test_what_lies_outside_the_picture_is_black():
 def test_letterbox_is_bgr_in_0_to_255_and_enlarges_small_photos_twice():
     red = torch.zeros(50, 25, 3)
     red[..., 0] = 1
-    blob, scale = letterbox(red)
+    blob, scale = Letterbox().fit(red)
     assert scale == 2.0
     assert blob.shape == (1, 3, INPUT, INPUT)
     assert blob[0, 2, :100, :50].min() == 255.0
     assert blob[0, :2].max() == 0.0
-    assert letterbox(torch.zeros(2560, 1280, 3))[1] == 0.25
+    assert Letterbox().fit(torch.zeros(2560, 1280, 3))[1] == 0.25
+
+
+def test_a_letterbox_that_is_used_again_keeps_nothing_of_the_last_picture():
+    letterbox = Letterbox()
+    letterbox.fit(torch.ones(600, 640, 3))
+    blob, _ = letterbox.fit(torch.ones(400, 500, 3))
+    assert blob[0, :, :400, :500].min() == 255.0
+    assert blob[0, :, 400:].max() == 0.0
+    assert blob[0, :, :, 500:].max() == 0.0
 
 
 def test_decode_places_a_box_and_its_landmarks():
@@ -90,3 +99,9 @@ def test_block_means(block):
     rows, columns = 23 // block, 17 // block
     expected = pixels[: rows * block, : columns * block].reshape(rows, block, columns, block, 3).mean((1, 3))
     np.testing.assert_allclose(means, expected.transpose(2, 0, 1), atol=1e-6)
+
+
+def test_doubling_is_bilinear():
+    planes = np.random.default_rng(0).random((3, 9, 7), np.float32)
+    expected = torch.nn.functional.interpolate(torch.from_numpy(planes)[None], scale_factor=2, mode="bilinear")[0]
+    np.testing.assert_allclose(double(planes), expected.numpy(), atol=1e-6)
