@@ -1,6 +1,6 @@
 """Make the pictures of the README, the template browser and the registry from a finished `make demo`.
 
-    .venv/bin/likeness demo && .venv/bin/python docs/pictures.py
+.venv/bin/likeness demo && .venv/bin/python docs/pictures.py
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.comfyui, pytest.mark.browser, pytest.mark.models]
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
 RUN_SECONDS = 240
+SAID = "(title) => app.graph._nodes.find((n) => n.title === title).widgets.find((w) => w.name === 'result').value"
 
 
 def without_optional(name):
@@ -68,6 +69,7 @@ def test_studio_headshot_runs_from_the_run_button(comfyui_server, canvas_module,
         choose_photo(canvas, "Photo", demo_on_server)
         entry = wait_for(comfyui_server.url, canvas.press_run())
         canvas.page.wait_for_timeout(3000)
+        assert "Apache-2.0" in canvas.evaluate(SAID, "Face engine")
         canvas.fit_view()
         canvas.screenshot(tmp_path / "studio_headshot.png")
         print(f"screenshot: {tmp_path / 'studio_headshot.png'}")
@@ -84,8 +86,11 @@ def test_check_likeness_runs_from_the_run_button(comfyui_server, canvas_module, 
         canvas.open_file(ROOT / "workflows" / "check_likeness.json")
         choose_photo(canvas, "Reference photo", demo_on_server)
         choose_photo(canvas, "Photo to check", demo_on_server)
+        before = canvas.prompt()
         entry = wait_for(comfyui_server.url, canvas.press_run())
         canvas.page.wait_for_timeout(3000)
+        assert "Picture 1: pass" in canvas.evaluate(SAID, "Likeness")
+        assert canvas.prompt() == before, "what a node says is no input"
         canvas.fit_view()
         canvas.screenshot(tmp_path / "check_likeness.png")
         print(f"screenshot: {tmp_path / 'check_likeness.png'}")
