@@ -14,6 +14,7 @@ $(VENV)/.made:
 	touch $@
 
 $(VENV)/.demo: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "Installing packages into $(VENV); this takes a few minutes the first time."
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	touch $@
 
@@ -25,7 +26,8 @@ demo: $(VENV)/.demo  ## a verified studio headshot of a real photo: no server, n
 	$(BIN)/likeness demo
 
 test: $(VENV)/.dev  ## the whole test suite; what needs a real ComfyUI skips visibly without COMFYUI_PATH
-	$(BIN)/likeness models get --quiet yunet sface u2net u2netp scrfd_500m w600k_mbf
+	$(BIN)/likeness models get --quiet yunet sface u2net u2netp
+	LIKENESS_MODELS=$(VENV)/research-models $(BIN)/likeness models get --quiet scrfd_500m w600k_mbf
 	$(BIN)/python tests/fetch_photos.py
 	$(BIN)/pytest $(PYTEST_ARGS)
 

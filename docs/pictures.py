@@ -16,7 +16,7 @@ from likeness_studio.nodes.identity.engines import load_engine
 from likeness_studio.nodes.photos import load_photo, to_pil
 
 ROOT = Path(__file__).parents[1]
-DEMO = ROOT / "examples" / "demo.jpg"
+DEMO = ROOT / "runner" / "demo.jpg"
 RUN = ROOT / "output" / "demo"
 PAPER, INK = "#f4f4f2", "#22282b"
 HEIGHT, GAP = 640, 32

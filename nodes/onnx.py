@@ -56,7 +56,13 @@ def threads() -> int:
     return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
+def silence_telemetry() -> None:
+    """Keep onnxruntime from recording usage events and sending them to its vendor. Call before importing it."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+
 def _runtime() -> Any:
+    silence_telemetry()
     try:
         import onnxruntime
     except ImportError as error:

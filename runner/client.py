@@ -38,7 +38,7 @@ LOST_SECONDS = 5.0
 class ServerBackend:
     """Runs workflows on the server at `url`. `previews` also fetches the pictures that are only shown.
 
-    Pictures of a node with a likeness verdict are always fetched: the report shows them.
+    Pictures of a node with a likeness verdict or an enrollment are always fetched: the report shows them.
     Raises ServerUnreachable, ServerRefused, WorkflowRejected, ServerExecutionError, InterruptedOnServer, JobLost,
     OutputMissing, OutputUnwritable, UnsafePath and Interrupted.
     """
@@ -70,7 +70,7 @@ class ServerBackend:
         return result
 
     def _fetch(self, result: RunResult, folders: Folders) -> None:
-        judged = {node for node, _ in result.shown("likeness")}
+        judged = {node for key in ("likeness", "enrollment") for node, _ in result.shown(key)}
         for node, file in announced(result):
             temporary = file.get("type") == "temp"
             if temporary and not (self.previews or node in judged):
@@ -218,7 +218,8 @@ class _Job:
         failed = messages.get("execution_error")
         if failed is not None:
             node_id = str(failed.get("node_id"))
-            kind, reason = str(failed.get("exception_type")), str(failed.get("exception_message"))
+            kind = str(failed.get("exception_type")).rpartition(".")[2]
+            reason = str(failed.get("exception_message")).strip()
             raise ServerExecutionError(self._title(node_id), node_id, kind, reason)
         if status.get("status_str", "success") != "success":
             raise ServerExecutionError("the workflow", "unknown", "error", str(status))

@@ -129,9 +129,17 @@ class RunResult:
     @property
     def likeness(self) -> list[dict[str, Any]]:
         """The reports of the likeness checks, each with the title of its node."""
+        return self._reports("likeness")
+
+    @property
+    def enrollments(self) -> list[dict[str, Any]]:
+        """What became of the reference photos, for each node that enrolled a person."""
+        return self._reports("enrollment")
+
+    def _reports(self, key: str) -> list[dict[str, Any]]:
         return [
             report | {"node": node, "title": self.titles.get(node, node)}
-            for node, report in self.shown("likeness")
+            for node, report in self.shown(key)
             if isinstance(report, dict)
         ]
 
@@ -152,6 +160,7 @@ class RunResult:
             "outputs": [{"file": str(f.path), "node": f.node, "title": f.title} for f in self.outputs],
             "photos": [{"name": p.name, "node": p.node, "title": p.title} for p in self.photos],
             "likeness": self.likeness,
+            "enrollments": self.enrollments,
             "models": self.models,
             "times": [asdict(time) | {"seconds": round(time.seconds, 4)} for time in self.times],
             "text": {node: list(values["text"]) for node, values in self.ui.items() if values.get("text")},

@@ -113,11 +113,11 @@ class Workflow:
         return hashlib.sha256(json.dumps(graph, sort_keys=True).encode()).hexdigest()
 
     def find(self, key: str) -> Node:
-        """The node with this title or id; titles match without regard to case when nothing else does.
+        """The node with this title or id; without regard to case and "(optional)" when nothing else matches.
 
         Raises UnknownTitle with the closest names, or AmbiguousTitle with the ids.
         """
-        for same in (str.__eq__, lambda a, b: a.strip().casefold() == b.strip().casefold()):
+        for same in (str.__eq__, lambda a, b: plain_title(a) == plain_title(b)):
             found = [node for node in self if same(node.title, key)]
             if len(found) > 1:
                 ids = ", ".join(node.id for node in found)
@@ -142,6 +142,11 @@ class Workflow:
             for name, (origin, _) in node.links.items():
                 if origin in gone:
                     del node.inputs[name]
+
+
+def plain_title(title: str) -> str:
+    """A title as people type it: without case, and without the mark of an optional node."""
+    return title.strip().casefold().removesuffix(OPTIONAL_MARK).rstrip()
 
 
 def did_you_mean(name: str, known: Iterable[str], limit: int = 12) -> str:

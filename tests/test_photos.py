@@ -11,7 +11,7 @@ from likeness_studio.nodes import photos
 from likeness_studio.nodes.errors import PhotoMissing, PhotoTooLarge, PhotoUnreadable
 from likeness_studio.nodes.photos import load_photo
 
-DEMO = Path(__file__).parents[1] / "examples" / "demo.jpg"
+DEMO = Path(__file__).parents[1] / "runner" / "demo.jpg"
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ class SaveIdentity(io.ComfyNode):
     def execute(cls, identity: Identity, filename: str) -> io.NodeOutput:
         """Save."""
         path = save_identity(identity, host.inside(host.output_dir(), filename))
-        return io.NodeOutput(str(path), ui={"text": [str(path)]})
+        return io.NodeOutput(str(path), ui={"text": [str(path)], "saved": [str(path)]})
 
 
 class LoadIdentity(io.ComfyNode):

@@ -11,6 +11,7 @@ import torch
 
 from .. import host
 from ..errors import DependencyMissing, ModelMissing
+from ..onnx import silence_telemetry
 from .faces import Face, align
 
 LICENCE = "non-commercial research only (insightface)"
@@ -41,6 +42,7 @@ class InsightFaceEngine:
 
     def __init__(self, pack: str = "buffalo_l", device: str = "auto") -> None:
         root = pack_root(pack)
+        silence_telemetry()
         try:
             from insightface.app import FaceAnalysis
         except ImportError as error:

@@ -197,7 +197,7 @@ class EnrollIdentity(io.ComfyNode):
             identity,
             sheet,
             json.dumps(report, indent=2),
-            ui={"images": shown["images"], "models": chosen.models},
+            ui={"images": shown["images"], "models": chosen.models, "enrollment": [report]},
         )
 
 

@@ -10,7 +10,7 @@ from .output import current_output, json_option
 from .run import finish, prepare
 
 WORKFLOW = "studio_headshot"
-PHOTO = Path(__file__).resolve().parent.parent.parent / "examples" / "demo.jpg"
+PHOTO = Path(__file__).resolve().parent.parent / "demo.jpg"
 MODELS = ("yunet", "sface", "u2net")
 """What the workflow needs; fetched first, so that the download has a bar of its own."""
 

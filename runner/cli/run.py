@@ -142,6 +142,12 @@ def _show(out: Output, finished: Finished) -> None:
     for saved in result.outputs:
         out.say(f"Picture  {_short(saved.path)}")
     out.say(f"Report   {_short(finished.html)}")
+    for report in result.enrollments:
+        for photo in report.get("photos", []):
+            if photo.get("outcome") != "pass":
+                out.say(f"Refused  reference photo {photo.get('index', 0) + 1}: {photo.get('reason')}")
+    for _, saved in result.shown("saved"):
+        out.say(f"Saved    {_short(Path(str(saved)))}")
     for report in result.likeness:
         passed = report_passed(report)
         style, word = ("bold green", "same person") if passed else ("bold red", "NOT confirmed")
@@ -153,7 +159,7 @@ def _score(report: dict[str, Any]) -> str:
     """The similarity of one picture, or how many of several are confirmed."""
     images, best = report.get("images", []), report.get("best")
     if best is None:
-        return "no usable face"
+        return str(images[0]["reason"]).rstrip(".") if images else "no picture"
     score = f"similarity {best:.2f}, threshold {report['threshold']:.2f}"
     if len(images) < 2:
         return score

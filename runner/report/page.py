@@ -96,6 +96,7 @@ def render(result: RunResult, folder: Path) -> str:
         more=outputs[1:],
         not_shown=max(len(result.outputs) - PICTURES_SHOWN, 0),
         checks=[_check(result, report) for report in result.likeness],
+        enrollments=[_enrollment(result, report) for report in result.enrollments],
         models=result.models,
         times=_bars(result),
         engine="this machine" if result.engine == "local" else result.engine,
@@ -134,10 +135,10 @@ def _photos(result: RunResult) -> list[Picture]:
 def _pair(photos: list[Picture], outputs: list[Picture]) -> tuple[Picture | None, Picture | None, list[Picture]]:
     """The two pictures to compare, and the photos that are left: before and after, or two photos under their titles.
 
-    A folder of candidates has no before: its result stands alone.
+    A folder of photos has no before: its result stands alone.
     """
-    if outputs and len(photos) > 1 and photos[0].label == photos[1].label:
-        return None, replace(outputs[0], label="Result"), photos
+    if len(photos) > 1 and photos[0].label == photos[1].label:
+        return None, replace(outputs[0], label="Result") if outputs else None, photos
     if outputs:
         before = replace(photos[0], label="Before") if photos else None
         return before, replace(outputs[0], label="After"), photos[1:]
@@ -158,6 +159,11 @@ def _picture(file: SavedFile, folder: Path) -> Picture | None:
 def _verdict(result: RunResult) -> dict[str, str]:
     """The first thing to read: a word for the colour, a headline and one sentence."""
     reports = result.likeness
+    if not reports and result.enrollments:
+        accepted = sum(int(report.get("accepted") or 0) for report in result.enrollments)
+        given = sum(len(report.get("photos") or ()) for report in result.enrollments)
+        sentence = f"{accepted} of {given} reference photos were accepted. No picture was checked in this run."
+        return {"kind": "none", "headline": "A person was enrolled.", "sentence": sentence}
     if not reports:
         sentence = "This workflow has no likeness check, so nothing was proven about who is in the pictures."
         return {"kind": "none", "headline": "Not checked", "sentence": sentence}
@@ -196,6 +202,14 @@ def _check(result: RunResult, report: Mapping[str, Any]) -> dict[str, Any]:
         word, kept = OUTCOMES.get(outcome, outcome), image.get("index") in (report.get("kept") or ())
         rows.append({"face": face and face.uri, "word": word, "image": image, "kept": kept})
     return {"report": report, "passed": report_passed(report), "scale": likeness_scale(report), "rows": rows}
+
+
+def _enrollment(result: RunResult, report: Mapping[str, Any]) -> dict[str, Any]:
+    """The reference photos of one person: a contact sheet, and what became of each."""
+    sheet = next((thumbnail(file.path, LARGE) for file in result.previews if file.node == report["node"]), None)
+    photos = [photo for photo in report.get("photos") or () if isinstance(photo, Mapping)]
+    refused = [photo for photo in photos if photo.get("outcome") != "pass"]
+    return {"report": report, "sheet": sheet and sheet.uri, "photos": photos, "refused": refused}
 
 
 def likeness_scale(report: Mapping[str, Any]) -> Scale | None:

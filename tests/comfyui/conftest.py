@@ -40,5 +40,5 @@ def canvas_module() -> ModuleType:
 @pytest.fixture(scope="session")
 def demo_on_server(comfyui_server: Any) -> str:
     """The demo photo in the server's input folder, by name."""
-    shutil.copy(ROOT / "examples" / "demo.jpg", comfyui_server.input / "demo.jpg")
+    shutil.copy(ROOT / "runner" / "demo.jpg", comfyui_server.input / "demo.jpg")
     return "demo.jpg"

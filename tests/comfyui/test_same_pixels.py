@@ -15,7 +15,7 @@ from likeness_studio.runner.session import run_once
 from likeness_studio.runner.workflow import load
 
 pytestmark = [pytest.mark.comfyui, pytest.mark.models]
-DEMO = Path(__file__).parents[2] / "examples" / "demo.jpg"
+DEMO = Path(__file__).parents[2] / "runner" / "demo.jpg"
 
 LARGEST = 2
 """Largest difference of a pixel, of 255: two versions of torch and of onnxruntime sum in different orders, and the

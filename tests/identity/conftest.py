@@ -29,7 +29,7 @@ def portrait(portraits: Path) -> LoadPortrait:
     """A portrait by name as [H,W,3]: obama, obama2, obama3 (one person), biden, demo (others)."""
 
     def load(name: str) -> torch.Tensor:
-        file = ROOT / "examples" / "demo.jpg" if name == "demo" else portraits / f"{name}.jpg"
+        file = ROOT / "runner" / "demo.jpg" if name == "demo" else portraits / f"{name}.jpg"
         return load_photo(file)[0][0]
 
     return load

@@ -1,5 +1,7 @@
 """The insightface engine with a real pack. Its weights are for research only, so only tests of this engine use them."""
 
+from pathlib import Path
+
 import pytest
 
 from likeness_studio.nodes.errors import DependencyMissing, EngineMismatch, ModelMissing, UnsafePath
@@ -12,13 +14,20 @@ from likeness_studio.nodes.identity.verdict import Gate, check_likeness
 pytestmark = pytest.mark.insightface
 
 
+RESEARCH_MODELS = Path(__file__).parents[2] / ".venv" / "research-models"
+"""Where `make test` puts them: apart from the user's own models."""
+
+
 @pytest.fixture(scope="module")
 def research_engine():
     pytest.importorskip("insightface", reason="install the insightface extra to test its engine")
-    try:
-        return load_engine("insightface", "buffalo_s", "cpu")
-    except ModelMissing as error:
-        pytest.skip(str(error))
+    with pytest.MonkeyPatch.context() as patch:
+        if RESEARCH_MODELS.is_dir():
+            patch.setenv("LIKENESS_MODELS", str(RESEARCH_MODELS))
+        try:
+            return load_engine("insightface", "buffalo_s", "cpu")
+        except ModelMissing as error:
+            pytest.skip(str(error))
 
 
 def test_it_tells_people_apart(research_engine, portrait):

@@ -1,5 +1,7 @@
 """Sessions are shared, made once, and say clearly what is missing."""
 
+import os
+import subprocess
 import sys
 import threading
 
@@ -107,3 +109,15 @@ def test_a_pickle_never_reaches_onnxruntime(tmp_path):
 def test_an_unknown_device_is_refused(model):
     with pytest.raises(ValueError, match="auto, cpu, gpu"):
         onnx.session(model, "tpu")
+
+
+def test_onnxruntime_records_no_usage(model, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    code = (
+        f"from pathlib import Path; from likeness_studio.nodes import onnx; onnx.session(Path({str(model)!r}), 'cpu')"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    environment |= {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert [path for path in home.rglob("*") if "onnxruntime" in path.name] == []

@@ -204,3 +204,17 @@ def test_unreadable_picture_is_left_out(tmp_path):
     (tmp_path / "x.png").write_bytes(b"nothing")
     assert thumbnail(tmp_path / "x.png") is None
     assert thumbnail(tmp_path / "missing.png") is None
+
+
+def test_refused_reference_photos_are_named(result, tmp_path):
+    photos = [
+        {"index": 0, "outcome": "pass", "reason": "Accepted.", "agreement": 0.74},
+        {"index": 1, "outcome": "no_face", "reason": "No face was found in it <b>.", "agreement": None},
+    ]
+    result.ui = {"1": {"enrollment": [{"engine": "yunet-sface", "accepted": 1, "photos": photos}]}}
+    html = page(result, tmp_path)
+    assert "A person was enrolled." in html
+    assert "1 of 2 reference photos were accepted" in html
+    assert "No face was found in it &lt;b&gt;." in html
+    assert "Agrees with the others by 0.74" in html
+    assert json.loads((tmp_path / "report.json").read_text())["enrollments"][0]["photos"][1]["outcome"] == "no_face"

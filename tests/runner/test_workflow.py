@@ -64,6 +64,11 @@ def test_hash_depends_on_the_graph_and_not_on_titles_or_photos(invert, make):
     assert Workflow.from_api("a", invert).hash != first
 
 
+def test_the_mark_of_an_optional_node_need_not_be_typed(workflow, make):
+    graph = workflow({"1": make("LoadImage", "Second photo (optional)", image="x.png")})
+    assert graph.find("second photo").id == graph.find("Second photo (optional)").id == "1"
+
+
 def test_find_by_title_id_and_case(invert, workflow):
     graph = workflow(invert)
     assert graph.find("Blank").id == graph.find("1").id == graph.find("blank ").id == "1"
