@@ -49,3 +49,7 @@ def test_every_help_page_and_script_is_served(comfyui_server, object_info):
 def test_the_template_browser_lists_every_workflow(comfyui_server, object_info):
     templates = httpx.get(f"{comfyui_server.url}/workflow_templates").json()["likeness-studio"]
     assert set(templates) == {path.stem for path in (ROOT / "workflows").glob("*.json")}
+    for name in templates:
+        for suffix in ("json", "jpg"):
+            page = httpx.get(f"{comfyui_server.url}/api/workflow_templates/likeness-studio/{name}.{suffix}")
+            assert page.status_code == 200, f"{name}.{suffix}"

@@ -3,11 +3,12 @@
 import pytest
 
 from likeness_studio.runner import errors
+from likeness_studio.runner.result import RunResult, ignore, never
 from likeness_studio.runner.session import run_once
 
 
 class NeverAsked:
-    def run(self, *arguments):
+    def run(self, workflow, folders, on_event=ignore, stopped=never) -> RunResult:
         raise AssertionError("the work began although its result could not be kept")
 
 
