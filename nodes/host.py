@@ -91,7 +91,7 @@ def model_dirs() -> list[Path]:
     """
     override = os.environ.get("LIKENESS_MODELS")
     if override:
-        return [Path(override).expanduser()]
+        return [Path(override).expanduser().absolute()]
     comfy = _comfy("folder_paths")
     if comfy is not None:
         own = Path(comfy.models_dir) / "likeness"

@@ -28,6 +28,9 @@ POLL_FIRST, POLL_GROWTH, POLL_LAST = 0.05, 1.5, 0.5
 POLL_AT_THE_END = 0.02
 """Seconds between looks once the server has said that it is done: the history follows a moment later."""
 
+SETTLE_SECONDS = 0.3
+"""How long the last progress message is waited for once the result is there; times of nodes come from it."""
+
 ASK_SECONDS = 1.0
 """Seconds between two looks at the queue, which may be long."""
 
@@ -125,6 +128,7 @@ class _Job:
         try:
             self._submit()
             entry = self._wait(listener)
+            listener.settle(SETTLE_SECONDS)
             self._show(listener)
         except (Interrupted, KeyboardInterrupt) as error:
             self.server.cancel(self.id)

@@ -32,7 +32,7 @@ class Listener:
 
     def __init__(self, url: str, prompt_id: str, headers: Mapping[str, str] | None = None) -> None:
         self.finished = threading.Event()
-        self._connected, self._ending = threading.Event(), threading.Event()
+        self._connected, self._ending, self._open = threading.Event(), threading.Event(), threading.Event()
         self._messages: SimpleQueue[Message] = SimpleQueue()
         self._url, self._prompt_id, self._headers = url, prompt_id, dict(headers or {})
         self._thread = threading.Thread(target=self._listen, name="likeness-progress", daemon=True)
@@ -45,6 +45,11 @@ class Listener:
     def end(self) -> None:
         """Ask the thread to close its socket; does not wait."""
         self._ending.set()
+
+    def settle(self, seconds: float) -> None:
+        """Wait for the last message, which can arrive after the result does, while the socket is open."""
+        if self._open.is_set():
+            self.finished.wait(seconds)
 
     def messages(self) -> list[Message]:
         """What has arrived since the last call."""
@@ -62,12 +67,14 @@ class Listener:
         except (OSError, websocket.WebSocketException):
             self._connected.set()
             return
+        self._open.set()
         self._connected.set()
         socket.settimeout(LISTEN_SECONDS)
         with suppress(OSError, websocket.WebSocketException):
             while not self._ending.is_set():
                 with suppress(websocket.WebSocketTimeoutException):
                     self._take(socket.recv())
+        self._open.clear()
         with suppress(OSError, websocket.WebSocketException):
             socket.close(timeout=1)
 

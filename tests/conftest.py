@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import socket
@@ -31,6 +32,17 @@ def astronaut(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Image.open(source) as picture:
         picture.convert("RGB").save(target, quality=95)
     return target
+
+
+@pytest.fixture(scope="session")
+def portraits() -> Path:
+    """Official portraits of two people, by name; fetched once and kept in the per-user cache."""
+    spec = importlib.util.spec_from_file_location("fetch_photos", REPOSITORY / "tests" / "fetch_photos.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.fetch()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Photos for the identity tests."""
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,16 +11,6 @@ from likeness_studio.nodes.photos import load_photo
 
 ROOT = Path(__file__).parents[2]
 LoadPortrait = Callable[[str], torch.Tensor]
-
-
-@pytest.fixture(scope="session")
-def portraits() -> Path:
-    spec = importlib.util.spec_from_file_location("fetch_photos", ROOT / "tests" / "fetch_photos.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.fetch()
 
 
 @pytest.fixture(scope="session")

@@ -147,3 +147,11 @@ def test_the_defaults_may_be_used_commercially():
     known = manifest.read()
     assert {known[name].commercial for name in ("yunet", "sface", "u2net", "u2netp")} == {"yes"}
     assert {known[name].commercial for name in ("scrfd_500m", "w600k_mbf")} == {"no"}
+
+
+def test_a_relative_model_folder_is_made_absolute(tmp_path, monkeypatch):
+    from likeness_studio.nodes import host
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LIKENESS_MODELS", "weights")
+    assert host.model_dirs() == [tmp_path / "weights"]
