@@ -127,8 +127,9 @@ def test_unknown_nodes_are_all_named(backend, workflow, invert, folders, make):
 def test_bad_values_are_all_named(backend, workflow, invert, folders):
     invert["1"]["inputs"]["width"] = 0
     invert["1"]["inputs"]["color"] = "red"
-    with pytest.raises(errors.WorkflowRejected, match=r"Blank \(node 1\): Value 0 smaller than min.*Blank") as caught:
+    with pytest.raises(errors.WorkflowRejected, match=r"Blank \(node 1\): Value 0 smaller than min") as caught:
         backend.run(workflow(invert), folders)
+    assert "red" in str(caught.value)
     assert "1" in caught.value.as_dict()["node_errors"]
 
 
