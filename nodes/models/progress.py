@@ -27,7 +27,7 @@ def meter(label: str, total: int, *, quiet: bool = False) -> Iterator[Advance]:
         yield lambda done: host.check_interrupted()
     else:
         if sys.stderr is not None and not host.inside_comfyui():
-            print(f"Fetching {label} ({total / 1e6:.0f} MB) ...", file=sys.stderr, flush=True)
+            print(f"Fetching {label} ({total / 1e6:.1f} MB) ...", file=sys.stderr, flush=True)
         yield _host_steps(total)
 
 
