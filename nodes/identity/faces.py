@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ CROP = 112
 
 
 DENSE = 4
-"""From this many photo pixels for each crop pixel on, every second one is enough to average."""
+"""From blocks of this side on, every second row and column is enough to average."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,54 +62,60 @@ class Face:
         return float(np.degrees(np.arctan2(dy, dx)))
 
 
-def similarity_transform(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The least-squares rotation, scale and shift that takes `source` [N,2] to `target` [N,2], as a [2,3] matrix.
+def similarity(source: np.ndarray, target: np.ndarray) -> tuple[complex, complex]:
+    """The least-squares turn, scale and shift that takes points `source` [N,2] to `target` [N,2].
 
-    The closed form for two dimensions, with points as complex numbers: a = <z, w> / <z, z> about the means. It
-    equals Umeyama's (1991) solution without reflection.
+    Returns (a, b) of w = a z + b with points as complex numbers x + iy: |a| is the scale and arg a the turn. The
+    closed form a = <z, w> / <z, z> about the means equals Umeyama's (1991) solution without reflection.
     """
-    z = source[:, 0] + 1j * source[:, 1]
-    w = target[:, 0] + 1j * target[:, 1]
-    zc, wc = z - z.mean(), w - w.mean()
-    a = np.vdot(zc, wc) / np.vdot(zc, zc)
-    b = w.mean() - a * z.mean()
-    return np.array([[a.real, -a.imag, b.real], [a.imag, a.real, b.imag]])
+    z, w = (np.ascontiguousarray(points, np.float64).view(np.complex128)[:, 0] for points in (source, target))
+    z_mean, w_mean = z.mean(), w.mean()
+    centred = z - z_mean
+    a = complex(np.vdot(centred, w) / np.vdot(centred, centred))
+    return a, complex(w_mean - a * z_mean)
 
 
 def block_mean(pixels: np.ndarray, block: int) -> np.ndarray:
     """Average [H,W,3] over whole blocks of `block` x `block` pixels into planes [3,H / block,W / block].
 
-    A rest at the right and bottom is dropped. Single-threaded on purpose: torch's threads and onnxruntime's take the
-    cores from each other, and on a busy machine that costs more than the work itself.
+    A rest at the right and bottom is dropped; of blocks of DENSE and more, every second row and column is read.
+    Single-threaded on purpose: torch's threads and onnxruntime's take the cores from each other, and on a busy
+    machine that costs more than the work itself.
     """
     block = min(block, *pixels.shape[:2])
     if block == 1:
         return pixels.transpose(2, 0, 1)
     rows, columns = pixels.shape[0] // block, pixels.shape[1] // block
     whole = pixels[: rows * block, : columns * block]
-    summed = whole[::block] + whole[1::block]
-    for step in range(2, block):
+    first, second, *rest = range(0, block, 2 if block >= DENSE else 1)
+    summed = whole[first::block] + whole[second::block]
+    for step in rest:
         summed += whole[step::block]
     lanes = summed.reshape(rows, columns, block * 3)
     planes = np.empty((3, rows, columns), pixels.dtype)
     for channel, plane in enumerate(planes):
-        np.add(lanes[..., channel], lanes[..., channel + 3], out=plane)
-        for step in range(2, block):
+        np.add(lanes[..., channel + 3 * first], lanes[..., channel + 3 * second], out=plane)
+        for step in rest:
             plane += lanes[..., channel + 3 * step]
-    planes /= block * block
+    planes /= (2 + len(rest)) ** 2
     return planes
 
 
-def double(planes: np.ndarray) -> np.ndarray:
-    """Enlarge [3,H,W] to [3,2H,2W] by bilinear interpolation; single-threaded for the same reason."""
-    for axis in (1, 2):
-        size = planes.shape[axis]
-        before = np.take(planes, np.maximum(np.arange(size) - 1, 0), axis)
-        after = np.take(planes, np.minimum(np.arange(size) + 1, size - 1), axis)
-        near = planes * np.float32(0.75)
-        pairs = np.stack([near + before * np.float32(0.25), near + after * np.float32(0.25)], axis + 1)
-        planes = pairs.reshape(*planes.shape[:axis], 2 * size, *planes.shape[axis + 1 :])
-    return planes
+def double(planes: np.ndarray, out: np.ndarray) -> None:
+    """Enlarge [3,H,W] into `out` [3,2H,2W] by bilinear interpolation; single-threaded for the same reason."""
+    tall = np.empty((out.shape[1], planes.shape[2]), planes.dtype)
+    for plane, target in zip(planes, out, strict=True):
+        _stretch(plane, tall)
+        _stretch(tall.T, target.T)
+
+
+def _stretch(source: np.ndarray, target: np.ndarray) -> None:
+    """Twice as many rows: each lies a quarter of the way to the neighbour that is nearer to it."""
+    quarter = source * source.dtype.type(0.25)
+    rest = source - quarter
+    target[0], target[-1] = source[0], source[-1]
+    np.add(rest[1:], quarter[:-1], out=target[2::2])
+    np.add(rest[:-1], quarter[1:], out=target[1:-1:2])
 
 
 def align(image: torch.Tensor, landmarks: np.ndarray, size: int = CROP) -> torch.Tensor:
@@ -117,29 +124,28 @@ def align(image: torch.Tensor, landmarks: np.ndarray, size: int = CROP) -> torch
     image: [H,W,3] in 0..1. landmarks: [5,2] pixels. Returns [3,size,size] in 0..1; what lies outside the picture is
     black. A face much larger than the crop is averaged down first, so that fine texture does not alias.
     """
-    to_crop = similarity_transform(landmarks.astype(np.float64), ARCFACE_TEMPLATE * (size / CROP))
-    back = np.linalg.inv(np.vstack([to_crop, [0, 0, 1]]))[:2]
-    shrink = max(1, int(np.hypot(back[0, 0], back[1, 0])))
-    reach = np.array([[0, 0], [size, 0], [0, size], [size, size]]) @ back[:, :2].T + back[:, 2]
+    a, b = similarity(landmarks, ARCFACE_TEMPLATE * (size / CROP))
+    step, start = 1 / a, -b / a
+    shrink = max(1, int(abs(step)))
+    corners = [start + step * corner for corner in (0, size, size * 1j, size + size * 1j)]
     height, width = image.shape[:2]
-    x0, y0 = np.clip(np.floor(reach.min(0)).astype(int) - 2, 0, [width - 1, height - 1])
-    x1, y1 = np.clip(np.ceil(reach.max(0)).astype(int) + 2 + shrink, [x0 + 1, y0 + 1], [width, height])
-    part = image[y0:y1, x0:x1].detach().cpu().numpy()
-    if shrink >= DENSE:
-        shrink = shrink // 2 * 2
-        patch = torch.from_numpy(block_mean(part[::2, ::2], shrink // 2))[None]
-    else:
-        patch = torch.from_numpy(block_mean(part, shrink))[None]
+    x0 = min(max(math.floor(min(corner.real for corner in corners)) - 2, 0), width - 1)
+    y0 = min(max(math.floor(min(corner.imag for corner in corners)) - 2, 0), height - 1)
+    x1 = min(max(math.ceil(max(corner.real for corner in corners)) + 2 + shrink, x0 + 1), width)
+    y1 = min(max(math.ceil(max(corner.imag for corner in corners)) + 2 + shrink, y0 + 1), height)
+    patch = block_mean(image[y0:y1, x0:x1].detach().cpu().numpy(), shrink)
 
-    steps = np.arange(size, dtype=np.float32)
-    extent = np.array([patch.shape[3], patch.shape[2]])
-    across, down = (back[:, axis] / shrink / extent * 2 for axis in (0, 1))
-    origin = (back[:, 2] - [x0, y0] + 0.5) / shrink / extent * 2 - 1
-    grid = (
-        across.astype(np.float32) * steps[None, :, None]
-        + down.astype(np.float32) * steps[:, None, None]
-        + origin.astype(np.float32)
+    pixels = np.arange(size, dtype=np.float32)
+    places = np.add.outer(pixels * np.complex64(1j * step), pixels * np.complex64(step)) + np.complex64(
+        start - complex(x0, y0) + (0.5 + 0.5j)
     )
+    grid = places.view(np.float32).reshape(size, size, 2)
+    grid *= np.array([2 / patch.shape[2], 2 / patch.shape[1]], np.float32) / shrink
+    grid -= 1
     return F.grid_sample(
-        patch, torch.from_numpy(grid)[None], mode="bilinear", padding_mode="zeros", align_corners=False
+        torch.from_numpy(patch)[None],
+        torch.from_numpy(grid)[None],
+        mode="bilinear",
+        padding_mode="zeros",
+        align_corners=False,
     )[0]

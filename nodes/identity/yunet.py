@@ -57,14 +57,18 @@ class Letterbox:
         """
         longest = max(image.shape[:2])
         block = -(-longest // INPUT)
-        planes, scale = block_mean(image.detach().cpu().numpy(), block), 1 / block
-        if longest * ENLARGE <= INPUT:
-            planes, scale = double(planes), float(ENLARGE)
-        height, width = planes.shape[1:]
+        enlarge = ENLARGE if longest * ENLARGE <= INPUT else 1
+        planes = block_mean(image.detach().cpu().numpy(), block)[::-1]
+        height, width = (side * enlarge for side in planes.shape[1:])
         if self._filled != (height, width):
             self._blob.fill(0)
             self._filled = (height, width)
-        np.multiply(planes[::-1], 255.0, out=self._blob[0, :, :height, :width])
+        target = self._blob[0, :, :height, :width]
+        if enlarge > 1:
+            double(planes * np.float32(255), target)
+        else:
+            np.multiply(planes, 255.0, out=target)
+        scale = enlarge / block
         return self._blob, scale
 
 
