@@ -75,16 +75,16 @@ def similarity(source: np.ndarray, target: np.ndarray) -> tuple[complex, complex
     return a, complex(w_mean - a * z_mean)
 
 
-def block_mean(pixels: np.ndarray, block: int) -> np.ndarray:
-    """Average [H,W,3] over whole blocks of `block` x `block` pixels into planes [3,H / block,W / block].
+def block_mean(pixels: np.ndarray, block: int, scale: float = 1.0, out: np.ndarray | None = None) -> np.ndarray:
+    """Average [H,W,3] over whole blocks of `block` x `block` pixels, times `scale`: planes [3,H / block,W / block].
 
-    A rest at the right and bottom is dropped; of blocks of DENSE and more, every second row and column is read.
-    Single-threaded on purpose: torch's threads and onnxruntime's take the cores from each other, and on a busy
-    machine that costs more than the work itself.
+    The planes are written to `out` where it is given. A rest at the right and bottom is dropped; of blocks of DENSE
+    and more, every second row and column is read. Single-threaded on purpose: torch's threads and onnxruntime's take
+    the cores from each other, and on a busy machine that costs more than the work itself.
     """
     block = min(block, *pixels.shape[:2])
     if block == 1:
-        return pixels.transpose(2, 0, 1)
+        return np.multiply(pixels.transpose(2, 0, 1), scale, out=out)
     rows, columns = pixels.shape[0] // block, pixels.shape[1] // block
     whole = pixels[: rows * block, : columns * block]
     first, second, *rest = range(0, block, 2 if block >= DENSE else 1)
@@ -92,12 +92,12 @@ def block_mean(pixels: np.ndarray, block: int) -> np.ndarray:
     for step in rest:
         summed += whole[step::block]
     lanes = summed.reshape(rows, columns, block * 3)
-    planes = np.empty((3, rows, columns), pixels.dtype)
+    planes = np.empty((3, rows, columns), pixels.dtype) if out is None else out
     for channel, plane in enumerate(planes):
         np.add(lanes[..., channel + 3 * first], lanes[..., channel + 3 * second], out=plane)
         for step in rest:
             plane += lanes[..., channel + 3 * step]
-    planes /= (2 + len(rest)) ** 2
+    planes *= scale / (2 + len(rest)) ** 2
     return planes
 
 

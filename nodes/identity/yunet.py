@@ -34,7 +34,9 @@ class YuNet:
         self._letterboxes = threading.local()
 
     def detect(self, image: torch.Tensor) -> list[Face]:
-        """Faces of image [H,W,3] in 0..1, the most certain first."""
+        """Faces of image [H,W,3] in 0..1, the most certain first; none in a picture as thin as a line."""
+        if min(image.shape[:2]) * INPUT < max(image.shape[:2]):
+            return []
         if not hasattr(self._letterboxes, "own"):
             self._letterboxes.own = Letterbox()
         blob, scale = self._letterboxes.own.fit(image)
@@ -58,16 +60,16 @@ class Letterbox:
         longest = max(image.shape[:2])
         block = -(-longest // INPUT)
         enlarge = ENLARGE if longest * ENLARGE <= INPUT else 1
-        planes = block_mean(image.detach().cpu().numpy(), block)[::-1]
-        height, width = (side * enlarge for side in planes.shape[1:])
+        pixels = image.detach().cpu().numpy()
+        height, width = (side // block * enlarge for side in pixels.shape[:2])
         if self._filled != (height, width):
             self._blob.fill(0)
             self._filled = (height, width)
-        target = self._blob[0, :, :height, :width]
+        target = self._blob[0, ::-1, :height, :width]
         if enlarge > 1:
-            double(planes * np.float32(255), target)
+            double(block_mean(pixels, block, 255.0), target)
         else:
-            np.multiply(planes, 255.0, out=target)
+            block_mean(pixels, block, 255.0, target)
         scale = enlarge / block
         return self._blob, scale
 

@@ -75,6 +75,11 @@ def test_a_picture_without_a_face(engine, person, gate):
     assert "No face" in verdict.reason
 
 
+@pytest.mark.parametrize("size", [(1, 1), (3, 5000), (7000, 8), (641, 1), (640, 1), (90, 4000)])
+def test_a_picture_of_any_shape_is_looked_at(engine, size):
+    assert find_subject(engine, torch.rand(*size, 3)).problem is Outcome.NO_FACE
+
+
 def test_a_picture_with_two_people(engine, portrait, person, gate):
     pair = side_by_side(portrait("obama"), portrait("biden"))
     (verdict,) = check_likeness(engine, person, [pair], gate).verdicts
