@@ -47,7 +47,7 @@ class InsightFaceEngine:
             from insightface.app import FaceAnalysis
         except ImportError as error:
             raise DependencyMissing(
-                "The insightface engine needs the insightface package; run `pip install likeness-studio[insightface]`."
+                "The insightface engine needs the insightface package; run `pip install insightface`."
             ) from error
         self.key = f"insightface/{pack}"
         self._pack = pack
