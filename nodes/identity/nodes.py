@@ -11,15 +11,13 @@ import torch
 from ..errors import EnrollmentRefused
 from ..schema import io, ui
 from .best import OnNone, keep_best, rank
-from .calibration import calibration_of
-from .conditioning import independence_warnings
-from .draw import BAD, GOOD, UNKNOWN, annotate, batch_of, contact_sheet
+from .draw import BAD, GOOD, annotate, contact_sheet
 from .engines import DEFAULT_ENGINE, ENGINES, FaceEngine, engine_of, load_engine
 from .file_nodes import LoadIdentity, LoadPhotos, SaveIdentity
 from .identity import Identity, Reference, enroll
+from .judging import annotated, gate_for, judge, summary
 from .sockets import (
     CATEGORY,
-    CUSTOM,
     FaceEngineType,
     IdentityType,
     engine_input,
@@ -27,16 +25,9 @@ from .sockets import (
     several_input,
     strictness_inputs,
 )
-from .subject import Outcome, SeveralFaces
-from .verdict import STRICTNESS, Gate, Judgement, Verdict, check_likeness
+from .subject import SeveralFaces
 
 EXTRA_PHOTOS = tuple(f"photos_{number}" for number in range(2, 9))
-
-
-def _gate(engine: FaceEngine, strictness: str, custom_threshold: float) -> Gate:
-    if strictness == CUSTOM:
-        return Gate.custom(custom_threshold)
-    return Gate.measured(calibration_of(engine.key), STRICTNESS[strictness])
 
 
 def _pictures(batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
@@ -268,17 +259,16 @@ class CheckLikeness(io.ComfyNode):
         """Judge."""
         chosen = _given(engine) or engine_of(identity[0].engine)
         pictures = _pictures(images)
-        gate = _gate(chosen, strictness[0], custom_threshold[0])
-        judgement = check_likeness(chosen, identity[0], pictures, gate, SeveralFaces(several_faces[0]), min_face[0])
-        judgement.warnings.extend(independence_warnings(chosen.key, getattr(cls.hidden, "prompt", None)))
-        annotated = batch_of([_verdict_picture(pictures[each.index], each) for each in judgement.verdicts])
+        gate = gate_for(chosen, strictness[0], custom_threshold[0])
+        judgement = judge(cls, chosen, identity[0], pictures, gate, several_faces[0], min_face[0])
+        faces = annotated(pictures, judgement)
         report = judgement.as_dict()
-        shown = ui.PreviewImage(annotated, cls=cls).as_dict()
+        shown = ui.PreviewImage(faces, cls=cls).as_dict()
         best = float("nan") if judgement.best is None else judgement.best
         return io.NodeOutput(
             judgement.all_passed,
             best,
-            annotated,
+            faces,
             json.dumps(report, indent=2),
             ui={
                 "images": shown["images"],
@@ -287,21 +277,6 @@ class CheckLikeness(io.ComfyNode):
                 "text": [summary(judgement)],
             },
         )
-
-
-def _verdict_picture(picture: torch.Tensor, verdict: Verdict) -> Any:
-    words = str(verdict.outcome).replace("_", " ")
-    label = words if verdict.cosine is None else f"{words} {verdict.cosine:.2f}"
-    colour = GOOD if verdict.passed else BAD if verdict.outcome is Outcome.FAIL else UNKNOWN
-    return annotate(picture, verdict.subject.face, label, colour)
-
-
-def summary(judgement: Judgement) -> str:
-    """The judgement in a few lines for the canvas."""
-    lines = [
-        f"Picture {each.index + 1}: {each.outcome.replace('_', ' ')}. {each.reason}" for each in judgement.verdicts
-    ]
-    return "\n".join([*lines, *judgement.warnings])
 
 
 class KeepBest(io.ComfyNode):
@@ -318,6 +293,7 @@ class KeepBest(io.ComfyNode):
                 "Ranks a batch by likeness, then by sharpness and exposure of the face, and keeps the best that pass."
             ),
             is_input_list=True,
+            hidden=[io.Hidden.prompt],
             inputs=[
                 io.Image.Input("images", tooltip="The pictures to choose from."),
                 IdentityType.Input("identity", tooltip="The person, from Enroll Identity or Load Identity."),
@@ -369,16 +345,15 @@ class KeepBest(io.ComfyNode):
         """Choose."""
         chosen = _given(engine) or engine_of(identity[0].engine)
         pictures = _pictures(images)
-        gate = _gate(chosen, strictness[0], custom_threshold[0])
-        judgement = check_likeness(chosen, identity[0], pictures, gate, SeveralFaces(several_faces[0]), min_face[0])
+        gate = gate_for(chosen, strictness[0], custom_threshold[0])
+        judgement = judge(cls, chosen, identity[0], pictures, gate, several_faces[0], min_face[0])
         ranked = rank(judgement, pictures)
         kept = keep_best(ranked, keep[0], OnNone(on_none[0]), gate.threshold)
         report = judgement.as_dict() | {
             "kept": [each.index for each in kept],
             "ranking": [each.as_dict() for each in ranked],
         }
-        faces = [_verdict_picture(pictures[each.index], each) for each in judgement.verdicts]
-        shown = ui.PreviewImage(batch_of(faces), cls=cls).as_dict()
+        shown = ui.PreviewImage(annotated(pictures, judgement), cls=cls).as_dict()
         return io.NodeOutput(
             [pictures[each.index][None] for each in kept],
             all(each.passed for each in kept),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 from pathlib import Path
 
+import httpx
 import pytest
+from PIL import Image
 
 from likeness_studio.runner.client import ServerBackend
 from likeness_studio.runner.files_in import Given
@@ -47,3 +50,9 @@ def test_a_person_is_enrolled_saved_loaded_and_chosen(comfyui_server, portraits,
     assert report["kept"] == [1]
     assert chosen.result.verdict is True
     assert len(chosen.result.outputs) == 1
+    shown = chosen.result.ui["3"]["images"]
+    assert len(shown) == 2
+    for picture in shown:
+        page = httpx.get(f"{comfyui_server.url}/view", params=picture)
+        graph = Image.open(io.BytesIO(page.content)).info["prompt"]
+        assert "LikenessKeepBest" in graph, "the node sees the graph that it runs in"

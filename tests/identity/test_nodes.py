@@ -2,6 +2,7 @@
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from likeness_studio.nodes import host
 from likeness_studio.nodes.errors import EnrollmentRefused, ModelUnknown, PhotoMissing, UnsafePath
+from likeness_studio.nodes.identity import conditioning
 from likeness_studio.nodes.identity.engines import load_engine
 from likeness_studio.nodes.identity.file_nodes import LoadIdentity, LoadPhotos, SaveIdentity
 from likeness_studio.nodes.identity.identity import Identity
@@ -112,14 +114,17 @@ def test_a_custom_threshold_is_used_and_named(portrait):
 
 
 @pytest.mark.models
-def test_the_judge_warns_when_the_generator_was_steered_by_it(portrait):
+@pytest.mark.parametrize("node", [CheckLikeness, KeepBest])
+@pytest.mark.parametrize(("steered_by", "warned"), [("yunet-sface", True), ("insightface/antelopev2", False)])
+def test_the_judge_warns_when_the_generator_was_steered_by_it(portrait, monkeypatch, node, steered_by, warned):
+    monkeypatch.setitem(conditioning.STEERED_BY, "pulid", steered_by)
     identity = enroll(portrait("obama"))[0]
-
-    class Steered(CheckLikeness):
-        hidden = type("Hidden", (), {"prompt": {"7": {"class_type": "PulidModelLoader"}}})
-
-    steered = Steered.execute(images=[portrait("obama3")[None]], identity=[identity], **JUDGING)
-    assert not [text for text in json.loads(steered[3])["warnings"] if "conditioned" in text]
+    prompt = {"7": {"class_type": "PulidModelLoader"}}
+    running = type(node.__name__, (node,), {"hidden": SimpleNamespace(prompt=prompt)})
+    more = {"keep": [1], "on_none": ["stop with an error"]} if node is KeepBest else {}
+    output = running.execute(images=[portrait("obama3")[None]], identity=[identity], **JUDGING, **more)
+    warnings = output.ui["likeness"][0]["warnings"]
+    assert any(text.startswith("Node 7 is conditioned on") for text in warnings) is warned
 
 
 @pytest.mark.models

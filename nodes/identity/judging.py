@@ -1,0 +1,59 @@
+"""What Check Likeness and Keep the Best do alike: choose the gate, judge, and show the verdicts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ..schema import io
+from .calibration import calibration_of
+from .conditioning import independence_warnings
+from .draw import BAD, GOOD, UNKNOWN, annotate, batch_of
+from .engines import FaceEngine
+from .identity import Identity
+from .sockets import CUSTOM
+from .subject import Outcome, SeveralFaces
+from .verdict import STRICTNESS, Gate, Judgement, Verdict, check_likeness
+
+
+def gate_for(engine: FaceEngine, strictness: str, custom_threshold: float) -> Gate:
+    """The threshold that the user chose, as a gate for this engine."""
+    if strictness == CUSTOM:
+        return Gate.custom(custom_threshold)
+    return Gate.measured(calibration_of(engine.key), STRICTNESS[strictness])
+
+
+def judge(
+    node: type[io.ComfyNode],
+    engine: FaceEngine,
+    identity: Identity,
+    pictures: list[torch.Tensor],
+    gate: Gate,
+    several_faces: str,
+    min_face: int,
+) -> Judgement:
+    """Check likeness, and warn when the graph that `node` runs in was steered by the judge."""
+    judgement = check_likeness(engine, identity, pictures, gate, SeveralFaces(several_faces), min_face)
+    judgement.warnings.extend(independence_warnings(engine.key, getattr(node.hidden, "prompt", None)))
+    return judgement
+
+
+def annotated(pictures: list[torch.Tensor], judgement: Judgement) -> torch.Tensor:
+    """The pictures with face boxes and verdicts, as one IMAGE [B,H,W,3]."""
+    return batch_of([_verdict_picture(pictures[each.index], each) for each in judgement.verdicts])
+
+
+def _verdict_picture(picture: torch.Tensor, verdict: Verdict) -> Any:
+    words = str(verdict.outcome).replace("_", " ")
+    label = words if verdict.cosine is None else f"{words} {verdict.cosine:.2f}"
+    colour = GOOD if verdict.passed else BAD if verdict.outcome is Outcome.FAIL else UNKNOWN
+    return annotate(picture, verdict.subject.face, label, colour)
+
+
+def summary(judgement: Judgement) -> str:
+    """The judgement in a few lines for the canvas."""
+    lines = [
+        f"Picture {each.index + 1}: {each.outcome.replace('_', ' ')}. {each.reason}" for each in judgement.verdicts
+    ]
+    return "\n".join([*lines, *judgement.warnings])
