@@ -74,14 +74,20 @@ class ComfyUIServer:
         return self.log.read_text("utf-8", "replace")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
 
 
-def start_comfyui(base: Path, *extra: str) -> tuple[subprocess.Popen[bytes], ComfyUIServer]:
-    """Start ComfyUI on a free port of this machine, with folders of its own under `base` and this pack linked."""
+def start_comfyui(base: Path, *extra: str, port: int | None = None) -> tuple[subprocess.Popen[bytes], ComfyUIServer]:
+    """Start ComfyUI on a free port of this machine, with folders of its own under `base` and this pack linked.
+
+    Skips without COMFYUI_PATH.
+    """
+    if not os.environ.get("COMFYUI_PATH"):
+        pytest.skip("set COMFYUI_PATH (and COMFYUI_PYTHON) to test against a real ComfyUI")
     comfyui = Path(os.environ["COMFYUI_PATH"])
     python = os.environ.get("COMFYUI_PYTHON", sys.executable)
     for name in ("custom_nodes", "input", "output", "temp", "user", "models"):
@@ -89,7 +95,7 @@ def start_comfyui(base: Path, *extra: str) -> tuple[subprocess.Popen[bytes], Com
     link = base / "custom_nodes" / "likeness-studio"
     if not link.exists():
         link.symlink_to(REPOSITORY)
-    port, log = _free_port(), base / "comfyui.log"
+    port, log = port or free_port(), base / "comfyui.log"
     folders = [
         word for name in ("input", "output", "temp", "user") for word in (f"--{name}-directory", str(base / name))
     ]
@@ -115,8 +121,6 @@ def start_comfyui(base: Path, *extra: str) -> tuple[subprocess.Popen[bytes], Com
 @pytest.fixture(scope="session")
 def comfyui_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyUIServer]:
     """A real ComfyUI server for the whole session; skips without COMFYUI_PATH."""
-    if not os.environ.get("COMFYUI_PATH"):
-        pytest.skip("set COMFYUI_PATH (and COMFYUI_PYTHON) to test against a real ComfyUI")
     base = tmp_path_factory.mktemp("comfyui")
     process, server = start_comfyui(base)
     try:

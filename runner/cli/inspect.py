@@ -28,7 +28,7 @@ def inspect(workflow: str, server: str | None) -> None:
     def known() -> Catalog:
         if server is None:
             return local_catalog()
-        from ..transport import ComfyServer
+        from ..server.transport import ComfyServer
 
         remote = ComfyServer(server)
         remote.wait_ready()

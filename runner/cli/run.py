@@ -105,7 +105,7 @@ def prepare(
         graph, backend = load(source), None
         known = local_catalog
     else:
-        from ..client import ServerBackend
+        from ..server.backend import ServerBackend
 
         remote = ServerBackend(server, headers)
 

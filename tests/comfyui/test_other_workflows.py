@@ -10,8 +10,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from likeness_studio.runner.client import ServerBackend
 from likeness_studio.runner.files_in import Given
+from likeness_studio.runner.server.backend import ServerBackend
 from likeness_studio.runner.session import run_once
 from likeness_studio.runner.workflow import load
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from likeness_studio.runner.client import ServerBackend
 from likeness_studio.runner.files_in import Given
 from likeness_studio.runner.local import LocalEngine
+from likeness_studio.runner.server.backend import ServerBackend
 from likeness_studio.runner.session import run_once
 from likeness_studio.runner.workflow import load
 

@@ -16,9 +16,9 @@ from PIL import Image
 from likeness_studio.nodes.errors import Interrupted, UnsafePath
 from likeness_studio.runner import errors
 from likeness_studio.runner.catalog import from_object_info, local_catalog
-from likeness_studio.runner.client import ServerBackend
 from likeness_studio.runner.files_in import Given, stage
-from likeness_studio.runner.transport import ComfyServer, normal_url
+from likeness_studio.runner.server.backend import ServerBackend
+from likeness_studio.runner.server.transport import ComfyServer, normal_url
 
 comfyui = pytest.mark.comfyui
 

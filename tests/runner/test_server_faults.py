@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from likeness_studio.nodes.errors import LikenessError
-from likeness_studio.runner import client, errors
-from likeness_studio.runner.client import ServerBackend
-from likeness_studio.runner.transport import ComfyServer
+from likeness_studio.runner import errors
+from likeness_studio.runner.server import backend as client
+from likeness_studio.runner.server.backend import ServerBackend
+from likeness_studio.runner.server.transport import ComfyServer
 
 
 class Broken(ThreadingHTTPServer):

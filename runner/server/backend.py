@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..nodes import host
-from ..nodes.errors import Interrupted
-from .collect import announced, relative_name
-from .errors import InterruptedOnServer, JobLost, ServerExecutionError, WorkflowRejected
-from .files_in import safe_name
+from ...nodes import host
+from ...nodes.errors import Interrupted
+from ..collect import announced, relative_name
+from ..errors import InterruptedOnServer, JobLost, ServerExecutionError, WorkflowRejected
+from ..files_in import safe_name
+from ..result import Event, Folders, NodeTime, OnEvent, RunResult, SavedFile, Stopped, ignore, never
+from ..workflow import Workflow
 from .listener import Listener
-from .result import Event, Folders, NodeTime, OnEvent, RunResult, SavedFile, Stopped, ignore, never
 from .transport import ComfyServer
-from .workflow import Workflow
 
 UPLOADS = "likeness"
 """Subfolder of the server's input folder for our files."""

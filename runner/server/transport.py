@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
-from ..nodes.errors import Interrupted
-from .collect import File
-from .errors import BadServerAddress, OutputMissing, OutputUnwritable, ServerRefused, ServerUnreachable
-from .result import Stopped, never
+from ...nodes.errors import Interrupted
+from ..collect import File
+from ..errors import BadServerAddress, OutputMissing, OutputUnwritable, ServerRefused, ServerUnreachable
+from ..result import Stopped, never
 
 if TYPE_CHECKING:
     import httpx

@@ -1,0 +1,1 @@
+"""Many jobs of one workflow: what they are, what became of each, and where they run."""

@@ -1,0 +1,133 @@
+"""The words of a batch: a job as the user asked for it, what became of it, and how the servers are doing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from ..files_in import Given
+from ..settings import Setting
+
+State = Literal["pending", "leased", "done", "failed"]
+"""Waiting; with a worker; finished with results; given up, with an error."""
+
+Verdict = Literal["passed", "not_confirmed", "refused", "unchecked"]
+"""What is known about the likeness: same person, not confirmed, the photo cannot be used, or no check in the graph."""
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """One job as the inputs describe it. `name` is unique in its batch and safe as a folder's name."""
+
+    name: str
+    photos: tuple[Given, ...] = ()
+    settings: tuple[Setting, ...] = ()
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try of a job. `started` is in seconds of the epoch; `outcome` is None while it runs or was cut off.
+
+    A released attempt ended through no fault of the job: the server died, or the user stopped the batch.
+    """
+
+    number: int
+    server: str
+    prompt_id: str | None
+    seed: int | None
+    started: float
+    seconds: float | None = None
+    outcome: Literal["passed", "not_confirmed", "unchecked", "refused", "failed", "released"] | None = None
+    score: float | None = None
+    error_code: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class JobRow:
+    """One job as the ledger has it. `folder` is relative to the batch's folder and there once the job is done.
+
+    `result` is `RunResult.as_dict()` of the attempt that was kept, with files relative to the batch's folder.
+    """
+
+    key: str
+    name: str
+    spec: JobSpec
+    state: State
+    verdict: Verdict | None = None
+    score: float | None = None
+    folder: str | None = None
+    server: str | None = None
+    seconds: float | None = None
+    finished: float | None = None
+    error_code: str | None = None
+    error: str | None = None
+    result: Mapping[str, Any] | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many jobs are in which state, and how many of the finished ones have which verdict."""
+
+    total: int = 0
+    pending: int = 0
+    leased: int = 0
+    done: int = 0
+    failed: int = 0
+    passed: int = 0
+    not_confirmed: int = 0
+    refused: int = 0
+    unchecked: int = 0
+
+    @property
+    def finished(self) -> int:
+        """Jobs that nothing more will be done about."""
+        return self.done + self.failed
+
+
+@dataclass(frozen=True)
+class ServerView:
+    """One server at one moment. `next_try` is in seconds from now, where the server is down.
+
+    `state` is trial while one job is tried on a server that was down.
+    """
+
+    url: str
+    state: Literal["ready", "down", "trial"]
+    in_flight: int = 0
+    capacity: int = 1
+    done: int = 0
+    median_seconds: float | None = None
+    last_error: str | None = None
+    next_try: float | None = None
+
+
+@dataclass(frozen=True)
+class BatchView:
+    """A running batch at one moment: what the live table draws. Rates count this run only."""
+
+    counts: Counts
+    servers: tuple[ServerView, ...]
+    elapsed: float
+    per_minute: float | None = None
+    seconds_left: float | None = None
+    running: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BatchEvent:
+    """Something that happened in a batch, for programs."""
+
+    kind: Literal["batch_started", "job_started", "job_retried", "job_finished", "server_down", "server_up"]
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The event for machine output."""
+        return {"event": self.kind} | dict(self.values)
+
+
+def counts_as_dict(counts: Counts) -> dict[str, int]:
+    """Counts for machine output."""
+    return asdict(counts)

@@ -1,0 +1,1 @@
+"""A ComfyUI server that this machine runs for the user: started, watched, restarted and stopped."""

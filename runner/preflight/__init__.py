@@ -1,0 +1,1 @@
+"""What stands between a workflow and a server, found before anything is uploaded."""

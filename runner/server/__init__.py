@@ -1,0 +1,1 @@
+"""One ComfyUI server as a place where workflows run: requests, progress, uploads, results."""
