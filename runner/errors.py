@@ -159,6 +159,50 @@ class NodeFailed(RunnerError):
         return known | {"message": str(self), "node": self.node_id, "title": self.title}
 
 
+class NodeClassMissing(RunnerError):
+    """The server does not have a node class. `pack` is what is known of where it comes from."""
+
+    code = "node_class_missing"
+    meaning = "The ComfyUI server lacks a node class that the workflow uses; install the pack that has it."
+
+    def __init__(self, message: str, class_type: str, titles: Sequence[str], pack: dict[str, str]) -> None:
+        self.class_type, self.titles, self.pack = class_type, list(titles), pack
+        super().__init__(message)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The error with the class, the titles of the nodes, and the pack (`id`, `version`, `url`, `install`)."""
+        return super().as_dict() | {"class_type": self.class_type, "titles": self.titles, "pack": self.pack}
+
+
+class ModelFileMissing(RunnerError):
+    """The server does not have a model file. `model` is what is known of it."""
+
+    code = "model_file_missing"
+    meaning = "The ComfyUI server lacks a model file that the workflow names; fetch it into the folder named."
+
+    def __init__(self, message: str, inputs: Sequence[str], model: dict[str, str]) -> None:
+        self.inputs, self.model = list(inputs), model
+        super().__init__(message)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The error with the inputs that name the file, and the model (`name`, `directory`, `url`, `hash`)."""
+        return super().as_dict() | {"inputs": self.inputs, "model": self.model}
+
+
+class ComfyCliMissing(RunnerError):
+    """A canvas file needs comfy-cli to be converted, and it is not installed."""
+
+    code = "comfy_cli_missing"
+    meaning = "This canvas-format workflow needs comfy-cli to be converted, and comfy-cli is not installed."
+
+
+class ComfyCliFailed(RunnerError):
+    """comfy-cli could not convert a canvas file, or cannot reach the server."""
+
+    code = "comfy_cli_failed"
+    meaning = "comfy-cli could not convert the canvas-format workflow."
+
+
 class BadServerAddress(RunnerError):
     """The server's address is not an http or https URL."""
 
@@ -172,12 +216,21 @@ class ServerUnreachable(RunnerError):
     code = "server_unreachable"
     meaning = "The ComfyUI server does not answer at that address."
 
+    def __init__(self, message: str, *, sent: bool = True) -> None:
+        self.sent = sent
+        """Whether the request may have reached the server before the connection failed."""
+        super().__init__(message)
+
 
 class ServerRefused(RunnerError):
     """The server answered with an error that is not about the workflow."""
 
     code = "server_refused"
     meaning = "The server answered a request with an error."
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        self.status = status
+        super().__init__(message)
 
 
 class WorkflowRejected(RunnerError):
@@ -210,6 +263,27 @@ class ServerExecutionError(RunnerError):
         return super().as_dict() | {"node": self.node_id, "title": self.title, "exception": self.kind}
 
 
+class ServerOutOfMemory(RunnerError):
+    """The server has not enough memory for the job, not even after it was told to free it."""
+
+    code = "server_out_of_memory"
+    meaning = "The server ran out of memory, also after it was told to free it."
+
+
+class ServerBroken(RunnerError):
+    """The server's GPU is in a state that only a restart ends."""
+
+    code = "server_broken"
+    meaning = "The server's GPU context is unusable until ComfyUI is restarted."
+
+
+class TooLargeForServer(RunnerError):
+    """A file is larger than the server takes."""
+
+    code = "too_large_for_server"
+    meaning = "A file is larger than the server accepts."
+
+
 class InterruptedOnServer(RunnerError):
     """Somebody stopped the run on the server."""
 
@@ -231,11 +305,104 @@ class OutputMissing(RunnerError):
     meaning = "A result was announced and cannot be had."
 
 
+class OutputBlank(RunnerError):
+    """A picture is completely black."""
+
+    code = "output_blank"
+    meaning = "A result is completely black, which is what invalid numbers in a model become."
+
+
 class OutputUnwritable(RunnerError):
     """The output folder cannot be written to, or the disk is full."""
 
     code = "output_unwritable"
     meaning = "A result cannot be written: the folder is read-only or the disk is full."
+
+
+class LedgerBusy(RunnerError):
+    """Another runner, or another program, has the batch's ledger."""
+
+    code = "ledger_busy"
+    meaning = "Another runner is at work on this batch, or another program has locked its ledger."
+
+
+class LedgerMissing(RunnerError):
+    """There is no batch in that folder."""
+
+    code = "ledger_missing"
+    meaning = "The folder has no ledger: no batch was started there."
+
+
+class LedgerUnreadable(RunnerError):
+    """The ledger is damaged, of a newer version, or another kind of file."""
+
+    code = "ledger_unreadable"
+    meaning = "The batch's ledger is damaged, was made by a newer version, or is another kind of file."
+
+
+class UnknownJob(RunnerError):
+    """No job of the batch has that name."""
+
+    code = "unknown_job"
+    meaning = "The batch has no job of that name."
+
+
+class BatchInputsInvalid(RunnerError):
+    """The folder or table of a batch's inputs cannot be read."""
+
+    code = "batch_inputs_invalid"
+    meaning = "The folder, CSV or JSONL with a batch's inputs cannot be read as jobs."
+
+
+class BadServerName(RunnerError):
+    """A managed server cannot have that name."""
+
+    code = "bad_server_name"
+    meaning = "A managed server's name must be one plain word."
+
+
+class NoManagedServer(RunnerError):
+    """No server of that name runs under our care."""
+
+    code = "no_managed_server"
+    meaning = "No managed server of that name is running."
+
+
+class ComfyUINotFound(RunnerError):
+    """There is no ComfyUI, or no Python for it, where one was looked for."""
+
+    code = "comfyui_not_found"
+    meaning = "ComfyUI or its Python was not found on this machine."
+
+
+class PackNotInstalled(RunnerError):
+    """This pack cannot be put into ComfyUI's custom_nodes, or is there twice."""
+
+    code = "pack_not_installed"
+    meaning = "The pack is not in ComfyUI's custom_nodes exactly once and could not be put there."
+
+
+class PortTaken(RunnerError):
+    """The port that a managed server should listen on is in use."""
+
+    code = "port_taken"
+    meaning = "The port for a managed server is in use by another program."
+
+
+class ServerStartFailed(RunnerError):
+    """ComfyUI ended, or did not answer in time, when it was started; `log` has its last lines."""
+
+    code = "server_start_failed"
+    meaning = "ComfyUI did not come up when it was started."
+
+    def __init__(self, message: str, log: Sequence[str] = ()) -> None:
+        self.log = list(log)
+        lines = "".join(f"\n  | {line}" for line in self.log)
+        super().__init__(message + (f" The last lines of its log:{lines}" if lines else ""))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The error with the last lines of the log."""
+        return super().as_dict() | {"log": self.log}
 
 
 def raise_all(problems: Sequence[LikenessError]) -> None:

@@ -45,10 +45,21 @@ class LocalEngine:
         self._catalog = local_catalog() if classes is None else describe(classes)
         self._cache: dict[str, Computed] = {}
 
+    def close(self) -> None:
+        """Forget the results of the last run."""
+        self._cache.clear()
+
     def run(
-        self, workflow: Workflow, folders: Folders, on_event: OnEvent = ignore, stopped: Stopped = never
+        self,
+        workflow: Workflow,
+        folders: Folders,
+        on_event: OnEvent = ignore,
+        stopped: Stopped = never,
+        *,
+        prompt_id: str | None = None,
+        resume: bool = False,
     ) -> RunResult:
-        """Run `workflow`; see `result.Backend`."""
+        """Run `workflow`; see `result.Backend`. A run here has no life after its process: there is no resuming."""
         import torch
 
         for folder in (folders.output, folders.temp):

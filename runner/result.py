@@ -22,9 +22,23 @@ class Folders:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened during a run. `index` and `total` count nodes, `done` and `steps` a node's work."""
+    """Something that happened during a run. `index` and `total` count nodes, `done` and `steps` a node's work.
 
-    kind: Literal["queued", "start", "node", "progress", "cached", "node_done"]
+    `picture` is a preview of the node's work so far, encoded as `mime` says.
+    """
+
+    kind: Literal[
+        "queued",
+        "start",
+        "node",
+        "progress",
+        "cached",
+        "node_done",
+        "preview",
+        "server_away",
+        "resubmitted",
+        "note",
+    ]
     node: str | None = None
     title: str | None = None
     index: int | None = None
@@ -33,10 +47,12 @@ class Event:
     steps: int | None = None
     seconds: float | None = None
     message: str | None = None
+    mime: str | None = None
+    picture: bytes | None = field(default=None, repr=False)
 
     def as_dict(self) -> dict[str, Any]:
-        """The event for machine output, without what does not apply."""
-        values = {key: value for key, value in asdict(self).items() if value is not None and key != "kind"}
+        """The event for machine output, without pictures and what does not apply."""
+        values = {k: v for k, v in asdict(self).items() if v is not None and k not in {"kind", "picture"}}
         return {"event": self.kind} | values
 
 
@@ -100,7 +116,10 @@ def report_passed(report: Mapping[str, Any]) -> bool:
 
 @dataclass
 class RunResult:
-    """One finished run. `ui` is what each node showed, by node id, as a server's history has it."""
+    """One finished run. `ui` is what each node showed, by node id, as a server's history has it.
+
+    `notes` says what went wrong on the way and was mended. `server_seconds` is the server's own time for the prompt.
+    """
 
     workflow: str
     workflow_hash: str
@@ -111,6 +130,9 @@ class RunResult:
     titles: dict[str, str] = field(default_factory=dict)
     times: list[NodeTime] = field(default_factory=list)
     photos: list[InputPhoto] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    prompt_id: str | None = None
+    server_seconds: float | None = None
     seconds: float = 0.0
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -156,6 +178,9 @@ class RunResult:
             "engine": self.engine,
             "started": self.started.isoformat(timespec="seconds"),
             "seconds": round(self.seconds, 3),
+            "server_seconds": self.server_seconds,
+            "prompt_id": self.prompt_id,
+            "notes": self.notes,
             "verdict": self.verdict,
             "outputs": [{"file": str(f.path), "node": f.node, "title": f.title} for f in self.outputs],
             "photos": [{"name": p.name, "node": p.node, "title": p.title} for p in self.photos],
@@ -171,7 +196,22 @@ class Backend(Protocol):
     """A place where a workflow can run: this process, a server, and later many servers."""
 
     def run(
-        self, workflow: Workflow, folders: Folders, on_event: OnEvent = ignore, stopped: Stopped = never
+        self,
+        workflow: Workflow,
+        folders: Folders,
+        on_event: OnEvent = ignore,
+        stopped: Stopped = never,
+        *,
+        prompt_id: str | None = None,
+        resume: bool = False,
     ) -> RunResult:
-        """Run `workflow` to its end. `stopped` is asked often; once it says True, Interrupted is raised."""
+        """Run `workflow` to its end. `stopped` is asked often; once it says True, Interrupted is raised.
+
+        `prompt_id` is the id that the run will have on a server, a UUID; with `resume` the server is asked for it
+        first, because an earlier runner may have submitted it.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
         ...

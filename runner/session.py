@@ -1,4 +1,4 @@
-"""One run from photos to report, wherever the workflow runs: what `likeness run` and `likeness demo` do."""
+"""One run from photos to results, wherever the workflow runs: what the client, the commands and a batch share."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from pathlib import Path
 
 from .errors import OutputUnwritable
 from .files_in import Given, stage
-from .report import write_report
-from .result import Backend, Folders, OnEvent, RunResult, ignore
-from .stop import stoppable
+from .result import Backend, Folders, OnEvent, RunResult, Stopped, ignore, never
 from .workflow import Workflow
 
 
@@ -35,6 +33,33 @@ class Finished:
     json: Path
 
 
+def execute(
+    workflow: Workflow,
+    backend: Backend,
+    output: Path,
+    photos: Sequence[Given] = (),
+    on_event: OnEvent = ignore,
+    stopped: Stopped = never,
+    *,
+    temp: Path,
+    prompt_id: str | None = None,
+    resume: bool = False,
+) -> RunResult:
+    """Run `workflow` with `photos`; results go to `output`, which is there, and what is only shown to `temp`.
+
+    Photos that the workflow names and that were not given are looked for beside the workflow file and in ``./input``.
+    Raises what staging the photos and the backend raise.
+    """
+    search = [folder for folder in (workflow.folder, Path("input")) if folder is not None]
+    folders = Folders(temp / "input", output.absolute(), temp / "temp")
+    folders.input.mkdir(parents=True)
+    staged, used = stage(workflow, photos, folders.input, search)
+    result = backend.run(staged, folders, on_event, stopped, prompt_id=prompt_id, resume=resume)
+    result.workflow_hash = workflow.hash
+    result.photos = used
+    return result
+
+
 def run_once(
     workflow: Workflow,
     backend: Backend,
@@ -42,19 +67,17 @@ def run_once(
     photos: Sequence[Given] = (),
     on_event: OnEvent = ignore,
 ) -> Finished:
-    """Run `workflow` with `photos`; pictures, report.html and report.json go to `output`.
+    """Run `workflow` so that Ctrl-C stops it, and write report.html and report.json beside the pictures.
 
-    Photos that the workflow names and that were not given are looked for beside the workflow file and in ``./input``.
-    Raises OutputUnwritable, and what staging the photos, the backend and the report raise.
+    Raises OutputUnwritable, and what `execute` and the report raise.
     """
+    from .report import write_report
+    from .stop import stoppable
+
     check_writable(output)
-    search = [folder for folder in (workflow.folder, Path("input")) if folder is not None]
     with tempfile.TemporaryDirectory(prefix="likeness-", ignore_cleanup_errors=True) as temp:
-        folders = Folders(Path(temp) / "input", output.absolute(), Path(temp) / "temp")
-        folders.input.mkdir()
-        staged, used = stage(workflow, photos, folders.input, search)
-        result = stoppable(lambda stopped: backend.run(staged, folders, on_event, stopped))
-        result.workflow_hash = workflow.hash
-        result.photos = used
-        html, json = write_report(result, folders.output)
+        result = stoppable(
+            lambda stopped: execute(workflow, backend, output, photos, on_event, stopped, temp=Path(temp))
+        )
+        html, json = write_report(result, output.absolute())
     return Finished(result, html, json)

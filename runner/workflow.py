@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .catalog import Catalog, local_catalog
-from .errors import AmbiguousTitle, UnknownTitle, WorkflowMissing, WorkflowUnreadable
+from .errors import AmbiguousTitle, UnknownInput, UnknownTitle, WorkflowMissing, WorkflowUnreadable
 
 FileKind = Literal["photo", "folder", "identity"]
 
@@ -88,6 +88,25 @@ class Workflow:
             raise WorkflowUnreadable(f"{name} is not a workflow: an object of nodes was expected; export it again.")
         nodes = {str(node_id): _node(name, str(node_id), entry) for node_id, entry in graph.items()}
         return cls(name, nodes, folder=folder)
+
+    @classmethod
+    def load(cls, source: str | Path) -> Workflow:
+        """Read a workflow file, or the bundled workflow of that name; see `load` below."""
+        return load(source)
+
+    def set(self, place: str, value: Any) -> None:
+        """Set one value, as in ``workflow.set("Backdrop.colour", "navy")``; nodes go by their titles or ids.
+
+        Types and limits are checked when the workflow runs. Raises UnknownTitle, AmbiguousTitle, or UnknownInput when
+        the workflow has no such value or a link there.
+        """
+        target, _, name = place.rpartition(".")
+        node = self.find(target)
+        if name not in node.inputs:
+            raise UnknownInput(f"{node.title} has no input {name!r}{did_you_mean(name, node.inputs)}.")
+        if as_link(node.inputs[name]) is not None:
+            raise UnknownInput(f"{place} is linked to another node and cannot be set to a value.")
+        node.inputs[name] = value
 
     def to_api(self) -> dict[str, Any]:
         """The graph in API format, as a server takes it."""
@@ -170,7 +189,8 @@ def _node(name: str, node_id: str, entry: Any) -> Node:
         raise WorkflowUnreadable(f"{name} is damaged: the inputs of node {node_id} are not an object; export it again.")
     title = str(meta.get("title") or entry["class_type"])
     optional = meta.get("optional") is True or title.rstrip().casefold().endswith(OPTIONAL_MARK)
-    return Node(node_id, entry["class_type"], title, copy.deepcopy(inputs), optional)
+    values = {key: list(link) if (link := as_link(value)) else copy.deepcopy(value) for key, value in inputs.items()}
+    return Node(node_id, entry["class_type"], title, values, optional)
 
 
 def bundled() -> list[str]:

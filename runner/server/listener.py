@@ -1,95 +1,154 @@
-"""Progress of one server run by WebSocket. It is only ever looked at: losing it changes nothing but the display."""
+"""One WebSocket for all the jobs on a server. It is only ever looked at: losing it changes nothing but the display."""
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-from collections.abc import Mapping
+import uuid
 from contextlib import suppress
-from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import TYPE_CHECKING
+
+from .messages import HELLO, Message, Preview, parse
+from .patience import backoff
+
+if TYPE_CHECKING:
+    from .transport import ComfyServer
 
 CONNECT_SECONDS = 2.0
+FIRST_CONNECTION_SECONDS = 0.5
+"""How long a job waits for the socket before it is submitted without: polling decides anyway."""
+
 LISTEN_SECONDS = 0.5
 """How long the thread listens before it looks whether it should end."""
 
-TERMINAL = frozenset({"execution_success", "execution_error", "execution_interrupted"})
+Heard = tuple[float, Message | Preview]
+"""Something the server said, and when it arrived (seconds of the monotonic clock)."""
 
 
-@dataclass(frozen=True)
-class Message:
-    """A message of the server about our prompt, and when it arrived (seconds of the monotonic clock)."""
+class Subscription:
+    """What the server says about one prompt. `wake` is set when the prompt is over."""
 
-    kind: str
-    data: Mapping[str, Any]
-    at: float
+    def __init__(self, prompt_id: str, client_id: str) -> None:
+        self.prompt_id, self.client_id = prompt_id, client_id
+        self.wake = threading.Event()
+        self.heard = False
+        self._messages: SimpleQueue[Heard] = SimpleQueue()
 
+    def put(self, message: Message | Preview) -> None:
+        """Take a message in; called by the listener's thread."""
+        self.heard = True
+        self._messages.put((time.monotonic(), message))
+        if isinstance(message, Message) and message.ends:
+            self.wake.set()
 
-class Listener:
-    """Collects a prompt's messages in a thread, which opens, reads and closes the socket all by itself."""
-
-    def __init__(self, url: str, prompt_id: str, headers: Mapping[str, str] | None = None) -> None:
-        self.finished = threading.Event()
-        self._connected, self._ending, self._open = threading.Event(), threading.Event(), threading.Event()
-        self._messages: SimpleQueue[Message] = SimpleQueue()
-        self._url, self._prompt_id, self._headers = url, prompt_id, dict(headers or {})
-        self._thread = threading.Thread(target=self._listen, name="likeness-progress", daemon=True)
-
-    def start(self) -> None:
-        """Connect, and go on after two seconds at most, connected or not."""
-        self._thread.start()
-        self._connected.wait(CONNECT_SECONDS)
-
-    def end(self) -> None:
-        """Ask the thread to close its socket; does not wait."""
-        self._ending.set()
-
-    def settle(self, seconds: float) -> None:
-        """Wait for the last message, which can arrive after the result does, while the socket is open."""
-        if self._open.is_set():
-            self.finished.wait(seconds)
-
-    def messages(self) -> list[Message]:
+    def messages(self) -> list[Heard]:
         """What has arrived since the last call."""
-        found: list[Message] = []
+        found: list[Heard] = []
         with suppress(Empty):
             while True:
                 found.append(self._messages.get_nowait())
         return found
 
-    def _listen(self) -> None:
+
+class Listener:
+    """Reads a server's messages in a thread, which opens, reads and closes the socket all by itself.
+
+    Every connection has a client id of its own: a server that notices late that a connection is gone takes the id
+    out of its list, and would so silence a new connection under the same one.
+    """
+
+    def __init__(self, server: ComfyServer) -> None:
+        self._server = server
+        self._client_id = str(uuid.uuid4())
+        self._jobs: dict[str, Subscription] = {}
+        self._open, self._tried = threading.Event(), threading.Event()
+        self._ending, self._doubted = threading.Event(), threading.Event()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection that nobody has reason to doubt."""
+        return self._open.is_set() and not self._doubted.is_set()
+
+    @property
+    def client_id(self) -> str:
+        """The id under which the present connection is known to the server."""
+        return self._client_id
+
+    def start(self) -> None:
+        """Begin to connect, unless that was done before."""
+        with self._lock:
+            if self._thread is None and not self._ending.is_set():
+                self._thread = threading.Thread(target=self._run, name="likeness-progress", daemon=True)
+                self._thread.start()
+
+    def subscribe(self, prompt_id: str) -> Subscription:
+        """Listen for a prompt that will be submitted with the client id of the subscription."""
+        self.start()
+        self._tried.wait(FIRST_CONNECTION_SECONDS)
+        with self._lock:
+            job = self._jobs[prompt_id] = Subscription(prompt_id, self._client_id)
+        return job
+
+    def unsubscribe(self, job: Subscription) -> None:
+        """Listen no more."""
+        with self._lock:
+            self._jobs.pop(job.prompt_id, None)
+
+    def doubt(self) -> None:
+        """Connect anew: a job has ended and the socket, though open, has said nothing about it."""
+        self._doubted.set()
+
+    def close(self) -> None:
+        """Ask the thread to close its socket; does not wait."""
+        self._ending.set()
+
+    def _run(self) -> None:
+        pauses = backoff()
+        while not self._ending.is_set():
+            if self._listen():
+                pauses = backoff()
+            self._ending.wait(next(pauses))
+
+    def _listen(self) -> bool:
+        """Connect and read until the connection is lost or doubted; whether there was one."""
         import websocket
 
+        client_id = str(uuid.uuid4())
+        with self._lock:
+            self._client_id = client_id
         try:
-            socket = websocket.create_connection(self._url, timeout=CONNECT_SECONDS, header=self._headers)
-        except (OSError, websocket.WebSocketException):
-            self._connected.set()
-            return
-        self._open.set()
-        self._connected.set()
-        socket.settimeout(LISTEN_SECONDS)
-        with suppress(OSError, websocket.WebSocketException):
-            while not self._ending.is_set():
+            socket = websocket.create_connection(
+                self._server.socket_url(client_id), timeout=CONNECT_SECONDS, header=self._server.headers
+            )
+        except (OSError, ValueError, websocket.WebSocketException):
+            self._tried.set()
+            return False
+        self._doubted.clear()
+        try:
+            socket.settimeout(LISTEN_SECONDS)
+            socket.send(HELLO)
+            self._open.set()
+            self._tried.set()
+            while not (self._ending.is_set() or self._doubted.is_set()):
                 with suppress(websocket.WebSocketTimeoutException):
                     self._take(socket.recv())
-        self._open.clear()
-        with suppress(OSError, websocket.WebSocketException):
-            socket.close(timeout=1)
+        except (OSError, ValueError, websocket.WebSocketException):
+            pass
+        finally:
+            self._open.clear()
+            self._tried.set()
+            with suppress(OSError, ValueError, websocket.WebSocketException):
+                socket.close(timeout=1)
+        return True
 
     def _take(self, frame: str | bytes) -> None:
-        """Keep what is about our prompt; binary previews, other packs' messages and rubbish are passed over."""
-        if not isinstance(frame, str):
+        message = parse(frame)
+        if message is None:
             return
-        try:
-            message = json.loads(frame)
-        except ValueError:
-            return
-        data = message.get("data") if isinstance(message, dict) else None
-        if not isinstance(data, dict) or data.get("prompt_id") != self._prompt_id:
-            return
-        kind = str(message.get("type"))
-        self._messages.put(Message(kind, data, time.monotonic()))
-        if kind in TERMINAL:
-            self.finished.set()
+        with self._lock:
+            job = self._jobs.get(message.prompt_id)
+        if job is not None:
+            job.put(message)

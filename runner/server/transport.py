@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-from contextlib import suppress
+import base64
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
-from ...nodes.errors import Interrupted
 from ..collect import File
 from ..errors import BadServerAddress, OutputMissing, OutputUnwritable, ServerRefused, ServerUnreachable
 from ..result import Stopped, never
+from .patience import Patience
 
 if TYPE_CHECKING:
     import httpx
@@ -22,7 +22,9 @@ REQUEST_SECONDS = 30.0
 CANCEL_SECONDS = 0.7
 """A stop must not wait for a server that hangs: two requests of this length stay within two seconds."""
 
-RETRY_SECONDS = 0.25
+AWAY = frozenset({502, 503, 504})
+"""What a proxy answers while the server behind it is away: the same as no answer."""
+
 CHUNK = 1 << 20
 
 
@@ -43,7 +45,7 @@ class ComfyServer:
     """Requests to the server at `url`; a user and password in it are sent as basic authentication.
 
     `headers` go with every request, for proxies that want a token. `wait_seconds` bounds the wait for a server that
-    does not answer yet. Raises ServerUnreachable and ServerRefused, and what each method says.
+    does not answer yet. Raises ServerUnreachable and ServerRefused, and what each method says. Safe in threads.
     """
 
     def __init__(self, url: str, headers: Mapping[str, str] | None = None, wait_seconds: float = 10.0) -> None:
@@ -64,29 +66,45 @@ class ComfyServer:
         self.headers = dict(headers or {})
         if login:
             self.headers["Authorization"] = _basic(*login)
+        self._upload_limit: int | bool | None = False
+        self._jobs_api: bool | None = None
 
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
 
-    def _send(self, method: str, path: str, *, ok: tuple[int, ...] = (200,), **options: Any) -> httpx.Response:
+    def send(self, method: str, path: str, *, ok: tuple[int, ...] = (200,), **options: Any) -> httpx.Response:
+        """One request. Other answers than `ok` raise ServerRefused; none at all raises ServerUnreachable."""
         import httpx
 
         try:
             response = self._http.request(method, path, **options)
-        except httpx.HTTPError as error:
-            reason = str(error) or type(error).__name__
-            raise ServerUnreachable(f"The ComfyUI server at {self.url} does not answer ({reason}).") from error
+        except (httpx.HTTPError, httpx.InvalidURL, RuntimeError) as error:
+            raise self._unreachable(error) from error
+        if response.status_code in AWAY:
+            raise ServerUnreachable(
+                f"The ComfyUI server at {self.url} is away: something before it answered {method} {path} with "
+                f"{response.status_code} {response.reason_phrase}."
+            )
         if response.status_code not in ok:
             raise ServerRefused(
                 f"The ComfyUI server at {self.url} answered {method} {path} with {response.status_code} "
-                f"{response.reason_phrase}: {response.text[:200].strip() or 'no reason given'}."
+                f"{response.reason_phrase}: {response.text[:200].strip() or 'no reason given'}.",
+                response.status_code,
             )
         return response
 
-    def _json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
-        response = self._send(method, path, **options)
-        with suppress(ValueError):
+    def _unreachable(self, error: Exception) -> ServerUnreachable:
+        import httpx
+
+        reason = str(error) or type(error).__name__
+        never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+        return ServerUnreachable(f"The ComfyUI server at {self.url} does not answer ({reason}).", sent=not never_sent)
+
+    def json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        """One request whose answer must be a JSON object; anything else raises ServerRefused."""
+        response = self.send(method, path, **options)
+        with suppress(ValueError, RecursionError):
             answer = response.json()
             if isinstance(answer, dict):
                 return answer
@@ -94,39 +112,59 @@ class ComfyServer:
             f"{self.url} answered {path} with something that is no JSON object; is it a ComfyUI server?"
         )
 
-    def wait_ready(self, stopped: Stopped = never) -> dict[str, Any]:
-        """Wait until the server answers, `wait_seconds` at most; return its ``/system_stats``."""
-        deadline = time.monotonic() + self.wait_seconds
+    def system_stats(self, timeout: float = REQUEST_SECONDS) -> dict[str, Any]:
+        """Versions, devices and memory."""
+        return self.json("GET", "/system_stats", timeout=timeout)
+
+    def wait_ready(self, stopped: Stopped = never, seconds: float | None = None) -> dict[str, Any]:
+        """Wait until the server answers, `seconds` (or `wait_seconds`) at most; return its ``/system_stats``.
+
+        The pauses grow, with jitter, so that many clients do not meet a returning server all at once.
+        """
+        patience = Patience(self.wait_seconds if seconds is None else seconds, stopped)
         while True:
-            if stopped():
-                raise Interrupted("The run was stopped.")
+            patience.check()
             try:
-                return self._json("GET", "/system_stats", timeout=max(1.0, min(5.0, self.wait_seconds)))
+                return self.system_stats(timeout=max(1.0, min(5.0, patience.seconds)))
             except ServerUnreachable as error:
-                if time.monotonic() >= deadline:
+                if not patience.pause():
                     raise ServerUnreachable(
-                        f"{str(error).rstrip('.')}; waited {self.wait_seconds:g} s. "
+                        f"{str(error).rstrip('.')}; waited {patience.seconds:g} s. "
                         "Start ComfyUI there, or check the address."
                     ) from error
-                time.sleep(RETRY_SECONDS)
 
-    def object_info(self) -> dict[str, Any]:
-        """Every node class of the server."""
-        return self._json("GET", "/object_info")
+    def object_info(self, class_type: str | None = None) -> dict[str, Any]:
+        """Every node class of the server, or the one of that name (an empty object when there is none)."""
+        from urllib.parse import quote
+
+        return self.json("GET", "/object_info" + (f"/{quote(class_type, safe='')}" if class_type else ""))
+
+    def upload_limit(self) -> int | None:
+        """The largest request in bytes that the server takes, or None where it does not say."""
+        if self._upload_limit is False:
+            self._upload_limit = None
+            with suppress(ServerRefused):
+                limit = self.json("GET", "/features").get("max_upload_size")
+                self._upload_limit = limit if isinstance(limit, int) and limit > 0 else None
+        return self._upload_limit
 
     def upload(self, path: Path, name: str, subfolder: str) -> str:
         """Send a photo into the server's input folder; return the name that the graph must use."""
         with path.open("rb") as stream:
-            answer = self._json(
+            answer = self.json(
                 "POST", "/upload/image", files={"image": (name, stream)}, data={"subfolder": subfolder, "type": "input"}
             )
+        if not isinstance(answer.get("name"), str):
+            raise ServerRefused(
+                f"{self.url} took {path.name} and did not say under which name; is it a ComfyUI server?"
+            )
         folder = answer.get("subfolder") or ""
-        return f"{folder}/{answer['name']}" if folder else str(answer["name"])
+        return f"{folder}/{answer['name']}" if folder else answer["name"]
 
-    def submit(self, request: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
+    def submit(self, request: Mapping[str, Any]) -> tuple[bool, dict[str, Any]]:
         """Post a prompt: whether it was accepted, and the answer (with ``error`` and ``node_errors``)."""
-        response = self._send("POST", "/prompt", ok=(200, 400), json=request)
-        with suppress(ValueError):
+        response = self.send("POST", "/prompt", ok=(200, 400), json=request)
+        with suppress(ValueError, RecursionError):
             answer = response.json()
             if isinstance(answer, dict):
                 return response.status_code == 200, answer
@@ -134,49 +172,83 @@ class ComfyServer:
 
     def history(self, prompt_id: str) -> dict[str, Any] | None:
         """The entry of a finished prompt, or None."""
-        return self._json("GET", f"/history/{prompt_id}").get(prompt_id)
+        entry = self.json("GET", f"/history/{prompt_id}").get(prompt_id)
+        if entry is not None and not isinstance(entry, dict):
+            raise ServerRefused(f"{self.url} has a history entry that is no JSON object; is it a ComfyUI server?")
+        return entry
 
     def is_queued(self, prompt_id: str) -> bool:
         """Whether the prompt runs or waits."""
-        queue = self._json("GET", "/queue")
-        return any(prompt_id in entry for key in ("queue_running", "queue_pending") for entry in queue.get(key, ()))
+        queue = self.json("GET", "/queue")
+        entries = (entry for key in ("queue_running", "queue_pending") for entry in _list(queue.get(key)))
+        return any(prompt_id in _list(entry)[1:2] for entry in entries)
+
+    def forget(self, prompt_id: str) -> None:
+        """Delete the prompt's history entry, as far as the server can be reached."""
+        with suppress(ServerUnreachable, ServerRefused):
+            self.send("POST", "/history", json={"delete": [prompt_id]})
+
+    def free(self) -> None:
+        """Ask the server to unload models and to empty its caches, as far as it can be reached."""
+        with suppress(ServerUnreachable, ServerRefused):
+            self.send("POST", "/free", json={"unload_models": True, "free_memory": True})
 
     def cancel(self, prompt_id: str) -> None:
-        """Stop this prompt and no other, as far as the server can be reached."""
+        """Stop this prompt and no other, as far as the server can be reached.
+
+        Newer servers cancel in one step; others have one request for a waiting prompt and one for a running one.
+        """
+        with suppress(ServerUnreachable, ServerRefused):
+            if self._jobs_api is not False:
+                self._jobs_api = self._cancel_job(prompt_id)
+        if self._jobs_api:
+            return
         for path, body in (("/queue", {"delete": [prompt_id]}), ("/interrupt", {"prompt_id": prompt_id})):
             with suppress(ServerUnreachable, ServerRefused):
-                self._send("POST", path, json=body, timeout=CANCEL_SECONDS)
+                self.send("POST", path, json=body, timeout=CANCEL_SECONDS)
 
-    def download(self, file: File, target: Path) -> None:
-        """Fetch a result into `target`, which appears only when it is complete. Raises OutputMissing."""
+    def _cancel_job(self, prompt_id: str) -> bool:
+        """Whether the server has cancelled by its jobs interface; older ones answer 404 or 405 to that."""
+        path = f"/api/jobs/{prompt_id}/cancel"
+        return self.send("POST", path, ok=(200, 202, 404, 405), timeout=CANCEL_SECONDS).status_code in {200, 202}
+
+    @contextmanager
+    def view(self, file: File) -> Iterator[Iterator[bytes]]:
+        """A result's bytes, in pieces. Raises OutputMissing when the server has it no more."""
         import httpx
 
-        partial = target.with_name(target.name + ".part")
         query = {key: str(file.get(key) or "") for key in ("filename", "subfolder", "type")}
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with self._http.stream("GET", "/view", params=query) as response, partial.open("wb") as out:
+            with self._http.stream("GET", "/view", params=query) as response:
+                if response.status_code in AWAY:
+                    raise ServerUnreachable(f"{self.url} is away (it answered /view with {response.status_code}).")
                 if response.status_code != 200:
                     raise OutputMissing(
                         f"{self.url} has no {query['filename']} any more (it answered {response.status_code}); "
                         "run it again."
                     )
-                for chunk in response.iter_bytes(CHUNK):
-                    out.write(chunk)
-            partial.replace(target)
-        except httpx.HTTPError as error:
+                yield response.iter_bytes(CHUNK)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ServerUnreachable(f"{self.url} stopped while {query['filename']} was fetched ({error}).") from error
-        except OSError as error:
-            raise OutputUnwritable(f"{target} cannot be written ({error.strerror or error}).") from error
-        finally:
-            partial.unlink(missing_ok=True)
+
+    def download(self, file: File, target: Path) -> None:
+        """Write a result to `target`, whose folder is there. Raises OutputMissing, OutputUnwritable."""
+        with self.view(file) as pieces:
+            try:
+                with target.open("wb") as out:
+                    for piece in pieces:
+                        out.write(piece)
+            except OSError as error:
+                raise OutputUnwritable(f"{target} cannot be written ({error.strerror or error}).") from error
 
     def socket_url(self, client_id: str) -> str:
         """Where the progress events of `client_id` come from."""
         return f"ws{self.url.removeprefix('http')}/ws?clientId={client_id}"
 
 
-def _basic(user: str, password: str) -> str:
-    import base64
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
+
+def _basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()

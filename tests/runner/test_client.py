@@ -18,6 +18,8 @@ from likeness_studio.runner import errors
 from likeness_studio.runner.catalog import from_object_info, local_catalog
 from likeness_studio.runner.files_in import Given, stage
 from likeness_studio.runner.server.backend import ServerBackend
+from likeness_studio.runner.server.fetch import Fetch
+from likeness_studio.runner.server.patience import Patience
 from likeness_studio.runner.server.transport import ComfyServer, normal_url
 
 comfyui = pytest.mark.comfyui
@@ -211,7 +213,7 @@ def test_ctrl_c_in_a_terminal_cancels_on_the_server(comfyui_server, make, tmp_pa
 def test_interrupt_by_somebody_else_is_no_success(comfyui_server, backend, workflow, folders, make):
     def meddle():
         time.sleep(1.5)
-        ComfyServer(comfyui_server.url)._send("POST", "/interrupt", json={})
+        ComfyServer(comfyui_server.url).send("POST", "/interrupt", json={})
 
     threading.Thread(target=meddle).start()
     with pytest.raises(errors.InterruptedOnServer):
@@ -277,5 +279,6 @@ def test_names_from_the_server_stay_in_the_output_folder(workflow, folders, name
     from likeness_studio.runner.result import RunResult
 
     result = RunResult("x", "", "", ui={"1": {"images": [{"filename": name, "subfolder": "", "type": "output"}]}})
+    fetch = Fetch(ComfyServer("127.0.0.1:9"), folders, previews=False, allow_black=False, patience=lambda: Patience(0))
     with pytest.raises(UnsafePath):
-        ServerBackend("127.0.0.1:9")._fetch(result, folders)
+        fetch.into(result, "0" * 36)

@@ -11,7 +11,7 @@ import pytest
 
 from likeness_studio.nodes.errors import LikenessError
 from likeness_studio.runner import errors
-from likeness_studio.runner.server import backend as client
+from likeness_studio.runner.server import job as server_job
 from likeness_studio.runner.server.backend import ServerBackend
 from likeness_studio.runner.server.transport import ComfyServer
 
@@ -70,6 +70,11 @@ def server():
     broken.server_close()
 
 
+def hurry(monkeypatch):
+    monkeypatch.setattr(server_job, "ASK_FIRST", 0.05)
+    monkeypatch.setattr(server_job, "RECHECK_SECONDS", 0.02)
+
+
 @pytest.mark.parametrize(
     ("fault", "match"),
     [
@@ -85,9 +90,8 @@ def test_a_server_that_refuses_is_quoted(server, fault, match):
 
 
 def test_a_prompt_that_the_server_forgot_is_lost_not_done(server, workflow, invert, folders, monkeypatch):
-    monkeypatch.setattr(client, "ASK_SECONDS", 0.05)
-    monkeypatch.setattr(client, "LOST_SECONDS", 0.2)
-    with pytest.raises(errors.JobLost, match="no longer knows the job"):
+    hurry(monkeypatch)
+    with pytest.raises(errors.JobLost, match=r"has lost the job .* 3 times"):
         ServerBackend(server.url).run(workflow(invert), folders)
 
 
@@ -101,8 +105,7 @@ def test_a_result_whose_file_is_gone_is_named(server, folders):
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"7", b"\xff\xfe", b'{"a": [', b'"text"'])
 @pytest.mark.parametrize("path", ["/system_stats", "/prompt", "/history", "/queue"])
 def test_nonsense_is_an_error_of_ours_and_never_a_traceback(server, workflow, invert, folders, monkeypatch, path, body):
-    monkeypatch.setattr(client, "ASK_SECONDS", 0.02)
-    monkeypatch.setattr(client, "LOST_SECONDS", 0.1)
+    hurry(monkeypatch)
     server.faults[path] = (200, body)
     with pytest.raises(LikenessError):
         ServerBackend(server.url).run(workflow(invert), folders)

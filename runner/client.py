@@ -1,0 +1,185 @@
+"""The Python interface: a client runs workflows, on a ComfyUI server or in this process, and hands over the results."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from queue import SimpleQueue
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from .files_in import Given
+from .result import Backend, Event, OnEvent, RunResult, Stopped, ignore, never
+from .session import check_writable, execute
+from .workflow import Workflow
+
+if TYPE_CHECKING:
+    from ..nodes.errors import LikenessError
+    from .catalog import Catalog
+
+Photos = Sequence[str | Path] | Mapping[str, str | Path | Sequence[str | Path]]
+"""Photos, folders and other files: in the order of the workflow's nodes, or by the title of the node they are for."""
+
+
+class Client:
+    """Runs workflows on the ComfyUI server at `url`, or in this process when there is none.
+
+    Any number of runs may be under way at a time, from any thread; one process runs one at a time without a server.
+    `headers` go with every request. `wait_seconds` bounds the wait for a server that does not answer,
+    `outage_seconds` the wait for one that goes away during a run. `previews` also fetches pictures that are only
+    shown, `keep_history` leaves the server's history alone, and `allow_black` accepts completely black pictures.
+
+    >>> with Client() as client:
+    ...     result = client.run(Workflow.load("studio_headshot"), ["me.jpg"], output="headshots")
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        wait_seconds: float = 10.0,
+        outage_seconds: float = 120.0,
+        previews: bool = False,
+        keep_history: bool = False,
+        allow_black: bool = False,
+    ) -> None:
+        self.url = url
+        self._headers, self._wait, self._outage = headers, wait_seconds, outage_seconds
+        self._previews, self._keep_history, self._allow_black = previews, keep_history, allow_black
+
+    @cached_property
+    def backend(self) -> Backend:
+        """Where the workflows run. Raises BadServerAddress."""
+        if self.url is None:
+            from .local import LocalEngine
+
+            return LocalEngine()
+        from .server.backend import ServerBackend
+
+        return ServerBackend(
+            self.url,
+            self._headers,
+            wait_seconds=self._wait,
+            outage_seconds=self._outage,
+            previews=self._previews,
+            keep_history=self._keep_history,
+            allow_black=self._allow_black,
+        )
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of connections and caches."""
+        if "backend" in vars(self):
+            self.backend.close()
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """The node classes that can be used here, by their id."""
+        from .catalog import from_object_info, local_catalog
+        from .server.backend import ServerBackend
+
+        if not isinstance(self.backend, ServerBackend):
+            return local_catalog()
+        self.backend.server.wait_ready()
+        return from_object_info(self.backend.server.object_info())
+
+    def check(self, workflow: Workflow) -> list[LikenessError]:
+        """Everything that keeps `workflow` from running here; nothing is sent but questions. Empty when it can."""
+        raise NotImplementedError
+
+    def run(
+        self,
+        workflow: Workflow,
+        inputs: Photos = (),
+        output: str | Path = "output",
+        on_event: OnEvent = ignore,
+        stopped: Stopped = never,
+    ) -> RunResult:
+        """Run `workflow` with `inputs` to its end; the pictures are in the folder `output` then.
+
+        `on_event` is called with every Event. `stopped` is asked often; once it says True, Interrupted is raised.
+        Raises OutputUnwritable, PhotoMissing, PhotoNotPlaced, and what the server or the nodes raise: all of them are
+        LikenessError.
+        """
+        folder = Path(output)
+        check_writable(folder)
+        with tempfile.TemporaryDirectory(prefix="likeness-", ignore_cleanup_errors=True) as temp:
+            return execute(workflow, self.backend, folder, given(inputs), on_event, stopped, temp=Path(temp))
+
+    def start(self, workflow: Workflow, inputs: Photos = (), output: str | Path = "output") -> Run:
+        """Begin to run `workflow` in a thread; see `Run`."""
+        return Run(self, workflow, inputs, output)
+
+
+class Run:
+    """A run under way: iterate over it for its events, and ask for its result.
+
+    >>> run = Client("http://gpu-box:8188").start(Workflow.load("studio_headshot"), ["me.jpg"])
+    >>> for event in run:
+    ...     print(event.kind, event.title)
+    >>> print(run.result().verdict)
+    """
+
+    def __init__(self, client: Client, workflow: Workflow, inputs: Photos, output: str | Path) -> None:
+        self._events: SimpleQueue[Event | None] = SimpleQueue()
+        self._stop, self._ended = threading.Event(), threading.Event()
+        self._result: RunResult | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(
+            target=self._work, args=(client, workflow.copy(), inputs, output), name="likeness-job", daemon=True
+        )
+        self._thread.start()
+
+    def __iter__(self) -> Iterator[Event]:
+        """The events, as they happen, until the run has ended. One reader only."""
+        while (event := self._events.get()) is not None:
+            yield event
+
+    @property
+    def done(self) -> bool:
+        """Whether the run has ended, well or not."""
+        return self._ended.is_set()
+
+    def cancel(self) -> None:
+        """Stop the run, on the server too; `result` then raises Interrupted."""
+        self._stop.set()
+
+    def result(self, timeout: float | None = None) -> RunResult:
+        """Wait for the end, `timeout` seconds at most; raises what the run raised, or TimeoutError."""
+        if not self._ended.wait(timeout):
+            raise TimeoutError(f"The run has not ended after {timeout} s.")
+        if self._error is not None:
+            raise self._error
+        assert self._result is not None
+        return self._result
+
+    def _work(self, client: Client, workflow: Workflow, inputs: Photos, output: str | Path) -> None:
+        try:
+            self._result = client.run(workflow, inputs, output, self._events.put, self._stop.is_set)
+        except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
+            self._error = error
+        finally:
+            self._ended.set()
+            self._events.put(None)
+
+
+def given(inputs: Photos) -> list[Given]:
+    """Photos as the user may write them, one by one."""
+    if not isinstance(inputs, Mapping):
+        return [Given(Path(path).expanduser()) for path in _each(inputs)]
+    return [Given(Path(path).expanduser(), title) for title, paths in inputs.items() for path in _each(paths)]
+
+
+def _each(paths: str | Path | Sequence[str | Path]) -> Sequence[str | Path]:
+    return [paths] if isinstance(paths, str | Path) else paths

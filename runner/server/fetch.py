@@ -1,0 +1,134 @@
+"""Bring a finished prompt's files here: each under its own name, whole, never over another file, and looked at."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from ...nodes import host
+from ..collect import File, announced, relative_name
+from ..errors import OutputBlank, OutputUnwritable, ServerUnreachable
+from ..result import Folders, RunResult, SavedFile
+from .marks import unmarked
+from .patience import Patience
+from .transport import ComfyServer
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+
+
+class Fetch:
+    """Fetches the files of one result from `server`. `previews` also brings those that are only shown.
+
+    Pictures of a node with a likeness verdict or an enrollment are always fetched: the report shows them. Raises
+    OutputMissing, OutputUnwritable, OutputBlank (unless `allow_black`), UnsafePath and ServerUnreachable.
+    """
+
+    def __init__(
+        self,
+        server: ComfyServer,
+        folders: Folders,
+        *,
+        previews: bool,
+        allow_black: bool,
+        patience: Callable[[], Patience],
+    ) -> None:
+        self.server, self.folders, self.patience = server, folders, patience
+        self.previews, self.allow_black = previews, allow_black
+
+    def into(self, result: RunResult, prompt_id: str) -> None:
+        """Fetch what the nodes of `result` announced, and add it to `result`; all of it or nothing."""
+        judged = {node for key in ("likeness", "enrollment") for node, _ in result.shown(key)}
+        fetched: list[tuple[list[SavedFile], SavedFile]] = []
+        try:
+            for node, file in announced(result):
+                temporary = file.get("type") == "temp"
+                if temporary and not (self.previews or node in judged):
+                    continue
+                folder, found = (
+                    (self.folders.temp, result.previews) if temporary else (self.folders.output, result.outputs)
+                )
+                path = self._one(file, folder, prompt_id, judge=not temporary)
+                fetched.append((found, SavedFile(path, node, result.titles.get(node, node))))
+        except BaseException:
+            for _, saved in fetched:
+                saved.path.unlink(missing_ok=True)
+            raise
+        for found, saved in fetched:
+            found.append(saved)
+
+    def _one(self, file: File, folder: Path, prompt_id: str, *, judge: bool) -> Path:
+        target = host.inside(folder, relative_name(unmarked(file, prompt_id)))
+        partial = target.with_name(f".{target.name}.{prompt_id[:8]}.part")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._download(file, partial)
+            if judge and not self.allow_black and target.suffix.lower() in PICTURES:
+                refuse_black(partial, target.name)
+            return _put(partial, target)
+        except OSError as error:
+            raise OutputUnwritable(f"{target} cannot be written ({error.strerror or error}).") from error
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _download(self, file: File, partial: Path) -> None:
+        patience = self.patience()
+        while True:
+            try:
+                return self.server.download(file, partial)
+            except ServerUnreachable:
+                if not patience.pause():
+                    raise
+
+
+def _put(partial: Path, target: Path) -> Path:
+    """Give a finished file its name, or the next free one; two threads never take the same."""
+    candidate, number = target, 2
+    while True:
+        try:
+            os.link(partial, candidate)
+        except FileExistsError:
+            candidate = target.with_stem(f"{target.stem}_{number}")
+            number += 1
+        except OSError:
+            return _copy(partial, candidate)
+        else:
+            return candidate
+
+
+def _copy(partial: Path, candidate: Path) -> Path:
+    """The same on a file system without links."""
+    with candidate.open("xb") as out, partial.open("rb") as source:
+        shutil.copyfileobj(source, out)
+    return candidate
+
+
+def refuse_black(path: Path, name: str) -> None:
+    """Raise OutputBlank when every pixel of a picture is black: that is what a model makes of numbers that are none.
+
+    A file that is not a picture is not judged.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            brightest = [high for _, high in _extrema(picture)]
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return
+    if not any(brightest):
+        raise OutputBlank(
+            f"{PurePosixPath(name).name} is completely black, which is what invalid numbers (NaN) become; use another "
+            "model precision (such as --fp32-vae on the server), or allow black pictures."
+        )
+
+
+def _extrema(picture: Image.Image) -> list[tuple[float, float]]:
+    """The lowest and highest value of each colour channel."""
+    if "A" in picture.getbands() or picture.mode == "P":
+        picture = picture.convert("RGB")
+    return [channel.getextrema() for channel in picture.split()]  # type: ignore[misc]
