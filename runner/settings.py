@@ -97,7 +97,7 @@ def limits(socket: InputSpec, value: Any, where: str, *, photo: bool = False) ->
         if high is not None and value > high:
             return OutOfRange(f"{where} must be at most {high}, not {value}.")
     choices = socket.choices
-    if choices is None or photo or socket.options.get("multiselect") or value in choices:
+    if choices is None or photo or socket.takes_several or value in choices:
         return None
     hint = did_you_mean(str(value), [str(choice) for choice in choices])
     return NotAnOption(f"{where} cannot be {value!r}{hint}.")

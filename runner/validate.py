@@ -36,6 +36,17 @@ class Step:
     links: dict[str, Link]
 
 
+@dataclass(frozen=True)
+class Finding:
+    """A problem with one input. It is not `sure` where the class may accept what its description does not say."""
+
+    problem: LikenessError
+    node: Node
+    socket: InputSpec
+    value: Any = None
+    sure: bool = True
+
+
 def plan(workflow: Workflow, classes: Mapping[str, type[io.ComfyNode]], catalog: Catalog) -> list[Step]:
     """The nodes that the output nodes need, in an order in which they can run.
 
@@ -43,17 +54,13 @@ def plan(workflow: Workflow, classes: Mapping[str, type[io.ComfyNode]], catalog:
     WorkflowInvalid with all. Must run where `host` knows the input folder, because nodes may check their files.
     """
     _refuse_unknown(workflow, catalog)
-    outputs = [node.id for node in workflow if catalog[node.class_type].is_output]
-    if not outputs:
-        raise NothingToRun(f"{workflow.name} has no output node, such as Save Image; add one.")
     problems: list[LikenessError] = []
     steps = []
-    for node in _needed(workflow, outputs):
-        check = _Check(workflow, node, catalog)
+    for node in needed(workflow, catalog):
+        check = NodeCheck(workflow, node, catalog, strict=True)
         step = check.step()
-        if not check.problems:
-            check.problems.extend(_own_check(classes[node.class_type], step))
-        problems += check.problems
+        found = [finding.problem for finding in check.findings]
+        problems += found or _own_check(classes[node.class_type], step)
         steps.append(step)
     raise_all(problems)
     return steps
@@ -71,14 +78,21 @@ def _refuse_unknown(workflow: Workflow, catalog: Catalog) -> None:
         )
 
 
-def _needed(workflow: Workflow, outputs: list[str]) -> list[Node]:
+def needed(workflow: Workflow, catalog: Catalog) -> list[Node]:
+    """The nodes that the output nodes need, in an order in which they can run. Raises NothingToRun or GraphCycle.
+
+    A node of an unknown class counts as an output: it may be one.
+    """
+    outputs = [node.id for node in workflow if (spec := catalog.get(node.class_type)) is None or spec.is_output]
+    if not outputs:
+        raise NothingToRun(f"{workflow.name} has no output node, such as Save Image; add one.")
     graph: dict[str, list[str]] = {}
     pending = list(outputs)
     while pending:
         node_id = pending.pop()
         if node_id in graph:
             continue
-        graph[node_id] = [origin for origin, _ in workflow.nodes[node_id].links.values() if origin in workflow.nodes]
+        graph[node_id] = _origins(workflow, workflow.nodes[node_id], catalog)
         pending += graph[node_id]
     file_order = {node.id: graph[node.id] for node in workflow if node.id in graph}
     try:
@@ -88,65 +102,92 @@ def _needed(workflow: Workflow, outputs: list[str]) -> list[Node]:
         raise GraphCycle(f"The nodes are linked in a circle: {circle}; remove one of the links.") from error
 
 
-class _Check:
-    """The inputs of one node against its class."""
+def _origins(workflow: Workflow, node: Node, catalog: Catalog) -> list[str]:
+    """Where a node's links come from. Inputs that its class does not have lead nowhere, on a server too."""
+    spec = catalog.get(node.class_type)
+    everything = spec is None or any(socket.is_dynamic for socket in spec.inputs)
+    return [
+        origin
+        for name, (origin, _) in node.links.items()
+        if origin in workflow.nodes and (everything or (spec is not None and name in spec.by_name))
+    ]
 
-    def __init__(self, workflow: Workflow, node: Node, catalog: Catalog) -> None:
-        self.workflow, self.node, self.catalog = workflow, node, catalog
-        self.problems: list[LikenessError] = []
+
+class NodeCheck:
+    """The inputs of one node against its class, as a server checks them.
+
+    `strict` also refuses words as truth values: a server reads each as true, even "false".
+    """
+
+    def __init__(self, workflow: Workflow, node: Node, catalog: Catalog, *, strict: bool = False) -> None:
+        self.workflow, self.node, self.catalog, self.strict = workflow, node, catalog, strict
+        self.spec = catalog[node.class_type]
+        self.findings: list[Finding] = []
 
     def step(self) -> Step:
+        """The node's values and links; what is wrong with them goes to `findings`."""
         values, links = {}, {}
-        for socket in self.catalog[self.node.class_type].inputs:
+        for socket in self.spec.inputs:
+            if socket.is_dynamic:
+                continue
             where = f"{self.node.title}.{socket.name}"
             if socket.name not in self.node.inputs:
                 if socket.required:
-                    self.problems.append(_required(socket, where))
+                    self._find(_required(socket, where), socket)
                 continue
             given = self.node.inputs[socket.name]
             link = as_link(given)
-            problem: LikenessError | None
             if link is not None:
                 links[socket.name] = link
-                problem = self._link_problem(socket, link, where)
+                self._check_link(socket, link, where)
             elif isinstance(given, list):
-                problem = BadLink(f"{where} has a link that is not [node id, output number]: {given!r}.")
+                self._find(BadLink(f"{where} has a link that is not [node id, output number]: {given!r}."), socket)
             else:
-                problem, values[socket.name] = self._value(socket, given, where)
-            if problem is not None:
-                self.problems.append(problem)
+                values[socket.name] = self._value(socket, given, where)
         return Step(self.node, values, links)
 
-    def _link_problem(self, socket: InputSpec, link: Link, where: str) -> LikenessError | None:
+    def _find(self, problem: LikenessError, socket: InputSpec, value: Any = None, *, sure: bool = True) -> None:
+        self.findings.append(Finding(problem, self.node, socket, value, sure))
+
+    def _check_link(self, socket: InputSpec, link: Link, where: str) -> None:
         origin, slot = link
         if origin not in self.workflow.nodes:
-            return BadLink(f"{where} is linked to node {origin}, which is not in the workflow.")
+            self._find(BadLink(f"{where} is linked to node {origin}, which is not in the workflow."), socket)
+            return
         source = self.workflow.nodes[origin]
-        outputs = self.catalog[source.class_type].outputs
-        if not 0 <= slot < len(outputs):
-            return BadLink(f"{where} is linked to output {slot} of {source.title}, which has {len(outputs)}.")
-        if not types_match(outputs[slot], socket.type):
-            return WrongType(f"{where} takes {socket.type}, but {source.title} gives {outputs[slot]}.")
-        return None
+        given = self.catalog.get(source.class_type)
+        if given is None:
+            return
+        if not 0 <= slot < len(given.outputs):
+            problem = f"{where} is linked to output {slot} of {source.title}, which has {len(given.outputs)}."
+            self._find(BadLink(problem), socket, sure=given.is_sure or slot < 0)
+        elif not types_match(given.outputs[slot], socket.type):
+            problem = f"{where} takes {socket.type}, but {source.title} gives {given.outputs[slot]}."
+            self._find(WrongType(problem), socket, sure=given.is_sure and self.spec.is_sure)
 
-    def _value(self, socket: InputSpec, given: Any, where: str) -> tuple[LikenessError | None, Any]:
+    def _value(self, socket: InputSpec, given: Any, where: str) -> Any:
         if isinstance(given, dict) and "__value__" in given:
             given = given["__value__"]
-        if not socket.takes_value and socket.type != "*" and not socket.options.get("forceInput"):
-            return WrongType(f"{where} takes a link ({socket.type}), not the value {given!r}."), None
+        if socket.is_link_only:
+            self._find(WrongType(f"{where} takes a link ({socket.type}), not the value {given!r}."), socket)
+            return None
         try:
-            value = _coerce(socket.type, given)
+            value = _coerce(socket.type, given, strict=self.strict)
         except (TypeError, ValueError, OverflowError):
-            return WrongType(f"{where} takes {socket.type}, not {given!r}."), None
-        return limits(socket, value, where, photo=self.node.file_input == socket.name), value
+            self._find(WrongType(f"{where} takes {socket.type}, not {given!r}."), socket, given)
+            return None
+        problem = limits(socket, value, where, photo=self.node.file_input == socket.name)
+        if problem is not None:
+            self._find(problem, socket, value, sure=self.spec.is_sure and not socket.names_upload)
+        return value
 
 
 def _required(socket: InputSpec, where: str) -> InputRequired:
-    how = "give it a value" if socket.takes_value else f"link it to a node that gives {socket.type}"
+    how = f"link it to a node that gives {socket.type}" if socket.is_link_only else "give it a value"
     return InputRequired(f"{where} is required and not there; {how}.")
 
 
-def _coerce(kind: str, value: Any) -> Any:
+def _coerce(kind: str, value: Any, *, strict: bool) -> Any:
     match kind:
         case "INT":
             return int(value)
@@ -154,7 +195,7 @@ def _coerce(kind: str, value: Any) -> Any:
             return float(value)
         case "STRING":
             return str(value)
-        case "BOOLEAN" if isinstance(value, bool | int | float):
+        case "BOOLEAN" if isinstance(value, bool | int | float) or not strict:
             return bool(value)
         case "BOOLEAN":
             raise TypeError("not a truth value")
@@ -162,9 +203,13 @@ def _coerce(kind: str, value: Any) -> Any:
 
 
 def types_match(given: str, wanted: str) -> bool:
-    """Whether a link may carry `given` into an input of type `wanted`; ``*`` fits all, a comma lists several."""
-    offered, accepted = set(given.split(",")), set(wanted.split(","))
-    return "*" in offered | accepted or offered <= accepted
+    """Whether a link may carry `given` into an input of type `wanted`.
+
+    A comma lists several types, of which one must fit; ``*`` fits all, and so does a type that is settled while the
+    graph is drawn.
+    """
+    offered, accepted = ({kind.strip() for kind in kinds.split(",")} for kinds in (given, wanted))
+    return bool(offered & accepted) or any(kind == "*" or kind.startswith("COMFY_") for kind in offered | accepted)
 
 
 def _own_check(cls: type[io.ComfyNode], step: Step) -> list[LikenessError]:
