@@ -15,6 +15,9 @@ State = Literal["pending", "leased", "done", "failed"]
 Verdict = Literal["passed", "not_confirmed", "refused", "unchecked"]
 """What is known about the likeness: same person, not confirmed, the photo cannot be used, or no check in the graph."""
 
+Outcome = Literal["passed", "not_confirmed", "unchecked", "refused", "failed", "released"]
+"""How a try ended. Released: through no fault of the job, because its server died or the user stopped the batch."""
+
 
 @dataclass(frozen=True)
 class JobSpec:
@@ -38,10 +41,39 @@ class Attempt:
     seed: int | None
     started: float
     seconds: float | None = None
-    outcome: Literal["passed", "not_confirmed", "unchecked", "refused", "failed", "released"] | None = None
+    outcome: Outcome | None = None
     score: float | None = None
     error_code: str | None = None
     error: str | None = None
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A job that is to be in the ledger. Jobs of one `affinity` run best one after another on one server."""
+
+    key: str
+    spec: JobSpec
+    affinity: str = ""
+
+
+@dataclass(frozen=True)
+class Leased:
+    """A job that was handed to a worker.
+
+    `attempt` is the 1-based number of the try that comes next; tries that were released do not count, nor those from
+    before a retry. `earlier` are the tries that count. `resume` is a try that a kill cut off: its prompt may still run
+    on its server, or be finished there. `released` says how often a server's fault sent the job back. `folder` is
+    reserved for this job, relative to the batch's folder: no other job of this ledger, past or present, has it.
+    """
+
+    key: str
+    spec: JobSpec
+    affinity: str
+    attempt: int
+    folder: str
+    resume: Attempt | None = None
+    earlier: tuple[Attempt, ...] = ()
+    released: int = 0
 
 
 @dataclass(frozen=True)
