@@ -24,11 +24,25 @@ class Thumb:
 
 
 def thumbnail(path: Path, side: int = LARGE) -> Thumb | None:
-    """The picture as a small JPEG, upright, on white where it is transparent; None when it cannot be read."""
+    """The picture as a small JPEG in a data URI; None when it cannot be read."""
+    made = small_jpeg(path, side)
+    if made is None:
+        return None
+    data, width, height = made
+    return Thumb("data:image/jpeg;base64," + base64.b64encode(data).decode(), round(width / height, 4))
+
+
+def small_jpeg(path: Path, side: int) -> tuple[bytes, int, int] | None:
+    """The picture as a JPEG of at most `side` pixels, its width and its height; None when it cannot be read.
+
+    Upright, on white where it is transparent.
+    """
     try:
         with Image.open(path) as opened:
             opened.draft("RGB", (side * 2, side * 2))
             picture = ImageOps.exif_transpose(opened)
+            if picture.mode == "I" or picture.mode.startswith("I;16"):
+                picture = picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")
             picture.thumbnail((side, side), Image.Resampling.LANCZOS)
             if picture.mode in {"RGBA", "LA", "PA"} or "transparency" in picture.info:
                 layer = picture.convert("RGBA")
@@ -37,5 +51,4 @@ def thumbnail(path: Path, side: int = LARGE) -> Thumb | None:
             picture.convert("RGB").save(buffer, "JPEG", quality=QUALITY, optimize=True)
     except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError):
         return None
-    uri = "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
-    return Thumb(uri, round(picture.width / picture.height, 4))
+    return buffer.getvalue(), picture.width, picture.height

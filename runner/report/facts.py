@@ -1,0 +1,96 @@
+"""What became of one job, in the words that people read: the contact sheet and the tables say the same."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from ..batch.job import Attempt, JobRow
+from ..result import judged_images
+
+Kind = Literal["passed", "not_confirmed", "unchecked", "refused", "failed", "pending"]
+
+PHOTO_AT_FAULT = re.compile(
+    r"^[^:]* \(node [^)]*\) failed(?: on the server)?: (?:1 of 1 reference photos [^.:]*\. Photo 1: )?"
+)
+"""What stands before the reason when a node refused the one photo that it was given."""
+
+WORDS: dict[Kind, str] = {
+    "passed": "Same person",
+    "not_confirmed": "Not confirmed",
+    "unchecked": "Not checked",
+    "refused": "Refused",
+    "failed": "Failed",
+    "pending": "Pending",
+}
+"""What a job has come to, as a heading; in the order in which they are counted."""
+
+
+def kind(row: JobRow) -> Kind:
+    """What a job has come to. A refused photo is a verdict even where the run failed because of it."""
+    if row.state in {"pending", "leased"}:
+        return "pending"
+    if row.verdict == "refused":
+        return "refused"
+    return "failed" if row.state == "failed" else row.verdict or "unchecked"
+
+
+def word(row: JobRow) -> str:
+    """The heading of one job."""
+    return "Running" if row.state == "leased" else WORDS[kind(row)]
+
+
+def finite(value: Any) -> float | None:
+    """A number as a float; None for what is none, NaN and infinity included."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def result_list(row: JobRow, name: str) -> list[Mapping[str, Any]]:
+    """The objects that the kept result has under `name`: a server may have sent anything there."""
+    values = (row.result or {}).get(name)
+    return [value for value in values if isinstance(value, Mapping)] if isinstance(values, list | tuple) else []
+
+
+def threshold(row: JobRow) -> float | None:
+    """The threshold that the score was held against: that of the check with this score, else of the first."""
+    reports = [report for report in result_list(row, "likeness") if finite(report.get("threshold")) is not None]
+    same = [report for report in reports if row.score is not None and report.get("best") == row.score]
+    return finite((same or reports)[0]["threshold"]) if reports else None
+
+
+def kept_attempt(row: JobRow) -> Attempt | None:
+    """The attempt that the row's verdict and score come from; of a failed job the last one."""
+    tried = [attempt for attempt in row.attempts if attempt.outcome not in {None, "released"}]
+    same = [attempt for attempt in tried if attempt.outcome == row.verdict and attempt.score == row.score]
+    return (same or tried or [None])[-1]
+
+
+def tries(row: JobRow) -> int:
+    """How often the job was tried, without attempts that were cut off through no fault of its own."""
+    return sum(attempt.outcome != "released" for attempt in row.attempts)
+
+
+def reason(row: JobRow) -> str:
+    """Why the job ended as it did, in one line; empty where there is nothing to say.
+
+    Of a refused photo only what is wrong with it: which node noticed is of no use to who took it.
+    """
+    if row.error:
+        text = " ".join(row.error.split())
+        return PHOTO_AT_FAULT.sub("", text) if row.verdict == "refused" else text
+    reasons = [
+        str(image.get("reason") or "")
+        for report in result_list(row, "likeness")
+        for image in judged_images(report)
+        if image.get("passed") is not True or row.verdict == "passed"
+    ]
+    return next((" ".join(text.split()) for text in reasons if text), "")
+
+
+def output_files(row: JobRow) -> list[str]:
+    """The files of the kept result, relative to the batch's folder as the ledger has them."""
+    return [str(output["file"]) for output in result_list(row, "outputs") if output.get("file")]
