@@ -25,6 +25,7 @@ class LazyGroup(click.Group):
         "run": ("run:run", "Run a workflow, here or on a ComfyUI server."),
         "inspect": ("inspect:inspect", "List what can be set in a workflow."),
         "models": ("models:models", "List, fetch and verify model files."),
+        "server": ("server:server", "Start, watch and stop a ComfyUI server on this machine."),
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

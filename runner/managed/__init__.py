@@ -1,1 +1,14 @@
-"""A ComfyUI server that this machine runs for the user: started, watched, restarted and stopped."""
+"""A ComfyUI server that this machine runs for the user: started, watched, restarted and stopped.
+
+from likeness_studio.runner.managed import Options, start
+
+server = start(Options(cpu=True, recycle_after=500))
+print(server.url, server.status().state)
+server.stop()
+"""
+
+from .options import Limits, Options
+from .server import Managed, find, resolve, start, statuses
+from .state import ServerState
+
+__all__ = ["Limits", "Managed", "Options", "ServerState", "find", "resolve", "start", "statuses"]

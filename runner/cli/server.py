@@ -1,0 +1,176 @@
+"""`likeness server`: a ComfyUI on this machine that is started, watched, restarted and stopped for the user."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .output import FAILED, INTERRUPTED, Output, current_output, json_option
+
+if TYPE_CHECKING:
+    from ..managed import Managed, Options, ServerState
+
+_NAME = click.option("--name", default="default", show_default=True, help="Which server; address it as @NAME.")
+
+
+@click.group()
+def server() -> None:
+    """A ComfyUI server of this machine: start it, see how it is, stop it."""
+
+
+@server.command()
+@_NAME
+@click.option("--comfyui", type=click.Path(path_type=Path), help="ComfyUI's folder [default: COMFYUI_PATH, comfy-cli].")
+@click.option("--python", type=click.Path(path_type=Path), help="The Python that runs it [default: its own venv].")
+@click.option("--cpu", is_flag=True, help="Run on the CPU.")
+@click.option("--port", type=click.IntRange(1, 65535), help="The port [default: the first free one from 8188 on].")
+@click.option("--listen", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--recycle-after", type=click.IntRange(1), help="Restart it after that many prompts, against leaks.")
+@click.option("--hang-after", type=click.FloatRange(1), help="Restart it after that many seconds without an answer.")
+@click.option("--base", type=click.Path(path_type=Path), help="Folder of its models, custom_nodes, input and output.")
+@click.option("--wait", type=click.FloatRange(0), default=180, show_default=True, help="Seconds to wait until ready.")
+@click.argument("extra", nargs=-1, type=click.UNPROCESSED)
+@json_option
+def start(**chosen: Any) -> None:
+    """Start a ComfyUI and wait until it is ready; words after -- go to ComfyUI.
+
+    It is restarted when it crashes or hangs, and runs on when this terminal is closed, until `likeness server stop`.
+    """
+    from ..managed import start as start_server
+    from ..stop import stoppable
+
+    out = current_output()
+    options = _options(chosen)
+
+    def say(text: str) -> None:
+        click.echo(text, err=True)
+
+    with _waiting(out, options.name):
+        running = stoppable(lambda stopped: start_server(options, say, stopped))
+    _show_started(out, running)
+
+
+def _options(chosen: dict[str, Any]) -> Options:
+    from ..managed import Limits, Options
+
+    hang = chosen.pop("hang_after")
+    return Options(**chosen, limits=Limits(hang=hang) if hang else Limits())
+
+
+@contextmanager
+def _waiting(out: Output, name: str) -> Iterator[None]:
+    """A spinner with the time, on a terminal."""
+    if out.as_json or not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        bar.add_task(f"Starting ComfyUI ({name})", total=None)
+        yield
+
+
+def _show_started(out: Output, running: Managed) -> None:
+    def show() -> None:
+        words = "runs already" if running.already_running else known.state
+        out.say(f"Server   @{running.name} {words}")
+        out.say(f"URL      {running.url}")
+        out.say(f"Log      {known.log}")
+
+    known = running.status()
+    out.result({"server": known.as_dict(), "already_running": running.already_running}, show)
+
+
+@server.command()
+@_NAME
+@json_option
+def restart(name: str) -> None:
+    """Stop the server and start it again as it was started, on the same port."""
+    from ..managed import Managed
+    from ..stop import stoppable
+
+    out = current_output()
+    with _waiting(out, name):
+        running = stoppable(lambda stopped: Managed(name, "").restart(lambda text: click.echo(text, err=True), stopped))
+    _show_started(out, running)
+
+
+@server.command()
+@_NAME
+@click.option("--all", "everyone", is_flag=True, help="Stop every managed server.")
+@json_option
+def stop(name: str, everyone: bool) -> None:
+    """Stop the server: its supervisor, ComfyUI, and whatever was left of either."""
+    from ..managed import Managed, statuses
+
+    out = current_output()
+    names = [known.name for known in statuses()] if everyone else [name]
+    stopped = {each: Managed(each, "").stop() for each in names}
+
+    def show() -> None:
+        for each, was_running in stopped.items():
+            out.say(f"@{each} {'was stopped' if was_running else 'was not running'}")
+        if not stopped:
+            out.say("No managed server was ever started.")
+
+    out.result({"stopped": [each for each, was_running in stopped.items() if was_running]}, show)
+
+
+@server.command()
+@click.option("--name", help="Only this one [default: all].")
+@json_option
+def status(name: str | None) -> None:
+    """Show the managed servers. Ends with 0 when there is one and every one that should run is ready, else with 1."""
+    from ..managed import Managed, statuses
+
+    out = current_output()
+    known = [Managed(name, "").status()] if name else statuses()
+    wanted = known if name else [each for each in known if each.state != "stopped"]
+    out.result({"servers": [each.as_dict() for each in known]}, lambda: _show_table(out, known))
+    if not wanted or any(each.state != "ready" for each in wanted):
+        sys.exit(FAILED)
+
+
+def _show_table(out: Output, known: list[ServerState]) -> None:
+    rows = [("name", "state", "url", "jobs", "restarts", "recycled", "started")]
+    rows += [
+        (each.name, each.state, each.url, str(each.jobs), str(each.restarts), str(each.recycled), each.started)
+        for each in known
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows if known else ():
+        out.say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for each in known:
+        if each.last_error and each.state != "stopped":
+            out.say(f"@{each.name}: {each.last_error}")
+    if not known:
+        out.say("No managed server was ever started; start one: likeness server start.")
+
+
+@server.command()
+@_NAME
+@click.option("-n", "--lines", type=click.IntRange(0), default=50, show_default=True, help="How many of the last ones.")
+@click.option("-f", "--follow", "following", is_flag=True, help="Go on showing what is added, until Ctrl-C.")
+def logs(name: str, lines: int, following: bool) -> None:
+    """Show what ComfyUI printed."""
+    from ..managed import Managed
+    from ..managed.log import follow
+
+    managed = Managed(name, "")
+    log = Path(managed.status().log)
+    for line in managed.log(lines):
+        click.echo(line)
+    if not following:
+        return
+    try:
+        for text in follow(log, lambda: False):
+            click.echo(text, nl=False)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)

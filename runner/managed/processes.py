@@ -1,0 +1,137 @@
+"""Processes by identity, not by number: a pid is given to others once its process is gone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_TICK_SECONDS = 0.05
+_spawned: list[subprocess.Popen[Any]] = []
+"""Detached processes that this process started; kept so that their end is no resource warning."""
+
+
+@dataclass(frozen=True)
+class ProcessId:
+    """One process: its pid, and when it started in the words of the operating system."""
+
+    pid: int
+    stamp: str
+
+    @classmethod
+    def of(cls, pid: int) -> ProcessId | None:
+        """The process that has `pid` now, or None."""
+        stamp = _stamp(pid)
+        return cls(pid, stamp) if stamp else None
+
+    @classmethod
+    def read(cls, values: dict[str, Any] | None) -> ProcessId | None:
+        """From JSON."""
+        return cls(int(values["pid"]), str(values["stamp"])) if values else None
+
+    def alive(self) -> bool:
+        """Whether this very process runs; one that ended and was not collected yet does not."""
+        return _stamp(self.pid) == self.stamp
+
+    def wait_gone(self, seconds: float) -> bool:
+        """Wait until it ended, `seconds` at most; whether it did."""
+        deadline = time.monotonic() + seconds
+        while self.alive():
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_TICK_SECONDS)
+        return True
+
+    def send(self, number: int) -> None:
+        """A signal to this process alone, if it still is this process."""
+        with suppress(OSError):
+            if self.alive():
+                os.kill(self.pid, number)
+
+    def kill_tree(self) -> None:
+        """End it now, with all of the process group that it leads."""
+        if self.alive():
+            kill_group(self.pid)
+
+
+def kill_group(leader: int) -> None:
+    """SIGKILL to every process of the group of `leader` (Windows: to the process and its descendants)."""
+    with suppress(OSError):
+        if sys.platform == "win32":
+            subprocess.run(["taskkill", "/F", "/T", "/PID", str(leader)], capture_output=True, check=False)
+        else:
+            os.killpg(leader, signal.SIGKILL)
+
+
+def own_group() -> dict[str, Any]:
+    """Options of Popen that put a child into a process group of its own, which it leads."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"process_group": 0}
+
+
+def detach(command: Sequence[str], log: Path) -> ProcessId | None:
+    """Start `command` apart from this terminal and session; its output goes to the end of `log`.
+
+    Returns None when it ended at once.
+    """
+    options: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        options = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, cwd=log.parent, **options
+        )
+    _spawned[:] = [other for other in _spawned if other.poll() is None]
+    _spawned.append(process)
+    return ProcessId.of(process.pid)
+
+
+def _stamp(pid: int) -> str:
+    """When the process with this pid started, exact enough to tell two apart; empty when there is none."""
+    if sys.platform == "linux":
+        return _stamp_linux(pid)
+    return _stamp_windows(pid) if sys.platform == "win32" else _stamp_ps(pid)
+
+
+def _stamp_linux(pid: int) -> str:
+    try:
+        # The command's name is in parentheses and may hold any character, so fields are counted from the last one.
+        fields = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""
+    return "" if fields[0] in "ZX" else f"{boot}:{fields[19]}"
+
+
+def _stamp_ps(pid: int) -> str:
+    words = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
+    shown = subprocess.run(words, capture_output=True, text=True, check=False, env=os.environ | {"LC_ALL": "C"})
+    state, _, started = shown.stdout.strip().partition(" ")
+    return "" if state.startswith("Z") else started.strip()
+
+
+def _stamp_windows(pid: int) -> str:
+    import ctypes
+
+    kernel = ctypes.windll.kernel32  # pyright: ignore[reportAttributeAccessIssue]
+    handle = kernel.OpenProcess(0x1000, False, pid)
+    if not handle:
+        return ""
+    try:
+        times = [ctypes.c_ulonglong() for _ in range(4)]
+        code = ctypes.c_ulong()
+        still_active = 259
+        if not kernel.GetExitCodeProcess(handle, ctypes.byref(code)) or code.value != still_active:
+            return ""
+        kernel.GetProcessTimes(handle, *map(ctypes.byref, times))
+        return str(times[0].value)
+    finally:
+        kernel.CloseHandle(handle)

@@ -1,0 +1,296 @@
+"""Start, find and stop managed servers: what the command line and Python programs use."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from ...nodes.errors import Interrupted
+from ..errors import NoManagedServer, ServerStartFailed
+from ..result import Stopped, never
+from . import installation, pack, places, ports, state
+from .log import tail
+from .options import Options, command
+from .places import DEFAULT_NAME, Place
+from .processes import ProcessId, detach
+from .state import ServerState
+
+Say = Callable[[str], None]
+
+LOG_LINES = 15
+"""How many lines of the log an error carries."""
+
+_TICK_SECONDS = 0.1
+_SUPERVISOR_SECONDS = 30.0
+_LOCK_SECONDS = 60.0
+_SPARE_SECONDS = 5.0
+
+
+def _silent(_: str) -> None:
+    """For callers that want no words."""
+
+
+class Managed:
+    """One server of this machine that a supervisor of ours looks after."""
+
+    def __init__(self, name: str, url: str, already_running: bool = False) -> None:
+        self.name, self.url, self.already_running = name, url, already_running
+
+    def status(self) -> ServerState:
+        """What is known about it now. Raises NoManagedServer when it was forgotten."""
+        known = state.read(self.name)
+        if known is None:
+            raise _none_of(self.name)
+        return known
+
+    def log(self, lines: int = LOG_LINES) -> list[str]:
+        """The last lines of ComfyUI's output."""
+        return tail(Place(self.name).log, lines)
+
+    def stop(self) -> bool:
+        """End the supervisor and ComfyUI, and whatever a dead supervisor left; whether anything was running."""
+        known = self.status()
+        supervisor = known.supervisor if known.supervisor and known.supervisor.alive() else None
+        left = known.server if known.server and known.server.alive() else None
+        if supervisor:
+            patience = Options.read(known.options).limits.grace + _SPARE_SECONDS
+            supervisor.send(signal.SIGTERM)
+            if not supervisor.wait_gone(patience):
+                supervisor.kill_tree()
+        _clean_up(self.name, state.STOPPED)
+        return bool(supervisor or left)
+
+    def restart(self, say: Say = _silent, stopped: Stopped = never) -> Managed:
+        """Stop it and start it again as it was started, on the same port."""
+        known = self.status()
+        port = int(known.command[known.command.index("--port") + 1])
+        options = replace(Options.read(known.options), port=port)
+        self.stop()
+        return start(options, say, stopped)
+
+
+def start(options: Options, say: Say = _silent, stopped: Stopped = never) -> Managed:
+    """Start a ComfyUI under a supervisor and wait until it is ready; one that runs already is returned as it is.
+
+    `say` gets what a person should know; `stopped` is asked while waiting. Raises BadServerName, ComfyUINotFound,
+    PackNotInstalled, PortTaken, ServerStartFailed, and Interrupted after taking back what was begun.
+    """
+    Place(options.name).make()
+    with _starting(options.name, stopped):
+        running = find(options.name)
+        if running is not None:
+            running.already_running = True
+        else:
+            running = _launch(options, say)
+    if options.wait > 0:
+        _wait_ready(running, options.wait, stopped)
+        if not running.already_running:
+            _say_how_the_pack_loaded(running, say)
+    return running
+
+
+def find(name: str = DEFAULT_NAME) -> Managed | None:
+    """The managed server of that name if its supervisor runs, else None. Raises BadServerName."""
+    known = state.read(name)
+    if known is None or known.state not in state.RUNNING or known.supervisor is None:
+        return None
+    return Managed(name, known.url)
+
+
+def resolve(address: str) -> str:
+    """The URL of the managed server for ``@NAME``; any other address as it is. Raises NoManagedServer."""
+    if not address.startswith("@"):
+        return address
+    found = find(address[1:])
+    if found is None:
+        raise _none_of(address[1:])
+    return found.url
+
+
+def statuses() -> list[ServerState]:
+    """All servers that were ever started, by name."""
+    return [known for name in places.names() if (known := state.read(name)) is not None]
+
+
+def _none_of(name: str) -> NoManagedServer:
+    running = [known.name for known in statuses() if known.state in state.RUNNING]
+    there = f"running: {', '.join(running)}" if running else "none is running"
+    return NoManagedServer(f"No managed server {name!r} is running ({there}); start it: likeness server start.")
+
+
+def _launch(options: Options, say: Say) -> Managed:
+    """Prepare ComfyUI and start its supervisor."""
+    _clean_up(options.name)
+    comfyui = installation.find_comfyui(options.comfyui)
+    python = installation.find_python(comfyui, options.python)
+    base = options.base.expanduser().resolve() if options.base else None
+    options = replace(options, comfyui=comfyui, python=python, base=base)
+    _prepare_pack((base or comfyui) / "custom_nodes", python, say)
+    with _lock(places.root() / "servers" / ".ports.lock"):
+        known = _describe(options, comfyui, python)
+        known.write()
+        place = Place(options.name)
+        supervisor = detach(
+            [sys.executable, "-P", "-m", f"{__package__}.supervisor", options.name], place.supervisor_log
+        )
+    _wait_for_supervisor(options.name, supervisor)
+    if not ports.is_loopback(options.listen):
+        say(f"Others can reach {known.url} on {options.listen}, and ComfyUI has no password.")
+    return Managed(options.name, known.url)
+
+
+def _describe(options: Options, comfyui: Path, python: Path) -> ServerState:
+    """The state file to begin with; the port is chosen here."""
+    given = {
+        int(other.command[other.command.index("--port") + 1])
+        for other in statuses()
+        if other.state in state.RUNNING and other.name != options.name
+    }
+    port = ports.choose(options.listen, options.port, given)
+    host = ports.reachable_host(options.listen)
+    scheme = "https" if "--tls-keyfile" in options.extra else "http"
+    return ServerState(
+        name=options.name,
+        url=f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}",
+        comfyui=str(comfyui),
+        python=str(python),
+        started=state.now(),
+        recycle_after=options.recycle_after,
+        log=str(Place(options.name).log),
+        command=command(options, comfyui, python, port),
+        folder=str(comfyui),
+        options=options.as_dict(),
+    )
+
+
+def _prepare_pack(custom_nodes: Path, python: Path, say: Say) -> None:
+    if pack.put_into(custom_nodes):
+        say(f"Linked the pack into {custom_nodes}.")
+    missing = pack.missing_packages(python)
+    if missing:
+        say(f"{python} lacks {', '.join(missing)}, which the pack needs; installing.")
+        pack.install_packages(python, say)
+
+
+def _say_how_the_pack_loaded(server: Managed, say: Say) -> None:
+    """ComfyUI reads other folders than the one looked at as well, and its log has what came of it."""
+    good, bad = pack.loaded("\n".join(server.log(pack.LOG_LINES)))
+    if len(good) > 1:
+        say(f"ComfyUI loaded the pack {len(good)} times; leave one of: {', '.join(good)}.")
+    for folder in bad:
+        say(f"ComfyUI could not load the pack from {folder}; see: likeness server logs --name {server.name}.")
+
+
+def _wait_for_supervisor(name: str, supervisor: ProcessId | None) -> None:
+    """Wait until the supervisor has taken over the state file."""
+    deadline = time.monotonic() + _SUPERVISOR_SECONDS
+    while time.monotonic() < deadline:
+        known = state.read(name)
+        if known is not None and known.supervisor is not None:
+            return
+        if supervisor is None or not supervisor.alive():
+            break
+        time.sleep(_TICK_SECONDS)
+    if supervisor is not None:
+        supervisor.kill_tree()
+    known = state.read(name)
+    if known is not None and known.supervisor is None:
+        known.state, known.last_error = state.FAILED, "The supervisor did not start."
+        known.write()
+    if known is None or known.supervisor is None:
+        raise ServerStartFailed("The supervisor did not start.", tail(Place(name).supervisor_log, LOG_LINES))
+
+
+def _wait_ready(server: Managed, seconds: float, stopped: Stopped) -> None:
+    """Wait until it is; when that fails or is broken off, end what was started here."""
+    try:
+        _poll_ready(server, seconds, stopped)
+    except BaseException:
+        if not server.already_running and server.status().state in state.RUNNING:
+            server.stop()
+        raise
+
+
+def _poll_ready(server: Managed, seconds: float, stopped: Stopped) -> None:
+    deadline = time.monotonic() + seconds
+    while not _is_ready(server):
+        _check_stopped(stopped)
+        if time.monotonic() >= deadline:
+            raise ServerStartFailed(
+                f"The server {server.name!r} was not ready within {seconds:g} s; give it more time with --wait.",
+                server.log(),
+            )
+        time.sleep(_TICK_SECONDS)
+
+
+def _is_ready(server: Managed) -> bool:
+    """Whether it is. Raises ServerStartFailed when it never will be."""
+    known = server.status()
+    if known.state in state.RUNNING:
+        return known.state == state.READY
+    reason = (known.last_error or "it was stopped").rstrip(".")
+    raise ServerStartFailed(f"The server {server.name!r} did not come up: {reason}.{_hint(server)}", server.log())
+
+
+def _check_stopped(stopped: Stopped) -> None:
+    if stopped():
+        raise Interrupted("The start was stopped; what it had begun was taken back.")
+
+
+def _hint(server: Managed) -> str:
+    text = "\n".join(server.log(40))
+    no_gpu = "NVIDIA driver" in text or "not compiled with CUDA" in text or "No CUDA GPUs" in text
+    return " Without a GPU, start it with --cpu." if no_gpu else ""
+
+
+def _clean_up(name: str, word: str | None = None) -> None:
+    """End what a supervisor that is gone has left, and say in the state file that nothing runs.
+
+    A process is ended only when it is the very one that was started here: its start time is compared, too.
+    """
+    known = state.read(name)
+    if known is None:
+        return
+    if known.server is not None:
+        known.server.kill_tree()
+        known.server.wait_gone(_SPARE_SECONDS)
+    known.state = word or known.state
+    known.supervisor = known.server = None
+    known.recycle_due = False
+    known.write()
+    shutil.rmtree(Place(name).temp, ignore_errors=True)
+
+
+@contextmanager
+def _starting(name: str, stopped: Stopped) -> Iterator[None]:
+    """One start at a time for each name: the second one waits and finds the first one's server."""
+    with _lock(Place(name).folder / "start.lock", stopped):
+        yield
+
+
+@contextmanager
+def _lock(path: Path, stopped: Stopped = never) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path)
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        _check_stopped(stopped)
+        try:
+            lock.acquire(timeout=_TICK_SECONDS)
+            break
+        except Timeout:
+            if time.monotonic() >= deadline:
+                raise ServerStartFailed(
+                    f"Another start holds {path} for more than {_LOCK_SECONDS:g} s; wait for it, or end it."
+                ) from None
+    try:
+        yield
+    finally:
+        lock.release()
