@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import shutil
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -50,6 +52,8 @@ class Client:
         self.url = url
         self._headers, self._wait, self._outage = headers, wait_seconds, outage_seconds
         self._previews, self._keep_history, self._allow_black = previews, keep_history, allow_black
+        self._runs = itertools.count()
+        self._writable: set[Path] = set()
 
     @cached_property
     def backend(self) -> Backend:
@@ -79,9 +83,16 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Let go of connections and caches."""
+        """Let go of connections, caches and previews."""
         if "backend" in vars(self):
             self.backend.close()
+        if "_temp" in vars(self):
+            self._temp.cleanup()
+
+    @cached_property
+    def _temp(self) -> tempfile.TemporaryDirectory[str]:
+        """Photos on their way, and pictures that are only shown, until the client is closed."""
+        return tempfile.TemporaryDirectory(prefix="likeness-", ignore_cleanup_errors=True)
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -112,10 +123,15 @@ class Client:
         Raises OutputUnwritable, PhotoMissing, PhotoNotPlaced, and what the server or the nodes raise: all of them are
         LikenessError.
         """
-        folder = Path(output)
-        check_writable(folder)
-        with tempfile.TemporaryDirectory(prefix="likeness-", ignore_cleanup_errors=True) as temp:
-            return execute(workflow, self.backend, folder, given(inputs), on_event, stopped, temp=Path(temp))
+        folder = Path(output).absolute()
+        if folder not in self._writable or not folder.is_dir():
+            check_writable(folder)
+            self._writable.add(folder)
+        temp = Path(self._temp.name) / str(next(self._runs))
+        try:
+            return execute(workflow, self.backend, folder, given(inputs), on_event, stopped, temp=temp)
+        finally:
+            shutil.rmtree(temp / "input", ignore_errors=True)
 
     def start(self, workflow: Workflow, inputs: Photos = (), output: str | Path = "output") -> Run:
         """Begin to run `workflow` in a thread; see `Run`."""

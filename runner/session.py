@@ -52,7 +52,8 @@ def execute(
     """
     search = [folder for folder in (workflow.folder, Path("input")) if folder is not None]
     folders = Folders(temp / "input", output.absolute(), temp / "temp")
-    folders.input.mkdir(parents=True)
+    if photos or workflow.file_nodes():
+        folders.input.mkdir(parents=True)
     staged, used = stage(workflow, photos, folders.input, search)
     result = backend.run(staged, folders, on_event, stopped, prompt_id=prompt_id, resume=resume)
     result.workflow_hash = workflow.hash

@@ -44,6 +44,11 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, about) for name, (_, about) in self.commands_by_name.items()])
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """See early whether a program is reading: then wrong usage is told in JSON too."""
+        ctx.ensure_object(Output).as_json = "--json" in args
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; our errors become one line and an exit code."""
         output = ctx.ensure_object(Output)
@@ -54,6 +59,10 @@ class LazyGroup(click.Group):
                 raise
             output.error(error)
             _leave(ctx, INTERRUPTED if isinstance(error, Interrupted) else FAILED)
+        except click.UsageError as error:
+            if output.as_json:
+                output.usage(error)
+            raise
         except KeyboardInterrupt:
             output.error(Interrupted("The run was stopped."))
             _leave(ctx, INTERRUPTED)

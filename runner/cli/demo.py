@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from .output import current_output, json_option
-from .run import finish, prepare
+from .run import connect, finish, prepare
 
 WORKFLOW = "studio_headshot"
 PHOTO = Path(__file__).resolve().parent.parent / "demo.jpg"
@@ -26,5 +26,6 @@ def demo(output: Path) -> None:
 
     out = current_output()
     store.paths(*MODELS)
-    workflow, backend = prepare(WORKFLOW, (), None, {})
-    finish(out, run_once(workflow, backend, output, [Given(PHOTO)], out.on_event))
+    with connect(None, {}) as client:
+        finished = run_once(prepare(client, WORKFLOW, ()), client.backend, output, [Given(PHOTO)], out.on_event)
+    finish(out, finished)

@@ -55,7 +55,9 @@ class Output:
             show()
 
     def on_event(self, event: Event) -> None:
-        """Progress of a run."""
+        """Progress of a run. Previews are for programs that run in this process."""
+        if event.kind == "preview":
+            return
         if self.as_json:
             self.line(event.as_dict())
             return
@@ -71,6 +73,10 @@ class Output:
         if self.as_json:
             self.line({"event": "error"} | details)
         click.echo(f"error [{details['code']}] {error}", err=True)
+
+    def usage(self, error: click.UsageError) -> None:
+        """The last JSON object of a command that was called wrongly."""
+        self.line({"event": "error", "code": "usage", "message": error.format_message()})
 
     def close(self) -> None:
         """Take the bars away."""

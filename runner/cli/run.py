@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from functools import cache
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,8 @@ import click
 from .output import VERDICT_FAILED, Output, current_output, json_option
 
 if TYPE_CHECKING:
+    from ..client import Client
     from ..files_in import Given
-    from ..result import Backend
     from ..session import Finished
     from ..settings import Setting
     from ..workflow import Workflow
@@ -68,10 +68,11 @@ class HeaderParam(click.ParamType):
 @click.option(
     "--output", "-o", type=click.Path(path_type=Path), help="Folder for the results [default: output/WORKFLOW]."
 )
-@click.option("--server", "-s", help="Run on the ComfyUI server at this URL instead of here.")
+@click.option("--server", "-s", help="Run on the ComfyUI server at this URL (or @NAME, a managed one), not here.")
 @click.option(
     "--header", "headers", type=HeaderParam(), multiple=True, help="A header for the server, such as a token."
 )
+@click.option("--allow-black", is_flag=True, help="Accept a server's picture that is completely black.")
 @json_option
 def run(
     workflow: str,
@@ -80,6 +81,7 @@ def run(
     output: Path | None,
     server: str | None,
     headers: tuple[tuple[str, str], ...],
+    allow_black: bool,
 ) -> None:
     """Run WORKFLOW: a JSON file, or the name of a bundled workflow such as studio_headshot.
 
@@ -88,40 +90,32 @@ def run(
     from ..session import run_once
 
     out = current_output()
-    graph, backend = prepare(workflow, settings, server, dict(headers))
-    finished = run_once(graph, backend, output or Path("output") / graph.name, photos, out.on_event)
+    with connect(server, dict(headers), allow_black=allow_black) as client:
+        graph = prepare(client, workflow, settings)
+        finished = run_once(graph, client.backend, output or Path("output") / graph.name, photos, out.on_event)
     finish(out, finished)
 
 
-def prepare(
-    source: str, settings: tuple[Setting, ...], server: str | None, headers: dict[str, str]
-) -> tuple[Workflow, Backend]:
-    """The workflow with its settings, and where it will run."""
-    from ..catalog import Catalog, from_object_info, local_catalog
+def connect(server: str | None, headers: dict[str, str], **options: Any) -> Client:
+    """A client for a server's URL, for the managed server ``@name``, or for this process."""
+    from ..client import Client
+
+    if server is not None and server.startswith("@"):
+        from ..managed import resolve
+
+        server = resolve(server)
+    return Client(server, headers=headers, **options)
+
+
+def prepare(client: Client, source: str, settings: Sequence[Setting]) -> Workflow:
+    """The workflow with its settings, read and checked with what is known where it will run."""
     from ..settings import apply
     from ..workflow import load
 
-    if server is None:
-        graph, backend = load(source), None
-        known = local_catalog
-    else:
-        from ..server.backend import ServerBackend
-
-        remote = ServerBackend(server, headers)
-
-        @cache
-        def known() -> Catalog:
-            remote.server.wait_ready()
-            return from_object_info(remote.server.object_info())
-
-        graph, backend = load(source, known), remote
+    graph = load(source, lambda: client.catalog)
     for setting in settings:
-        apply(graph, setting, known())
-    if backend is None:
-        from ..local import LocalEngine
-
-        backend = LocalEngine()
-    return graph, backend
+        apply(graph, setting, client.catalog)
+    return graph
 
 
 def finish(out: Output, finished: Finished) -> None:
@@ -152,6 +146,8 @@ def _show(out: Output, finished: Finished) -> None:
         passed = report_passed(report)
         style, word = ("bold green", "same person") if passed else ("bold red", "NOT confirmed")
         out.console.print(Text.assemble("Verdict  ", (word, style), f" ({_score(report)})"))
+    for note in result.notes:
+        out.say(f"Note     {note}")
     out.say(f"Time     {result.seconds:.1f} s on {'this machine' if result.engine == 'local' else result.engine}")
 
 

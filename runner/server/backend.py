@@ -16,6 +16,7 @@ from .job import Job
 from .listener import Listener
 from .outcome import results, server_seconds
 from .patience import Patience
+from .tidy import Tidy
 from .transport import ComfyServer
 from .uploads import Uploads
 
@@ -54,11 +55,13 @@ class ServerBackend:
         self.previews, self.keep_history, self.allow_black = previews, keep_history, allow_black
         self._listener = Listener(self.server)
         self._uploads = Uploads(self.server)
+        self._tidy = Tidy(self.server)
         self._ready = False
 
     def close(self) -> None:
         """Close the connections to the server."""
         self._listener.close()
+        self._tidy.close()
         self.server.close()
 
     def run(
@@ -147,7 +150,7 @@ class _Run:
             fetch.into(result, prompt_id)
         finally:
             if not backend.keep_history:
-                server.forget(prompt_id)
+                backend._tidy.forget(prompt_id)
 
     def _patience(self) -> Patience:
         return Patience(self.backend.outage_seconds, self.stopped)

@@ -154,15 +154,14 @@ class Job:
         pace = _Pace(self.listener)
         ask, left = ASK_FIRST, RESUBMISSIONS
         while True:
+            over = pace.wait(subscription, self._check)
             entry = self._look()
             if entry is not None:
                 return entry
-            if pace.wait(subscription, self._check):
-                self._news = time.monotonic()
             heard = subscription.messages()
             self.track.follow(heard)
             now = time.monotonic()
-            if heard:
+            if heard or over:
                 self._news = now
             if now - self._news < ask:
                 continue
@@ -236,19 +235,19 @@ class _Pace:
     def wait(self, subscription: Subscription, check: Callable[[], None]) -> bool:
         """Pause; whether the server has said that the prompt is over."""
         check()
-        if subscription.wake.is_set():
-            return self._near_the_end()
+        if self._woken is not None:
+            return self._near_the_end(self._woken)
         listening = self._listener.is_open
         pause = max(self._pause, POLL_WITH_SOCKET) if listening else self._pause
         self._pause = min(pause * POLL_GROWTH, POLL_LAST_WITH_SOCKET if listening else POLL_LAST)
         deadline = time.monotonic() + pause
         while (left := deadline - time.monotonic()) > 0 and not subscription.wake.wait(min(left, TICK_SECONDS)):
             check()
-        return subscription.wake.is_set()
+        if subscription.wake.is_set():
+            self._woken = time.monotonic()
+        return self._woken is not None
 
-    def _near_the_end(self) -> bool:
-        now = time.monotonic()
-        if self._woken is None:
-            self._woken = now
-        time.sleep(POLL_AT_THE_END if now - self._woken < END_SECONDS else POLL_LAST)
-        return now - self._woken < END_SECONDS
+    def _near_the_end(self, woken: float) -> bool:
+        believed = time.monotonic() - woken < END_SECONDS
+        time.sleep(POLL_AT_THE_END if believed else POLL_LAST)
+        return believed

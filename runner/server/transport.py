@@ -183,10 +183,10 @@ class ComfyServer:
         entries = (entry for key in ("queue_running", "queue_pending") for entry in _list(queue.get(key)))
         return any(prompt_id in _list(entry)[1:2] for entry in entries)
 
-    def forget(self, prompt_id: str) -> None:
-        """Delete the prompt's history entry, as far as the server can be reached."""
+    def forget(self, *prompt_ids: str) -> None:
+        """Delete the prompts' history entries, as far as the server can be reached."""
         with suppress(ServerUnreachable, ServerRefused):
-            self.send("POST", "/history", json={"delete": [prompt_id]})
+            self.send("POST", "/history", json={"delete": prompt_ids})
 
     def free(self) -> None:
         """Ask the server to unload models and to empty its caches, as far as it can be reached."""

@@ -94,6 +94,15 @@ def test_failed_verdict_has_its_own_exit_code(graph_file, tmp_path, monkeypatch)
     assert call("run", graph_file, "-o", tmp_path / "out").exit_code == 3
 
 
+@pytest.mark.parametrize("words", [["--set", "nonsense"], ["--nothing"], []])
+def test_wrong_usage_for_programs(words):
+    outcome = call("run", "--json", *words)
+    assert outcome.exit_code == 2
+    error = last_object(outcome)
+    assert (error["event"], error["code"]) == ("error", "usage")
+    assert error["message"]
+
+
 def test_inspect_lists_what_can_be_set(graph_file):
     outcome = call("inspect", graph_file)
     assert outcome.exit_code == 0, outcome.output
