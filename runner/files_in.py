@@ -109,7 +109,7 @@ def stage(
     placed = place(workflow, given)
     photos: list[InputPhoto] = []
     for node in workflow.file_nodes():
-        sources = placed.get(node.id) or _named(node, search)
+        sources = placed.get(node.id) or named(node, search)
         if sources:
             photos += _bring(node, sources, folder)
         elif node.optional:
@@ -127,7 +127,8 @@ def _widen(workflow: Workflow, node: Node) -> None:
     node.class_type, node.inputs = "LikenessLoadPhotos", {"folder": ""}
 
 
-def _named(node: Node, search: Sequence[Path]) -> list[Path]:
+def named(node: Node, search: Sequence[Path]) -> list[Path]:
+    """The file or folder that a node names itself, as a list of one, where it is in one of the `search` folders."""
     name = str(node.inputs.get(node.file_input or "") or "")
     for folder in search if name else ():
         try:
@@ -145,7 +146,7 @@ def _bring(node: Node, sources: list[Path], folder: Path) -> list[InputPhoto]:
     home = folder / safe_name(f"photos_{node.id}") if takes_folder else folder
     home.mkdir(parents=True, exist_ok=True)
     photos = []
-    for source in (file for path in sources for file in _files(path)):
+    for source in (file for path in sources for file in photos_in(path)):
         safe = _unused(home, safe_name(source.name))
         _link(source, safe)
         photos.append(InputPhoto(node.id, node.title, source.name, source.absolute()))
@@ -153,7 +154,8 @@ def _bring(node: Node, sources: list[Path], folder: Path) -> list[InputPhoto]:
     return photos
 
 
-def _files(path: Path) -> list[Path]:
+def photos_in(path: Path) -> list[Path]:
+    """The photos of a folder by name, or the file itself. Raises PhotoMissing for a folder without photos."""
     from ..nodes.photos import SUFFIXES
 
     if not path.is_dir():

@@ -79,6 +79,7 @@ def test_a_job_from_plan_to_result(ledger):
     row = entry(ledger, "k1")
     assert (row.state, row.verdict, row.score, row.folder, row.server) == ("done", "passed", 0.61, "anna", SERVER)
     assert row.result == {"outputs": [{"file": "anna/a.png"}]}
+    assert row.finished is not None
     assert abs(row.finished - time.time()) < 60
     (attempt,) = row.attempts
     assert (attempt.number, attempt.seed, attempt.outcome, attempt.score) == (number, seed, "passed", 0.61)
