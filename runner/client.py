@@ -21,6 +21,7 @@ from .workflow import Workflow
 if TYPE_CHECKING:
     from ..nodes.errors import LikenessError
     from .catalog import Catalog
+    from .preflight import ServerCatalog
 
 Photos = Sequence[str | Path] | Mapping[str, str | Path | Sequence[str | Path]]
 """Photos, folders and other files: in the order of the workflow's nodes, or by the title of the node they are for."""
@@ -94,20 +95,44 @@ class Client:
         """Photos on their way, and pictures that are only shown, until the client is closed."""
         return tempfile.TemporaryDirectory(prefix="likeness-", ignore_cleanup_errors=True)
 
-    @cached_property
+    @property
     def catalog(self) -> Catalog:
         """The node classes that can be used here, by their id."""
-        from .catalog import from_object_info, local_catalog
+        from .catalog import local_catalog
+
+        return self._server_catalog() if self._server_catalog is not None else local_catalog()
+
+    @cached_property
+    def _server_catalog(self) -> ServerCatalog | None:
         from .server.backend import ServerBackend
 
         if not isinstance(self.backend, ServerBackend):
-            return local_catalog()
+            return None
         self.backend.server.wait_ready()
-        return from_object_info(self.backend.server.object_info())
+        return self.backend.catalog
+
+    def load(self, source: str | Path) -> Workflow:
+        """Read a workflow file or a bundled workflow, in API or in canvas format, with what is known of nodes here.
+
+        Raises WorkflowMissing, WorkflowUnreadable, NotConvertible or ComfyCliMissing.
+        """
+        from .catalog import local_catalog
+        from .workflow import load
+
+        if self.url is None:
+            return load(source, local_catalog)
+        from .server.backend import ServerBackend
+
+        assert isinstance(self.backend, ServerBackend)
+        return load(source, self.backend.catalog)
 
     def check(self, workflow: Workflow) -> list[LikenessError]:
         """Everything that keeps `workflow` from running here; nothing is sent but questions. Empty when it can."""
-        raise NotImplementedError
+        from .preflight import check, findings_on
+
+        if self._server_catalog is not None:
+            return findings_on(workflow, self._server_catalog).problems
+        return check(workflow, self.catalog)
 
     def run(
         self,

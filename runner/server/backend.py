@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ..collect import announced
 from ..errors import OutputMissing, ServerOutOfMemory, ServerUnreachable
+from ..preflight import ServerCatalog, require
 from ..result import Event, Folders, OnEvent, RunResult, Stopped, ignore, never
 from ..workflow import Workflow
 from .fetch import Fetch
@@ -56,7 +57,9 @@ class ServerBackend:
         self._listener = Listener(self.server)
         self._uploads = Uploads(self.server)
         self._tidy = Tidy(self.server)
+        self.catalog = ServerCatalog(self.server)
         self._ready = False
+        self._suits: set[str] = set()
 
     def close(self) -> None:
         """Close the connections to the server."""
@@ -78,20 +81,25 @@ class ServerBackend:
         began = time.perf_counter()
         self._listener.start()
         try:
-            self._prepare(stopped)
+            self._prepare(workflow, stopped)
             run = _Run(self, workflow, folders, on_event, stopped)
             result = run.finish(prompt_id or str(uuid.uuid4()), resume=resume)
         except ServerUnreachable:
             self._ready = False
-            self._uploads.forget()
             raise
         result.seconds = time.perf_counter() - began
         return result
 
-    def _prepare(self, stopped: Stopped) -> None:
+    def _prepare(self, workflow: Workflow, stopped: Stopped) -> None:
+        """Wait for the server, and see whether it can run the graph: once for each graph while the server stays."""
         if not self._ready:
             self.server.wait_ready(stopped)
+            self._uploads.forget()
+            self._suits.clear()
             self._ready = True
+        if workflow.hash not in self._suits:
+            require(workflow, self.catalog)
+            self._suits.add(workflow.hash)
 
 
 @dataclass

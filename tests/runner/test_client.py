@@ -17,6 +17,7 @@ from likeness_studio.nodes.errors import Interrupted, UnsafePath
 from likeness_studio.runner import errors
 from likeness_studio.runner.catalog import from_object_info, local_catalog
 from likeness_studio.runner.files_in import Given, stage
+from likeness_studio.runner.server import backend as backend_module
 from likeness_studio.runner.server.backend import ServerBackend
 from likeness_studio.runner.server.fetch import Fetch
 from likeness_studio.runner.server.patience import Patience
@@ -28,6 +29,12 @@ comfyui = pytest.mark.comfyui
 @pytest.fixture
 def backend(comfyui_server):
     return ServerBackend(comfyui_server.url)
+
+
+@pytest.fixture
+def no_preflight(monkeypatch):
+    """What the server itself says of a workflow that the preflight would have stopped."""
+    monkeypatch.setattr(backend_module, "require", lambda workflow, catalog: None)
 
 
 def pixels(path):
@@ -119,14 +126,14 @@ def test_photo_names_with_spaces_and_unicode(backend, workflow, folders, make, a
 
 
 @comfyui
-def test_unknown_nodes_are_all_named(backend, workflow, invert, folders, make):
+def test_unknown_nodes_are_all_named(no_preflight, backend, workflow, invert, folders, make):
     invert["7"], invert["8"] = make("NoSuchNode", "One"), make("NorThis", "Two")
     with pytest.raises(errors.WorkflowRejected, match=r"One: the server has no node NoSuchNode; Two: .* NorThis"):
         backend.run(workflow(invert), folders)
 
 
 @comfyui
-def test_bad_values_are_all_named(backend, workflow, invert, folders):
+def test_bad_values_are_all_named(no_preflight, backend, workflow, invert, folders):
     invert["1"]["inputs"]["width"] = 0
     invert["1"]["inputs"]["color"] = "red"
     with pytest.raises(errors.WorkflowRejected, match=r"Blank \(node 1\): Value 0 smaller than min") as caught:
@@ -136,7 +143,7 @@ def test_bad_values_are_all_named(backend, workflow, invert, folders):
 
 
 @comfyui
-def test_200_with_node_errors_fails_too(backend, workflow, invert, folders, make):
+def test_200_with_node_errors_fails_too(no_preflight, backend, workflow, invert, folders, make):
     invert["4"] = make("EmptyImage", "Broken", width=0, height=1, batch_size=1, color=0)
     invert["5"] = make("PreviewImage", images=["4", 0])
     with pytest.raises(errors.WorkflowRejected, match="Broken"):
