@@ -115,7 +115,7 @@ class Database:
             )
         if kind in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
             return LedgerBusy(f"Another program has locked {self.path}; close it and start the same command again.")
-        if kind in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR}:
+        if kind in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT} or str(error).startswith("no such "):
             return LedgerUnreadable(
                 f"{self.path} is damaged or is not the ledger of a batch ({error}); "
                 "move it away and start again: results that are there already are kept, and all jobs run again."
