@@ -132,13 +132,14 @@ class Ledger:
         """Make `jobs` the jobs of this batch, in this order.
 
         New ones are pending; known ones keep their state and take the new name; all others are kept but no longer
-        counted, listed or run. Keys and names must be unique: ValueError.
+        counted, listed or run. Keys and names must be unique: ValueError. No job gets a folder that is there already
+        and is not its own.
         """
         if len({job.key for job in jobs}) < len(jobs) or len({job.spec.name.casefold() for job in jobs}) < len(jobs):
             raise ValueError("Two jobs of a plan have the same key or the same name.")
         with self._database.write() as write:
             known = {row["key"]: row["home"] for row in write.execute("SELECT key, home FROM jobs")}
-            taken = {home.casefold() for home in known.values()}
+            taken = {home.casefold() for home in known.values()} | _names_in(self.folder)
             write.execute("UPDATE jobs SET place = NULL")
             write.executemany(
                 "INSERT INTO jobs (key, place, name, home, spec, affinity)"
@@ -368,6 +369,14 @@ class Ledger:
         query = "SELECT sha256 FROM hashes WHERE path = ? AND size = ? AND mtime_ns = ?"
         rows = self._database.query(query, [os.fsencode(path), size, mtime_ns])
         return rows[0]["sha256"] if rows else None
+
+
+def _names_in(folder: Path) -> set[str]:
+    """What lies in a folder, in one case: the user's own files there are never taken for a job's."""
+    try:
+        return {entry.casefold() for entry in os.listdir(folder)}  # noqa: PTH208 - names only
+    except OSError as error:
+        raise OutputUnwritable(f"{folder} cannot be read ({error.strerror}); choose another --output.") from error
 
 
 def is_active(folder: Path) -> bool:

@@ -117,6 +117,18 @@ def test_a_changed_photo_never_shares_its_folder_with_the_old_result(ledger):
     assert (ledger.row("old").state, ledger.row("old").folder) == ("done", "anna")
 
 
+def test_the_users_own_folders_are_never_a_jobs(ledger):
+    (ledger.folder / "Anna").mkdir()
+    ledger.plan(jobs("anna", "bert"))
+    anna = take(ledger)
+    assert anna.folder == "anna_2"
+    (ledger.folder / anna.folder).mkdir()
+    (ledger.folder / "bert").mkdir()
+    ledger.release(anna.key, counts=False)
+    ledger.plan(jobs("anna", "bert"))
+    assert [take(ledger).folder for _ in range(2)] == ["anna_2", "bert"], "a folder once given stays"
+
+
 @pytest.mark.parametrize("second", [Planned("key-a", JobSpec("b")), Planned("key-b", JobSpec("A"))])
 def test_a_plan_with_the_same_job_twice_is_refused(ledger, second):
     with pytest.raises(ValueError, match="same"):
