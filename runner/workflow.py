@@ -201,8 +201,9 @@ def bundled() -> list[str]:
 def load(source: str | Path, catalog: Callable[[], Catalog] = local_catalog) -> Workflow:
     """Read a workflow file, or the bundled workflow of that name, in API or in canvas format.
 
-    `catalog` is asked only for canvas format, whose widgets have no names in the file.
-    Raises WorkflowMissing, WorkflowUnreadable or NotConvertible.
+    `catalog` is asked only for canvas format, whose widgets have no names in the file. A `preflight.ServerCatalog` is
+    one: nodes that its server does not have are then kept, for `preflight.require` to name them all.
+    Raises WorkflowMissing, WorkflowUnreadable, NotConvertible, ComfyCliMissing or ComfyCliFailed.
     """
     path = _locate(source)
     try:
@@ -210,9 +211,9 @@ def load(source: str | Path, catalog: Callable[[], Catalog] = local_catalog) -> 
     except (OSError, ValueError, RecursionError) as error:
         raise WorkflowUnreadable(f"{path} cannot be read as JSON ({error}); export the workflow again.") from error
     if isinstance(graph, dict) and isinstance(graph.get("nodes"), list) and "links" in graph:
-        from .convert import to_api
+        from .convert import convert
 
-        workflow = Workflow.from_api(path.stem, to_api(graph, catalog(), path.name), folder=path.parent)
+        workflow = Workflow.from_api(path.stem, convert(graph, catalog, path.name), folder=path.parent)
         workflow.canvas = graph
         return workflow
     if isinstance(graph, dict) and isinstance(graph.get("prompt"), dict) and "class_type" not in graph["prompt"]:
