@@ -11,20 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from ...nodes.errors import LikenessError
-from ..errors import LedgerBusy, LedgerMissing, OutputUnwritable, UnknownJob
+from ..errors import LedgerMissing, OutputUnwritable, UnknownJob
 from ..workflow import did_you_mean
 from .changes import attempts_of, end_open, lease_next, leased_id, unused
 from .database import Database
 from .job import Counts, JobRow, Leased, Outcome, Planned, State, Verdict
+from .lock import is_active, take_lock
 from .rows import attempt_from, error_columns, job_from, public, public_values, spec_from_text, spec_to_text
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-FILE, LOCK = "ledger.sqlite", "ledger.lock"
-LOCK_SECONDS = 0.5
-"""`likeness status` holds the lock for a moment when it looks whether a runner is at work."""
-
+FILE = "ledger.sqlite"
 PAGE = 500
 
 
@@ -48,20 +46,7 @@ class Ledger:
 
         Raises LedgerBusy while another runner has it. The lock is free once its process is gone, however it ended.
         """
-        from filelock import Timeout
-
-        lock = _lock(folder)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=LOCK_SECONDS)
-        except Timeout as error:
-            raise LedgerBusy(
-                f"Another runner is at work in {folder}; wait for it, stop it, or choose another --output."
-            ) from error
-        except OSError as error:
-            raise OutputUnwritable(
-                f"The batch cannot be written to {folder} ({error.strerror or error}); choose another --output."
-            ) from error
+        lock = take_lock(folder)
         try:
             database = Database(folder / FILE)
         except BaseException:
@@ -377,26 +362,3 @@ def _names_in(folder: Path) -> set[str]:
         return {entry.casefold() for entry in os.listdir(folder)}  # noqa: PTH208 - names only
     except OSError as error:
         raise OutputUnwritable(f"{folder} cannot be read ({error.strerror}); choose another --output.") from error
-
-
-def is_active(folder: Path) -> bool:
-    """Whether a runner is at work in `folder` now. Nothing is written."""
-    from filelock import Timeout
-
-    if not (folder / LOCK).exists():
-        return False
-    lock = _lock(folder)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        return True
-    except OSError:
-        return False
-    lock.release()
-    return False
-
-
-def _lock(folder: Path) -> BaseFileLock:
-    from filelock import FileLock
-
-    return FileLock(folder / LOCK, thread_local=False)

@@ -13,7 +13,8 @@ import textwrap
 import pytest
 
 from likeness_studio.runner.batch.job import JobSpec, Leased, Planned
-from likeness_studio.runner.batch.ledger import FILE, Ledger, is_active
+from likeness_studio.runner.batch.ledger import FILE, Ledger
+from likeness_studio.runner.batch.lock import is_active
 from likeness_studio.runner.errors import LedgerBusy, LedgerUnreadable, OutputUnwritable
 
 SERVER = "http://one:8188"
