@@ -75,13 +75,9 @@ def tries(row: JobRow) -> int:
 
 
 def reason(row: JobRow) -> str:
-    """Why the job ended as it did, in one line; empty where there is nothing to say.
-
-    Of a refused photo only what is wrong with it: which node noticed is of no use to who took it.
-    """
+    """Why the job ended as it did, in one line; empty where there is nothing to say."""
     if row.error:
-        text = " ".join(row.error.split())
-        return PHOTO_AT_FAULT.sub("", text) if row.verdict == "refused" else text
+        return one_line(row.error, row.verdict == "refused")
     reasons = [
         str(image.get("reason") or "")
         for report in result_list(row, "likeness")
@@ -89,6 +85,12 @@ def reason(row: JobRow) -> str:
         if image.get("passed") is not True or row.verdict == "passed"
     ]
     return next((" ".join(text.split()) for text in reasons if text), "")
+
+
+def one_line(error: str, refused: bool) -> str:
+    """An error's message in one line; of a refused photo only what is wrong with it, not which node noticed."""
+    text = " ".join(error.split())
+    return PHOTO_AT_FAULT.sub("", text) if refused else text
 
 
 def output_files(row: JobRow) -> list[str]:
