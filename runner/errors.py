@@ -203,6 +203,20 @@ class ComfyCliFailed(RunnerError):
     meaning = "comfy-cli could not convert the canvas-format workflow."
 
 
+class NothingToVary(RunnerError):
+    """Another try was asked for and the workflow has no seed."""
+
+    code = "nothing_to_vary"
+    meaning = "The workflow has no seed, so that every try gives the same picture."
+
+
+class NoServer(RunnerError):
+    """None of a batch's servers can take jobs."""
+
+    code = "no_server"
+    meaning = "None of the servers of a batch answers, or none can run the workflow."
+
+
 class BadServerAddress(RunnerError):
     """The server's address is not an http or https URL."""
 

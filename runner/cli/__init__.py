@@ -23,8 +23,10 @@ class LazyGroup(click.Group):
     commands_by_name: ClassVar[dict[str, tuple[str, str]]] = {
         "demo": ("demo:demo", "Make a studio headshot of the demo photo and show the evidence."),
         "run": ("run:run", "Run a workflow, here or on a ComfyUI server."),
+        "batch": ("batch:batch", "Run a workflow over many photos, here or on many servers."),
         "status": ("status:status", "Show how a batch is getting on."),
         "retry": ("retry:retry", "Run failed or unconfirmed jobs of a batch again."),
+        "doctor": ("doctor:doctor", "Say what is missing, here, on a server, or for a workflow."),
         "inspect": ("inspect:inspect", "List what can be set in a workflow."),
         "models": ("models:models", "List, fetch and verify model files."),
         "server": ("server:server", "Start, watch and stop a ComfyUI server on this machine."),

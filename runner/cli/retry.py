@@ -42,8 +42,13 @@ def retry(
     out.say(f"{again} {'job runs' if again == 1 else 'jobs run'} again.")
 
     from ..batch.run import resume
+    from .batch import show_batch
 
-    resume(folder, servers=servers, headers=dict(headers))
+    show_batch(
+        lambda display, stopped: resume(
+            folder, servers=servers, headers=dict(headers), display=display, stopped=stopped
+        )
+    )
 
 
 def set_back(folder: Path, names: tuple[str, ...] = (), *, failed: bool = False, not_confirmed: bool = False) -> int:

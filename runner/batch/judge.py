@@ -1,0 +1,97 @@
+"""What a try's result or error means for its job: the verdict, the score, and whether trying again can help."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ...nodes.errors import IdentityError, LikenessError, PhotoError, registry
+from ..errors import (
+    InterruptedOnServer,
+    JobLost,
+    ModelFileMissing,
+    NodeClassMissing,
+    NodeFailed,
+    OutputBlank,
+    OutputMissing,
+    OutputUnwritable,
+    PhotoNotPlaced,
+    ServerBroken,
+    ServerExecutionError,
+    ServerOutOfMemory,
+    ServerRefused,
+    ServerUnreachable,
+    TooLargeForServer,
+    WorkflowInvalid,
+    WorkflowRejected,
+)
+from ..result import RunResult
+from ..workflow import FILE_INPUTS, Workflow
+from .job import Verdict
+
+Blame = Literal["photo", "job", "chance", "server", "unsuited", "disk"]
+"""Whose fault an error is: the photo's or the job's, which will not get better; chance, so that another try may help;
+the server's, which another server may not have; the server's for this workflow; or the disk's, which ends the batch."""
+
+SERVER_FAULTS = (ServerUnreachable, ServerBroken, ServerOutOfMemory, JobLost)
+UNSUITED = (NodeClassMissing, ModelFileMissing)
+CHANCE = (OutputBlank, OutputMissing, ServerExecutionError, NodeFailed)
+BAD_PHOTO = (PhotoError, IdentityError, PhotoNotPlaced, TooLargeForServer)
+
+READING_ERRORS = frozenset(
+    {
+        "UnidentifiedImageError",
+        "DecompressionBombError",
+        "OSError",
+        "FileNotFoundError",
+        "SyntaxError",
+        "IsADirectoryError",
+    }
+)
+"""What ComfyUI's own nodes raise when a picture cannot be read."""
+
+SERVER_SIDE = 500
+"""Answers from this number on are the server's fault, not the request's."""
+
+
+def verdict_of(result: RunResult) -> Verdict:
+    """What the likeness checks of a finished run say."""
+    if result.verdict is None:
+        return "unchecked"
+    return "passed" if result.verdict else "not_confirmed"
+
+
+def score_of(result: RunResult) -> float | None:
+    """The similarity of a run: the lowest of its checks, each with its best picture; None without one."""
+    scores = [report.get("best") for report in result.likeness]
+    numbers = [float(score) for score in scores if isinstance(score, int | float)]
+    return min(numbers) if numbers and len(numbers) == len(scores) else None
+
+
+def blame(error: LikenessError, workflow: Workflow | None = None) -> Blame:
+    """Whose fault an error of a try is."""
+    cause = error.cause if isinstance(error, NodeFailed) else error
+    if isinstance(error, OutputUnwritable):
+        return "disk"
+    if isinstance(cause, BAD_PHOTO) or _names_bad_photo(error, workflow):
+        return "photo"
+    if isinstance(error, SERVER_FAULTS) or (isinstance(error, ServerRefused) and (error.status or 0) >= SERVER_SIDE):
+        return "server"
+    if isinstance(error, UNSUITED) or (
+        isinstance(error, WorkflowInvalid) and any(isinstance(problem, UNSUITED) for problem in error.problems)
+    ):
+        return "unsuited"
+    return "chance" if isinstance(error, CHANCE) and not isinstance(error, InterruptedOnServer) else "job"
+
+
+def _names_bad_photo(error: LikenessError, workflow: Workflow | None) -> bool:
+    """Whether a server's own words mean that a photo cannot be used."""
+    if isinstance(error, ServerExecutionError):
+        known = {cls.__name__: cls for cls in registry().values()}
+        if issubclass(known.get(error.kind, LikenessError), (PhotoError, IdentityError)):
+            return True
+        node = workflow.nodes.get(error.node_id) if workflow else None
+        return node is not None and node.class_type in FILE_INPUTS and error.kind in READING_ERRORS
+    if isinstance(error, WorkflowRejected) and error.node_errors and workflow is not None:
+        nodes = [workflow.nodes.get(str(node_id)) for node_id in error.node_errors]
+        return all(node is not None and node.class_type in FILE_INPUTS for node in nodes)
+    return False

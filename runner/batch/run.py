@@ -1,0 +1,307 @@
+"""A batch from its inputs to its contact sheet: plan the jobs, hand them out, survive what happens, report."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+from ...nodes.errors import Interrupted, LikenessError
+from ..client import Client
+from ..errors import NoServer
+from ..report.export import write_verdicts
+from ..report.sheet import write_sheet
+from ..result import Stopped, never
+from ..session import check_writable
+from ..settings import Setting, apply
+from ..workflow import Workflow
+from .fleet import LOCAL, Fleet, Place
+from .inputs import read_inputs
+from .job import BatchEvent, BatchView, Counts, JobSpec, Planned
+from .keys import batch_keys, file_hash
+from .ledger import Ledger
+from .options import BatchOptions
+from .seeds import require_seeds
+from .shelf import Shelf
+from .worker import Worker
+
+VIEW_SECONDS = 0.25
+"""How often the display gets a new view."""
+
+RATE_JOBS = 100
+"""The rate and the time left are made of this many last jobs."""
+
+JOB_SERVER_SECONDS = 5.0
+"""How long a job waits for a server that went away under it, before another one takes the job."""
+
+MODEL_SUFFIXES = (".safetensors", ".ckpt", ".pt", ".pth", ".gguf", ".sft", ".onnx")
+
+THUMBS = "thumbs"
+
+
+class Display(Protocol):
+    """Where a running batch shows itself."""
+
+    def update(self, view: BatchView) -> None:
+        """Draw the batch as it is now."""
+        ...
+
+    def event(self, event: BatchEvent) -> None:
+        """Tell what has happened."""
+        ...
+
+
+class Silent:
+    """A display that shows nothing."""
+
+    def update(self, view: BatchView) -> None:
+        """Nothing."""
+
+    def event(self, event: BatchEvent) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """A finished batch and the files that report it. `jobs_run` of its jobs ran this time, the others before."""
+
+    counts: Counts
+    jobs_run: int
+    seconds: float
+    folder: Path
+    sheet: Path
+    csv: Path
+    json: Path
+
+    def as_dict(self) -> dict[str, Any]:
+        """The result for machine output."""
+        files = {name: str(getattr(self, name)) for name in ("folder", "sheet", "csv", "json")}
+        return {"counts": vars(self.counts), "jobs_run": self.jobs_run, "seconds": round(self.seconds, 3)} | files
+
+
+def run_batch(options: BatchOptions, display: Display | None = None, stopped: Stopped = never) -> BatchResult:
+    """Run every job of a batch that is not done yet, and report on all of them.
+
+    The same call again goes on where the last one ended, however it ended. Raises LedgerBusy, LedgerUnreadable,
+    BatchInputsInvalid, NoServer, NothingToVary, OutputUnwritable, Interrupted, and what reading the workflow and the
+    preflight raise; what is wrong with a single job does not end the batch.
+    """
+    check_writable(options.output)
+    with Ledger.open(options.output) as ledger:
+        return _Batch(options, ledger, display or Silent(), stopped).run()
+
+
+def resume(
+    folder: Path,
+    *,
+    servers: Sequence[str] = (),
+    headers: Mapping[str, str] | None = None,
+    display: Display | None = None,
+    stopped: Stopped = never,
+) -> BatchResult:
+    """Run what is left of the batch in `folder` as it was started; other `servers` may be given. See `run_batch`."""
+    with Ledger.read(folder) as ledger:
+        config = ledger.config
+    changes: dict[str, Any] = {"servers": tuple(servers)} if servers else {}
+    options = BatchOptions.from_config(config, folder, headers=dict(headers or {}), **changes)
+    return run_batch(options, display, stopped)
+
+
+class _Batch:
+    """One pass of a batch."""
+
+    def __init__(self, options: BatchOptions, ledger: Ledger, display: Display, stopped: Stopped) -> None:
+        self.options, self.ledger, self.display = options, ledger, display
+        self.shelf = Shelf(options.output)
+        self.began = time.monotonic()
+        self._user_stopped = stopped
+        self._fatal: LikenessError | None = None
+        self._ended: deque[float] = deque(maxlen=RATE_JOBS)
+        self._running: dict[Future[None], str] = {}
+        self._events = threading.Lock()
+        self._shown = 0.0
+        self._before = 0
+        self.graph = cache(self._graph)
+
+    def run(self) -> BatchResult:
+        self.clients = [self._client(server) for server in self.options.servers] or [Client()]
+        self.workflow = self._load()
+        fleet = Fleet([self._place(client) for client in self.clients], self._changed)
+        try:
+            self._plan()
+            self._dispatch(fleet)
+        finally:
+            fleet.close()
+        self.shelf.clear()
+        return self._report()
+
+    def _client(self, server: str) -> Client:
+        if server.startswith("@"):
+            from ..managed import resolve
+
+            server = resolve(server)
+        return Client(
+            server,
+            headers=self.options.headers,
+            outage_seconds=JOB_SERVER_SECONDS,
+            allow_black=self.options.allow_black,
+        )
+
+    def _place(self, client: Client) -> Place:
+        return Place(client.url or LOCAL, client.backend, self.options.in_flight if client.url else 1)
+
+    def _load(self) -> Workflow:
+        """The workflow, read and checked where the first server that answers can say what it knows."""
+        problem: LikenessError | None = None
+        for client in self.clients:
+            try:
+                workflow = client.load(self.options.workflow)
+                for setting in self.options.settings:
+                    apply(workflow, setting, client.catalog)
+            except LikenessError as error:
+                problem = error
+                continue
+            self._catalog = client
+            if self.options.until_pass:
+                require_seeds(workflow)
+            return workflow
+        assert problem is not None
+        raise problem
+
+    def _graph(self, settings: tuple[Setting, ...]) -> Workflow:
+        """The workflow with a job's own settings."""
+        if not settings:
+            return self.workflow
+        workflow = self.workflow.copy()
+        for setting in settings:
+            apply(workflow, setting, self._catalog.catalog)
+        return workflow
+
+    def _plan(self) -> None:
+        specs = read_inputs(self.options.inputs)
+        search = [folder for folder in (self.workflow.folder, Path("input")) if folder is not None]
+        keys = batch_keys(specs, self.graph, lambda path: file_hash(path, self.ledger), search)
+        jobs = [Planned(key, spec, self._affinity(spec)) for key, spec in zip(keys, specs, strict=True)]
+        self.ledger.config = self.options.as_config()
+        self.ledger.recover()
+        counts = self.ledger.plan(jobs)
+        self._before = counts.finished
+        self._emit(BatchEvent("batch_started", {"jobs": counts.total, "pending": counts.pending}))
+
+    def _affinity(self, spec: JobSpec) -> str:
+        """The models that a job loads: jobs with the same ones run best one after another."""
+        try:
+            workflow = self.graph(spec.settings)
+        except LikenessError:
+            return ""
+        values = {value for node in workflow for value in node.inputs.values() if isinstance(value, str)}
+        return " ".join(sorted(value for value in values if value.endswith(MODEL_SUFFIXES)))
+
+    def _dispatch(self, fleet: Fleet) -> None:
+        """Hand out jobs until none is left, the user stops, or something ends the batch."""
+        worker = Worker(
+            self.options, self.ledger, fleet, self.shelf, self.graph, self._emit, self._stopped, self._give_up
+        )
+        size = sum(place.capacity for place in fleet.places)
+        with ThreadPoolExecutor(size, thread_name_prefix="likeness-worker") as pool:
+            left = True
+            while (left or self._running) and not (self._stopped() and not self._running):
+                left = not self._stopped() and self._hand_out(fleet, worker, pool)
+                fleet.changed.wait(VIEW_SECONDS)
+                fleet.changed.clear()
+                self._collect()
+                self._show(fleet)
+                self._look_after(fleet)
+        if self._fatal is not None:
+            raise self._fatal
+        if self._user_stopped():
+            raise Interrupted("The batch was stopped; the same command goes on with it.")
+
+    def _hand_out(self, fleet: Fleet, worker: Worker, pool: ThreadPoolExecutor) -> bool:
+        """Fill all places; whether jobs may be left to hand out."""
+        while (place := fleet.take()) is not None:
+            job = self.ledger.lease(place.name, place.affinity)
+            if job is None:
+                fleet.give_back(place)
+                fleet.changed.clear()
+                return False
+            self._running[pool.submit(worker.work, place, job)] = job.spec.name
+        return True
+
+    def _collect(self) -> None:
+        for future in [future for future in self._running if future.done()]:
+            del self._running[future]
+            self._ended.append(time.monotonic())
+            error = future.exception()
+            if isinstance(error, LikenessError):
+                self._give_up(error)
+            elif error is not None:
+                raise error
+
+    def _look_after(self, fleet: Fleet) -> None:
+        """End the batch when no server is left to wait for."""
+        names = ", ".join(place.name for place in fleet.places)
+        reasons = " ".join(str(place.error) for place in fleet.places if place.error)
+        if fleet.hopeless:
+            self._give_up(NoServer(f"None of the servers can run the workflow ({names}): {reasons}"))
+        elif fleet.down_for > self.options.wait_seconds:
+            self._give_up(
+                NoServer(
+                    f"None of the servers has answered for {self.options.wait_seconds:g} s ({names}); start one, then "
+                    f"run the same command again to go on. {reasons}"
+                )
+            )
+
+    def _give_up(self, error: LikenessError) -> None:
+        self._fatal = self._fatal or error
+
+    def _stopped(self) -> bool:
+        return self._fatal is not None or self._user_stopped()
+
+    def _changed(self, place: Place) -> None:
+        if place.error is not None:
+            self._emit(BatchEvent("server_down", {"server": place.name, "message": str(place.error)}))
+        else:
+            self._emit(BatchEvent("server_up", {"server": place.name}))
+
+    def _emit(self, event: BatchEvent) -> None:
+        with self._events:
+            self.display.event(event)
+
+    def _show(self, fleet: Fleet) -> None:
+        now = time.monotonic()
+        if now - self._shown >= VIEW_SECONDS:
+            self._shown = now
+            self.display.update(self._view(fleet))
+
+    def _view(self, fleet: Fleet) -> BatchView:
+        counts = self.ledger.counts()
+        rate = self._rate()
+        return BatchView(
+            counts=counts,
+            servers=fleet.views(),
+            elapsed=time.monotonic() - self.began,
+            per_minute=None if rate is None else 60 * rate,
+            seconds_left=None if rate is None else (counts.pending + counts.leased) / rate,
+            running=tuple(self._running.values()),
+        )
+
+    def _rate(self) -> float | None:
+        """Jobs per second of late."""
+        if len(self._ended) < 2:
+            return None
+        return (len(self._ended) - 1) / max(time.monotonic() - self._ended[0], 1e-6)
+
+    def _report(self) -> BatchResult:
+        folder, counts = self.options.output, self.ledger.counts()
+        sheet = write_sheet(self.ledger.rows(), folder, title=self.workflow.name, counts=counts, thumbs=folder / THUMBS)
+        csv, json = write_verdicts(self.ledger.rows(), folder)
+        return BatchResult(
+            counts, counts.finished - self._before, time.monotonic() - self.began, folder, sheet, csv, json
+        )
