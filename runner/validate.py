@@ -53,7 +53,7 @@ def plan(workflow: Workflow, classes: Mapping[str, type[io.ComfyNode]], catalog:
     Raises NeedsServer, NothingToRun or GraphCycle; else every problem of every needed node: the one, or
     WorkflowInvalid with all. Must run where `host` knows the input folder, because nodes may check their files.
     """
-    _refuse_unknown(workflow, catalog)
+    refuse_unknown(workflow, catalog)
     problems: list[LikenessError] = []
     steps = []
     for node in needed(workflow, catalog):
@@ -66,7 +66,8 @@ def plan(workflow: Workflow, classes: Mapping[str, type[io.ComfyNode]], catalog:
     return steps
 
 
-def _refuse_unknown(workflow: Workflow, catalog: Catalog) -> None:
+def refuse_unknown(workflow: Workflow, catalog: Catalog) -> None:
+    """Raise NeedsServer with the names of all nodes whose class is not in `catalog`."""
     unknown = [node for node in workflow if node.class_type not in catalog]
     if unknown:
         names = ", ".join(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .output import Output, current_output, json_option
+from .run import HeaderParam
 
 if TYPE_CHECKING:
     from ..catalog import Catalog, InputSpec
@@ -19,25 +21,33 @@ MANY = 8
 @click.command()
 @click.argument("workflow")
 @click.option("--server", "-s", help="Ask this ComfyUI server about nodes that are not known here.")
+@click.option(
+    "--header", "headers", type=HeaderParam(), multiple=True, help="A header for the server, such as a token."
+)
 @json_option
-def inspect(workflow: str, server: str | None) -> None:
+def inspect(workflow: str, server: str | None, headers: tuple[tuple[str, str], ...]) -> None:
     """List the photos, settings and results of WORKFLOW: a JSON file or a bundled workflow's name."""
-    from ..catalog import from_object_info, local_catalog
     from ..workflow import load
 
-    def known() -> Catalog:
-        if server is None:
-            return local_catalog()
-        from ..server.transport import ComfyServer
-
-        remote = ComfyServer(server)
-        remote.wait_ready()
-        return from_object_info(remote.object_info())
-
     out = current_output()
+    known = catalog_for(server, dict(headers))
     graph = load(workflow, known)
     described = describe(graph, known())
     out.result(described, lambda: _show(out, described))
+
+
+def catalog_for(server: str | None, headers: dict[str, str]) -> Callable[[], Catalog]:
+    """The node classes that are known here, or those of the server at this URL."""
+    if server is None:
+        from ..catalog import local_catalog
+
+        return local_catalog
+    from ..preflight import ServerCatalog
+    from ..server.transport import ComfyServer
+
+    remote = ComfyServer(server, headers)
+    remote.wait_ready()
+    return ServerCatalog(remote)
 
 
 def describe(workflow: Workflow, catalog: Catalog) -> dict[str, Any]:

@@ -35,10 +35,13 @@ def check(workflow: Workflow, catalog: Catalog, *, files_follow: bool = True) ->
     return examine(workflow, catalog, files_follow=files_follow).problems
 
 
-def examine(workflow: Workflow, catalog: Catalog, *, files_follow: bool = True) -> Findings:
-    """The same, with what is not sure: foreign nodes may accept more than their description says."""
+def examine(workflow: Workflow, catalog: Catalog, *, files_follow: bool = True, strict: bool = False) -> Findings:
+    """The same, with what is not sure: foreign nodes may accept more than their description says.
+
+    `strict` is for the local engine, which takes no words for truth values.
+    """
     sources = read(workflow.canvas)
-    found = Findings(missing_classes(workflow, catalog, sources))
+    found = Findings(_missing_classes(workflow, catalog, sources))
     try:
         nodes = needed(workflow, catalog)
     except (NothingToRun, GraphCycle) as problem:
@@ -47,7 +50,7 @@ def examine(workflow: Workflow, catalog: Catalog, *, files_follow: bool = True) 
     findings: list[Finding] = []
     for node in nodes:
         if node.class_type in catalog:
-            node_check = NodeCheck(workflow, node, catalog)
+            node_check = NodeCheck(workflow, node, catalog, strict=strict)
             node_check.step()
             findings += node_check.findings
             if not files_follow:
@@ -56,17 +59,17 @@ def examine(workflow: Workflow, catalog: Catalog, *, files_follow: bool = True) 
     found.problems += _missing_models(models, sources)
     for finding in findings:
         if finding not in models:
-            sure = finding.sure and node_lists_are_complete(finding)
+            sure = finding.sure and _list_is_complete(finding)
             (found.problems if sure else found.doubts).append(finding.problem)
     return found
 
 
-def node_lists_are_complete(finding: Finding) -> bool:
+def _list_is_complete(finding: Finding) -> bool:
     """Whether a value outside of the list is wrong for certain."""
     return not (isinstance(finding.problem, NotAnOption) and finding.node.class_type in LISTS_FILES)
 
 
-def missing_classes(workflow: Workflow, catalog: Catalog, sources: Sources) -> list[LikenessError]:
+def _missing_classes(workflow: Workflow, catalog: Catalog, sources: Sources) -> list[LikenessError]:
     """A NodeClassMissing for each class that `catalog` lacks."""
     titles: dict[str, list[str]] = {}
     for node in workflow:

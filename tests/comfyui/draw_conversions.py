@@ -1,7 +1,8 @@
 """Draw small graphs on the real canvas and keep each with what the canvas makes of it: the truth for our converter.
 
 Run with a server's address: ``python tests/comfyui/draw_conversions.py http://127.0.0.1:8188``. Writes
-tests/runner/canvas/NAME.json: ``workflow`` as the canvas saves it, ``prompt`` as its Run button sends it.
+tests/runner/canvas/NAME.json: ``workflow`` as the canvas saves it, ``prompt`` as its Run button sends it, and
+``nodes``, the server's description of the node classes in it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-import canvas as driver  # noqa: E402
+import canvas as driver
+import httpx
 
 TARGET = Path(__file__).parents[1] / "runner" / "canvas"
 
@@ -102,9 +104,17 @@ GRAPHS = {
 """JavaScript that draws each graph."""
 
 
+KINDS = (
+    *("CLIPTextEncode", "CheckpointLoaderSimple", "EmptyImage", "EmptyLatentImage", "ImageInvert", "ImageScaleBy"),
+    *("KSampler", "LoadImage", "LoraLoader", "PreviewImage", "PrimitiveFloat", "PrimitiveInt", "PrimitiveString"),
+    *("SaveImage", "VAEDecode"),
+)
+
+
 def main(url: str, names: list[str]) -> None:
     """Draw, convert, open again what was saved, convert again, and keep."""
     TARGET.mkdir(exist_ok=True)
+    described = httpx.get(f"{url}/object_info", timeout=60).json()
     with driver.open_canvas(url) as canvas:
         for name in names or GRAPHS:
             canvas.evaluate("() => {" + TOOLS + GRAPHS[name] + "}")
@@ -113,6 +123,7 @@ def main(url: str, names: list[str]) -> None:
             file.write_text(json.dumps(canvas.workflow()))
             canvas.open_file(file)
             kept = {"workflow": json.loads(file.read_text()), "prompt": canvas.prompt()}
+            kept["nodes"] = {kind: described[kind] for kind in KINDS if f'"{kind}"' in file.read_text()}
             file.write_text(json.dumps(kept, sort_keys=True) + "\n")
             print(name, len(kept["prompt"]), *canvas.errors)
             canvas.errors.clear()
