@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..errors import LedgerBusy, LedgerUnreadable, OutputUnwritable, RunnerError
+from ..errors import LedgerBusy, LedgerMissing, LedgerUnreadable, OutputUnwritable, RunnerError
 from .schema import TABLES, VERSION
 
 BUSY_SECONDS = 10.0
@@ -30,11 +30,12 @@ class Database:
     A write is safe once it returns, also when the process is killed; a power cut may take the last ones, never more.
     """
 
-    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False, still: bool = False) -> None:
+        """`still` says that nobody else has the file open: it is then read without leaving anything beside it."""
         self.path = path
         self._lock = threading.Lock()
         with self._errors():
-            self._connection = _connect(path, read_only)
+            self._connection = _connect(path, read_only, still)
         try:
             with self._errors():
                 self._prepare(read_only)
@@ -83,12 +84,12 @@ class Database:
             raise LedgerUnreadable(
                 f"{self.path} was made by a newer version of Likeness Studio; update it, or choose another --output."
             )
-        if read_only:
-            if version == 0:
-                raise LedgerUnreadable(f"{self.path} is not the ledger of a batch; check the folder.")
-            return
         if version == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
             raise LedgerUnreadable(f"{self.path} is not the ledger of a batch; move it away, or choose another folder.")
+        if version == 0 and read_only:
+            raise LedgerMissing(f"The batch in {self.path.parent} has not begun yet; look again in a moment.")
+        if read_only:
+            return
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         if version == 0:
@@ -123,12 +124,12 @@ class Database:
         return None
 
 
-def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
+def _connect(path: Path, read_only: bool, still: bool) -> sqlite3.Connection:
     name, uri = str(path), False
     if read_only:
-        # Without a write-ahead log nobody has the file open, and a plain read-only open would leave a log behind.
-        logged = path.with_name(f"{path.name}-wal").exists()
-        name, uri = f"{path.absolute().as_uri()}?{'mode=ro' if logged else 'immutable=1'}", True
+        # A plain read-only open would leave a write-ahead log behind; one that is there must be read.
+        immutable = still and not path.with_name(f"{path.name}-wal").exists()
+        name, uri = f"{path.absolute().as_uri()}?{'immutable=1' if immutable else 'mode=ro'}", True
     connection = sqlite3.connect(
         name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=uri, cached_statements=64
     )

@@ -69,7 +69,7 @@ class Ledger:
         path = folder / FILE
         if not path.is_file():
             raise LedgerMissing(f"There is no batch in {folder}: it has no {FILE}; check the folder.")
-        return cls(folder, Database(path, read_only=True), None)
+        return cls(folder, Database(path, read_only=True, still=not is_active(folder)), None)
 
     def close(self) -> None:
         """Close the file and let another runner have it."""

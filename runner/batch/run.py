@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
 from collections import deque
@@ -135,7 +136,8 @@ class _Batch:
         fleet = Fleet([self._place(client) for client in self.clients], self._changed)
         try:
             self._plan()
-            self._dispatch(fleet)
+            with tempfile.TemporaryDirectory(prefix="likeness-", ignore_cleanup_errors=True) as temp:
+                self._dispatch(fleet, Path(temp))
         finally:
             fleet.close()
         self.shelf.clear()
@@ -203,10 +205,10 @@ class _Batch:
         values = {value for node in workflow for value in node.inputs.values() if isinstance(value, str)}
         return " ".join(sorted(value for value in values if value.endswith(MODEL_SUFFIXES)))
 
-    def _dispatch(self, fleet: Fleet) -> None:
+    def _dispatch(self, fleet: Fleet, temp: Path) -> None:
         """Hand out jobs until none is left, the user stops, or something ends the batch."""
         worker = Worker(
-            self.options, self.ledger, fleet, self.shelf, self.graph, self._emit, self._stopped, self._give_up
+            self.options, self.ledger, fleet, self.shelf, self.graph, self._emit, self._stopped, self._give_up, temp
         )
         size = sum(place.capacity for place in fleet.places)
         with ThreadPoolExecutor(size, thread_name_prefix="likeness-worker") as pool:
@@ -266,7 +268,7 @@ class _Batch:
 
     def _changed(self, place: Place) -> None:
         if place.error is not None:
-            self._emit(BatchEvent("server_down", {"server": place.name, "message": str(place.error)}))
+            self._emit(BatchEvent("server_down", {"server": place.name, "error": str(place.error)}))
         else:
             self._emit(BatchEvent("server_up", {"server": place.name}))
 

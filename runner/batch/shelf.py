@@ -51,7 +51,7 @@ class Shelf:
         """An empty folder for a job's n-th try."""
         place = self._trial(home, number)
         with _writing(place):
-            shutil.rmtree(place, ignore_errors=True)
+            _remove(place)
             place.mkdir(parents=True)
         return place
 
@@ -82,7 +82,7 @@ class Shelf:
         """Make the files of `trial` the job's, drop the other tries; its record with files relative to the batch."""
         target = self._home(home)
         with _writing(target):
-            shutil.rmtree(target, ignore_errors=True)
+            _remove(target)
             (trial.folder / RECORD).unlink(missing_ok=True)
             target.parent.mkdir(parents=True, exist_ok=True)
             trial.folder.rename(target)
@@ -92,7 +92,7 @@ class Shelf:
 
     def drop(self, home: str) -> None:
         """Remove what the tries of a job left."""
-        shutil.rmtree(host.inside(self.work, home), ignore_errors=True)
+        _remove(host.inside(self.work, home))
 
     def clear(self) -> None:
         """Remove the working folder once nothing is in it."""
@@ -104,6 +104,11 @@ class Shelf:
 
     def _trial(self, home: str, number: int) -> Path:
         return host.inside(self.work, home) / str(number)
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,7 +15,7 @@ from ..result import RunResult, Stopped
 from ..session import execute
 from ..workflow import Workflow
 from .fleet import LOCAL, Fleet, Place
-from .job import BatchEvent, Leased, Verdict
+from .job import BatchEvent, Leased, State, Verdict
 from .judge import Blame, blame
 from .options import BatchOptions
 from .seeds import reseeded, seed_for
@@ -44,7 +43,10 @@ class _Start:
 
 @dataclass
 class Worker:
-    """What all workers of a batch share. `graph` gives the workflow with a job's settings."""
+    """What all workers of a batch share.
+
+    `graph` gives the workflow with a job's settings. `temp` is a folder for photos on their way.
+    """
 
     options: BatchOptions
     ledger: Ledger
@@ -54,6 +56,7 @@ class Worker:
     emit: Callable[[BatchEvent], None]
     stopped: Stopped
     give_up: Callable[[LikenessError], None]
+    temp: Path
 
     def work(self, place: Place, job: Leased) -> None:
         """Do a leased job at `place`, and let the place go. Ends with the job done, failed or released."""
@@ -112,7 +115,7 @@ class Worker:
 
     def _try(self, place: Place, job: Leased, workflow: Workflow, start: _Start) -> Trial:
         """One try, from the photos to the results."""
-        temp = Path(tempfile.mkdtemp(prefix="likeness-"))
+        temp = self.temp / start.prompt_id
         try:
             result = execute(
                 reseeded(workflow, start.seed),
@@ -126,7 +129,8 @@ class Worker:
             )
             self._report(result, start.folder)
         finally:
-            shutil.rmtree(temp, ignore_errors=True)
+            if temp.exists():
+                shutil.rmtree(temp, ignore_errors=True)
         return self.shelf.record(job.folder, start.number, result)
 
     def _report(self, result: RunResult, folder: Path) -> None:
@@ -138,7 +142,7 @@ class Worker:
     def _again(self, job: Leased, start: _Start, error: LikenessError) -> None:
         """Close a try after an error that another try may not have."""
         self.ledger.end(job.key, start.row, "failed", error=error)
-        values = {"name": job.spec.name, "attempt": start.number + 1, "code": error.code, "message": str(error)}
+        values = {"name": job.spec.name, "attempt": start.number + 1, "error_code": error.code, "error": str(error)}
         self.emit(BatchEvent("job_retried", values))
 
     def _done(self, place: Place, job: Leased, best: Trial) -> None:
@@ -152,7 +156,7 @@ class Worker:
             seconds=best.seconds,
             result=record,
         )
-        self._finished(job, best.verdict, score=best.score, seconds=round(best.seconds, 3), server=place.name)
+        self._finished(job, "done", best.verdict, score=best.score, seconds=round(best.seconds, 3), server=place.name)
 
     def _failed(self, place: Place, job: Leased, error: LikenessError) -> None:
         """Put a failed job where it belongs: back into the queue, or to those that are given up."""
@@ -166,7 +170,7 @@ class Worker:
         verdict: Verdict | None = "refused" if fault == "photo" else None
         self.shelf.drop(job.folder)
         self.ledger.failed(job.key, error=error, verdict=verdict, server=place.name)
-        self._finished(job, verdict, code=error.code, message=str(error), server=place.name)
+        self._finished(job, "failed", verdict, error_code=error.code, error=str(error), server=place.name)
 
     def _taken_back(self, place: Place, job: Leased, error: LikenessError, fault: Blame) -> bool:
         """Give the job to another server, unless that was done too often.
@@ -180,7 +184,7 @@ class Worker:
         if counts and job.released + 1 >= MOST_RELEASES:
             return False
         self.ledger.release(job.key, error=error, counts=counts)
-        self.emit(BatchEvent("job_retried", {"name": job.spec.name, "code": error.code, "message": str(error)}))
+        self.emit(BatchEvent("job_retried", {"name": job.spec.name, "error_code": error.code, "error": str(error)}))
         return True
 
     def _graph_of(self, job: Leased) -> Workflow | None:
@@ -188,5 +192,5 @@ class Worker:
             return self.graph(job.spec.settings)
         return None
 
-    def _finished(self, job: Leased, verdict: Verdict | None, **values: object) -> None:
-        self.emit(BatchEvent("job_finished", {"name": job.spec.name, "verdict": verdict, **values}))
+    def _finished(self, job: Leased, state: State, verdict: Verdict | None, **values: object) -> None:
+        self.emit(BatchEvent("job_finished", {"name": job.spec.name, "state": state, "verdict": verdict, **values}))
