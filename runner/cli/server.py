@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ..managed import Managed, Options, ServerState
 
 _NAME = click.option("--name", default="default", show_default=True, help="Which server; address it as @NAME.")
+_OURS = {"--port": "--port", "--listen": "--listen", "--base-directory": "--base"}
+"""What ComfyUI must be told by us, and the option for it."""
 
 
 @click.group()
@@ -58,6 +60,9 @@ def start(**chosen: Any) -> None:
 def _options(chosen: dict[str, Any]) -> Options:
     from ..managed import Limits, Options
 
+    for word in chosen["extra"]:
+        if (ours := _OURS.get(word.partition("=")[0])) is not None:
+            raise click.UsageError(f"Give {ours} before the --, not {word} after it.")
     hang = chosen.pop("hang_after")
     return Options(**chosen, limits=Limits(hang=hang) if hang else Limits())
 
@@ -165,12 +170,10 @@ def logs(name: str, lines: int, following: bool) -> None:
 
     managed = Managed(name, "")
     log = Path(managed.status().log)
-    for line in managed.log(lines):
-        click.echo(line)
-    if not following:
-        return
     try:
-        for text in follow(log, lambda: False):
+        for line in managed.log(lines):
+            click.echo(line)
+        for text in follow(log, lambda: False) if following else ():
             click.echo(text, nl=False)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

@@ -38,7 +38,8 @@ class Options:
 
     `recycle_after`: restart ComfyUI after that many finished prompts. `base`: ComfyUI's ``--base-directory``, the
     folder of its models, custom_nodes, input, output and user. `extra`: further arguments for ComfyUI; they are kept
-    in the state file for the next restart.
+    in the state file for the next restart. (With ``--verbose`` above INFO it no longer says when a prompt is finished,
+    and is not recycled.)
     """
 
     name: str = DEFAULT_NAME
@@ -76,6 +77,6 @@ def command(options: Options, comfyui: Path, python: Path, port: int) -> list[st
         words.append("--cpu")
     if options.base:
         words += ["--base-directory", str(options.base)]
-    if "--temp-directory" not in options.extra:
+    if not any(word.startswith("--temp-directory") for word in options.extra):
         words += ["--temp-directory", str(Place(options.name).temp)]
     return [*words, *options.extra]

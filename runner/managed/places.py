@@ -9,7 +9,7 @@ from pathlib import Path
 
 import platformdirs
 
-from ..errors import BadServerName
+from ..errors import BadServerName, OutputUnwritable
 
 DEFAULT_NAME = "default"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -61,8 +61,18 @@ class Place:
         return self.folder / "work"
 
     def make(self) -> None:
-        """Create the folder, for this user only."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Create the folder, for this user only. Raises OutputUnwritable."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise unwritable(self.folder, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> OutputUnwritable:
+    """The error for a state folder that cannot be written to."""
+    return OutputUnwritable(
+        f"{path} cannot be written ({error.strerror or error}); set LIKENESS_STATE to a folder that can."
+    )
 
 
 def names() -> list[str]:

@@ -77,7 +77,7 @@ def own_group() -> dict[str, Any]:
     return {"process_group": 0}
 
 
-def detach(command: Sequence[str], log: Path) -> ProcessId | None:
+def detach(command: Sequence[str], log: Path, environment: dict[str, str] | None = None) -> ProcessId | None:
     """Start `command` apart from this terminal and session; its output goes to the end of `log`.
 
     Returns None when it ended at once.
@@ -87,7 +87,13 @@ def detach(command: Sequence[str], log: Path) -> ProcessId | None:
         options = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.DETACHED_PROCESS}
     with log.open("ab") as out:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, cwd=log.parent, **options
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            cwd=log.parent,
+            env=os.environ | (environment or {}),
+            **options,
         )
     _spawned[:] = [other for other in _spawned if other.poll() is None]
     _spawned.append(process)

@@ -113,6 +113,14 @@ def resolve(address: str) -> str:
     return found.url
 
 
+def recycling_due(url: str) -> bool:
+    """Whether the managed server at `url` waits for a moment without work to be recycled.
+
+    Who keeps it busy should give it nothing until it is back; otherwise the moment may never come.
+    """
+    return any(known.recycle_due for known in statuses() if known.url == url and known.state in state.RUNNING)
+
+
 def statuses() -> list[ServerState]:
     """All servers that were ever started, by name."""
     return [known for name in places.names() if (known := state.read(name)) is not None]
@@ -135,10 +143,8 @@ def _launch(options: Options, say: Say) -> Managed:
     with _lock(places.root() / "servers" / ".ports.lock"):
         known = _describe(options, comfyui, python)
         known.write()
-        place = Place(options.name)
-        supervisor = detach(
-            [sys.executable, "-P", "-m", f"{__package__}.supervisor", options.name], place.supervisor_log
-        )
+        words = [sys.executable, "-P", "-m", f"{__package__}.supervisor", options.name]
+        supervisor = detach(words, Place(options.name).supervisor_log, {"LIKENESS_STATE": str(places.root())})
     _wait_for_supervisor(options.name, supervisor)
     if not ports.is_loopback(options.listen):
         say(f"Others can reach {known.url} on {options.listen}, and ComfyUI has no password.")
@@ -154,7 +160,7 @@ def _describe(options: Options, comfyui: Path, python: Path) -> ServerState:
     }
     port = ports.choose(options.listen, options.port, given)
     host = ports.reachable_host(options.listen)
-    scheme = "https" if "--tls-keyfile" in options.extra else "http"
+    scheme = "https" if any(word.startswith("--tls-keyfile") for word in options.extra) else "http"
     return ServerState(
         name=options.name,
         url=f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}",

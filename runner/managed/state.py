@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .places import Place
+from .places import Place, unwritable
 from .processes import ProcessId
 
 STARTING, READY, RESTARTING, FAILED, STOPPED = "starting", "ready", "restarting", "failed", "stopped"
@@ -51,7 +52,7 @@ class ServerState:
         return values | {"ready": self.state == READY}
 
     def write(self) -> None:
-        """Replace the server's file in one step."""
+        """Replace the server's file in one step. Raises OutputUnwritable."""
         place = Place(self.name)
         place.make()
         part = place.state.with_name(f".{place.state.name}.{secrets.token_hex(4)}")
@@ -60,8 +61,10 @@ class ServerState:
             with os.fdopen(descriptor, "w", encoding="utf-8") as out:
                 json.dump(asdict(self), out, indent=1)
             part.replace(place.state)
-        finally:
-            part.unlink(missing_ok=True)
+        except OSError as error:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise unwritable(place.state, error) from error
 
 
 def read(name: str) -> ServerState | None:

@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ..errors import OutputUnwritable
 from . import ports, state
 from .child import Child, how_it_ended
 from .log import RotatingLog
@@ -82,8 +83,10 @@ class Supervisor:
         port = self._port()
         if not ports.wait_free(self.options.listen, port, _PORT_SECONDS if self._ever_ready else 0.0):
             return f"port {port} was taken by another program"
-        self._guard_process(None)
-        child = Child(self.state.command, Path(self.state.folder), self._log, self._count, self._ring)
+        try:
+            child = Child(self.state.command, Path(self.state.folder), self._log, self._count, self._ring)
+        except OSError as error:
+            return f"ComfyUI could not be started ({error})"
         self._guard_process(child.id)
         probe = Probe(self.state.url, self.state.command[1:], self._limits.probe, self._ring)
         self._say(state.RESTARTING if self._ever_ready else state.STARTING, server=child.id)
@@ -122,7 +125,7 @@ class Supervisor:
             return False
         if not self.state.recycle_due:
             self.state.recycle_due = True
-            self.state.write()
+            self._write()
             probe.watch_queue()
         if probe.idle_since is None:
             return False
@@ -152,13 +155,18 @@ class Supervisor:
             fresh, self._counted = self._finished - self._counted, self._finished
         if fresh:
             self.state.jobs += fresh
-            self.state.write()
+            self._write()
 
     def _say(self, word: str, error: str | None = None, server: ProcessId | None = None) -> None:
         self.state.state = word
         self.state.last_error = error or self.state.last_error
         self.state.server = server or self.state.server
-        self.state.write()
+        self._write()
+
+    def _write(self) -> None:
+        """Keep the state file true; a full disk is no reason to stop."""
+        with suppress(OutputUnwritable):
+            self.state.write()
 
     def _leave(self, word: str, error: str | None) -> int:
         self._note_jobs()

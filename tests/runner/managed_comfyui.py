@@ -59,7 +59,7 @@ class Handler(BaseHTTPRequestHandler):
             work[name] = not work[name]
         self.answer({})
 
-    def log_message(self, *_):
+    def log_message(self, format, *args):  # noqa: A002 - the base class's name
         pass
 
 
@@ -74,5 +74,7 @@ if chosen.crash_second_time and started.exists():
 started.parent.mkdir(parents=True, exist_ok=True)
 started.touch()
 time.sleep(float(chosen.slow or 0))
+if (said := Path(chosen.base_directory) / "say.txt").exists():
+    print(said.read_text(), flush=True)
 print("Starting server", flush=True)
 ThreadingHTTPServer((chosen.listen, int(chosen.port)), Handler).serve_forever()

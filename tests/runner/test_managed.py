@@ -12,13 +12,21 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from likeness_studio.runner import managed
 from likeness_studio.runner.cli import main
-from likeness_studio.runner.errors import BadServerName, ComfyUINotFound, NoManagedServer, PackNotInstalled, PortTaken
+from likeness_studio.runner.errors import (
+    BadServerName,
+    ComfyUINotFound,
+    NoManagedServer,
+    OutputUnwritable,
+    PackNotInstalled,
+    PortTaken,
+)
 from likeness_studio.runner.managed import installation, pack, places, ports, processes, state
 from likeness_studio.runner.managed.log import RotatingLog, follow, tail
 from likeness_studio.runner.managed.options import Limits, Options, command
@@ -49,6 +57,15 @@ def comfyui(tmp_path):
     for name in ("nodes.py", "execution.py", "folder_paths.py"):
         (folder / name).touch()
     return folder
+
+
+def known_of(name) -> Any:
+    """What is known about a server; untyped, because the tests know what is there."""
+    return state.read(name)
+
+
+def process_of(pid) -> Any:
+    return ProcessId.of(pid)
 
 
 def free_port():
@@ -255,7 +272,7 @@ class TestState:
     def test_what_is_written_is_read(self):
         gone = ProcessId(1, "of another boot")
         state.ServerState("a", url="http://x", state="stopped", supervisor=gone, jobs=3).write()
-        known = state.read("a")
+        known = known_of("a")
         assert (known.url, known.jobs, known.supervisor, known.state) == ("http://x", 3, gone, "stopped")
         assert places.names() == ["a"]
 
@@ -265,6 +282,12 @@ class TestState:
         Place("a").state.write_text(text)
         assert state.read("a") is None
         assert managed.find("a") is None
+
+    def test_a_state_folder_that_cannot_be_written_is_an_error(self, tmp_path, monkeypatch):
+        (tmp_path / "file").touch()
+        monkeypatch.setenv("LIKENESS_STATE", str(tmp_path / "file"))
+        with pytest.raises(OutputUnwritable, match="LIKENESS_STATE"):
+            managed.start(Options())
 
     def test_options_survive_the_state_file(self, tmp_path):
         options = Options("a", tmp_path, None, True, 5, "::1", 7, tmp_path, ("--x", "1"), 3.0, Limits(hang=9))
@@ -287,13 +310,13 @@ class TestState:
 
 class TestProcesses:
     def test_a_process_is_told_from_another_with_its_pid(self):
-        me = ProcessId.of(os.getpid())
+        me = process_of(os.getpid())
         assert me.alive()
         assert not ProcessId(me.pid, me.stamp + "0").alive()
 
     def test_one_that_ended_and_was_not_collected_is_gone(self):
         child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-        known = ProcessId.of(child.pid)
+        known = process_of(child.pid)
         assert known.alive()
         child.kill()
         assert known.wait_gone(10)
@@ -384,6 +407,7 @@ class TestCommands:
             (["start", "--comfyui", "/nowhere"], 1, "comfyui_not_found"),
             (["start", "--port", "0"], 2, "port"),
             (["start", "--recycle-after", "0"], 2, "recycle-after"),
+            (["start", "--", "--port=1"], 2, "before the --"),
         ],
     )
     def test_errors_have_codes(self, words, code, text):
@@ -396,7 +420,7 @@ class TestCommands:
             [*LIKENESS, *words, "--", "--slow", "60"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         deadline = time.monotonic() + 30
-        while not ((known := state.read("default")) and known.server) and time.monotonic() < deadline:
+        while not ((known := known_of("default")) and known.server) and time.monotonic() < deadline:
             time.sleep(0.05)
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
@@ -409,7 +433,7 @@ class TestCommands:
 
     def test_ctrl_c_ends_following_the_log(self, words):
         self.call(*words)
-        process = subprocess.Popen(
+        process: Any = subprocess.Popen(
             [*LIKENESS, "server", "logs", "--follow"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         assert process.stdout.readline() == "Starting server\n"
@@ -420,7 +444,7 @@ class TestCommands:
     def test_a_closed_terminal_leaves_the_server_running(self, words):
         process = subprocess.Popen([*LIKENESS, *words], stdout=subprocess.PIPE, start_new_session=True)
         process.communicate(timeout=60)
-        known = state.read("default")
+        known = known_of("default")
         assert os.getsid(known.supervisor.pid) == known.supervisor.pid
         assert os.getsid(known.supervisor.pid) != process.pid
         assert known.server.alive()

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -58,10 +59,15 @@ def options(comfyui, tmp_path):
         port = listener.getsockname()[1]
 
     def make(*extra, limits=QUICK, **chosen):
-        given = {"port": port, "cpu": True, "base": tmp_path / "base", "wait": 30.0} | chosen
-        return Options(comfyui=comfyui, python=Path(sys.executable), extra=extra, limits=limits, **given)
+        given = {"port": port, "cpu": True, "base": tmp_path / "base", "wait": 30.0, "python": Path(sys.executable)}
+        return Options(comfyui=comfyui, extra=extra, limits=limits, **(given | chosen))
 
     return make
+
+
+def start(options, *more, **named) -> Any:
+    """A managed server; untyped, because the tests know what its state has at which moment."""
+    return managed.start(options, *more, **named)
 
 
 def post(server, word):
@@ -91,11 +97,11 @@ def ready_again(server, since):
 
 
 def test_a_server_starts_says_where_and_stops(options, state_folder):
-    server = managed.start(options())
+    server = start(options())
     known = server.status()
     assert (known.state, known.restarts, known.jobs) == ("ready", 0, 0)
     assert known.server.pid == pid(server)
-    assert managed.find("default").url == managed.resolve("@default") == server.url == known.url
+    assert managed.resolve("@default") == server.url == known.url
     processes_of_it = [known.supervisor, known.server]
     assert all(process.alive() for process in processes_of_it)
     assert server.stop() is True
@@ -108,7 +114,7 @@ def test_a_server_starts_says_where_and_stops(options, state_folder):
 
 
 def test_the_state_is_for_this_user_only(options, state_folder):
-    managed.start(options())
+    start(options())
     place = Place("default")
     assert place.state.stat().st_mode & 0o777 == 0o600
     assert place.log.stat().st_mode & 0o777 == 0o600
@@ -117,8 +123,8 @@ def test_the_state_is_for_this_user_only(options, state_folder):
 
 
 def test_a_second_start_finds_the_first(options):
-    first = managed.start(options())
-    second = managed.start(options(port=None))
+    first = start(options())
+    second = start(options(port=None))
     assert second.already_running
     assert not first.already_running
     assert (second.url, second.status().server) == (first.url, first.status().server)
@@ -126,7 +132,7 @@ def test_a_second_start_finds_the_first(options):
 
 def test_two_starts_at_once_start_one(options):
     servers = []
-    threads = [threading.Thread(target=lambda: servers.append(managed.start(options("--slow", "0.5")))) for _ in "ab"]
+    threads = [threading.Thread(target=lambda: servers.append(start(options("--slow", "0.5")))) for _ in "ab"]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -135,7 +141,7 @@ def test_two_starts_at_once_start_one(options):
 
 
 def test_a_crash_is_mended_on_the_same_port(options):
-    server = managed.start(options())
+    server = start(options())
     before = pid(server)
     os.kill(before, signal.SIGKILL)
     known = ready_again(server, before)
@@ -145,7 +151,7 @@ def test_a_crash_is_mended_on_the_same_port(options):
 
 
 def test_a_hang_is_noticed_and_mended(options):
-    server = managed.start(options())
+    server = start(options())
     before = pid(server)
     with pytest.raises(httpx.ReadTimeout):
         HTTP.post(f"{server.url}/hang", timeout=0.3)
@@ -156,7 +162,7 @@ def test_a_hang_is_noticed_and_mended(options):
 
 
 def test_after_too_many_crashes_it_gives_up_and_says_so(options):
-    server = managed.start(options("--crash-second-time"))
+    server = start(options("--crash-second-time"))
     os.kill(pid(server), signal.SIGKILL)
     known = until(lambda: server.status() if server.status().state == "failed" else None)
     assert known.last_error == (
@@ -168,13 +174,15 @@ def test_after_too_many_crashes_it_gives_up_and_says_so(options):
 
 
 def test_it_is_recycled_after_n_prompts_once_they_are_collected(options):
-    server = managed.start(options(recycle_after=3))
+    server = start(options(recycle_after=3))
     before = pid(server)
     post(server, "history")
     post(server, "busy")
     for _ in range(3):
         post(server, "job")
     until(lambda: server.status().recycle_due)
+    assert managed.recycling_due(server.url)
+    assert not managed.recycling_due("http://gpu-box:8188")
     post(server, "job")
     time.sleep(0.8)
     assert pid(server) == before, "it was busy"
@@ -182,14 +190,14 @@ def test_it_is_recycled_after_n_prompts_once_they_are_collected(options):
     post(server, "history")
     known = ready_again(server, before)
     assert (known.recycled, known.restarts, known.jobs, known.last_error) == (1, 0, 4, None)
-    assert not known.recycle_due
+    assert not managed.recycling_due(server.url)
     post(server, "job")
     until(lambda: server.status().jobs == 5)
     assert pid(server) == known.server.pid, "the count begins anew"
 
 
 def test_results_that_nobody_collects_delay_a_recycling_and_no_more(options):
-    server = managed.start(options(recycle_after=1))
+    server = start(options(recycle_after=1))
     before = pid(server)
     post(server, "history")
     began = time.monotonic()
@@ -199,7 +207,7 @@ def test_results_that_nobody_collects_delay_a_recycling_and_no_more(options):
 
 
 def test_a_killed_supervisor_leaves_no_orphan(options):
-    server = managed.start(options())
+    server = start(options())
     child = post(server, "spawn")
     known = server.status()
     os.kill(known.supervisor.pid, signal.SIGKILL)
@@ -207,42 +215,42 @@ def test_a_killed_supervisor_leaves_no_orphan(options):
     until(lambda: not ProcessId.of(child))
     assert server.status().state == "failed"
     assert "supervisor" in server.status().last_error
-    again = managed.start(options())
+    again = start(options())
     assert not again.already_running
     assert again.status().state == "ready"
 
 
 def test_what_the_guard_could_not_end_the_next_start_does(options):
-    server = managed.start(options())
+    server = start(options())
     known = server.status()
     for guard in _children(known.supervisor.pid) - {known.server.pid}:
         os.kill(guard, signal.SIGKILL)
     os.kill(known.supervisor.pid, signal.SIGKILL)
     time.sleep(0.5)
     assert known.server.alive(), "nobody was left to end it"
-    again = managed.start(options())
+    again = start(options())
     assert not known.server.alive()
     assert again.url == server.url
 
 
 def test_an_unrelated_process_with_the_same_pid_is_left_alone(options, tmp_path):
-    server = managed.start(options())
+    server = start(options())
     server.stop()
-    stranger = processes.detach(["sleep", "60"], tmp_path / "sleep.log")
+    stranger: Any = processes.detach(["sleep", "60"], tmp_path / "sleep.log")
     try:
         known = server.status()
         known.state = "ready"
         known.server = known.supervisor = ProcessId(stranger.pid, "some other start time")
         known.write()
         assert server.stop() is False
-        assert managed.start(options()).status().state == "ready"
+        assert start(options()).status().state == "ready"
         assert stranger.alive()
     finally:
         stranger.kill_tree()
 
 
 def test_one_that_ignores_sigterm_is_killed_after_the_grace(options):
-    server = managed.start(options("--ignore", "yes"))
+    server = start(options("--ignore", "yes"))
     known = server.status()
     began = time.monotonic()
     server.stop()
@@ -251,7 +259,7 @@ def test_one_that_ignores_sigterm_is_killed_after_the_grace(options):
 
 
 def test_children_of_a_crashed_comfyui_are_ended_as_well(options):
-    server = managed.start(options())
+    server = start(options())
     child, before = post(server, "spawn"), pid(server)
     assert ProcessId.of(child)
     os.kill(before, signal.SIGKILL)
@@ -261,7 +269,7 @@ def test_children_of_a_crashed_comfyui_are_ended_as_well(options):
 
 def test_a_start_that_fails_has_the_log_and_a_hint(options):
     with pytest.raises(ServerStartFailed, match="exit code 3") as failed:
-        managed.start(options("--exit", "3"))
+        start(options("--exit", "3"))
     assert failed.value.log[0] == "Torch not compiled with CUDA enabled"
     assert "--cpu" in str(failed.value)
     assert failed.value.as_dict()["code"] == "server_start_failed"
@@ -272,7 +280,7 @@ def test_a_start_that_fails_has_the_log_and_a_hint(options):
 
 def test_a_start_that_takes_too_long_is_taken_back(options):
     with pytest.raises(ServerStartFailed, match=r"not ready within 0\.5 s"):
-        managed.start(options("--slow", "30", wait=0.5))
+        start(options("--slow", "30", wait=0.5))
     (known,) = managed.statuses()
     assert known.state == "stopped"
 
@@ -286,19 +294,19 @@ def test_a_start_that_is_broken_off_is_taken_back(options):
         return bool(seen) and time.monotonic() - began > 0.5
 
     with pytest.raises(Interrupted):
-        managed.start(options("--slow", "30"), stopped=stopped)
+        start(options("--slow", "30"), stopped=stopped)
     assert seen
     assert not seen[-1].alive()
 
 
 def test_without_a_wait_it_comes_up_by_itself(options):
-    server = managed.start(options("--slow", "0.5", wait=0.0))
+    server = start(options("--slow", "0.5", wait=0.0))
     assert server.status().state == "starting"
     until(lambda: server.status().state == "ready")
 
 
 def test_a_restart_is_another_process_on_the_same_port(options):
-    server = managed.start(options(recycle_after=7, port=None))
+    server = start(options(recycle_after=7, port=None))
     before = pid(server)
     again = server.restart()
     assert again.url == server.url
@@ -312,18 +320,18 @@ def test_a_taken_port_is_refused_when_named_and_passed_over_when_not(options):
         listener.listen()
         taken = listener.getsockname()[1]
         with pytest.raises(PortTaken, match=str(taken)):
-            managed.start(options(port=taken))
-    first = managed.start(options(port=None))
-    second = managed.start(options(port=None, name="second"))
+            start(options(port=taken))
+    first = start(options(port=None))
+    second = start(options(port=None, name="second"))
     assert first.url != second.url
     assert {known.name for known in managed.statuses()} == {"default", "second"}
 
 
 def test_somebody_elses_answer_on_the_port_does_not_count(options):
     """The port is taken between the choice and ComfyUI's own start: its answer must not be mistaken for ours."""
-    mine = managed.start(options())
+    mine = start(options())
     before = mine.status()
-    known = managed.start(options(port=None, name="other")).status()
+    known = start(options(port=None, name="other")).status()
     from likeness_studio.runner.managed.probe import Probe
 
     probe = Probe(before.url, known.command[1:], 0.05, lambda: None)
@@ -335,12 +343,12 @@ def test_somebody_elses_answer_on_the_port_does_not_count(options):
 
 def test_the_pack_is_linked_once_and_the_link_is_said(options, tmp_path):
     said = []
-    managed.start(options(), said.append).stop()
+    start(options(), said.append).stop()
     link = tmp_path / "base" / "custom_nodes" / "likeness-studio"
     assert link.resolve() == PACK
     assert any(str(link.parent) in text for text in said)
     said.clear()
-    managed.start(options(), said.append)
+    start(options(), said.append)
     assert not any("Linked" in text for text in said)
 
 
@@ -350,13 +358,25 @@ def test_a_pack_that_is_there_twice_is_refused(options, tmp_path):
     for name in ("mine", "likeness-studio"):
         (folder / name).symlink_to(PACK)
     with pytest.raises(PackNotInstalled, match="twice"):
-        managed.start(options())
+        start(options())
     assert managed.find() is None
+
+
+def test_a_pack_that_comfyui_found_elsewhere_as_well_or_could_not_load_is_said(options, tmp_path):
+    (tmp_path / "base").mkdir()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.symlink_to(PACK)
+    lines = [f"   0.1 seconds{' (IMPORT FAILED)' * bad}: {where}" for bad in (0, 1) for where in (PACK, elsewhere)]
+    (tmp_path / "base" / "say.txt").write_text("\n".join(lines))
+    said = []
+    start(options(), said.append)
+    assert any("loaded the pack 2 times" in text for text in said)
+    assert any(f"could not load the pack from {elsewhere}" in text for text in said)
 
 
 def test_the_log_is_bounded(options):
     limits = Limits(**{**vars(QUICK), "log_bytes": 2000})
-    server = managed.start(options(limits=limits))
+    server = start(options(limits=limits))
     for _ in range(200):
         post(server, "job")
     until(lambda: server.status().jobs == 200)
@@ -368,13 +388,13 @@ def test_the_log_is_bounded(options):
 
 def test_listening_beyond_this_machine_is_said(options):
     said = []
-    server = managed.start(options(listen="0.0.0.0"), said.append)
+    server = start(options(listen="0.0.0.0"), said.append)
     assert any("no password" in text for text in said)
     assert server.url.startswith("http://127.0.0.1:")
 
 
 def test_the_state_file_is_whole_at_every_moment(options):
-    server = managed.start(options(recycle_after=1000))
+    server = start(options(recycle_after=1000))
     ended = threading.Event()
 
     def work():
@@ -390,6 +410,24 @@ def test_the_state_file_is_whole_at_every_moment(options):
         reads += 1
     thread.join()
     assert reads > 10
+
+
+def test_a_python_that_is_gone_at_a_restart_is_a_crash_with_its_reason(options, tmp_path):
+    python = tmp_path / "python"
+    python.symlink_to(sys.executable)
+    server = start(options(python=python))
+    python.unlink()
+    os.kill(pid(server), signal.SIGKILL)
+    known = until(lambda: server.status() if server.status().state == "failed" else None)
+    assert "No such file" in known.last_error
+
+
+def test_a_relative_state_folder_is_the_same_for_the_supervisor(options, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LIKENESS_STATE", "here")
+    server = start(options())
+    assert (tmp_path / "here" / "servers" / "default" / "server.json").is_file()
+    server.stop()
 
 
 def _children(parent):
