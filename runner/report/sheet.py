@@ -59,7 +59,7 @@ def thumbnail_job(row: JobRow, folder: Path, thumbs: Path) -> Thumbs:
     `folder` is the batch's folder. A batch calls this as each job ends, so that the sheet is quick at its end.
     Raises OutputUnwritable.
     """
-    stem = hashlib.sha256(os.fsencode(f"{row.key}\0{row.name}")).hexdigest()[:24]
+    stem = thumb_stem(row)
     result = next((path for name in facts.output_files(row) if (path := _inside(folder, name)) and _shown(path)), None)
     try:
         thumbs.mkdir(parents=True, exist_ok=True)
@@ -70,6 +70,11 @@ def thumbnail_job(row: JobRow, folder: Path, thumbs: Path) -> Thumbs:
             f"The thumbnails cannot be written to {thumbs} ({error.strerror or error}); make room or choose another "
             "output folder."
         ) from error
+
+
+def thumb_stem(row: JobRow) -> str:
+    """What the names of a job's thumbnails begin with: the same for the same job, whatever it is called."""
+    return hashlib.sha256(f"{row.key}\0{row.name}".encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
 def write_sheet(rows: Iterable[JobRow], folder: Path, *, title: str, counts: Counts, thumbs: Path) -> Path:
