@@ -79,12 +79,15 @@ class Database:
     def _prepare(self, read_only: bool) -> None:
         """Make the tables of a new file; refuse a file of another layout."""
         connection = self._connection
+        connection.execute("BEGIN")
         version = connection.execute("PRAGMA user_version").fetchone()[0]
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        connection.execute("COMMIT")
         if version > VERSION:
             raise LedgerUnreadable(
                 f"{self.path} was made by a newer version of Likeness Studio; update it, or choose another --output."
             )
-        if version == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        if version == 0 and tables:
             raise LedgerUnreadable(f"{self.path} is not the ledger of a batch; move it away, or choose another folder.")
         if version == 0 and read_only:
             raise LedgerMissing(f"The batch in {self.path.parent} has not begun yet; look again in a moment.")

@@ -9,13 +9,14 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+from contextlib import suppress
 
 import pytest
 
 from likeness_studio.runner.batch.job import JobSpec, Leased, Planned
 from likeness_studio.runner.batch.ledger import FILE, Ledger
 from likeness_studio.runner.batch.lock import is_active
-from likeness_studio.runner.errors import LedgerBusy, LedgerUnreadable, OutputUnwritable
+from likeness_studio.runner.errors import LedgerBusy, LedgerMissing, LedgerUnreadable, OutputUnwritable
 
 SERVER = "http://one:8188"
 
@@ -166,29 +167,57 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 
 
 @pytest.mark.parametrize("opened", [Ledger.open, Ledger.read])
-@pytest.mark.parametrize("damage", ["noise", "newer", "other", "empty", "tables"])
+@pytest.mark.parametrize("damage", ["noise", "newer", "other", "tables"])
 def test_a_file_that_is_no_ledger_is_refused_and_left_alone(tmp_path, opened, damage):
     path = tmp_path / FILE
     if damage == "noise":
         path.write_bytes(b"not a database" * 1000)
-    elif damage != "empty":
+    else:
         with sqlite3.connect(path) as made:
             made.execute("CREATE TABLE photos (x)")
             made.execute(
                 {"newer": "PRAGMA user_version = 99", "tables": "PRAGMA user_version = 1"}.get(damage, "SELECT 1")
             )
         made.close()
-    else:
-        path.touch()
     before = path.read_bytes()
-    if damage == "empty" and opened == Ledger.open:
-        Ledger.open(tmp_path).close()
-        return
     with pytest.raises(LedgerUnreadable, match=FILE.replace(".", "[.]")), opened(tmp_path) as ledger:
         ledger.counts()
     if damage != "tables":
         assert path.read_bytes() == before
     assert not is_active(tmp_path)
+
+
+def test_a_runner_that_was_killed_before_it_made_its_tables(tmp_path):
+    (tmp_path / FILE).touch()
+    with pytest.raises(LedgerMissing, match="not begun"):
+        Ledger.read(tmp_path)
+    Ledger.open(tmp_path).close()
+    Ledger.read(tmp_path).close()
+
+
+STARTS = """
+    import shutil, sys
+    from pathlib import Path
+    from likeness_studio.runner.batch.job import JobSpec, Planned
+    from likeness_studio.runner.batch.ledger import Ledger
+    for number in range(40):
+        folder = Path(sys.argv[1]) / str(number)
+        for jobs in (50, 60):
+            with Ledger.open(folder) as ledger:
+                ledger.plan([Planned(f"key-{job}", JobSpec(f"job_{job}")) for job in range(jobs)])
+"""
+
+
+def test_a_reader_sees_a_whole_ledger_at_any_moment_of_a_start(tmp_path):
+    seen = set()
+    command = [sys.executable, "-c", textwrap.dedent(STARTS), str(tmp_path)]
+    with subprocess.Popen(command) as process:
+        while process.poll() is None:
+            for folder in sorted(tmp_path.iterdir(), key=lambda path: int(path.name))[-2:]:
+                with suppress(LedgerMissing), Ledger.read(folder) as reader:
+                    seen.add(reader.counts().total)
+    assert process.returncode == 0
+    assert {50, 60} <= seen <= {0, 50, 60}
 
 
 def test_a_torn_file_is_an_error_of_ours(tmp_path):
