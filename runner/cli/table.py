@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from ..batch.job import BatchEvent, BatchView, Counts, ServerView
 
-INTERVAL = 0.25
-"""Seconds between two drawings, at least."""
+INTERVAL, LONGEST_INTERVAL = 0.25, 2.0
+"""Seconds between two drawings, at least and at most."""
 
-SHARE = 0.01
+SHARE = 0.02
 """The part of one core that drawing may take: where a drawing is dear, the next one comes later."""
 
 LINE_SECONDS = 10.0
@@ -71,9 +71,7 @@ class BatchDisplay:
             if self._closed or self._out.as_json or now < self._next:
                 return
             if self._terminal:
-                self._draw(view)
-                spent = time.monotonic() - now
-                self._next = now + max(INTERVAL, spent / SHARE)
+                self._next = now + min(max(INTERVAL, self._draw(view) / SHARE), LONGEST_INTERVAL)
             else:
                 click.echo(plain_line(view), err=True)
                 self._next = now + LINE_SECONDS
@@ -100,11 +98,14 @@ class BatchDisplay:
                 self._live.stop()
                 self._live = None
 
-    def _draw(self, view: BatchView) -> None:
+    def _draw(self, view: BatchView) -> float:
+        """Draw the table; how much of the processor's time that took, in seconds."""
         if self._live is None:
             self._live = _live()
             self._live.start()
+        began = time.thread_time()
         self._live.update(render(view, list(self._failures), self._live.console.width), refresh=True)
+        return time.thread_time() - began
 
 
 def _live() -> Live:
