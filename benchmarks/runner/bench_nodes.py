@@ -19,9 +19,13 @@ class BenchWait:
 
     @classmethod
     def INPUT_TYPES(cls) -> dict[str, Any]:  # noqa: N802 - ComfyUI's name
-        return {"required": {"image": ("IMAGE",), "seconds": ("FLOAT", {"default": 0.2, "min": 0.0, "max": 600.0})}}
+        seconds = ("FLOAT", {"default": 0.2, "min": 0.0, "max": 600.0})
+        return {
+            "required": {"image": ("IMAGE",), "seconds": seconds},
+            "optional": {"note": ("STRING", {"default": ""})},
+        }
 
-    def wait(self, image: torch.Tensor, seconds: float) -> tuple[torch.Tensor]:
+    def wait(self, image: torch.Tensor, seconds: float, note: str = "") -> tuple[torch.Tensor]:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             comfy.model_management.throw_exception_if_processing_interrupted()

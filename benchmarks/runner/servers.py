@@ -101,10 +101,8 @@ class Server:
         history = self.get(f"/history?max_items={last}")
         return [entry for entry in history.values() if mark in colours(entry["prompt"][2])]
 
-    def queued(self) -> int:
-        """Jobs that run or wait."""
-        queue = self.get("/queue")
-        return len(queue["queue_running"]) + len(queue["queue_pending"])
+    def is_running(self, mark: int) -> bool:
+        return any(mark in colours(entry[2]) for entry in self.get("/queue")["queue_running"])
 
 
 def colours(graph: dict[str, Any]) -> list[int]:
