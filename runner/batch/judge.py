@@ -70,7 +70,7 @@ def score_of(result: RunResult) -> float | None:
 def blame(error: LikenessError, workflow: Workflow | None = None) -> Blame:
     """Whose fault an error of a try is."""
     cause = error.cause if isinstance(error, NodeFailed) else error
-    if isinstance(error, OutputUnwritable):
+    if isinstance(cause, OutputUnwritable):
         return "disk"
     if isinstance(cause, BAD_PHOTO) or _names_bad_photo(error, workflow):
         return "photo"
