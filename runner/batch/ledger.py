@@ -113,18 +113,19 @@ class Ledger:
             for name, value in values.items():
                 write.execute("INSERT OR REPLACE INTO config VALUES (?, ?)", [name, json.dumps(value)])
 
-    def plan(self, jobs: Sequence[Planned]) -> Counts:
+    def plan(self, jobs: Sequence[Planned], reserved: Collection[str] = ()) -> Counts:
         """Make `jobs` the jobs of this batch, in this order.
 
         New ones are pending; known ones keep their state and take the new name; all others are kept but no longer
         counted, listed or run. Keys and names must be unique: ValueError. No job gets a folder that is there already
-        and is not its own.
+        and is not its own, or that is `reserved`.
         """
         if len({job.key for job in jobs}) < len(jobs) or len({job.spec.name.casefold() for job in jobs}) < len(jobs):
             raise ValueError("Two jobs of a plan have the same key or the same name.")
         with self._database.write() as write:
             known = {row["key"]: row["home"] for row in write.execute("SELECT key, home FROM jobs")}
             taken = {home.casefold() for home in known.values()} | _names_in(self.folder)
+            taken |= {name.casefold() for name in reserved}
             write.execute("UPDATE jobs SET place = NULL")
             write.executemany(
                 "INSERT INTO jobs (key, place, name, home, spec, affinity)"

@@ -192,7 +192,7 @@ class _Batch:
         jobs = [Planned(key, spec, self._affinity(spec)) for key, spec in zip(keys, specs, strict=True)]
         self.ledger.config = self.options.as_config()
         self.ledger.recover()
-        counts = self.ledger.plan(jobs)
+        counts = self.ledger.plan(jobs, reserved=[THUMBS])
         self._before = counts.finished
         self._emit(BatchEvent("batch_started", {"jobs": counts.total, "pending": counts.pending}))
 

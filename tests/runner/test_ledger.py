@@ -120,9 +120,11 @@ def test_a_changed_photo_never_shares_its_folder_with_the_old_result(ledger):
 
 def test_the_users_own_folders_are_never_a_jobs(ledger):
     (ledger.folder / "Anna").mkdir()
-    ledger.plan(jobs("anna", "bert"))
+    ledger.plan(jobs("anna", "bert", "Thumbs"), reserved=["thumbs"])
+    assert [take(ledger).folder for _ in range(3)] == ["anna_2", "bert", "Thumbs_2"]
+    for name in ("anna", "bert"):
+        ledger.release(f"key-{name}", counts=False)
     anna = take(ledger)
-    assert anna.folder == "anna_2"
     (ledger.folder / anna.folder).mkdir()
     (ledger.folder / "bert").mkdir()
     ledger.release(anna.key, counts=False)

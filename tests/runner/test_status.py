@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from likeness_studio.nodes.errors import PhotoMissing
-from likeness_studio.runner.batch.job import JobSpec, Planned, Verdict
+from likeness_studio.runner.batch.job import JobRow, JobSpec, Planned, Verdict
 from likeness_studio.runner.batch.ledger import FILE, Ledger
 from likeness_studio.runner.batch.overview import overview
 from likeness_studio.runner.cli import main
@@ -164,3 +165,37 @@ def test_retry_without_anything_to_do(tmp_path):
         ledger.plan([Planned("k", JobSpec("a"))])
     outcome = call("retry", tmp_path, "--failed")
     assert (outcome.exit_code, outcome.stdout) == (0, "There is no such job to run again.\n")
+
+
+def test_retry_runs_with_the_command_of_the_batch(tmp_path, make, monkeypatch):
+    graph = {
+        "1": make("LoadImage", "Photo", image="example.png"),
+        "2": make("ImageInvert", "Negative", image=["1", 0]),
+        "3": make("SaveImage", "Save", images=["2", 0], filename_prefix="negative"),
+    }
+    (tmp_path / "negative.json").write_text(json.dumps(graph), "utf-8")
+    (tmp_path / "in").mkdir()
+    for name in ("a", "b"):
+        Image.new("RGB", (8, 8), "navy").save(tmp_path / "in" / f"{name}.png")
+    (tmp_path / "in" / "c.png").write_bytes(b"no picture")
+    monkeypatch.chdir(tmp_path)
+    outcome = call("batch", "negative.json", "--inputs", "in", "--output", "out", "--set", "Save.filename_prefix=mine")
+    assert outcome.exit_code == 1, outcome.output
+    monkeypatch.chdir("/")
+    out = tmp_path / "out"
+    before = ledger_rows(out)
+    assert {name: row.error_code for name, row in before.items()} == {"a": None, "b": None, "c": "photo_unreadable"}
+    outcome = call("retry", out, "b", "--failed")
+    assert outcome.exit_code == 1, outcome.output
+    assert "2 jobs run again." in outcome.stdout
+    after = ledger_rows(out)
+    assert after["a"] == before["a"]
+    assert [len(row.attempts) for row in after.values()] == [1, 2, 2]
+    assert after["b"].state == "done"
+    assert sorted(path.name for path in (out / "b").iterdir()) == ["mine_00001_.png"]
+    assert "Failed    c: [photo_unreadable]" in call("status", out).stdout
+
+
+def ledger_rows(folder: Path) -> dict[str, JobRow]:
+    with Ledger.read(folder) as ledger:
+        return {row.name: row for row in ledger.rows()}
