@@ -117,7 +117,7 @@ def _origins(workflow: Workflow, node: Node, catalog: Catalog) -> list[str]:
 class NodeCheck:
     """The inputs of one node against its class, as a server checks them.
 
-    `strict` also refuses words as truth values: a server reads each as true, even "false".
+    `strict` also refuses words as truth values (a server reads each as true, even "false") and null for a link.
     """
 
     def __init__(self, workflow: Workflow, node: Node, catalog: Catalog, *, strict: bool = False) -> None:
@@ -164,20 +164,26 @@ class NodeCheck:
             self._find(BadLink(problem), socket, sure=given.is_sure or slot < 0)
         elif not types_match(given.outputs[slot], socket.type):
             problem = f"{where} takes {socket.type}, but {source.title} gives {given.outputs[slot]}."
-            self._find(WrongType(problem), socket, sure=given.is_sure and self.spec.is_sure)
+            self._find(WrongType(problem), socket, sure=self.spec.is_sure)
 
     def _value(self, socket: InputSpec, given: Any, where: str) -> Any:
         if isinstance(given, dict) and "__value__" in given:
             given = given["__value__"]
+        if socket.is_link_only and given is None and not (socket.required or self.strict):
+            return None
         if socket.is_link_only:
             self._find(WrongType(f"{where} takes a link ({socket.type}), not the value {given!r}."), socket)
+            return None
+        photo = self.node.file_input == socket.name
+        if photo and not isinstance(given, str):
+            self._find(WrongType(f"{where} takes the name of a file, not {given!r}."), socket)
             return None
         try:
             value = _coerce(socket.type, given, strict=self.strict)
         except (TypeError, ValueError, OverflowError):
             self._find(WrongType(f"{where} takes {socket.type}, not {given!r}."), socket, given)
             return None
-        problem = limits(socket, value, where, photo=self.node.file_input == socket.name)
+        problem = limits(socket, value, where, photo=photo)
         if problem is not None:
             self._find(problem, socket, value, sure=self.spec.is_sure and not socket.names_upload)
         return value
