@@ -71,7 +71,7 @@ class Killer:
         if time.monotonic() < self.next:
             return
         self.next = time.monotonic() + self.random.uniform(*self.every)
-        victim = self.random.choice(["server", "server", "runner"])
+        victim = self.random.choice(["server", "runner"])
         if victim == "runner":
             runner.kill()
         else:
