@@ -78,7 +78,8 @@ class Library:
                 self._worker.process.wait(max(1.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 return Answer(hung=True)
-            return Answer(error=self._worker.log.read_text("utf-8", "replace")[-800:])
+            lines = self._worker.log.read_text("utf-8", "replace").strip().splitlines()
+            return Answer(error=(lines or ["ended without a word"])[-1])
         if "error" not in answer:
             return Answer([Path(file) for file in answer["files"]])
         kind, message = answer["error"]["type"], answer["error"]["message"]

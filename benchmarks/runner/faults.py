@@ -10,6 +10,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,8 +99,16 @@ def wait_for(true: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def short(text: str | None) -> str:
-    return " ".join((text or "").split())[-240:]
+def short(error: str | None) -> str:
+    """What a user would read first, without the folders of this machine."""
+    text = re.sub(r"/[^\s'\"]*likeness-(cell|bench)-[^/\s'\"]*", "DIR", error or "")
+    for line in reversed(text.splitlines()):
+        with suppress(ValueError, TypeError, KeyError):
+            words = json.loads(line)
+            said = words.get("error") or words.get("message")
+            text = said["message"] if isinstance(said, dict) else str(said or text)
+            break
+    return " ".join(text.split())[:240]
 
 
 def delivered(cell: Cell, answer: Answer) -> Outcome:
@@ -111,7 +120,8 @@ def delivered(cell: Cell, answer: Answer) -> Outcome:
         return Outcome("survived") if right else Outcome("wrong", f"reported success; files: {len(answer.files)}")
     if answer.crashed:
         return Outcome("crashed", short(answer.error))
-    return Outcome("lost" if cell.made else "unclear", short(answer.error))
+    made = wait_for(lambda: cell.made, JOB_SECONDS + 2)
+    return Outcome("lost" if made else "unclear", short(answer.error))
 
 
 def named(answer: Answer, cause: str) -> Outcome:

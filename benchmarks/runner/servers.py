@@ -117,7 +117,12 @@ def server_seconds(entry: dict[str, Any]) -> float:
 
 @contextmanager
 def running(arguments: argparse.Namespace, count: int = 1, *extra: str) -> Iterator[list[Server]]:
-    """`count` servers in a temporary folder; they are killed at the end."""
+    """`count` servers in a temporary folder; they are killed at the end, also when this process is told to end.
+
+    SIGINT gets its handler back: in a background job it is ignored, and the clients would inherit that.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="likeness-bench-", ignore_cleanup_errors=True) as folder:
         servers = [
             Server(arguments.comfyui, arguments.python, Path(folder) / f"server{index}", *extra)
