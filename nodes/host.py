@@ -105,7 +105,10 @@ def model_dirs() -> list[Path]:
 def inside(folder: Path, name: str) -> Path:
     """`folder / name`, resolved, and refused with UnsafePath when it would leave `folder`."""
     root = folder.resolve()
-    path = (root / name).resolve()
+    try:
+        path = (root / name).resolve()
+    except (OSError, ValueError) as error:
+        raise UnsafePath(f"{name[:80]!r} can be no file's name ({error}); give another name.") from error
     if path != root and root not in path.parents:
         raise UnsafePath(f"The name {name!r} leads outside {root}; give a name inside that folder.")
     return path

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..nodes import host
+from ..nodes.errors import UnsafePath
 from .errors import OutputMissing
 from .result import RunResult, SavedFile
 
@@ -24,8 +25,16 @@ def announced(result: RunResult) -> Iterator[tuple[str, File]]:
 
 
 def relative_name(file: File) -> str:
-    """The file's name inside the folder of its type. It comes from outside: join it with `host.inside` only."""
+    """The file's name inside the folder of its type. It comes from outside: use `local_path`."""
     return (PurePosixPath(str(file.get("subfolder") or "")) / file["filename"]).as_posix()
+
+
+def local_path(folder: Path, file: File) -> Path:
+    """Where `file` belongs under `folder`. Raises UnsafePath for a name that leads elsewhere or names no file."""
+    path = host.inside(folder, relative_name(file))
+    if path == folder.resolve():
+        raise UnsafePath(f"The name {file['filename']!r} names no file in {folder}; the node that gave it is broken.")
+    return path
 
 
 def collect_files(result: RunResult, output: Path, temp: Path) -> None:
@@ -34,7 +43,7 @@ def collect_files(result: RunResult, output: Path, temp: Path) -> None:
         title = result.titles.get(node, node)
         kind = file.get("type", "output")
         folder, found = (temp, result.previews) if kind == "temp" else (output, result.outputs)
-        path = host.inside(folder, relative_name(file))
+        path = local_path(folder, file)
         if not path.is_file():
             raise OutputMissing(f"{title} announced {file['filename']}, which is not in {folder}; run it again.")
         found.append(SavedFile(path, node, title))

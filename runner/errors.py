@@ -292,10 +292,10 @@ class ServerBroken(RunnerError):
 
 
 class TooLargeForServer(RunnerError):
-    """A file is larger than the server takes."""
+    """A file or a workflow is larger than the server takes."""
 
     code = "too_large_for_server"
-    meaning = "A file is larger than the server accepts."
+    meaning = "A file or a workflow is larger than the server accepts."
 
 
 class InterruptedOnServer(RunnerError):

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from ...nodes import host
-from ..collect import File, announced, relative_name
+from ..collect import File, announced, local_path
 from ..errors import OutputBlank, OutputUnwritable, ServerUnreachable
 from ..result import Folders, RunResult, SavedFile
 from .marks import unmarked
@@ -63,8 +62,8 @@ class Fetch:
             found.append(saved)
 
     def _one(self, file: File, folder: Path, prompt_id: str, *, judge: bool) -> Path:
-        target = host.inside(folder, relative_name(unmarked(file, prompt_id)))
-        partial = target.with_name(f".{target.name}.{prompt_id[:8]}.part")
+        target = local_path(folder, unmarked(file, prompt_id))
+        partial = target.with_name(f".{prompt_id}.part")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             self._download(file, partial)
@@ -91,21 +90,27 @@ def _put(partial: Path, target: Path) -> Path:
     candidate, number = target, 2
     while True:
         try:
-            os.link(partial, candidate)
+            _link(partial, candidate)
         except FileExistsError:
             candidate = target.with_stem(f"{target.stem}_{number}")
             number += 1
-        except OSError:
-            return _copy(partial, candidate)
         else:
             return candidate
 
 
-def _copy(partial: Path, candidate: Path) -> Path:
-    """The same on a file system without links."""
-    with candidate.open("xb") as out, partial.open("rb") as source:
-        shutil.copyfileobj(source, out)
-    return candidate
+def _link(partial: Path, candidate: Path) -> None:
+    """Name `partial` also `candidate`, which must be free; a copy where the file system has no links."""
+    try:
+        os.link(partial, candidate)
+    except FileExistsError:
+        raise
+    except OSError:
+        with candidate.open("xb") as out, partial.open("rb") as source:
+            try:
+                shutil.copyfileobj(source, out)
+            except OSError:
+                candidate.unlink()
+                raise
 
 
 def refuse_black(path: Path, name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 from ..collect import File
-from ..errors import BadServerAddress, OutputMissing, OutputUnwritable, ServerRefused, ServerUnreachable
+from ..errors import (
+    BadServerAddress,
+    OutputMissing,
+    OutputUnwritable,
+    ServerRefused,
+    ServerUnreachable,
+    TooLargeForServer,
+)
 from ..result import Stopped, never
 from .patience import Patience
 
@@ -24,6 +32,9 @@ CANCEL_SECONDS = 0.7
 
 AWAY = frozenset({502, 503, 504})
 """What a proxy answers while the server behind it is away: the same as no answer."""
+
+TOO_LARGE = 413
+"""What a server answers to a request that is larger than it takes."""
 
 CHUNK = 1 << 20
 
@@ -145,8 +156,18 @@ class ComfyServer:
             self._upload_limit = None
             with suppress(ServerRefused):
                 limit = self.json("GET", "/features").get("max_upload_size")
-                self._upload_limit = limit if isinstance(limit, int) and limit > 0 else None
+                if isinstance(limit, int | float) and 0 < limit < math.inf:
+                    self._upload_limit = int(limit)
         return self._upload_limit
+
+    def too_large(self, name: str, size: int) -> TooLargeForServer:
+        """The error for a file or workflow of `size` bytes that the server does not take."""
+        limit = self.upload_limit()
+        takes = f"takes {limit / 2**20:.1f} MB at most" if limit else "takes less"
+        return TooLargeForServer(
+            f"{name} has {size / 2**20:.1f} MB and {self.url} {takes}; "
+            "make it smaller, or start the server with a larger --max-upload-size."
+        )
 
     def upload(self, path: Path, name: str, subfolder: str) -> str:
         """Send a photo into the server's input folder; return the name that the graph must use."""
@@ -162,8 +183,13 @@ class ComfyServer:
         return f"{folder}/{answer['name']}" if folder else answer["name"]
 
     def submit(self, request: Mapping[str, Any]) -> tuple[bool, dict[str, Any]]:
-        """Post a prompt: whether it was accepted, and the answer (with ``error`` and ``node_errors``)."""
-        response = self.send("POST", "/prompt", ok=(200, 400), json=request)
+        """Post a prompt: whether it was accepted, and the answer (with ``error`` and ``node_errors``).
+
+        Raises TooLargeForServer.
+        """
+        response = self.send("POST", "/prompt", ok=(200, 400, TOO_LARGE), json=request)
+        if response.status_code == TOO_LARGE:
+            raise self.too_large("The workflow", len(response.request.content))
         with suppress(ValueError, RecursionError):
             answer = response.json()
             if isinstance(answer, dict):

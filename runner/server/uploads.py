@@ -8,19 +8,17 @@ from pathlib import Path
 
 from ...nodes import host
 from ...nodes.errors import PhotoUnreadable
-from ..errors import ServerRefused, ServerUnreachable, TooLargeForServer
+from ..errors import ServerRefused, ServerUnreachable
 from ..files_in import safe_name
 from ..workflow import Workflow
 from .patience import Patience
-from .transport import ComfyServer
+from .transport import TOO_LARGE, ComfyServer
 
 UPLOADS = "likeness"
 """Subfolder of the server's input folder for our files."""
 
 FORM_BYTES = 1024
 """What the form around a file adds to the request, with room to spare."""
-
-TOO_LARGE = 413
 
 
 class Uploads:
@@ -73,7 +71,7 @@ class Uploads:
                 return self._server.upload(file, safe_name(file.name), home)
             except ServerRefused as error:
                 if error.status == TOO_LARGE:
-                    raise self._too_large(file) from error
+                    raise self._server.too_large(file.name, file.stat().st_size) from error
                 raise
             except ServerUnreachable:
                 if not patience.pause():
@@ -81,16 +79,9 @@ class Uploads:
 
     def _measure(self, file: Path) -> None:
         limit = self._server.upload_limit()
-        if limit is not None and file.stat().st_size + FORM_BYTES > limit:
-            raise self._too_large(file)
-
-    def _too_large(self, file: Path) -> TooLargeForServer:
-        limit = self._server.upload_limit()
-        takes = f"takes {_megabytes(limit)} MB at most" if limit else "takes less"
-        return TooLargeForServer(
-            f"{file.name} has {_megabytes(file.stat().st_size)} MB and {self._server.url} {takes}; "
-            "make the photo smaller, or start the server with a larger --max-upload-size."
-        )
+        size = file.stat().st_size
+        if limit is not None and size + FORM_BYTES > limit:
+            raise self._server.too_large(file.name, size)
 
 
 def _digest(file: Path) -> bytes:
@@ -99,7 +90,3 @@ def _digest(file: Path) -> bytes:
             return hashlib.file_digest(stream, "sha256").digest()
     except OSError as error:
         raise PhotoUnreadable(f"{file} cannot be read ({error.strerror or error}); check its permissions.") from error
-
-
-def _megabytes(size: int) -> str:
-    return f"{size / 2**20:.1f}"

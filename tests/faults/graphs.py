@@ -13,6 +13,8 @@ import httpx
 import numpy as np
 from PIL import Image
 
+from likeness_studio.runner.result import Folders, OnEvent, RunResult, Stopped, ignore, never
+from likeness_studio.runner.server.backend import ServerBackend
 from likeness_studio.runner.workflow import Workflow
 
 Graph = dict[str, dict[str, Any]]
@@ -51,6 +53,22 @@ def waiting(seconds: float, rgb: int | None = None, prefix: str = "fault") -> Gr
 
 def workflow(graph: Graph) -> Workflow:
     return Workflow.from_api("fault", graph)
+
+
+def run_on(
+    url: str,
+    graph: Graph,
+    folders: Folders,
+    on_event: OnEvent = ignore,
+    stopped: Stopped = never,
+    **options: Any,
+) -> RunResult:
+    """Run `graph` with our client and let go of the server."""
+    backend = ServerBackend(url, **options)
+    try:
+        return backend.run(workflow(graph), folders, on_event, stopped)
+    finally:
+        backend.close()
 
 
 def colour_of(path: Path) -> int:

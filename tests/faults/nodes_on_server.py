@@ -101,6 +101,26 @@ class FaultSave:
         return {"ui": {"images": [{"filename": name, "subfolder": "", "type": "output"}]}}
 
 
+class FaultPicky:
+    """An output that the server's own validation refuses, and nobody can foresee it from /object_info."""
+
+    RETURN_TYPES: ClassVar[tuple[str, ...]] = ()
+    FUNCTION = "execute"
+    CATEGORY = "likeness faults"
+    OUTPUT_NODE = True
+
+    @classmethod
+    def INPUT_TYPES(cls) -> dict[str, Any]:
+        return {"required": {"word": ("STRING", {})}}
+
+    @classmethod
+    def VALIDATE_INPUTS(cls, word: str) -> bool | str:
+        return True if word == "please" else f"{word!r} is not polite"
+
+    def execute(self, word: str) -> dict[str, Any]:
+        return {"ui": {"text": [word]}}
+
+
 NODE_CLASS_MAPPINGS = {
-    cls.__name__: cls for cls in (FaultWait, FaultOutOfMemory, FaultPoisoned, FaultNotANumber, FaultSave)
+    cls.__name__: cls for cls in (FaultPicky, FaultWait, FaultOutOfMemory, FaultPoisoned, FaultNotANumber, FaultSave)
 }

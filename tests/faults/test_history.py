@@ -10,7 +10,6 @@ import pytest
 
 from likeness_studio.runner import errors
 from likeness_studio.runner.result import Folders
-from likeness_studio.runner.server.backend import ServerBackend
 from likeness_studio.tests.conftest import ComfyUIServer
 from likeness_studio.tests.faults.graphs import (
     SecondClient,
@@ -18,10 +17,10 @@ from likeness_studio.tests.faults.graphs import (
     colour_of,
     node,
     picture,
+    run_on,
     through,
     until,
     waiting,
-    workflow,
 )
 from likeness_studio.tests.faults.proxy import Fault, Proxy
 from likeness_studio.tests.faults.wrongs import answer, changed, cut_before
@@ -45,7 +44,7 @@ def hidden_for(seconds: float) -> Fault:
 def test_fault_03_success_before_the_history_is_written(proxy: Proxy, folders: Folders, seconds: float):
     proxy.on("GET", "/history", hidden_for(seconds))
     rgb = colour()
-    result = ServerBackend(proxy.url).run(workflow(picture(rgb)), folders)
+    result = run_on(proxy.url, picture(rgb), folders)
     assert [colour_of(file.path) for file in result.outputs] == [rgb]
     assert len(proxy.seen("POST", "/prompt")) == 1
 
@@ -54,7 +53,7 @@ def test_fault_03_history_that_fails_for_a_moment(proxy: Proxy, folders: Folders
     proxy.on("GET", "/history", answer(503, b"busy", "text/plain"), times=2)
     proxy.on("GET", "/history", cut_before, times=2)
     rgb = colour()
-    result = ServerBackend(proxy.url).run(workflow(picture(rgb)), folders)
+    result = run_on(proxy.url, picture(rgb), folders)
     assert [colour_of(file.path) for file in result.outputs] == [rgb]
     assert len(proxy.seen("POST", "/prompt")) == 1
 
@@ -64,7 +63,7 @@ def test_fault_12_own_history_is_deleted_and_no_other(server: ComfyUIServer, fol
     until(lambda: second.status_of(other))
     before = set(second.history())
     for _ in range(3):
-        ServerBackend(server.url).run(workflow(picture(colour())), folders)
+        run_on(server.url, picture(colour()), folders)
     until(lambda: set(second.history()) == before, 3)
 
 
@@ -75,12 +74,12 @@ def test_fault_12_a_failed_job_leaves_no_history_either(server: ComfyUIServer, f
     failing["11"] = node("MaskToImage", mask=["10", 0])
     failing["2"]["inputs"]["images"] = ["11", 0]
     with pytest.raises(errors.ServerExecutionError):
-        ServerBackend(server.url).run(workflow(failing), folders)
+        run_on(server.url, failing, folders)
     until(lambda: set(second.history()) == before, 3)
 
 
 def test_fault_12_history_is_kept_when_asked_for(server: ComfyUIServer, folders: Folders, second: SecondClient):
-    result = ServerBackend(server.url, keep_history=True).run(workflow(picture(colour())), folders)
+    result = run_on(server.url, picture(colour()), folders, keep_history=True)
     assert result.prompt_id in second.history()
 
 
@@ -91,7 +90,7 @@ def test_fault_15_interrupted_with_half_of_the_outputs(server: ComfyUIServer, fo
 
     def body() -> None:
         try:
-            ServerBackend(server.url).run(workflow(graph), folders)
+            run_on(server.url, graph, folders)
         except errors.RunnerError as error:
             failure.append(error)
 
@@ -114,5 +113,5 @@ def test_fault_15_only_success_is_success(proxy: Proxy, folders: Folders, status
 
     proxy.on("GET", "/history", changed(unlike))
     with pytest.raises(errors.RunnerError):
-        ServerBackend(proxy.url).run(workflow(picture(colour())), folders)
+        run_on(proxy.url, picture(colour()), folders)
     assert list(folders.output.iterdir()) == []

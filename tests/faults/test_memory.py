@@ -8,8 +8,7 @@ import pytest
 
 from likeness_studio.runner import errors
 from likeness_studio.runner.result import Folders
-from likeness_studio.runner.server.backend import ServerBackend
-from likeness_studio.tests.faults.graphs import Graph, colour, colour_of, picture, through, workflow
+from likeness_studio.tests.faults.graphs import Graph, colour, colour_of, picture, run_on, through
 from likeness_studio.tests.faults.proxy import Proxy
 
 pytestmark = pytest.mark.comfyui
@@ -22,7 +21,7 @@ def hungry(rgb: int, times: int) -> Graph:
 
 def test_fault_10_out_of_memory_once(proxy: Proxy, folders: Folders):
     rgb = colour()
-    result = ServerBackend(proxy.url).run(workflow(hungry(rgb, 1)), folders)
+    result = run_on(proxy.url, hungry(rgb, 1), folders)
     assert [colour_of(file.path) for file in result.outputs] == [rgb]
     assert any("memory" in note for note in result.notes), result.notes
     (freed,) = proxy.seen("POST", "/free")
@@ -34,7 +33,7 @@ def test_fault_10_out_of_memory_once(proxy: Proxy, folders: Folders):
 
 def test_fault_10_out_of_memory_every_time(proxy: Proxy, folders: Folders):
     with pytest.raises(errors.ServerOutOfMemory, match="Between") as caught:
-        ServerBackend(proxy.url).run(workflow(hungry(colour(), 99)), folders)
+        run_on(proxy.url, hungry(colour(), 99), folders)
     assert caught.value.code == "server_out_of_memory"
     assert len(proxy.seen("POST", "/prompt")) == 2, "one retry, not more"
     assert len(proxy.seen("POST", "/free")) == 1
@@ -43,6 +42,6 @@ def test_fault_10_out_of_memory_every_time(proxy: Proxy, folders: Folders):
 @pytest.mark.parametrize("error", ["illegal memory access", "device-side assert", "unspecified launch failure"])
 def test_fault_10_poisoned_cuda_context(proxy: Proxy, folders: Folders, error: str):
     with pytest.raises(errors.ServerBroken, match="restart") as caught:
-        ServerBackend(proxy.url).run(workflow(through(picture(colour()), "FaultPoisoned", error=error)), folders)
+        run_on(proxy.url, through(picture(colour()), "FaultPoisoned", error=error), folders)
     assert caught.value.code == "server_broken"
     assert len(proxy.seen("POST", "/prompt")) == 1, "every job would fail until the server is restarted"

@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from likeness_studio.nodes.errors import LikenessError
+from likeness_studio.nodes.errors import UnsafePath
 from likeness_studio.runner import errors
 from likeness_studio.runner.result import Folders
-from likeness_studio.runner.server.backend import ServerBackend
 from likeness_studio.tests.conftest import ComfyUIServer
-from likeness_studio.tests.faults.graphs import colour, colour_of, node, picture, through, workflow
+from likeness_studio.tests.faults.graphs import colour, colour_of, node, picture, run_on, through
 from likeness_studio.tests.faults.proxy import Proxy
 from likeness_studio.tests.faults.wrongs import answer, body_cut, changed
 
@@ -30,9 +29,9 @@ def cacheable(rgb: int, name: str) -> dict[str, Any]:
 
 def test_fault_05_fully_cached_prompt(server: ComfyUIServer, proxy: Proxy, new_folders: Callable[[str], Folders]):
     rgb = colour()
-    ServerBackend(server.url).run(workflow(cacheable(rgb, "cached.png")), new_folders("first"))
+    run_on(server.url, cacheable(rgb, "cached.png"), new_folders("first"))
     made = (server.output / "cached.png").stat().st_mtime_ns
-    result = ServerBackend(proxy.url).run(workflow(cacheable(rgb, "cached.png")), new_folders("second"))
+    result = run_on(proxy.url, cacheable(rgb, "cached.png"), new_folders("second"))
     assert [colour_of(file.path) for file in result.outputs] == [rgb]
     assert (server.output / "cached.png").stat().st_mtime_ns == made, "the server must not have run it again"
     assert len(proxy.seen("POST", "/prompt")) == 1
@@ -41,16 +40,16 @@ def test_fault_05_fully_cached_prompt(server: ComfyUIServer, proxy: Proxy, new_f
 def test_fault_05_same_graph_twice_gives_its_outputs_twice(server: ComfyUIServer, new_folders):
     rgb = colour()
     for name in ("first", "second", "third"):
-        result = ServerBackend(server.url).run(workflow(picture(rgb)), new_folders(name))
+        result = run_on(server.url, picture(rgb), new_folders(name))
         assert [colour_of(file.path) for file in result.outputs] == [rgb]
 
 
 def test_fault_06_cached_output_was_deleted_on_the_server(server: ComfyUIServer, proxy: Proxy, new_folders):
     rgb = colour()
-    first = ServerBackend(server.url).run(workflow(cacheable(rgb, "deleted.png")), new_folders("first"))
+    first = run_on(server.url, cacheable(rgb, "deleted.png"), new_folders("first"))
     assert first.notes == []
     (server.output / "deleted.png").unlink()
-    result = ServerBackend(proxy.url).run(workflow(cacheable(rgb, "deleted.png")), new_folders("second"))
+    result = run_on(proxy.url, cacheable(rgb, "deleted.png"), new_folders("second"))
     assert [colour_of(file.path) for file in result.outputs] == [rgb]
     assert len(proxy.seen("POST", "/prompt")) == 2
     assert any("deleted.png" in note for note in result.notes), result.notes
@@ -59,7 +58,7 @@ def test_fault_06_cached_output_was_deleted_on_the_server(server: ComfyUIServer,
 def test_fault_06_an_output_that_stays_away_is_an_error(proxy: Proxy, folders: Folders):
     proxy.on("GET", "/view", answer(404))
     with pytest.raises(errors.OutputMissing, match=r"\.png"):
-        ServerBackend(proxy.url).run(workflow(picture(colour())), folders)
+        run_on(proxy.url, picture(colour()), folders)
     assert len(proxy.seen("POST", "/prompt")) == 2, "one rerun, not more"
     assert list(folders.output.iterdir()) == []
 
@@ -67,7 +66,7 @@ def test_fault_06_an_output_that_stays_away_is_an_error(proxy: Proxy, folders: F
 def test_fault_06_a_download_that_breaks_in_the_middle_is_fetched_again(proxy: Proxy, folders: Folders):
     proxy.on("GET", "/view", body_cut, times=1)
     rgb = colour()
-    result = ServerBackend(proxy.url).run(workflow(picture(rgb)), folders)
+    result = run_on(proxy.url, picture(rgb), folders)
     assert [colour_of(file.path) for file in result.outputs] == [rgb]
     assert list(folders.output.iterdir()) == [result.outputs[0].path]
     assert len(proxy.seen("POST", "/prompt")) == 1
@@ -76,7 +75,7 @@ def test_fault_06_a_download_that_breaks_in_the_middle_is_fetched_again(proxy: P
 def test_fault_06_a_download_that_always_breaks_leaves_no_half_file(proxy: Proxy, folders: Folders):
     proxy.on("GET", "/view", body_cut)
     with pytest.raises(errors.RunnerError):
-        ServerBackend(proxy.url, wait_seconds=1.0).run(workflow(picture(colour())), folders)
+        run_on(proxy.url, picture(colour()), folders, outage_seconds=1.0)
     assert list(folders.output.iterdir()) == []
 
 
@@ -86,9 +85,9 @@ def test_fault_07_temporary_pictures_are_kept_apart(server: ComfyUIServer, new_f
         return made | {"3": node("PreviewImage", "Look", images=["1", 0])}
 
     plain, asked = new_folders("plain"), new_folders("asked")
-    result = ServerBackend(server.url).run(workflow(graph()), plain)
+    result = run_on(server.url, graph(), plain)
     assert (len(result.outputs), result.previews, list(plain.temp.iterdir())) == (1, [], [])
-    result = ServerBackend(server.url, previews=True).run(workflow(graph()), asked)
+    result = run_on(server.url, graph(), asked, previews=True)
     assert [file.path for file in result.outputs] == list(asked.output.iterdir())
     assert [file.path for file in result.previews] == list(asked.temp.iterdir())
     assert [file.title for file in result.previews] == ["Look"]
@@ -100,7 +99,7 @@ def test_fault_13_two_clients_write_the_same_filename_at_once(server: ComfyUISer
     found: dict[int, list[Path]] = {}
 
     def body(rgb: int) -> None:
-        result = ServerBackend(server.url).run(workflow(picture(rgb, "same")), folders)
+        result = run_on(server.url, picture(rgb, "same"), folders)
         found[rgb] = [file.path for file in result.outputs]
 
     threads = [threading.Thread(target=body, args=(rgb,)) for rgb in colours]
@@ -116,7 +115,7 @@ def test_fault_13_the_job_id_on_the_server_is_not_in_local_names(server: ComfyUI
     names = []
     for name in ("a", "b"):
         made = new_folders(name)
-        ServerBackend(server.url).run(workflow(picture(colour(), "clean")), made)
+        run_on(server.url, picture(colour(), "clean"), made)
         names.append([path.name for path in made.output.iterdir()])
     assert names == [["clean_00001_.png"]] * 2
     there = {path.name for path in server.output.glob("*clean*")}
@@ -143,7 +142,7 @@ def test_fault_14_subfolders_and_types(server: ComfyUIServer, folders: Folders):
         ),
         "8": node("PreviewImage", "Look", images=["1", 0]),
     }
-    result = ServerBackend(server.url, previews=True).run(workflow(graph), folders)
+    result = run_on(server.url, graph, folders, previews=True)
     where = {file.title: file.path.relative_to(folders.output).parent.as_posix() for file in result.outputs}
     assert where == {
         "Save": ".",
@@ -162,19 +161,19 @@ def test_fault_14_subfolders_and_types(server: ComfyUIServer, folders: Folders):
 
 def test_fault_18_black_picture_of_nan(server: ComfyUIServer, folders: Folders):
     with pytest.raises(errors.OutputBlank, match="black") as caught:
-        ServerBackend(server.url).run(workflow(through(picture(colour()), "FaultNotANumber")), folders)
+        run_on(server.url, through(picture(colour()), "FaultNotANumber"), folders)
     assert caught.value.code == "output_blank"
 
 
 def test_fault_18_one_black_picture_among_good_ones(server: ComfyUIServer, folders: Folders):
     graph = through(picture(colour()), "FaultNotANumber")
     graph["3"] = node("SaveImage", "Good", images=["1", 0], filename_prefix="good")
-    with pytest.raises(errors.OutputBlank, match="Save"):
-        ServerBackend(server.url).run(workflow(graph), folders)
+    with pytest.raises(errors.OutputBlank, match=r"fault_00001_\.png is completely black"):
+        run_on(server.url, graph, folders)
 
 
 def test_fault_18_a_dark_picture_is_not_blank(server: ComfyUIServer, folders: Folders):
-    result = ServerBackend(server.url).run(workflow(picture(0x000001)), folders)
+    result = run_on(server.url, picture(0x000001), folders)
     assert [colour_of(file.path) for file in result.outputs] == [1]
 
 
@@ -185,8 +184,6 @@ HOSTILE = [
     {"filename": "evil.png", "subfolder": "a/../../b"},
     {"filename": "evil.png", "subfolder": "/tmp"},
     {"filename": "/etc/evil.png"},
-    {"filename": "..\\evil.png"},
-    {"filename": "C:\\evil.png"},
     {"filename": "evil\x00.png"},
     {"filename": ".."},
     {"filename": "."},
@@ -194,8 +191,30 @@ HOSTILE = [
     {"filename": "x" * 5000 + ".png"},
     {"filename": "evil.png", "subfolder": "link"},
     {"filename": "link/evil.png"},
-    {"filename": "evil.png", "subfolder": ["a"]},
 ]
+UNUSUAL = [
+    {"filename": "..\\evil.png"},
+    {"filename": "C:\\evil.png"},
+    {"filename": "-rf *.png"},
+    {"filename": "new\nline.png"},
+    {"filename": "%2e%2e%2fevil.png"},
+    {"filename": "evil.png", "subfolder": ["a"]},
+    {"filename": "evil.png", "subfolder": {"a": 1}},
+    {"filename": "x" * 200 + ".png"},
+]
+
+
+def announce(proxy: Proxy, file: dict[str, Any]) -> None:
+    """Let the server name this file as its only result, and have it."""
+
+    def rename(entries: dict[str, Any]) -> dict[str, Any]:
+        for entry in entries.values():
+            for shown in entry["outputs"].values():
+                shown["images"] = [{"subfolder": "", "type": "output"} | file]
+        return entries
+
+    proxy.on("GET", "/history", changed(rename))
+    proxy.on("GET", "/view", answer(200, b"not for you", "image/png"))
 
 
 @pytest.mark.parametrize("file", HOSTILE, ids=lambda file: repr(file)[:60])
@@ -206,33 +225,39 @@ def test_fault_20_names_from_the_server_stay_in_the_output_folder(
     outside = tmp_path / "outside"
     outside.mkdir()
     (folders.output / "link").symlink_to(outside, target_is_directory=True)
-
-    def rename(entries: dict[str, Any]) -> dict[str, Any]:
-        for entry in entries.values():
-            for shown in entry["outputs"].values():
-                shown["images"] = [{"subfolder": "", "type": "output"} | file]
-        return entries
-
-    proxy.on("GET", "/history", changed(rename))
-    proxy.on("GET", "/view", answer(200, b"not for you", "image/png"))
+    announce(proxy, file)
     before = everything(tmp_path)
-    with pytest.raises(LikenessError):
-        ServerBackend(proxy.url).run(workflow(picture(colour())), folders)
+    with pytest.raises((UnsafePath, errors.OutputUnwritable)):
+        run_on(proxy.url, picture(colour()), folders)
     assert everything(tmp_path) - before == set()
     assert not Path("/etc/evil.png").exists()
     assert not Path("/tmp/evil.png").exists()
 
 
+@pytest.mark.parametrize("file", UNUSUAL, ids=lambda file: repr(file)[:60])
+def test_fault_20_unusual_names_are_files_in_the_output_folder(
+    proxy: Proxy, folders: Folders, tmp_path: Path, file: dict[str, Any]
+):
+    announce(proxy, file)
+    before = everything(tmp_path)
+    result = run_on(proxy.url, picture(colour()), folders)
+    assert [saved.path.read_bytes() for saved in result.outputs] == [b"not for you"]
+    made = everything(tmp_path) - before
+    assert all(folders.output in path.parents for path in made)
+    assert [path for path in made if path.is_file()] == [saved.path for saved in result.outputs]
+
+
 def test_fault_20_a_link_in_place_of_the_file_is_not_followed(proxy: Proxy, folders: Folders, tmp_path: Path):
-    """Our own name for the picture is taken by a link to a file elsewhere."""
-    precious = tmp_path / "precious.txt"
+    """The names that our picture could get are taken by links, to a file elsewhere and to nothing."""
+    precious, here = tmp_path / "precious.txt", folders.output / "here.txt"
     precious.write_text("mine")
-    (folders.output / "linked_00001_.png").symlink_to(precious)
-    (folders.output / "linked_00001_.png.part").symlink_to(precious)
-    (folders.output / "linked_00001__2.png").symlink_to(tmp_path / "dangling.txt")
+    here.write_text("mine too")
+    (folders.output / "linked_00001_.png").symlink_to(here)
+    (folders.output / "linked_00001__2.png").symlink_to(precious)
+    (folders.output / "linked_00001__3.png").symlink_to(tmp_path / "dangling.txt")
     rgb = colour()
-    result = ServerBackend(proxy.url).run(workflow(picture(rgb, "linked")), folders)
-    assert precious.read_text() == "mine"
+    result = run_on(proxy.url, picture(rgb, "linked"), folders)
+    assert (precious.read_text(), here.read_text()) == ("mine", "mine too")
     assert not (tmp_path / "dangling.txt").exists()
     assert colour_of(result.outputs[0].path) == rgb
     assert not result.outputs[0].path.is_symlink()

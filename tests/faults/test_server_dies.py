@@ -13,9 +13,9 @@ import pytest
 
 from likeness_studio.runner import errors
 from likeness_studio.runner.result import Folders, RunResult
-from likeness_studio.runner.server.backend import ServerBackend
+from likeness_studio.runner.server import transport
 from likeness_studio.tests.faults.conftest import Mortal
-from likeness_studio.tests.faults.graphs import SecondClient, colour, colour_of, picture, until, waiting, workflow
+from likeness_studio.tests.faults.graphs import SecondClient, colour, colour_of, picture, run_on, until, waiting
 from likeness_studio.tests.faults.proxy import Exchange, Proxy
 from likeness_studio.tests.faults.wrongs import answer, cut_before
 
@@ -29,11 +29,10 @@ def background() -> Iterator[ThreadPoolExecutor]:
 
 
 def start(
-    pool: ThreadPoolExecutor, url: str, folders: Folders, seconds: float, rgb: int, wait_seconds: float = 60.0
+    pool: ThreadPoolExecutor, url: str, folders: Folders, seconds: float, rgb: int, outage_seconds: float = 60.0
 ) -> Future[RunResult]:
     """Run a waiting job in the background."""
-    backend = ServerBackend(url, wait_seconds=wait_seconds)
-    return pool.submit(backend.run, workflow(waiting(seconds, rgb)), folders)
+    return pool.submit(run_on, url, waiting(seconds, rgb), folders, wait_seconds=60.0, outage_seconds=outage_seconds)
 
 
 def test_fault_08_server_is_killed_and_restarted_mid_job(
@@ -53,7 +52,7 @@ def test_fault_08_server_is_killed_and_restarted_mid_job(
 
 
 def test_fault_08_server_stays_dead_mid_job(mortal: Mortal, folders: Folders, background: ThreadPoolExecutor):
-    run = start(background, mortal.url, folders, 20.0, colour(), wait_seconds=1.5)
+    run = start(background, mortal.url, folders, 20.0, colour(), outage_seconds=1.5)
     until(SecondClient(mortal.url).running)
     mortal.kill()
     began = time.monotonic()
@@ -88,7 +87,7 @@ def test_fault_08_prompt_that_is_always_forgotten_is_lost_not_done(proxy: Proxy,
         ),
     )
     with pytest.raises(errors.JobLost, match=proxy.url):
-        ServerBackend(proxy.url).run(workflow(picture(colour())), folders)
+        run_on(proxy.url, picture(colour()), folders)
     assert len(proxy.seen("POST", "/prompt")) == 3
     assert list(folders.output.iterdir()) == []
 
@@ -104,7 +103,7 @@ def test_fault_09_server_is_slow_to_start(mortal: Mortal, folders: Folders, back
 def test_fault_09_server_is_dead_from_the_start(folders: Folders):
     began = time.monotonic()
     with pytest.raises(errors.ServerUnreachable, match=r"http://127\.0\.0\.1:9\b.*waited 1 s"):
-        ServerBackend("127.0.0.1:9", wait_seconds=1.0).run(workflow(picture(colour())), folders)
+        run_on("127.0.0.1:9", picture(colour()), folders, wait_seconds=1.0)
     assert time.monotonic() - began < 3
 
 
@@ -113,7 +112,7 @@ def test_fault_09_server_accepts_and_never_answers(folders: Folders):
         url = f"http://127.0.0.1:{mute.getsockname()[1]}"
         began = time.monotonic()
         with pytest.raises(errors.ServerUnreachable, match=url):
-            ServerBackend(url, wait_seconds=1.0).run(workflow(picture(colour())), folders)
+            run_on(url, picture(colour()), folders, wait_seconds=1.0)
         assert time.monotonic() - began < 5
 
 
@@ -122,14 +121,14 @@ def test_fault_09_gateway_answers_for_a_server_that_starts(proxy: Proxy, folders
     """What a web server before ComfyUI says while ComfyUI starts."""
     proxy.on(None, "/", answer(status, b"<html>Bad Gateway</html>", "text/html"), times=3)
     rgb = colour()
-    result = ServerBackend(proxy.url).run(workflow(picture(rgb)), folders)
+    result = run_on(proxy.url, picture(rgb), folders)
     assert [colour_of(file.path) for file in result.outputs] == [rgb]
 
 
 def test_fault_09_something_else_answers_there(alone: Proxy, folders: Folders):
     alone.on(None, "/", answer(200, b"<html>a router's login page</html>", "text/html"))
     with pytest.raises(errors.ServerRefused, match=r"is it a ComfyUI server\?"):
-        ServerBackend(alone.url, wait_seconds=1.0).run(workflow(picture(colour())), folders)
+        run_on(alone.url, picture(colour()), folders, wait_seconds=1.0)
 
 
 def test_fault_23_refused_connections_mid_job_are_waited_out(
@@ -150,11 +149,7 @@ def test_fault_23_back_off_grows_and_is_not_in_step(
 ):
     """While every connection is cut for four seconds, two clients ask ever more rarely, at times of their own."""
     clients = ("one", "two")
-    tokens = {name: {"X-Client": name} for name in clients}
-    runs = [
-        background.submit(ServerBackend(proxy.url, tokens[name], wait_seconds=60).run, workflow(waiting(1.0)), folders)
-        for name in clients
-    ]
+    runs = [background.submit(run_on, proxy.url, waiting(1.0), folders, headers={"X-Client": name}) for name in clients]
     until(lambda: len(second.running() + second.pending()) == 2)
     cut_from = time.monotonic()
     proxy.on(None, "/", cut_before)
@@ -174,8 +169,11 @@ def test_fault_23_back_off_grows_and_is_not_in_step(
     assert pauses["one"] != pytest.approx(pauses["two"], rel=0.02), "no jitter"
 
 
-def test_fault_23_hanging_request_does_not_hang_the_run(proxy: Proxy, folders: Folders):
+def test_fault_23_hanging_request_does_not_hang_the_run(
+    proxy: Proxy, folders: Folders, monkeypatch: pytest.MonkeyPatch
+):
     """One answer that never comes is given up and asked for again."""
+    monkeypatch.setattr(transport, "REQUEST_SECONDS", 1.0)
     let_go = threading.Event()
 
     def hang(exchange: Exchange) -> None:
@@ -184,7 +182,7 @@ def test_fault_23_hanging_request_does_not_hang_the_run(proxy: Proxy, folders: F
     proxy.on("GET", "/history", hang, times=1)
     rgb = colour()
     began = time.monotonic()
-    result = ServerBackend(proxy.url).run(workflow(picture(rgb)), folders)
+    result = run_on(proxy.url, picture(rgb), folders)
     assert [colour_of(file.path) for file in result.outputs] == [rgb]
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 10
     let_go.set()

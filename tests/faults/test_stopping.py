@@ -16,9 +16,8 @@ import pytest
 
 from likeness_studio.nodes.errors import Interrupted
 from likeness_studio.runner.result import Event, Folders
-from likeness_studio.runner.server.backend import ServerBackend
 from likeness_studio.tests.conftest import ComfyUIServer
-from likeness_studio.tests.faults.graphs import Graph, SecondClient, until, waiting, workflow
+from likeness_studio.tests.faults.graphs import Graph, SecondClient, run_on, until, waiting
 from likeness_studio.tests.faults.proxy import Exchange, Proxy
 
 pytestmark = pytest.mark.comfyui
@@ -33,9 +32,7 @@ def stop_when_queued(url: str, graph: Graph, folders: Folders, after: float) -> 
             queued.append((str(event.message), time.monotonic()))
 
     with pytest.raises(Interrupted):
-        ServerBackend(url).run(
-            workflow(graph), folders, note, lambda: bool(queued) and time.monotonic() - queued[0][1] > after
-        )
+        run_on(url, graph, folders, note, lambda: bool(queued) and time.monotonic() - queued[0][1] > after)
     assert time.monotonic() - queued[0][1] < after + 2.0
     return queued[0][0]
 
@@ -89,7 +86,7 @@ def test_fault_16_cancel_just_when_the_job_ends(server: ComfyUIServer, folders: 
     thread = threading.Thread(target=submit)
     thread.start()
     with contextlib.suppress(Interrupted):
-        ServerBackend(server.url).run(workflow(waiting(0.7)), folders, note, ended)
+        run_on(server.url, waiting(0.7), folders, note, ended)
     thread.join()
     until(lambda: second.status_of(others[0]))
     assert second.status_of(others[0]) == "success"

@@ -10,7 +10,6 @@ from PIL import Image
 
 from likeness_studio.runner import errors
 from likeness_studio.runner.result import Folders
-from likeness_studio.runner.server.backend import ServerBackend
 from likeness_studio.tests.conftest import ComfyUIServer
 from likeness_studio.tests.faults.graphs import (
     Graph,
@@ -19,8 +18,8 @@ from likeness_studio.tests.faults.graphs import (
     colour_of,
     node,
     picture,
+    run_on,
     waiting,
-    workflow,
 )
 from likeness_studio.tests.faults.proxy import Proxy
 from likeness_studio.tests.faults.wrongs import answer, cut_after, cut_before
@@ -43,7 +42,7 @@ def test_fault_19_photo_over_the_servers_limit(server: ComfyUIServer, folders: F
     """The server was started with --max-upload-size 1."""
     size = noise(folders.input / "large.png", 800).stat().st_size
     with pytest.raises(errors.TooLargeForServer) as caught:
-        ServerBackend(server.url).run(workflow(photo("large.png")), folders)
+        run_on(server.url, photo("large.png"), folders)
     assert caught.value.code == "too_large_for_server"
     assert "large.png" in str(caught.value)
     assert f"{size / 2**20:.1f} MB" in str(caught.value)
@@ -52,14 +51,14 @@ def test_fault_19_photo_over_the_servers_limit(server: ComfyUIServer, folders: F
 
 def test_fault_19_photo_under_the_servers_limit(server: ComfyUIServer, folders: Folders):
     noise(folders.input / "small.png", 400)
-    assert ServerBackend(server.url).run(workflow(photo("small.png")), folders).outputs
+    assert run_on(server.url, photo("small.png"), folders).outputs
 
 
 def test_fault_19_workflow_over_the_servers_limit(server: ComfyUIServer, folders: Folders):
     graph = picture(colour())
     graph["3"] = node("PrimitiveStringMultiline", "Essay", value="word " * 300_000)
     with pytest.raises(errors.TooLargeForServer, match=r"1\.\d MB"):
-        ServerBackend(server.url).run(workflow(graph), folders)
+        run_on(server.url, graph, folders)
 
 
 def test_fault_19_limit_of_something_in_between(proxy: Proxy, folders: Folders):
@@ -68,19 +67,14 @@ def test_fault_19_limit_of_something_in_between(proxy: Proxy, folders: Folders):
     proxy.on("POST", "/upload", answer(413, html, "text/html"))
     noise(folders.input / "photo.png", 100)
     with pytest.raises(errors.TooLargeForServer, match=r"photo\.png"):
-        ServerBackend(proxy.url).run(workflow(photo("photo.png")), folders)
-
-
-def broken_half(graph: Graph) -> Graph:
-    """A second output that the server's validation refuses while it accepts the first."""
-    graph["4"] = node("EmptyImage", "Broken", width=0, height=1, batch_size=1, color=0)
-    graph["5"] = node("PreviewImage", images=["4", 0])
-    return graph
+        run_on(proxy.url, photo("photo.png"), folders)
 
 
 def test_fault_24_accepted_with_node_errors(server: ComfyUIServer, folders: Folders, second: SecondClient):
-    with pytest.raises(errors.WorkflowRejected, match="Broken"):
-        ServerBackend(server.url).run(workflow(broken_half(waiting(20.0))), folders)
+    half = waiting(20.0) | {"4": node("FaultPicky", "Polite", word="now")}
+    with pytest.raises(errors.WorkflowRejected, match=r"Polite \(node 4\): .*'now' is not polite") as caught:
+        run_on(server.url, half, folders)
+    assert list(caught.value.as_dict()["node_errors"]) == ["4"]
     assert second.running() + second.pending() == [], "the accepted half must not run on"
     assert list(folders.output.iterdir()) == []
 
@@ -95,7 +89,7 @@ def test_fault_25_answer_to_the_submission_is_lost(proxy: Proxy, folders: Folder
     """The server has the prompt, the client does not know it: it must ask, and not submit again."""
     proxy.on("POST", "/prompt", cut_after, times=1)
     rgb = colour()
-    result = ServerBackend(proxy.url).run(workflow(waiting(seconds, rgb)), folders)
+    result = run_on(proxy.url, waiting(seconds, rgb), folders)
     assert [colour_of(file.path) for file in result.outputs] == [rgb]
     assert accepted(proxy) == [result.prompt_id], "a duplicate"
     (lost,) = proxy.seen("POST", "/prompt")
@@ -107,7 +101,7 @@ def test_fault_25_submission_never_arrived(proxy: Proxy, folders: Folders, serve
     """The same to the client, but here it must submit again, with the same id."""
     proxy.on("POST", "/prompt", cut_before, times=1)
     rgb = colour()
-    result = ServerBackend(proxy.url).run(workflow(picture(rgb, "once")), folders)
+    result = run_on(proxy.url, picture(rgb, "once"), folders)
     assert [colour_of(file.path) for file in result.outputs] == [rgb]
     assert accepted(proxy) == [result.prompt_id] * 2
     assert len(list(server.output.glob("*once*"))) == 1
@@ -116,12 +110,12 @@ def test_fault_25_submission_never_arrived(proxy: Proxy, folders: Folders, serve
 def test_fault_25_submission_that_never_arrives_is_given_up(proxy: Proxy, folders: Folders):
     proxy.on("POST", "/prompt", cut_before)
     with pytest.raises(errors.ServerUnreachable, match=proxy.url):
-        ServerBackend(proxy.url, wait_seconds=1.0).run(workflow(picture(colour())), folders)
+        run_on(proxy.url, picture(colour()), folders, outage_seconds=1.0)
 
 
 def test_fault_25_upload_that_breaks_is_sent_again(proxy: Proxy, folders: Folders, server: ComfyUIServer):
     """The same bytes under the same name are stored once, so sending them twice is safe."""
     proxy.on("POST", "/upload", cut_after, times=1)
     noise(folders.input / "again.png", 60)
-    assert ServerBackend(proxy.url).run(workflow(photo("again.png")), folders).outputs
+    assert run_on(proxy.url, photo("again.png"), folders).outputs
     assert len(list(server.input.rglob("again*.png"))) == 1
