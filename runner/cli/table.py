@@ -163,7 +163,7 @@ def verdicts(counts: Counts) -> list[tuple[str, str]]:
     numbers = {name: getattr(counts, name) for name, _, _ in VERDICTS}
     judged = counts.passed + counts.not_confirmed + counts.refused + counts.unchecked
     numbers["failed"] = max(counts.finished - judged, 0)
-    always = {"passed", "not_confirmed"} if counts.unchecked < counts.finished or not counts.finished else set()
+    always = {"passed", "not_confirmed"} if counts.unchecked < counts.finished else set()
     return [(f"{numbers[name]:,} {word}", style) for name, word, style in VERDICTS if numbers[name] or name in always]
 
 
