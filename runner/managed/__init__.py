@@ -8,7 +8,7 @@ server.stop()
 """
 
 from .options import Limits, Options
-from .server import Managed, find, recycling_due, resolve, start, statuses
+from .server import Managed, being_recycled, find, resolve, start, statuses
 from .state import ServerState
 
-__all__ = ["Limits", "Managed", "Options", "ServerState", "find", "recycling_due", "resolve", "start", "statuses"]
+__all__ = ["Limits", "Managed", "Options", "ServerState", "being_recycled", "find", "resolve", "start", "statuses"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .places import DEFAULT_NAME, Place
+from .ports import reachable_host
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,13 @@ class Options:
         }
         rest: dict[str, Any] = {"extra": tuple(values.get("extra", ())), "limits": Limits(**values.get("limits", {}))}
         return cls(**{**values, **paths, **rest})
+
+
+def url(options: Options, port: int) -> str:
+    """Where this machine reaches the server."""
+    scheme = "https" if any(word.startswith("--tls-keyfile") for word in options.extra) else "http"
+    host = reachable_host(options.listen)
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def command(options: Options, comfyui: Path, python: Path, port: int) -> list[str]:

@@ -16,7 +16,7 @@ from ..errors import NoManagedServer, ServerStartFailed
 from ..result import Stopped, never
 from . import installation, pack, places, ports, state
 from .log import tail
-from .options import Options, command
+from .options import Options, command, url
 from .places import DEFAULT_NAME, Place
 from .processes import ProcessId, detach
 from .state import ServerState
@@ -69,8 +69,7 @@ class Managed:
     def restart(self, say: Say = _silent, stopped: Stopped = never) -> Managed:
         """Stop it and start it again as it was started, on the same port."""
         known = self.status()
-        port = int(known.command[known.command.index("--port") + 1])
-        options = replace(Options.read(known.options), port=port)
+        options = replace(Options.read(known.options), port=known.port)
         self.stop()
         return start(options, say, stopped)
 
@@ -113,12 +112,12 @@ def resolve(address: str) -> str:
     return found.url
 
 
-def recycling_due(url: str) -> bool:
-    """Whether the managed server at `url` waits for a moment without work to be recycled.
+def being_recycled(address: str) -> bool:
+    """Whether the managed server at this URL is due to be recycled, or is just being.
 
-    Who keeps it busy should give it nothing until it is back; otherwise the moment may never come.
+    Who keeps it busy should give it no more work until it is back: the supervisor waits for a moment without any.
     """
-    return any(known.recycle_due for known in statuses() if known.url == url and known.state in state.RUNNING)
+    return any(known.recycling for known in statuses() if known.url == address and known.state in state.RUNNING)
 
 
 def statuses() -> list[ServerState]:
@@ -153,17 +152,10 @@ def _launch(options: Options, say: Say) -> Managed:
 
 def _describe(options: Options, comfyui: Path, python: Path) -> ServerState:
     """The state file to begin with; the port is chosen here."""
-    given = {
-        int(other.command[other.command.index("--port") + 1])
-        for other in statuses()
-        if other.state in state.RUNNING and other.name != options.name
-    }
-    port = ports.choose(options.listen, options.port, given)
-    host = ports.reachable_host(options.listen)
-    scheme = "https" if any(word.startswith("--tls-keyfile") for word in options.extra) else "http"
+    port = ports.choose(options.listen, options.port, state.ports_given(options.name))
     return ServerState(
         name=options.name,
-        url=f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}",
+        url=url(options, port),
         comfyui=str(comfyui),
         python=str(python),
         started=state.now(),
@@ -239,6 +231,7 @@ def _is_ready(server: Managed) -> bool:
     """Whether it is. Raises ServerStartFailed when it never will be."""
     known = server.status()
     if known.state in state.RUNNING:
+        server.url = known.url
         return known.state == state.READY
     reason = (known.last_error or "it was stopped").rstrip(".")
     raise ServerStartFailed(f"The server {server.name!r} did not come up: {reason}.{_hint(server)}", server.log())
@@ -268,7 +261,7 @@ def _clean_up(name: str, word: str | None = None) -> None:
         known.server.wait_gone(_SPARE_SECONDS)
     known.state = word or known.state
     known.supervisor = known.server = None
-    known.recycle_due = False
+    known.recycling = False
     known.write()
     shutil.rmtree(Place(name).temp, ignore_errors=True)
 

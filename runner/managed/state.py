@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .places import Place, unwritable
+from .places import Place, names, unwritable
 from .processes import ProcessId
 
 STARTING, READY, RESTARTING, FAILED, STOPPED = "starting", "ready", "restarting", "failed", "stopped"
@@ -22,7 +22,7 @@ RUNNING = frozenset({STARTING, READY, RESTARTING})
 class ServerState:
     """One managed server as its supervisor last described it. `jobs` counts the prompts finished since `started`.
 
-    `recycle_due`: enough prompts are finished and the supervisor waits for a moment without work to restart ComfyUI.
+    `recycling`: enough prompts are finished; ComfyUI is restarted at the next moment without work, or just now.
     """
 
     name: str
@@ -35,7 +35,7 @@ class ServerState:
     restarts: int = 0
     recycled: int = 0
     recycle_after: int | None = None
-    recycle_due: bool = False
+    recycling: bool = False
     last_error: str | None = None
     log: str = ""
     supervisor: ProcessId | None = None
@@ -43,6 +43,11 @@ class ServerState:
     command: list[str] = field(default_factory=list)
     folder: str = ""
     options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def port(self) -> int:
+        """Where it listens; 0 when that is not known."""
+        return int(self.command[self.command.index("--port") + 1]) if "--port" in self.command else 0
 
     def as_dict(self) -> dict[str, Any]:
         """For machine output: what a program can use, without how the server was started."""
@@ -79,6 +84,12 @@ def read(name: str) -> ServerState | None:
         state.state = FAILED
         state.last_error = "The supervisor of the server is gone: it was killed, or the machine was restarted."
     return state
+
+
+def ports_given(except_to: str) -> set[int]:
+    """The ports of the other servers, which need not listen yet."""
+    others = (read(name) for name in names() if name != except_to)
+    return {other.port for other in others if other is not None and other.state in RUNNING}
 
 
 def now() -> str:

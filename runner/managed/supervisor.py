@@ -19,11 +19,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..errors import OutputUnwritable
+from ..errors import OutputUnwritable, PortTaken
 from . import ports, state
 from .child import Child, how_it_ended
 from .log import RotatingLog
-from .options import Limits, Options
+from .options import Limits, Options, url
 from .places import Place
 from .probe import Probe
 from .processes import ProcessId
@@ -31,6 +31,7 @@ from .state import ServerState
 
 _TICK_SECONDS = 0.5
 _PORT_SECONDS = 30.0
+_MOVES = 5
 _STOPPED, _RECYCLE = "stopped", "recycle"
 
 
@@ -49,6 +50,7 @@ class Supervisor:
         self._count_lock = threading.Lock()
         self._crashes: deque[float] = deque()
         self._ever_ready = False
+        self._moves = _MOVES
         self._bell, self._ear = socket.socketpair()
         for end in (self._bell, self._ear):
             end.setblocking(False)
@@ -66,6 +68,8 @@ class Supervisor:
             if ended == _RECYCLE:
                 self.state.recycled += 1
                 continue
+            if not self._ever_ready and self._moved():
+                continue
             if not self._ever_ready:
                 return self._leave(state.FAILED, ended)
             if self._too_many_crashes():
@@ -80,7 +84,7 @@ class Supervisor:
 
     def _live_once(self) -> str:
         """Start ComfyUI and watch it to its end: `_STOPPED`, `_RECYCLE`, or why it must be started again."""
-        port = self._port()
+        port = self.state.port
         if not ports.wait_free(self.options.listen, port, _PORT_SECONDS if self._ever_ready else 0.0):
             return f"port {port} was taken by another program"
         try:
@@ -98,7 +102,6 @@ class Supervisor:
             child.stop(self._limits.grace)
             self._guard_process(None)
             self.state.server = None
-            self.state.recycle_due = False
 
     def _watch(self, child: Child, probe: Probe) -> str:
         began, jobs_before = time.monotonic(), self._finished
@@ -110,6 +113,7 @@ class Supervisor:
                 return how_it_ended(code)
             if probe.ready and self.state.state != state.READY:
                 self._ever_ready = True
+                self.state.recycling = False
                 self._say(state.READY)
             silent = time.monotonic() - (probe.answered if probe.ready else began)
             if silent > (self._limits.hang if probe.ready else self._limits.start):
@@ -123,14 +127,28 @@ class Supervisor:
         """Whether enough prompts were finished and nobody would lose one by a restart at this moment."""
         if not self.state.recycle_after or jobs < self.state.recycle_after:
             return False
-        if not self.state.recycle_due:
-            self.state.recycle_due = True
+        if not self.state.recycling:
+            self.state.recycling = True
             self._write()
             probe.watch_queue()
         if probe.idle_since is None:
             return False
         quiet_since = max(probe.idle_since, self._last_job)
         return probe.collected or time.monotonic() - quiet_since >= self._limits.quiet
+
+    def _moved(self) -> bool:
+        """Take another port if another program took ours while ComfyUI started, and the user had named none."""
+        listen = self.options.listen
+        if self.options.port is not None or self._moves == 0 or ports.is_free(listen, self.state.port):
+            return False
+        self._moves -= 1
+        try:
+            port = ports.choose(listen, None, state.ports_given(self.state.name))
+        except PortTaken:
+            return False
+        self.state.command[self.state.command.index("--port") + 1] = str(port)
+        self.state.url = url(self.options, port)
+        return True
 
     def _too_many_crashes(self) -> bool:
         now = time.monotonic()
@@ -187,9 +205,6 @@ class Supervisor:
             if self._guard.stdin:
                 self._guard.stdin.write(line.encode())
                 self._guard.stdin.flush()
-
-    def _port(self) -> int:
-        return int(self.state.command[self.state.command.index("--port") + 1])
 
     def _take_signals(self) -> None:
         """Signals ring the bell: an event set in a handler could wait for the very code that it interrupted."""

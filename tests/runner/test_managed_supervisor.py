@@ -180,9 +180,9 @@ def test_it_is_recycled_after_n_prompts_once_they_are_collected(options):
     post(server, "busy")
     for _ in range(3):
         post(server, "job")
-    until(lambda: server.status().recycle_due)
-    assert managed.recycling_due(server.url)
-    assert not managed.recycling_due("http://gpu-box:8188")
+    until(lambda: server.status().recycling)
+    assert managed.being_recycled(server.url)
+    assert not managed.being_recycled("http://gpu-box:8188")
     post(server, "job")
     time.sleep(0.8)
     assert pid(server) == before, "it was busy"
@@ -190,7 +190,7 @@ def test_it_is_recycled_after_n_prompts_once_they_are_collected(options):
     post(server, "history")
     known = ready_again(server, before)
     assert (known.recycled, known.restarts, known.jobs, known.last_error) == (1, 0, 4, None)
-    assert not managed.recycling_due(server.url)
+    assert not managed.being_recycled(server.url)
     post(server, "job")
     until(lambda: server.status().jobs == 5)
     assert pid(server) == known.server.pid, "the count begins anew"
@@ -325,6 +325,31 @@ def test_a_taken_port_is_refused_when_named_and_passed_over_when_not(options):
     second = start(options(port=None, name="second"))
     assert first.url != second.url
     assert {known.name for known in managed.statuses()} == {"default", "second"}
+
+
+def test_a_port_that_is_lost_while_comfyui_starts_is_given_up_for_another(options):
+    server = start(options("--slow", "2", port=None, wait=0.0))
+    first = server.status().port
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", first))
+        listener.listen()
+        again = start(options())
+    assert again.already_running
+    assert again.status().port not in {0, first}
+    assert again.url.endswith(f":{again.status().port}")
+    assert pid(again) == again.status().server.pid
+
+
+def test_a_port_that_was_named_is_not_given_up_for_another(options):
+    start(options("--slow", "2", wait=0.0))
+    (known,) = managed.statuses()
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", known.port))
+        listener.listen()
+        with pytest.raises(ServerStartFailed, match=r"address already in use|Address already in use"):
+            start(options())
 
 
 def test_somebody_elses_answer_on_the_port_does_not_count(options):
