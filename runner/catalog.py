@@ -134,16 +134,25 @@ def from_object_info(info: Mapping[str, Any]) -> dict[str, NodeSpec]:
 
 def _node(class_type: str, entry: Mapping[str, Any]) -> NodeSpec:
     groups = _mapping(entry.get("input"))
+    order = _mapping(entry.get("input_order"))
     inputs = [
         _input(name, config, required=group == "required")
         for group in ("required", "optional")
-        for name, config in _mapping(groups.get(group)).items()
+        for name, config in _in_order(_mapping(groups.get(group)), order.get(group))
     ]
     given = entry.get("output")
     outputs = ["COMBO" if isinstance(kind, list) else str(kind) for kind in given] if isinstance(given, list) else []
     title = str(entry.get("display_name") or class_type)
     module = str(entry.get("python_module") or "")
     return NodeSpec(class_type, title, tuple(inputs), tuple(outputs), bool(entry.get("output_node")), module)
+
+
+def _in_order(inputs: Mapping[str, Any], order: Any) -> list[tuple[str, Any]]:
+    """The inputs as the node declares them, which the values of a canvas file follow; JSON objects have no order."""
+    if not isinstance(order, list):
+        return list(inputs.items())
+    places = {name: place for place, name in enumerate(order) if isinstance(name, str)}
+    return sorted(inputs.items(), key=lambda item: places.get(item[0], len(places)))
 
 
 def _input(name: str, config: Any, *, required: bool) -> InputSpec:
