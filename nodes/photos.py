@@ -6,15 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
-from .errors import PhotoMissing, PhotoTooLarge, PhotoUnreadable
-
-MAX_PIXELS = 100_000_000
-"""Largest photo that is decoded, in pixels: 100 megapixels are 1.2 GB as float32 RGB."""
-
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"})
-"""File name endings that count as photos when a folder is read."""
+from .photo_files import opened
 
 
 def load_photo(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
@@ -26,32 +20,16 @@ def load_photo(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
 
     Raises PhotoMissing, PhotoTooLarge or PhotoUnreadable.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise PhotoMissing(f"There is no photo at {path}; check the name and the folder.")
-    try:
-        with Image.open(path) as opened:
-            if opened.width * opened.height > MAX_PIXELS:
-                raise PhotoTooLarge(
-                    f"{path.name} has {opened.width} x {opened.height} pixels, more than the limit of "
-                    f"{MAX_PIXELS // 1_000_000} megapixels; scale it down first."
-                )
-            return _frames(opened)
-    except Image.DecompressionBombError as error:
-        raise PhotoTooLarge(f"{path.name} has too many pixels to be decoded safely; scale it down first.") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise PhotoUnreadable(
-            f"{path.name} cannot be decoded ({str(error).rstrip('.') or type(error).__name__}); "
-            "save it again as JPEG or PNG."
-        ) from error
+    with opened(Path(path)) as photo:
+        return _frames(photo)
 
 
-def _frames(opened: Image.Image) -> tuple[torch.Tensor, torch.Tensor]:
+def _frames(photo: Image.Image) -> tuple[torch.Tensor, torch.Tensor]:
     images, masks = [], []
-    count = 1 if opened.format == "MPO" else getattr(opened, "n_frames", 1)
+    count = 1 if photo.format == "MPO" else getattr(photo, "n_frames", 1)
     for index in range(count):
-        opened.seek(index)
-        frame = ImageOps.exif_transpose(opened)
+        photo.seek(index)
+        frame = ImageOps.exif_transpose(photo)
         image, mask = _tensors(frame)
         if images and image.shape != images[0].shape:
             continue

@@ -7,8 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from likeness_studio.nodes import photos
+from likeness_studio.nodes import photo_files
 from likeness_studio.nodes.errors import PhotoMissing, PhotoTooLarge, PhotoUnreadable
+from likeness_studio.nodes.photo_files import check_whole
 from likeness_studio.nodes.photos import load_photo
 
 DEMO = Path(__file__).parents[1] / "runner" / "demo.jpg"
@@ -110,6 +111,33 @@ def test_a_missing_photo_is_named(tmp_path):
 
 def test_too_many_pixels_are_refused_before_decoding(picture, tmp_path, monkeypatch):
     picture.save(tmp_path / "a.png")
-    monkeypatch.setattr(photos, "MAX_PIXELS", 1000)
+    monkeypatch.setattr(photo_files, "MAX_PIXELS", 1000)
     with pytest.raises(PhotoTooLarge, match="96 x 128"):
         load_photo(tmp_path / "a.png")
+    with pytest.raises(PhotoTooLarge, match="96 x 128"):
+        check_whole(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp", "gif", "tif", "bmp"])
+def test_a_whole_file_is_told_from_one_that_is_cut_off(picture, tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    picture.save(path)
+    whole = path.read_bytes()
+    check_whole(path)
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    with pytest.raises(PhotoUnreadable, match=f"a.{suffix}"):
+        check_whole(path)
+
+
+def test_what_cameras_add_behind_the_picture_is_no_damage(picture, tmp_path):
+    picture.save(tmp_path / "a.jpg")
+    (tmp_path / "motion.jpg").write_bytes((tmp_path / "a.jpg").read_bytes() + b"\0" * 100_000)
+    check_whole(tmp_path / "motion.jpg")
+
+
+def test_a_whole_photo_is_not_decoded(picture, tmp_path, monkeypatch):
+    for suffix in ("jpg", "png"):
+        picture.save(tmp_path / f"a.{suffix}")
+        with Image.open(tmp_path / f"a.{suffix}") as opened, monkeypatch.context() as patch:
+            patch.setattr(type(opened), "load", lambda self: pytest.fail("decoded"))
+            check_whole(tmp_path / f"a.{suffix}")

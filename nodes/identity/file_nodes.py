@@ -6,7 +6,8 @@ from pathlib import Path
 
 from .. import host
 from ..errors import PhotoMissing
-from ..photos import SUFFIXES, load_photo
+from ..photo_files import SUFFIXES
+from ..photos import load_photo
 from ..schema import io
 from .files import load_identity, save_identity
 from .identity import Identity

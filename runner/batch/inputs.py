@@ -48,7 +48,7 @@ def read_with_left_out(source: Path) -> Inputs:
 
 
 def _from_folder(source: Path) -> Inputs:
-    from ...nodes.photos import SUFFIXES
+    from ...nodes.photo_files import SUFFIXES
 
     try:
         entries = sorted((path for path in source.iterdir() if not path.name.startswith(".")), key=natural)
@@ -67,6 +67,6 @@ def _from_folder(source: Path) -> Inputs:
 
 def _is_photo(path: Path) -> bool:
     """By its name: a link to nowhere is a job that fails, not a photo that is silently forgotten."""
-    from ...nodes.photos import SUFFIXES
+    from ...nodes.photo_files import SUFFIXES
 
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and not path.is_dir()

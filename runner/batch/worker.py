@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...nodes.errors import Interrupted, LikenessError
+from ..files_in import check_photos
 from ..result import RunResult, Stopped
 from ..session import execute
 from ..workflow import Workflow
@@ -63,6 +64,7 @@ class Worker:
         seconds: float | None = None
         try:
             self.emit(BatchEvent("job_started", {"name": job.spec.name, "server": place.name, "attempt": job.attempt}))
+            check_photos(job.spec.photos)
             seconds = self._tries(place, job, self.graph(job.spec.settings))
         except Interrupted:
             self.ledger.release(job.key, counts=False)
