@@ -40,7 +40,11 @@ def opened(path: Path) -> Iterator[Image.Image]:
             yield image
     except Image.DecompressionBombError as error:
         raise PhotoTooLarge(f"{path.name} has too many pixels to be decoded safely; scale it down first.") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except UnidentifiedImageError as error:
+        raise PhotoUnreadable(
+            f"{path.name} cannot be decoded (it is no picture of a known format); save it again as JPEG or PNG."
+        ) from error
+    except (OSError, SyntaxError, ValueError) as error:
         raise PhotoUnreadable(
             f"{path.name} cannot be decoded ({str(error).rstrip('.') or type(error).__name__}); "
             "save it again as JPEG or PNG."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..nodes.errors import LikenessError
+from ..nodes.errors import LikenessError, registry
 
 
 class RunnerError(LikenessError):
@@ -270,11 +270,14 @@ class ServerExecutionError(RunnerError):
 
     def __init__(self, title: str, node_id: str, kind: str, reason: str) -> None:
         self.title, self.node_id, self.kind = title, node_id, kind
-        super().__init__(f"{title} (node {node_id}) failed on the server: {kind}: {reason.strip()}")
+        self.cause = {cls.__name__: cls for cls in registry().values()}.get(kind)
+        words = reason.strip() if self.cause else f"{kind}: {reason.strip()}"
+        super().__init__(f"{title} (node {node_id}) failed on the server: {words}")
 
     def as_dict(self) -> dict[str, Any]:
-        """The error with the node and the type of the exception there."""
-        return super().as_dict() | {"node": self.node_id, "title": self.title, "exception": self.kind}
+        """The error with the node and the type of the exception there; one of ours keeps its own code and meaning."""
+        known = {"code": self.cause.code, "meaning": self.cause.meaning} if self.cause else {}
+        return super().as_dict() | known | {"node": self.node_id, "title": self.title, "exception": self.kind}
 
 
 class ServerOutOfMemory(RunnerError):

@@ -44,18 +44,6 @@ def safe_name(name: str) -> str:
     return stem + re.sub(r"[^A-Za-z0-9.]", "", path.suffix.lower())
 
 
-def check_photos(given: Sequence[Given]) -> None:
-    """Refuse single photos that are missing, damaged, cut off or too large, without decoding most of them.
-
-    Raises PhotoMissing, PhotoUnreadable or PhotoTooLarge.
-    """
-    from ..nodes.photo_files import SUFFIXES, check_whole
-
-    for file in given:
-        if file.path.suffix.lower() in SUFFIXES and not file.path.is_dir():
-            check_whole(file.path)
-
-
 def place(workflow: Workflow, given: Sequence[Given]) -> dict[str, list[Path]]:
     """Which node gets which paths: first those that are named, then the rest in order.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ...nodes.errors import IdentityError, LikenessError, PhotoError, registry
+from ...nodes.errors import IdentityError, LikenessError, PhotoError
 from ..errors import (
     InterruptedOnServer,
     JobLost,
@@ -86,8 +86,7 @@ def blame(error: LikenessError, workflow: Workflow | None = None) -> Blame:
 def _names_bad_photo(error: LikenessError, workflow: Workflow | None) -> bool:
     """Whether a server's own words mean that a photo cannot be used."""
     if isinstance(error, ServerExecutionError):
-        known = {cls.__name__: cls for cls in registry().values()}
-        if issubclass(known.get(error.kind, LikenessError), (PhotoError, IdentityError)):
+        if error.cause is not None and issubclass(error.cause, PhotoError | IdentityError):
             return True
         node = workflow.nodes.get(error.node_id) if workflow else None
         return node is not None and node.class_type in FILE_INPUTS and error.kind in READING_ERRORS

@@ -30,7 +30,7 @@ from .ledger import Ledger
 from .options import BatchOptions
 from .seeds import require_seeds
 from .shelf import Shelf
-from .worker import Worker
+from .worker import THUMBS, Worker
 
 VIEW_SECONDS = 0.25
 """How often the display gets a new view."""
@@ -42,9 +42,6 @@ JOB_SERVER_SECONDS = 5.0
 """How long a job waits for a server that went away under it, before another one takes the job."""
 
 MODEL_SUFFIXES = (".safetensors", ".ckpt", ".pt", ".pth", ".gguf", ".sft", ".onnx")
-
-THUMBS = "thumbs"
-
 
 class Display(Protocol):
     """Where a running batch shows itself."""
@@ -302,8 +299,8 @@ class _Batch:
 
     def _report(self) -> BatchResult:
         folder, counts = self.options.output, self.ledger.counts()
-        sheet = write_sheet(self.ledger.rows(), folder, title=self.workflow.name, counts=counts, thumbs=folder / THUMBS)
         csv, json = write_verdicts(self.ledger.rows(), folder)
+        sheet = write_sheet(self.ledger.rows(), folder, title=self.workflow.name, counts=counts, thumbs=folder / THUMBS)
         return BatchResult(
             counts, counts.finished - self._before, time.monotonic() - self.began, folder, sheet, csv, json
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...nodes.errors import Interrupted, LikenessError
-from ..files_in import check_photos
+from ..report.sheet import thumbnail_job
 from ..result import RunResult, Stopped
 from ..session import execute
 from ..workflow import Workflow
@@ -25,6 +26,9 @@ from .shelf import Shelf, Trial
 if TYPE_CHECKING:
     from ..settings import Setting
     from .ledger import Ledger
+
+THUMBS = "thumbs"
+"""Subfolder of the batch for the small pictures of its contact sheet."""
 
 MOST_RELEASES = 4
 """How often a job is taken back from a server that failed under it; then it is taken to be the job's own fault."""
@@ -62,14 +66,14 @@ class Worker:
     def work(self, place: Place, job: Leased) -> None:
         """Do a leased job at `place`, and let the place go. Ends with the job done, failed or released."""
         seconds: float | None = None
+        began = time.monotonic()
         try:
             self.emit(BatchEvent("job_started", {"name": job.spec.name, "server": place.name, "attempt": job.attempt}))
-            check_photos(job.spec.photos)
             seconds = self._tries(place, job, self.graph(job.spec.settings))
         except Interrupted:
             self.ledger.release(job.key, counts=False)
         except LikenessError as error:
-            self._failed(place, job, error)
+            self._failed(place, job, error, time.monotonic() - began)
         finally:
             place.affinity = job.affinity
             self.fleet.give_back(place, seconds)
@@ -160,7 +164,7 @@ class Worker:
         )
         self._finished(job, "done", best.verdict, score=best.score, seconds=round(best.seconds, 3), server=place.name)
 
-    def _failed(self, place: Place, job: Leased, error: LikenessError) -> None:
+    def _failed(self, place: Place, job: Leased, error: LikenessError, seconds: float) -> None:
         """Put a failed job where it belongs: back into the queue, or to those that are given up."""
         fault = blame(error, self._graph_of(job))
         if fault in {"server", "unsuited"} and self._taken_back(place, job, error, fault):
@@ -171,7 +175,7 @@ class Worker:
             return
         verdict: Verdict | None = "refused" if fault == "photo" else None
         self.shelf.drop(job.folder)
-        self.ledger.failed(job.key, error=error, verdict=verdict, server=place.name)
+        self.ledger.failed(job.key, error=error, verdict=verdict, server=place.name, seconds=seconds)
         self._finished(job, "failed", verdict, error_code=error.code, error=str(error), server=place.name)
 
     def _taken_back(self, place: Place, job: Leased, error: LikenessError, fault: Blame) -> bool:
@@ -195,4 +199,7 @@ class Worker:
         return None
 
     def _finished(self, job: Leased, state: State, verdict: Verdict | None, **values: object) -> None:
+        row = self.ledger.row(job.key)
+        if row is not None:
+            thumbnail_job(row, self.options.output, self.options.output / THUMBS)
         self.emit(BatchEvent("job_finished", {"name": job.spec.name, "state": state, "verdict": verdict, **values}))

@@ -12,10 +12,14 @@ from ..errors import ServerRefused, ServerUnreachable
 from ..files_in import safe_name
 from ..workflow import Workflow
 from .patience import Patience
+from .screen import screened
 from .transport import TOO_LARGE, ComfyServer
 
 UPLOADS = "likeness"
 """Subfolder of the server's input folder for our files."""
+
+SPARE = ".screened"
+"""Subfolder of a run's own input folder for copies that a server reads better than the photo."""
 
 FORM_BYTES = 1024
 """What the form around a file adds to the request, with room to spare."""
@@ -38,7 +42,7 @@ class Uploads:
         """A copy of `workflow` that names its files as the server does, after sending those that are in `folder`.
 
         Each goes into a folder named by its content: the same file is stored once and never meets another one's name.
-        Raises TooLargeForServer before sending, and PhotoUnreadable when a file cannot be read.
+        Raises TooLargeForServer, PhotoUnreadable and PhotoTooLarge before sending.
         """
         workflow = workflow.copy()
         for node in workflow.file_nodes():
@@ -47,7 +51,10 @@ class Uploads:
             takes_folder = node.file_kind == "folder"
             if not name or not (source.is_dir() if takes_folder else source.is_file()):
                 continue
-            files = sorted(path for path in source.iterdir() if path.is_file()) if takes_folder else [source]
+            if takes_folder:
+                files = sorted(path for path in source.iterdir() if path.is_file())
+            else:
+                files = [screened(source, folder / SPARE) if node.file_kind == "photo" else source]
             digest = hashlib.sha256(b"".join(_digest(file) for file in files)).hexdigest()
             home = f"{UPLOADS}/{digest[:12]}"
             names = [self._send(file, home, patience) for file in files]
