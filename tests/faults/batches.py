@@ -43,7 +43,7 @@ def from_photo(prefix: str, between: str, **inputs: object) -> Graph:
 def one_colour_photos(folder: Path, count: int) -> dict[str, int]:
     """Photos of one colour each; the colour of each by its job's name."""
     folder.mkdir()
-    colours = {f"photo_{number}": 0x102030 + 0x0B0501 * number for number in range(count)}
+    colours = {f"photo_{number}": (0x102030 + 0x0B0501 * number) & 0xFFFFFF for number in range(count)}
     for name, rgb in colours.items():
         Image.new("RGB", (16, 8), (rgb >> 16, rgb >> 8 & 255, rgb & 255)).save(folder / f"{name}.png")
     return colours
