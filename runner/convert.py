@@ -20,6 +20,16 @@ NOTES = frozenset({"Note", "MarkdownNote"})
 VIRTUAL = NOTES | {"Reroute", "PrimitiveNode"}
 """Nodes that exist on the canvas only."""
 
+SETTER, GETTER = "SetNode", "GetNode"
+PASSING = frozenset({"Reroute", "Reroute (rgthree)", SETTER})
+"""Nodes that pass their first input on."""
+
+FOREIGN_VIRTUAL = PASSING | {
+    *(GETTER, "Label (rgthree)", "Bookmark (rgthree)", "Node Collector (rgthree)", "Fast Muter (rgthree)"),
+    *("Fast Bypasser (rgthree)", "Fast Groups Muter (rgthree)", "Fast Groups Bypasser (rgthree)"),
+}
+"""Nodes that widespread packs add to the canvas only; no server ever has them."""
+
 GROUP_PREFIXES = ("workflow>", "workflow/")
 """Types of group nodes, the forerunners of subgraphs."""
 
@@ -131,7 +141,7 @@ class _Canvas:
         """The nodes that run, those in subgraphs too."""
         for node in scope.nodes.values():
             kind = node["type"]
-            if kind in VIRTUAL or node.get("mode", 0) in {MUTED, BYPASSED}:
+            if self._is_virtual(kind) or node.get("mode", 0) in {MUTED, BYPASSED}:
                 continue
             if kind in self.definitions:
                 yield from self._kept(self._scope_of(scope, node))
@@ -141,6 +151,9 @@ class _Canvas:
             if kind in self.catalog and any(socket.is_dynamic for socket in self.catalog[kind].inputs):
                 raise Beyond(f"the inputs of {kind}")
             yield scope, node
+
+    def _is_virtual(self, kind: Any) -> bool:
+        return kind in VIRTUAL or (kind in FOREIGN_VIRTUAL and kind not in self.catalog)
 
     def _scope_of(self, scope: _Scope, node: dict[str, Any]) -> _Scope:
         """The inside of one use of a subgraph."""
@@ -196,7 +209,8 @@ class _Canvas:
         if mode == BYPASSED:
             passed = _bypass(node, wire.slot, wanted)
             return self._follow(scope, passed, str(passed["type"]), seen) if passed else UNLINKED
-        if kind == "Reroute":
+        if self._is_virtual(kind):
+            sockets = _setter_inputs(scope, node) if kind == GETTER else sockets if kind in PASSING else []
             return self._follow(scope, sockets[0], wanted, seen) if sockets else UNLINKED
         if kind in self.definitions:
             inside = self._scope_of(scope, node)
@@ -221,6 +235,14 @@ class _Canvas:
         values = instance.get("widgets_values") or []
         place = shown.index(name) if name in shown else len(values)
         return _Value(values[place]) if place < len(values) else UNLINKED
+
+
+def _setter_inputs(scope: _Scope, getter: dict[str, Any]) -> list[dict[str, Any]]:
+    """The inputs of the node that sets what `getter` gets by the same name."""
+    for node in scope.nodes.values():
+        if node["type"] == SETTER and node["widgets_values"][:1] == getter["widgets_values"][:1]:
+            return node.get("inputs") or []
+    return []
 
 
 def _bypass(node: dict[str, Any], slot: int, wanted: str) -> dict[str, Any] | None:

@@ -72,6 +72,23 @@ def test_primitive_gives_its_value(canvas):
     assert convert(canvas)["1"]["inputs"]["width"] == 99
 
 
+def test_nodes_that_packs_add_to_the_canvas_only_are_followed(canvas):
+    canvas["nodes"][1]["type"] = "Reroute (rgthree)"
+    canvas["nodes"] += [
+        canvas_node(6, "SetNode", widgets=["negative"], inputs=[("IMAGE", "IMAGE", 14)]),
+        canvas_node(7, "GetNode", widgets=["negative"]),
+        canvas_node(8, "Fast Groups Muter (rgthree)"),
+        canvas_node(9, "GetNode", widgets=["nothing"]),
+    ]
+    canvas["links"][2:] = [[14, 3, 0, 6, 0, "IMAGE"], [13, 7, 0, 4, 0, "IMAGE"]]
+    graph = convert(canvas)
+    assert set(graph) == {"1", "3", "4"}
+    assert graph["3"]["inputs"]["image"] == ["1", 0]
+    assert graph["4"]["inputs"]["images"] == ["3", 0]
+    canvas["links"][3] = [13, 9, 0, 4, 0, "IMAGE"]
+    assert "images" not in convert(canvas)["4"]["inputs"]
+
+
 def test_links_written_as_objects(canvas):
     canvas["links"] = [
         {"id": n, "origin_id": a, "origin_slot": s, "target_id": b, "target_slot": t, "type": k}

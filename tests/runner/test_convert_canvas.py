@@ -97,9 +97,6 @@ def test_dynamic_inputs_are_beyond_us():
 
 needs_comfy_cli = pytest.mark.skipif(comfy_cli.program() is None, reason="comfy-cli is not installed")
 
-UNLIKE = {"primitive"}
-"""Where comfy-cli 1.23 differs from the canvas: it leaves the value of a primitive out. Ours is right."""
-
 
 @needs_comfy_cli
 @pytest.mark.parametrize("name", ["subgraph_in_subgraph", "subgraph_seed", "subgraph_widget_linked", "muted_value"])

@@ -1,0 +1,49 @@
+"""The kept graphs are still what the canvas makes of them, and comfy-cli converts them through the real server too."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from likeness_studio.runner import comfy_cli
+from likeness_studio.runner.convert import convert
+from likeness_studio.runner.preflight import ServerCatalog
+from likeness_studio.runner.server.transport import ComfyServer
+
+pytestmark = [pytest.mark.comfyui]
+FILES = sorted((Path(__file__).parents[1] / "runner" / "canvas").glob("*.json"))
+UNLIKE_COMFY_CLI = {"primitive"}
+"""comfy-cli 1.23 leaves the value of a primitive out."""
+
+
+def plain(graph):
+    return {key: (node["class_type"], node["inputs"], node["_meta"]["title"]) for key, node in graph.items()}
+
+
+@pytest.mark.browser
+def test_the_canvas_makes_of_each_file_what_is_kept(comfyui_server, canvas_module):
+    client = ComfyServer(comfyui_server.url)
+    catalog = ServerCatalog(client)
+    with canvas_module.open_canvas(comfyui_server.url) as canvas:
+        for path in FILES:
+            kept = json.loads(path.read_text())
+            canvas.evaluate("async (graph) => { await app.loadGraphData(graph); }", kept["workflow"])
+            prompt = plain(canvas.prompt())
+            assert prompt == plain(kept["prompt"]), path.stem
+            assert plain(convert(kept["workflow"], catalog, path.name)) == prompt, path.stem
+    client.close()
+
+
+@pytest.mark.skipif(comfy_cli.program() is None, reason="comfy-cli is not installed")
+def test_comfy_cli_makes_the_same(comfyui_server):
+    client = ComfyServer(comfyui_server.url)
+    described = client.object_info()
+    client.close()
+    for path in FILES:
+        if path.stem in UNLIKE_COMFY_CLI:
+            continue
+        kept = json.loads(path.read_text())
+        graph = comfy_cli.to_api(kept["workflow"], described, path.name, "a test")
+        assert plain(graph) == plain(kept["prompt"]), path.stem
