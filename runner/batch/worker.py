@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...nodes.errors import Interrupted, LikenessError
+from ..errors import OutputUnwritable
 from ..report.sheet import thumbnail_job
 from ..result import RunResult, Stopped
 from ..session import execute
@@ -200,6 +201,9 @@ class Worker:
 
     def _finished(self, job: Leased, state: State, verdict: Verdict | None, **values: object) -> None:
         row = self.ledger.row(job.key)
-        if row is not None:
-            thumbnail_job(row, self.options.output, self.options.output / THUMBS)
+        try:
+            if row is not None:
+                thumbnail_job(row, self.options.output, self.options.output / THUMBS)
+        except OutputUnwritable as error:
+            self.give_up(error)
         self.emit(BatchEvent("job_finished", {"name": job.spec.name, "state": state, "verdict": verdict, **values}))
