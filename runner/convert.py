@@ -275,24 +275,37 @@ def _link(link: Any) -> tuple[int, _Wire, tuple[Any, int]]:
 def widget_values(spec: NodeSpec, values: list[Any] | dict[str, Any], drawn: set[str] | None = None) -> dict[str, Any]:
     """Names for a node's widget values: in the order of the schema, past the widgets that only the canvas has.
 
-    `drawn` names inputs that the file shows to have a widget, whatever their type.
+    A widget that the file has no value for, because it is newer than the file, has its default. `drawn` names inputs
+    that the file shows to have a widget, whatever their type.
     """
+    widgets = [
+        socket
+        for socket in spec.inputs
+        if socket.takes_value or socket.type == "AUDIO_RECORD" or socket.name in (drawn or ())
+    ]
+    named = {socket.name: value for socket in widgets if (value := _default(socket)) is not None}
     if isinstance(values, dict):
-        return {name: _wrap(value) for name, value in values.items() if name in spec.by_name}
+        return named | {name: _wrap(value) for name, value in values.items() if name in spec.by_name}
     left = list(values)
-    named: dict[str, Any] = {}
-    for socket in spec.inputs:
-        has_widget = socket.takes_value or socket.name in (drawn or ())
-        if not has_widget or not left:
-            continue
+    for socket in widgets:
+        if not left:
+            break
         named[socket.name] = _wrap(left.pop(0))
         if _is_seed_control(socket, left):
             left.pop(0)
     return named
 
 
+def _default(socket: InputSpec) -> Any:
+    """What the canvas puts into a new widget, or None where it puts nothing that is known here."""
+    choices = socket.choices or [None]
+    plain = {"INT": 0, "FLOAT": 0, "STRING": "", "BOOLEAN": False, "AUDIO_RECORD": "", "COMBO": choices[0]}
+    return _wrap(socket.options.get("default", plain.get(socket.type)))
+
+
 def _is_seed_control(socket: InputSpec, left: list[Any]) -> bool:
-    return socket.has_seed_control and bool(left) and left[0] in SEED_CONTROLS
+    """Whether the next value belongs to the "control after generate" widget; old files have a truth value there."""
+    return socket.has_seed_control and bool(left) and (isinstance(left[0], bool) or left[0] in SEED_CONTROLS)
 
 
 def _wrap(value: Any) -> Any:

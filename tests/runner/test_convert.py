@@ -126,7 +126,10 @@ SAMPLER = from_object_info(
                     "steps": ["INT", {}],
                     "name": [["euler", "heun"]],
                 },
-                "optional": {"words": ["STRING", {"forceInput": True}], "list": ["COMBO", {"options": []}]},
+                "optional": {
+                    "words": ["STRING", {"forceInput": True}],
+                    "list": ["COMBO", {"options": [], "default": 1}],
+                },
             }
         }
     }
@@ -136,8 +139,9 @@ SAMPLER = from_object_info(
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
-        ([7, "randomize", 20, "euler"], {"seed": 7, "steps": 20, "name": "euler"}),
-        ([7, 20, "euler"], {"seed": 7, "steps": 20, "name": "euler"}),
+        ([7, "randomize", 20, "heun"], {"seed": 7, "steps": 20, "name": "heun"}),
+        ([7, True, 20, "heun"], {"seed": 7, "steps": 20, "name": "heun"}),
+        ([7, 20, "heun"], {"seed": 7, "steps": 20, "name": "heun"}),
         (
             [7, "fixed", 20, "heun", ["a"], "image"],
             {"seed": 7, "steps": 20, "name": "heun", "list": {"__value__": ["a"]}},
@@ -147,7 +151,8 @@ SAMPLER = from_object_info(
     ],
 )  # fmt: skip
 def test_widget_values_get_names(values, expected):
-    assert widget_values(SAMPLER, values) == expected
+    new = {"seed": 0, "steps": 0, "name": "euler", "list": 1}
+    assert widget_values(SAMPLER, values) == new | expected
 
 
 def test_upload_button_of_load_image_is_passed_over():
