@@ -1,0 +1,61 @@
+"""The examples of docs/python.md, run as they stand: in this process, and on a real server."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).parents[2] / "docs" / "python.md"
+EXAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+SERVER = re.compile(r'"http://gpu-[a-z0-9]+:8188"')
+
+
+@pytest.fixture
+def desk(tmp_path, astronaut, monkeypatch):
+    """A folder with the files that the examples name."""
+    shutil.copy(astronaut, tmp_path / "me.jpg")
+    shutil.copy(astronaut, tmp_path / "result.png")
+    (tmp_path / "photos").mkdir()
+    shutil.copy(astronaut, tmp_path / "photos" / "me.jpg")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(code: str, capsys: pytest.CaptureFixture[str]) -> str:
+    exec(compile(code, str(PAGE), "exec"), {"__name__": "example"})
+    return capsys.readouterr().out
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
+def test_every_example_runs_in_this_process(desk, capsys, number):
+    local = re.sub(r"servers=\(.*\),\n", "servers=(),\n", EXAMPLES[number])
+    check(number, run(SERVER.sub("", local), capsys), desk)
+
+
+@pytest.mark.models
+@pytest.mark.comfyui
+@pytest.mark.parametrize("number", [n for n, code in enumerate(EXAMPLES) if SERVER.search(code)])
+def test_every_example_runs_on_a_server(desk, capsys, comfyui_server, number):
+    check(number, run(SERVER.sub(f'"{comfyui_server.url}"', EXAMPLES[number]), capsys), desk)
+
+
+def check(number: int, printed: str, desk: Path) -> None:
+    if number == 0:
+        assert printed.startswith("True\n")
+        assert (desk / "headshots" / "headshot_00001_.png").is_file()
+    elif number == 2:
+        assert "Save headshot (" in printed
+        assert " s, the server worked " in printed
+    elif number == 3:
+        assert printed == "", "nothing keeps a bundled workflow from running"
+    elif number == 4:
+        assert "start ComfyUI first" in printed
+    elif number == 5:
+        assert "1 of 1 are confirmed" in printed
+        assert "me passed" in printed
+    else:
+        assert "True" in printed
