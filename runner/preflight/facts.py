@@ -126,9 +126,9 @@ def _pack(known: Catalog) -> Fact:
 
     ours = {name: spec for name, spec in local_catalog().items() if name.startswith("Likeness")}
     there = {name for name in known if name.startswith("Likeness")}
-    hint = "comfy node install likeness-studio"
     if not there:
-        return Fact("Likeness Studio", "not installed there; workflows without its nodes can run", hint=hint)
+        value = "not installed there (comfy node install likeness-studio); workflows without its nodes can run"
+        return Fact("Likeness Studio", value)
     absent = sorted(set(ours) - there)
     changed = sorted(name for name in set(ours) & there if _takes(ours[name]) != _takes(known[name]))
     if not (absent or changed):

@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from likeness_studio.runner import errors, preflight
+from likeness_studio.runner.client import Client
 from likeness_studio.runner.server.transport import ComfyServer
-from likeness_studio.runner.workflow import Workflow, load
+from likeness_studio.runner.workflow import Node, Workflow, load
 
 pytestmark = pytest.mark.comfyui
 
@@ -138,6 +139,15 @@ def test_fault_17_one_missing_class_is_its_own_error(server, comfy):
     before = seen(server)
     with pytest.raises(errors.NodeClassMissing, match="comfy node install likeness-studio"):
         preflight.require(Workflow.from_api("broken", graph), comfy)
+    assert seen(server) == before
+
+
+def test_fault_17_a_run_ends_before_the_photo_is_sent(server, astronaut, tmp_path):
+    graph = load("studio_headshot")
+    graph.nodes["99"] = Node("99", "SomebodysSaver", "Saver", {"images": ["1", 0]})
+    before = seen(server)
+    with Client(server.url) as client, pytest.raises(errors.NodeClassMissing, match="SomebodysSaver"):
+        client.run(graph, [astronaut], tmp_path / "out")
     assert seen(server) == before
 
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.preflight import facts
+from likeness_studio.runner.server.transport import ComfyServer
 
 
 def call(*words):
@@ -167,29 +168,22 @@ def test_help_imports_nothing_heavy():
     assert done.stdout.strip().splitlines()[-1] == "[]"
 
 
-class Answers:
+class Answers(ComfyServer):
     """A server whose answers are whatever a test says."""
 
-    url = "http://x"
+    def __init__(self, answers):
+        super().__init__("http://127.0.0.1:9")
+        self.answers = answers
 
-    def __init__(self, stats, info, queue):
-        self._stats, self._info, self._queue = stats, info, queue
-
-    def wait_ready(self):
-        return self._stats
-
-    def object_info(self):
-        return self._info
-
-    def json(self, *_):
-        return self._queue
+    def json(self, method, path, **options):
+        return self.answers[path]
 
 
 @pytest.mark.parametrize(
     "junk", [{}, {"system": 5, "devices": 3, "queue_running": 1}, {"devices": [None, {"name": 1}]}]
 )
 def test_odd_answers_are_borne(junk):
-    found = facts.server(Answers(junk, {"X": junk}, junk))
+    found = facts.server(Answers({"/system_stats": junk, "/object_info": {"X": junk}, "/queue": junk}))
     assert all(isinstance(fact.value, str) for fact in found)
 
 

@@ -134,6 +134,7 @@ def test_a_model_of_our_manifest_comes_with_its_url_and_hash():
     known = models()["u2net"]
     info = {"X": described("custom_nodes.pack", model=[["other.onnx"], {}])}
     (problem,) = examine(info, graph_of("X", model="u2net.onnx")).problems
+    assert isinstance(problem, errors.ModelFileMissing)
     assert problem.model["hash"] == known.sha256
     assert problem.model["url"] in str(problem)
 
@@ -168,7 +169,9 @@ def test_a_class_is_said_to_be_cores_a_packs_or_anybodys():
             {"type": "Cloned", "properties": {"aux_id": "who/what", "ver": "abcdef"}},
         ]
     }
-    found = {problem.class_type: str(problem) for problem in examine({}, graph).problems}
+    problems = examine({}, graph).problems
+    found = {problem.class_type: str(problem) for problem in problems if isinstance(problem, errors.NodeClassMissing)}
+    assert len(found) == len(problems) == 4
     assert "it is part of ComfyUI 0.9.9; update ComfyUI there" in found["New"]
     assert "the pack some-pack 1.2.3" in found["Packed"]
     assert "comfy node install some-pack" in found["Packed"]
@@ -253,7 +256,7 @@ class Recorder:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, *_):
+            def log_message(self, format, *_):  # noqa: A002
                 pass
 
         self.http = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
