@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,10 +49,7 @@ def start(**chosen: Any) -> None:
     out = current_output()
     options = _options(chosen)
 
-    def say(text: str) -> None:
-        click.echo(text, err=True)
-
-    with _waiting(out, options.name):
+    with _waiting(out, options.name) as say:
         running = stoppable(lambda stopped: start_server(options, say, stopped))
     _show_started(out, running)
 
@@ -68,10 +65,10 @@ def _options(chosen: dict[str, Any]) -> Options:
 
 
 @contextmanager
-def _waiting(out: Output, name: str) -> Iterator[None]:
-    """A spinner with the time, on a terminal."""
+def _waiting(out: Output, name: str) -> Iterator[Callable[[str], None]]:
+    """A spinner with the time, on a terminal; gives what prints a line above it."""
     if out.as_json or not sys.stderr.isatty():
-        yield
+        yield lambda text: click.echo(text, err=True)
         return
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -79,7 +76,7 @@ def _waiting(out: Output, name: str) -> Iterator[None]:
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         bar.add_task(f"Starting ComfyUI ({name})", total=None)
-        yield
+        yield lambda text: bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _show_started(out: Output, running: Managed) -> None:
@@ -102,8 +99,8 @@ def restart(name: str) -> None:
     from ..stop import stoppable
 
     out = current_output()
-    with _waiting(out, name):
-        running = stoppable(lambda stopped: Managed(name, "").restart(lambda text: click.echo(text, err=True), stopped))
+    with _waiting(out, name) as say:
+        running = stoppable(lambda stopped: Managed(name, "").restart(say, stopped))
     _show_started(out, running)
 
 

@@ -54,7 +54,15 @@ class Managed:
         return tail(Place(self.name).log, lines)
 
     def stop(self) -> bool:
-        """End the supervisor and ComfyUI, and whatever a dead supervisor left; whether anything was running."""
+        """End the supervisor and ComfyUI, and whatever a dead supervisor left; whether anything was running.
+
+        Waits for a start of the same server that is under way. Raises NoManagedServer.
+        """
+        self.status()
+        with _starting(self.name, never):
+            return self._stop()
+
+    def _stop(self) -> bool:
         known = self.status()
         supervisor = known.supervisor if known.supervisor and known.supervisor.alive() else None
         left = known.server if known.server and known.server.alive() else None
