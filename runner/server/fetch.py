@@ -86,16 +86,32 @@ class Fetch:
 
 
 def _put(partial: Path, target: Path) -> Path:
-    """Give a finished file its name, or the next free one; two threads never take the same."""
-    candidate, number = target, 2
+    """Give a finished file its name, or a free one with a number; two threads never take the same."""
     while True:
+        candidate = _free(target)
         try:
             _link(partial, candidate)
         except FileExistsError:
-            candidate = target.with_stem(f"{target.stem}_{number}")
-            number += 1
+            continue
+        return candidate
+
+
+def _free(target: Path) -> Path:
+    """`target`, or ``name_2`` and so on: found in few steps also where thousands of numbers are taken."""
+
+    def numbered(number: int) -> Path:
+        return target if number == 1 else target.with_stem(f"{target.stem}_{number}")
+
+    taken, free = 0, 1
+    while os.path.lexists(numbered(free)):
+        taken, free = free, free * 2
+    while free - taken > 1:
+        middle = (taken + free) // 2
+        if os.path.lexists(numbered(middle)):
+            taken = middle
         else:
-            return candidate
+            free = middle
+    return numbered(free)
 
 
 def _link(partial: Path, candidate: Path) -> None:

@@ -121,7 +121,10 @@ class Listener:
             self._client_id = client_id
         try:
             socket = websocket.create_connection(
-                self._server.socket_url(client_id), timeout=CONNECT_SECONDS, header=self._server.headers
+                self._server.socket_url(client_id),
+                timeout=CONNECT_SECONDS,
+                header=self._server.headers,
+                skip_utf8_validation=True,  # `parse` does that, and a hundred times faster
             )
         except (OSError, ValueError, websocket.WebSocketException):
             self._tried.set()
@@ -134,7 +137,8 @@ class Listener:
             self._tried.set()
             while not (self._ending.is_set() or self._doubted.is_set()):
                 with suppress(websocket.WebSocketTimeoutException):
-                    self._take(socket.recv())
+                    code, frame = socket.recv_data()
+                    self._take(frame.decode("utf-8", "replace") if code == websocket.ABNF.OPCODE_TEXT else frame)
         except (OSError, ValueError, websocket.WebSocketException):
             pass
         finally:

@@ -44,6 +44,8 @@ class Uploads:
         Each goes into a folder named by its content: the same file is stored once and never meets another one's name.
         Raises TooLargeForServer, PhotoUnreadable and PhotoTooLarge before sending.
         """
+        if not workflow.file_nodes():
+            return workflow
         workflow = workflow.copy()
         for node in workflow.file_nodes():
             name = str(node.inputs.get(node.file_input or "") or "")
