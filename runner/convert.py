@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .catalog import Catalog, InputSpec, NodeSpec
+from .dynamic_prompts import resolve
 from .errors import NotConvertible, WorkflowUnreadable
 
 MUTED, BYPASSED = 2, 4
@@ -57,9 +58,10 @@ class _Wire:
 
 @dataclass(frozen=True)
 class _Value:
-    """An input gets a plain value from elsewhere on the canvas."""
+    """An input gets a plain value from elsewhere on the canvas; with `typed` as if it were typed into its widget."""
 
     value: Any
+    typed: bool = False
 
 
 GONE, UNLINKED = _Value("gone"), _Value("unlinked")
@@ -90,7 +92,7 @@ def to_api(canvas: dict[str, Any], catalog: Catalog, name: str, *, keep_unknown:
     """
     try:
         return _Canvas(canvas, catalog, name, keep_unknown).convert()
-    except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError, ValueError, RecursionError) as error:
         raise WorkflowUnreadable(
             f"{name} is damaged ({type(error).__name__}: {error}); export the workflow again."
         ) from error
@@ -172,6 +174,7 @@ class _Canvas:
         sockets = node.get("inputs") or []
         drawn = {socket["name"] for socket in sockets if socket.get("widget")}
         inputs = widget_values(spec, node.get("widgets_values") or [], drawn)
+        inputs = {name: _typed(spec, name, value, scope.id_of(node)) for name, value in inputs.items()}
         for socket in sockets:
             wire = scope.wire_into(socket)
             if wire is None:
@@ -183,7 +186,9 @@ class _Canvas:
             elif isinstance(found, _Wire):
                 inputs[socket["name"]] = [found.node, found.slot]
             elif found is not UNLINKED:
-                inputs[socket["name"]] = _wrap(found.value)
+                value = _wrap(found.value)
+                name = socket["name"]
+                inputs[name] = _typed(spec, name, value, scope.id_of(node)) if found.typed else value
         meta = {"title": node.get("title") or spec.title}
         return {"class_type": kind, "inputs": inputs, "_meta": meta}
 
@@ -203,7 +208,7 @@ class _Canvas:
         kind, mode = node["type"], node.get("mode", 0)
         if kind == "PrimitiveNode":
             values = node.get("widgets_values") or []
-            return _Value(values[0]) if values else UNLINKED
+            return _Value(values[0], typed=True) if values else UNLINKED
         if mode == MUTED:
             return GONE
         if mode == BYPASSED:
@@ -301,6 +306,14 @@ def _default(socket: InputSpec) -> Any:
     choices = socket.choices or [None]
     plain = {"INT": 0, "FLOAT": 0, "STRING": "", "BOOLEAN": False, "AUDIO_RECORD": "", "COMBO": choices[0]}
     return _wrap(socket.options.get("default", plain.get(socket.type)))
+
+
+def _typed(spec: NodeSpec, name: str, value: Any, node_id: str) -> Any:
+    """The value of a widget as the canvas sends it: choices in prompt texts are made."""
+    socket = spec.by_name.get(name)
+    if isinstance(value, str) and socket is not None and socket.options.get("dynamicPrompts"):
+        return resolve(value, f"{node_id}.{name}")
+    return value
 
 
 def _is_seed_control(socket: InputSpec, left: list[Any]) -> bool:

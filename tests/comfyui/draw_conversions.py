@@ -98,6 +98,14 @@ GRAPHS = {
     + """const r = group(s); const z = r.subgraph.nodes[0]; promote(r.subgraph, z, 'scale_by', 'FLOAT');
     set(r.node, 'scale_by', 0.5); const again = LiteGraph.createNode(r.node.type); g.add(again);
     const q = mk('PreviewImage'); i.connect(0, again, 0); again.connect(0, q, 0); set(again, 'scale_by', 0.25);""",
+    "prompt_text": SAMPLER
+    + r"""set(p, 'text', 'a /* no\nmore */ b // gone {x|y}\nnext \\{x|y\\} {one|one} {a{b|b}|ab} } | {c\\|d} end {e|e');
+    set(n, 'text', 'http://cut {f} \\\\{g|g}');""",
+    "prompt_text_of_primitive": SAMPLER
+    + """const a = mk('PrimitiveNode'); a.connect(0, p, slot(p, 'text')); a.widgets[0].value = 'x {y|y} // z';""",
+    "prompt_text_of_subgraph": SAMPLER
+    + """const r = group(p); promote(r.subgraph, r.subgraph.nodes[0], 'text', 'STRING');
+    set(r.node, 'text', 'x {y|y} // z');""",
     "lists": "const a = mk('ImageInvert'), b = mk('LoadImage'), o = mk('PreviewImage');"
     "set(b, 'image', 'me.png'); b.connect(0, a, 0); a.connect(0, o, 0);",
 }

@@ -53,6 +53,14 @@ def test_a_subgraph_that_contains_itself_is_damaged():
         ours(kept)
 
 
+def test_choices_without_end_are_damaged():
+    kept = copy.deepcopy(PLAIN["prompt_text"])
+    kept["workflow"]["nodes"][1]["widgets_values"] = ["{" * 5000]
+    kept["workflow"]["nodes"][2]["widgets_values"] = ["{" * 5000]
+    with pytest.raises(errors.WorkflowUnreadable, match="RecursionError"):
+        ours(kept)
+
+
 def test_unknown_nodes_are_kept_when_a_server_will_be_asked():
     kept = copy.deepcopy(PLAIN["subgraph"])
     del kept["nodes"]["ImageInvert"]
