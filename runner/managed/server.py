@@ -120,6 +120,11 @@ def resolve(address: str) -> str:
     return found.url
 
 
+def is_managed(address: str) -> bool:
+    """Whether a managed server has this URL."""
+    return any(known.url == address and known.state in state.RUNNING for known in statuses())
+
+
 def being_recycled(address: str) -> bool:
     """Whether the managed server at this URL is due to be recycled, or is just being.
 

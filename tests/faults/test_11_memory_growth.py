@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 import uuid
 
 import httpx
 import pytest
+from PIL import Image
 
 from likeness_studio.runner import managed
+from likeness_studio.runner.batch.options import BatchOptions
+from likeness_studio.runner.batch.run import run_batch
 from likeness_studio.runner.managed import Options
 
 pytestmark = pytest.mark.comfyui
@@ -76,6 +80,27 @@ def test_fault_11_the_server_is_recycled_after_n_prompts_and_works_on(server, cl
     run_on(client, 0xFFFFFF)
     until(lambda: server.status().jobs == AFTER + 1)
     assert server.status().server == known.server, "the next recycling is not due yet"
+
+
+def test_fault_11_a_batch_that_keeps_the_server_busy_lets_it_be_recycled(server, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(4 * AFTER):
+        Image.new("RGB", (16, 16), (number, 0, 0)).save(photos / f"{number}.png")
+    graph = {
+        "1": {"class_type": "LoadImage", "inputs": {"image": "x.png"}},
+        "2": {"class_type": "ImageInvert", "inputs": {"image": ["1", 0]}},
+        "3": {"class_type": "SaveImage", "inputs": {"images": ["2", 0], "filename_prefix": "inverted"}},
+    }
+    workflow = tmp_path / "invert.json"
+    workflow.write_text(json.dumps(graph), "utf-8")
+    result = run_batch(BatchOptions(str(workflow), photos, tmp_path / "out", servers=("@default",)))
+    assert result.counts.failed == 0
+    assert result.counts.done == 4 * AFTER
+    known = server.status()
+    assert known.recycled >= 2
+    assert known.restarts == 0
+    assert known.jobs == 4 * AFTER, "none was lost and done again"
 
 
 def test_fault_11_a_server_with_work_is_not_recycled(server, client):

@@ -181,7 +181,9 @@ def test_it_is_recycled_after_n_prompts_once_they_are_collected(options):
     for _ in range(3):
         post(server, "job")
     until(lambda: server.status().recycling)
+    assert managed.is_managed(server.url)
     assert managed.being_recycled(server.url)
+    assert not managed.is_managed("http://gpu-box:8188")
     assert not managed.being_recycled("http://gpu-box:8188")
     post(server, "job")
     time.sleep(0.8)
