@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ...nodes.errors import LikenessError
-from ..result import Backend, Stopped, never
+from ..result import Backend
 from ..server.backend import ServerBackend
 from ..server.patience import backoff
 from .job import ServerView
@@ -34,7 +34,7 @@ LOCAL = "this machine"
 class Place:
     """One server, or this process. `affinity` names the models that it has loaded last.
 
-    `resting` says whether it wants no more jobs for a while: a managed server that is due to be restarted.
+    A managed server that waits for a moment without work to restart is `held`: it gets no jobs until it has.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Place:
     pauses: Iterator[float] = field(default_factory=lambda: backoff(PROBE_FIRST, PROBE_LONGEST))
     next_try: float = 0.0
     unsuited: bool = False
-    resting: Stopped = never
+    held: bool = False
 
     @property
     def down(self) -> bool:
@@ -110,7 +110,7 @@ class Fleet:
     def take(self) -> Place | None:
         """Reserve room for one job at the least loaded place, of those the quickest; None where all are full."""
         with self._lock:
-            free = [place for place in self.places if place.room > 0 and not place.resting()]
+            free = [place for place in self.places if place.room > 0]
             if not free:
                 return None
             chosen = min(free, key=lambda place: (place.in_flight / place.capacity, place.median or 0.0))
