@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ...nodes.errors import LikenessError
-from ..result import Backend
+from ..result import Backend, Stopped, never
 from ..server.backend import ServerBackend
 from ..server.patience import backoff
 from .job import ServerView
@@ -20,9 +20,6 @@ PROBE_FIRST, PROBE_LONGEST = 0.5, 30.0
 
 PROBE_SECONDS = 3.0
 """How long a server may take to answer a look."""
-
-HOLD_SECONDS = 1.0
-"""How often a managed server is asked whether it wants to restart."""
 
 RECENT = 50
 """How many of a server's last jobs its median time is made of."""
@@ -34,7 +31,7 @@ LOCAL = "this machine"
 class Place:
     """One server, or this process. `affinity` names the models that it has loaded last.
 
-    A managed server that waits for a moment without work to restart is `held`: it gets no jobs until it has.
+    `resting` says whether it wants no more jobs for a while: a managed server that is due to be restarted.
     """
 
     name: str
@@ -49,7 +46,7 @@ class Place:
     pauses: Iterator[float] = field(default_factory=lambda: backoff(PROBE_FIRST, PROBE_LONGEST))
     next_try: float = 0.0
     unsuited: bool = False
-    held: bool = False
+    resting: Stopped = never
 
     @property
     def down(self) -> bool:
@@ -59,7 +56,7 @@ class Place:
     @property
     def room(self) -> int:
         """How many more jobs it takes now; one while it is on trial."""
-        if self.down or self.held:
+        if self.down:
             return 0
         return (1 if self.trial else self.capacity) - self.in_flight
 
@@ -67,14 +64,6 @@ class Place:
     def median(self) -> float | None:
         """Seconds that one of its jobs takes."""
         return statistics.median(self.times) if self.times else None
-
-    def is_managed(self) -> bool:
-        """Whether it is a server that this machine runs for the user."""
-        if not isinstance(self.backend, ServerBackend):
-            return False
-        from ..managed import is_managed
-
-        return is_managed(self.name)
 
     def probe(self) -> LikenessError | None:
         """Ask the server whether it is there."""
@@ -110,7 +99,7 @@ class Fleet:
     def take(self) -> Place | None:
         """Reserve room for one job at the least loaded place, of those the quickest; None where all are full."""
         with self._lock:
-            free = [place for place in self.places if place.room > 0]
+            free = [place for place in self.places if place.room > 0 and not place.resting()]
             if not free:
                 return None
             chosen = min(free, key=lambda place: (place.in_flight / place.capacity, place.median or 0.0))
@@ -170,26 +159,11 @@ class Fleet:
             )
 
     def _probe(self) -> None:
-        managed = [place for place in self.places if place.is_managed()]
-        next_hold = 0.0
         while not self._closing.wait(0.1):
             now = time.monotonic()
-            if managed and now >= next_hold:
-                next_hold = now + HOLD_SECONDS
-                self._hold(managed)
             for place in self.places:
                 if place.down and not place.unsuited and place.next_try <= now:
                     self._look(place)
-
-    def _hold(self, places: Sequence[Place]) -> None:
-        """Hold back jobs from servers that are to be recycled: they wait for a moment without work."""
-        from ..managed import being_recycled
-
-        for place in places:
-            held = being_recycled(place.name)
-            if place.held and not held:
-                self.changed.set()
-            place.held = held
 
     def _look(self, place: Place) -> None:
         error = place.probe()

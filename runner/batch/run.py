@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -154,7 +154,12 @@ class _Batch:
         )
 
     def _place(self, client: Client) -> Place:
-        return Place(client.url or LOCAL, client.backend, self.options.in_flight if client.url else 1)
+        if client.url is None:
+            return Place(LOCAL, client.backend, 1)
+        from ..managed import being_recycled, is_managed
+
+        resting = partial(being_recycled, client.url) if is_managed(client.url) else never
+        return Place(client.url, client.backend, self.options.in_flight, resting=resting)
 
     def _load(self) -> Workflow:
         """The workflow, read and checked where the first server that answers can say what it knows."""
