@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from ..result import Event, NodeTime, OnEvent
 from ..workflow import Workflow
 from .listener import Heard
 from .messages import Message, Preview
+
+LARGEST_COUNT = 2**53
+"""Beyond this a number in JSON is not exact, and no node has as many steps."""
 
 
 class Track:
@@ -38,10 +42,10 @@ class Track:
                 self._progress(message)
 
     def _progress(self, message: Message) -> None:
-        done, steps = message.data.get("value"), message.data.get("max")
-        if message.node is not None and isinstance(done, int | float) and isinstance(steps, int | float):
+        done, steps = _count(message.data.get("value")), _count(message.data.get("max"))
+        if message.node is not None and done is not None and steps is not None:
             title = self._title(message.node)
-            self._on_event(Event("progress", node=message.node, title=title, done=int(done), steps=int(steps)))
+            self._on_event(Event("progress", node=message.node, title=title, done=done, steps=steps))
 
     def _preview(self, preview: Preview) -> None:
         title = None if preview.node is None else self._title(preview.node)
@@ -68,3 +72,8 @@ class Track:
     def _title(self, node_id: str) -> str:
         node = self._workflow.nodes.get(node_id)
         return node.title if node else f"node {node_id}"
+
+
+def _count(value: Any) -> int | None:
+    """A number of steps; None for what cannot be one."""
+    return int(value) if isinstance(value, int | float) and 0 <= value < LARGEST_COUNT else None
