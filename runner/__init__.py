@@ -10,8 +10,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from .lazy import lazy
 
 if TYPE_CHECKING:
     from ..nodes.errors import LikenessError
@@ -22,19 +23,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Client", "Event", "LikenessError", "Run", "RunResult", "Workflow", "write_report"]
 
-_HOMES = {
-    "Client": ".client",
-    "Run": ".client",
-    "Event": ".result",
-    "RunResult": ".result",
-    "Workflow": ".workflow",
-    "write_report": ".report",
-    "LikenessError": "..nodes.errors",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a name when it is first used, so that the command line starts quickly."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name], __name__), name)
+__getattr__ = lazy(
+    __name__,
+    {
+        "Client": ".client",
+        "Run": ".client",
+        "Event": ".result",
+        "RunResult": ".result",
+        "Workflow": ".workflow",
+        "write_report": ".report",
+        "LikenessError": "..nodes.errors",
+    },
+)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from ..lazy import lazy
 
 if TYPE_CHECKING:
     from .job import BatchEvent, BatchView, Counts, JobRow
@@ -23,21 +24,17 @@ __all__ = [
     "run_batch",
 ]
 
-_HOMES = {
-    "BatchEvent": ".job",
-    "BatchView": ".job",
-    "Counts": ".job",
-    "JobRow": ".job",
-    "Ledger": ".ledger",
-    "BatchOptions": ".options",
-    "BatchResult": ".run",
-    "resume": ".run",
-    "run_batch": ".run",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import a name when it is first used, so that the command line starts quickly."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name], __name__), name)
+__getattr__ = lazy(
+    __name__,
+    {
+        "BatchEvent": ".job",
+        "BatchView": ".job",
+        "Counts": ".job",
+        "JobRow": ".job",
+        "Ledger": ".ledger",
+        "BatchOptions": ".options",
+        "BatchResult": ".run",
+        "resume": ".run",
+        "run_batch": ".run",
+    },
+)
