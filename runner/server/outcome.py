@@ -101,9 +101,7 @@ def rejection(workflow: Workflow, answer: dict[str, Any], server: ComfyServer) -
     lines = [
         f"{_titled(workflow, str(node_id))}: {problem.get('message')} ({problem.get('details')})"
         for node_id, report in node_errors.items()
-        if isinstance(report, dict)
-        for problem in report.get("errors") or ()
-        if isinstance(problem, dict)
+        for problem in _problems(report)
     ]
     if not lines:
         known = server.object_info()
@@ -117,6 +115,12 @@ def rejection(workflow: Workflow, answer: dict[str, Any], server: ComfyServer) -
         words = error if isinstance(error, dict) else {"message": str(error)}
         lines = [" ".join(str(words[key]) for key in ("message", "details") if words.get(key))]
     return WorkflowRejected(f"{server.url} did not accept {workflow.name}: {'; '.join(lines)}.", node_errors)
+
+
+def _problems(report: Any) -> list[dict[str, Any]]:
+    """What is wrong with one node; nothing where the server's report cannot be understood."""
+    problems = report.get("errors") if isinstance(report, dict) else None
+    return [problem for problem in problems if isinstance(problem, dict)] if isinstance(problems, list) else []
 
 
 def _titled(workflow: Workflow, node_id: str) -> str:

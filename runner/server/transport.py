@@ -243,7 +243,7 @@ class ComfyServer:
         """A result's bytes, in pieces. Raises OutputMissing when the server has it no more."""
         import httpx
 
-        query = {key: str(file.get(key) or "") for key in ("filename", "subfolder", "type")}
+        query = {key: _encodable(str(file.get(key) or "")) for key in ("filename", "subfolder", "type")}
         try:
             with self._http.stream("GET", "/view", params=query) as response:
                 if response.status_code in AWAY:
@@ -274,6 +274,11 @@ class ComfyServer:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def _encodable(text: str) -> str:
+    """Half surrogates, which JSON can carry and no address can, become question marks."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _basic(user: str, password: str) -> str:
