@@ -90,7 +90,7 @@ def read(kind: str, text: str, where: str) -> Any:
 
 def limits(socket: InputSpec, value: Any, where: str, *, photo: bool = False) -> OutOfRange | NotAnOption | None:
     """The problem with a value of the right type, or None. A photo's name is checked elsewhere."""
-    low, high = socket.options.get("min"), socket.options.get("max")
+    low, high = (bound if isinstance(bound, int | float) else None for bound in map(socket.options.get, ("min", "max")))
     if socket.type in {"INT", "FLOAT"}:
         if low is not None and value < low:
             return OutOfRange(f"{where} must be at least {low}, not {value}.")
