@@ -114,7 +114,7 @@ class Client:
     def load(self, source: str | Path) -> Workflow:
         """Read a workflow file or a bundled workflow, in API or in canvas format, with what is known of nodes here.
 
-        Raises WorkflowMissing, WorkflowUnreadable, NotConvertible or ComfyCliMissing.
+        Raises WorkflowMissing, WorkflowUnreadable, NotConvertible, ComfyCliMissing or ComfyCliFailed.
         """
         from .catalog import local_catalog
         from .workflow import load
@@ -128,11 +128,11 @@ class Client:
 
     def check(self, workflow: Workflow) -> list[LikenessError]:
         """Everything that keeps `workflow` from running here; nothing is sent but questions. Empty when it can."""
-        from .preflight import check, findings_on
+        from .preflight import findings_here, findings_on
 
         if self._server_catalog is not None:
             return findings_on(workflow, self._server_catalog).problems
-        return check(workflow, self.catalog)
+        return findings_here(workflow).problems
 
     def run(
         self,
