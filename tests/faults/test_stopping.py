@@ -17,6 +17,7 @@ import pytest
 from likeness_studio.nodes.errors import Interrupted
 from likeness_studio.runner.result import Event, Folders
 from likeness_studio.tests.conftest import ComfyUIServer
+from likeness_studio.tests.faults import batches
 from likeness_studio.tests.faults.graphs import Graph, SecondClient, run_on, until, waiting
 from likeness_studio.tests.faults.proxy import Exchange, Proxy
 
@@ -168,3 +169,29 @@ def test_fault_22_signal_while_a_request_hangs(proxy: Proxy, tmp_path: Path, com
     assert hanging.wait(15)
     commands[0].stopped_by(signal.SIGINT)
     let_go.set()
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_fault_22_signal_during_a_batch(server, second, tmp_path, number):
+    """It ends within two seconds, takes its jobs off the server, and the same command does what is left."""
+    batches.one_colour_photos(tmp_path / "in", 4)
+    graph = batches.write(batches.from_photo("stopped", "FaultWait", seconds=1.0), tmp_path / "graph.json")
+    words = batches.command(graph, tmp_path / "in", tmp_path / "out", "--server", server.url, "--json")
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        until(lambda: batches.counts(tmp_path / "out").done == 1 and second.running(), 30)
+        began = time.monotonic()
+        process.send_signal(number)
+        out, err = process.communicate(timeout=20)
+        took = time.monotonic() - began
+    finally:
+        process.kill()
+    assert process.returncode == 130, err
+    assert took < 2, f"took {took:.1f} s"
+    assert "Traceback" not in err
+    assert json.loads(out.splitlines()[-1])["code"] == "interrupted"
+    until(lambda: not second.running() + second.pending(), 3)
+    left = batches.counts(tmp_path / "out")
+    assert (left.leased, left.failed, left.done + left.pending) == (0, 0, 4)
+    assert batches.run(words).returncode == 0
+    assert batches.counts(tmp_path / "out").done == 4
