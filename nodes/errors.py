@@ -15,10 +15,11 @@ class LikenessError(Exception):
 
     code: ClassVar[str] = ""
     meaning: ClassVar[str] = ""
+    hint: ClassVar[str] = ""
 
     def as_dict(self) -> dict[str, str]:
-        """The error for machine output: ``code``, ``message`` and what the code means."""
-        return {"code": self.code, "message": str(self), "meaning": self.meaning}
+        """The error for machine output: ``code``, ``message``, what the code means, and what can be done about it."""
+        return {"code": self.code, "message": str(self), "meaning": self.meaning, "hint": self.hint}
 
 
 def registry() -> dict[str, type[LikenessError]]:
@@ -41,6 +42,7 @@ class Interrupted(LikenessError):
 
     code = "interrupted"
     meaning = "The run was stopped by the user before it finished."
+    hint = "Give the same command again; a batch goes on where it stopped, and a single run starts from the beginning."
 
 
 class DependencyMissing(LikenessError):
@@ -48,6 +50,7 @@ class DependencyMissing(LikenessError):
 
     code = "dependency_missing"
     meaning = "An optional Python package is needed for this and is not installed."
+    hint = "Install it into the Python that runs this (ComfyUI may have its own), or choose an option without it."
 
 
 class UnsafePath(LikenessError):
@@ -55,6 +58,7 @@ class UnsafePath(LikenessError):
 
     code = "unsafe_path"
     meaning = "A file name would leave the folder it belongs to."
+    hint = "Give a name without '..' and without a drive, and move the file into the folder first if need be."
 
 
 class PhotoError(LikenessError):
@@ -66,6 +70,7 @@ class PhotoMissing(PhotoError):
 
     code = "photo_missing"
     meaning = "The photo does not exist."
+    hint = "Check the spelling; a table's paths start at the table's folder, a command's where the command is given."
 
 
 class PhotoUnreadable(PhotoError):
@@ -73,6 +78,7 @@ class PhotoUnreadable(PhotoError):
 
     code = "photo_unreadable"
     meaning = "The file is not a picture that can be decoded, or it is truncated."
+    hint = "Open it in a viewer and export it as JPEG or PNG, also from HEIC or RAW, or copy it from its source again."
 
 
 class PhotoTooLarge(PhotoError):
@@ -80,6 +86,7 @@ class PhotoTooLarge(PhotoError):
 
     code = "photo_too_large"
     meaning = "The picture has more pixels than the limit."
+    hint = "Scale it to a few thousand pixels on its longer side, which is plenty for faces."
 
 
 class ModelError(LikenessError):
@@ -91,6 +98,7 @@ class ModelUnknown(ModelError):
 
     code = "model_unknown"
     meaning = "No model of that name is in the manifest or the model folders."
+    hint = "Choose a name that `likeness models list` shows, or update Likeness Studio if the workflow is newer."
 
 
 class ModelMissing(ModelError):
@@ -98,6 +106,7 @@ class ModelMissing(ModelError):
 
     code = "model_missing"
     meaning = "The model's file is not on this machine and was not downloaded."
+    hint = "Run `likeness models get NAME` while online, or copy the file from another machine into the model folder."
 
 
 class ModelCorrupt(ModelError):
@@ -105,6 +114,7 @@ class ModelCorrupt(ModelError):
 
     code = "model_corrupt"
     meaning = "A model file's sha256 differs from the manifest."
+    hint = "Run `likeness models verify` to see which files are damaged and `likeness models get NAME` to replace them."
 
 
 class DownloadFailed(ModelError):
@@ -112,6 +122,7 @@ class DownloadFailed(ModelError):
 
     code = "download_failed"
     meaning = "None of a model's sources could be reached or delivered the right file."
+    hint = "Check the network and HTTPS_PROXY, or fetch the file on another machine and copy it into the model folder."
 
 
 class DiskFull(ModelError):
@@ -119,6 +130,7 @@ class DiskFull(ModelError):
 
     code = "disk_full"
     meaning = "The disk has no room for a file that must be written."
+    hint = "Free some space, or put models on another disk with LIKENESS_MODELS and results on another with --output."
 
 
 class UnsafeWeights(ModelError):
@@ -126,6 +138,7 @@ class UnsafeWeights(ModelError):
 
     code = "unsafe_weights"
     meaning = "The file is in a format that can run code when it is loaded; only safetensors and ONNX are read."
+    hint = "Get it as .safetensors or .onnx from its publisher; convert a pickle only if you trust where it is from."
 
 
 class IdentityError(LikenessError):
@@ -137,6 +150,7 @@ class FaceNotUsable(IdentityError):
 
     code = "face_not_usable"
     meaning = "A step needs exactly one face of sufficient size and the picture does not have it."
+    hint = "Use a sharp, frontal photo and crop other people out, or set the node's several_faces to largest."
 
 
 class EnrollmentRefused(IdentityError):
@@ -144,6 +158,7 @@ class EnrollmentRefused(IdentityError):
 
     code = "enrollment_refused"
     meaning = "Reference photos have no face, several faces, a face that is too small, or disagree."
+    hint = "Replace the photos that the message names, or set on_refused to 'leave out' to enroll with the others."
 
 
 class EngineMismatch(IdentityError):
@@ -151,6 +166,7 @@ class EngineMismatch(IdentityError):
 
     code = "engine_mismatch"
     meaning = "Embeddings of two different recognisers were about to be compared."
+    hint = "Connect one Load Face Engine node to all nodes that take an engine, and enroll the person with that."
 
 
 class CalibrationMissing(IdentityError):
@@ -158,6 +174,9 @@ class CalibrationMissing(IdentityError):
 
     code = "calibration_missing"
     meaning = "The recogniser has no measured threshold for the strictness that was asked for."
+    hint = (
+        "Use the default engine yunet-sface, whose thresholds are measured, or another strictness of the node's list."
+    )
 
 
 class NoneLikeEnough(IdentityError):
@@ -165,6 +184,7 @@ class NoneLikeEnough(IdentityError):
 
     code = "none_like_enough"
     meaning = "No picture passed the likeness check and the node was set to stop in that case."
+    hint = "Make more pictures in a run, lower the denoise, or set on_none to 'best anyway, marked as failed'."
 
 
 class IdentityFileInvalid(IdentityError):
@@ -172,6 +192,7 @@ class IdentityFileInvalid(IdentityError):
 
     code = "identity_file_invalid"
     meaning = "The file is not an identity that Likeness Studio saved."
+    hint = "Enroll the person again from the photos with Enroll Identity and keep the result with Save Identity."
 
 
 class PortraitError(LikenessError):
@@ -183,6 +204,7 @@ class ShapeMismatch(PortraitError):
 
     code = "shape_mismatch"
     meaning = "An image, mask or background does not have the size or the number that the others have."
+    hint = "Take the picture and its mask from the same nodes, and resize, crop or repeat both together."
 
 
 class BadColour(PortraitError):
@@ -190,3 +212,4 @@ class BadColour(PortraitError):
 
     code = "bad_colour"
     meaning = "A colour could not be read; write it as #rrggbb."
+    hint = "Put quotes around #rrggbb in a shell, where # begins a comment, or use a name such as navy."

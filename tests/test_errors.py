@@ -1,32 +1,101 @@
-"""The error registry: every code is unique, explained, raised somewhere, and tested."""
+"""The error registry: every code is unique, explained, raised somewhere, tested, and on its page."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
 
-import likeness_studio.runner.errors  # noqa: F401 - registers the runner's errors
-from likeness_studio.nodes.errors import LikenessError, registry
+import likeness_studio.runner.errors as runner_errors
+from likeness_studio.nodes.errors import LikenessError, PhotoMissing, registry
 
 ROOT = Path(__file__).parents[1]
 SOURCE = "\n".join(path.read_text() for folder in ("nodes", "runner") for path in (ROOT / folder).rglob("*.py"))
 TESTS = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__))
 ERRORS = {code: cls for code, cls in registry().items() if cls.__module__.startswith("likeness_studio")}
+DEFAULTS = {
+    "NodeFailed": ("Glass", "1", ValueError("broken")),
+    "ServerExecutionError": ("Glass", "1", "ValueError", "broken"),
+    "WorkflowInvalid": ([PhotoMissing("Gone.")],),
+    "NodeClassMissing": ("Gone.", "Glass", ["Glass"], {}),
+    "ModelFileMissing": ("Gone.", ["Glass.model"], {}),
+}
+"""What the errors that write their own message are made from."""
+
+
+def abstract(cls=LikenessError):
+    """The classes without a code, from `cls` down."""
+    found = [] if cls.code else [cls]
+    return found + [each for below in cls.__subclasses__() for each in abstract(below)]
+
+
+def makes(cls):
+    """Whether the source makes an instance of the class."""
+    return re.search(rf"\b{cls.__name__}\(", SOURCE.replace(f"class {cls.__name__}(", ""))
+
+
+def is_a_sentence(text):
+    """One sentence: a capital (or the name comfy-cli) first, a full stop last and none between."""
+    return re.fullmatch(r"(?:[A-Z]|comfy-cli).*[^.\s]\.", text) and not re.search(r"[.!?] [A-Z]|\s\s|\n", text)
 
 
 @pytest.mark.parametrize("code", ERRORS)
 def test_a_code_is_explained_raised_and_tested(code):
     error = ERRORS[code]
     assert re.fullmatch(r"[a-z][a-z_]+", code)
-    assert error.meaning.endswith(".")
-    assert re.search(rf"\b{error.__name__}\(", SOURCE.replace(f"class {error.__name__}(", "")), "nothing raises it"
+    assert is_a_sentence(error.meaning)
+    assert is_a_sentence(error.hint)
+    assert {"code", "meaning", "hint"} <= set(vars(error)), "it has those of the class above it"
+    assert makes(error), "nothing raises it"
     assert re.search(rf"\b{error.__name__}\b|[\"']{code}[\"']", TESTS), "no test names it"
 
 
-def test_an_error_speaks_to_people_and_to_programs():
-    error = next(iter(ERRORS.values()))("It broke.")
+@pytest.mark.parametrize("code", ERRORS)
+def test_an_error_speaks_to_people_and_to_programs(code):
+    cls = ERRORS[code]
+    error = cls(*DEFAULTS.get(cls.__name__, ("It broke.",)))
     assert isinstance(error, LikenessError)
-    assert error.as_dict() == {"code": error.code, "message": "It broke.", "meaning": error.meaning}
+    assert str(error).strip()
+    told = {"code": code, "message": str(error), "meaning": cls.meaning, "hint": cls.hint}
+    assert error.as_dict() | told == error.as_dict()
+    assert cls.hint not in str(error)
+
+
+def test_no_two_hints_or_meanings_are_the_same():
+    said = [text for cls in ERRORS.values() for text in (cls.meaning, cls.hint)]
+    assert sorted(set(said)) == sorted(said)
+
+
+def test_the_hint_of_a_cause_is_given():
+    cause = PhotoMissing("me.jpg is not there.")
+    here = runner_errors.NodeFailed("Photo", "1", cause).as_dict()
+    there = runner_errors.ServerExecutionError("Photo", "1", "PhotoMissing", str(cause)).as_dict()
+    for told in (here, there):
+        assert (told["code"], told["meaning"], told["hint"]) == (
+            "photo_missing",
+            PhotoMissing.meaning,
+            PhotoMissing.hint,
+        )
+
+
+def test_classes_without_a_code_are_only_caught():
+    groups = [cls for cls in abstract() if cls.__module__.startswith("likeness_studio")]
+    assert runner_errors.RunnerError in groups
+    assert [cls.__name__ for cls in groups if makes(cls) or cls.meaning or cls.hint] == []
+
+
+def test_all_of_the_runners_errors_come_from_one_place():
+    own = {cls.__name__ for cls in ERRORS.values() if cls.__module__.startswith(runner_errors.__name__)}
+    assert len(own) > 40
+    assert own <= set(runner_errors.__all__)
+
+
+def test_the_page_is_up_to_date():
+    made = runpy.run_path(str(ROOT / "docs" / "errors.py"))["page"]()
+    assert (ROOT / "docs" / "errors.md").read_text("utf-8") == made, "run: python docs/errors.py"
+    for code, cls in ERRORS.items():
+        assert f"**{cls.__name__}**: `{code}`" in made
+        assert f"| `{code}` | {cls.meaning} | {cls.hint} |" in made
 
 
 def test_nothing_raises_a_bare_exception():

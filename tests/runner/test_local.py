@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from likeness_studio.nodes.errors import Interrupted, UnsafePath
+from likeness_studio.nodes.errors import Interrupted, PhotoUnreadable, UnsafePath
 from likeness_studio.runner import errors
 from likeness_studio.runner.result import Event
 
@@ -111,8 +111,9 @@ def test_failing_node_is_named_with_its_cause(test_engine, workflow, folders, ma
     graph = {"1": make("TestFail", "Glass", word="sneeze"), "2": make("PreviewAny", source=["1", 0])}
     with pytest.raises(errors.NodeFailed, match=r"Glass \(node 1\) failed: RuntimeError: broken by sneeze") as caught:
         test_engine.run(workflow(graph), folders)
-    assert caught.value.as_dict() | {"meaning": ""} == {
-        "code": "node_failed", "message": str(caught.value), "meaning": "", "node": "1", "title": "Glass",
+    assert caught.value.as_dict() == {
+        "code": "node_failed", "message": str(caught.value), "node": "1", "title": "Glass",
+        "meaning": errors.NodeFailed.meaning, "hint": errors.NodeFailed.hint,
     }  # fmt: skip
     assert isinstance(caught.value.__cause__, RuntimeError)
 
@@ -123,6 +124,7 @@ def test_causes_own_code_is_kept(engine, workflow, folders, make):
     with pytest.raises(errors.NodeFailed) as caught:
         engine.run(workflow(graph), folders)
     assert caught.value.as_dict()["code"] == "photo_unreadable"
+    assert caught.value.as_dict()["hint"] == PhotoUnreadable.hint
 
 
 def test_stop_is_honoured_between_nodes_and_what_is_done_is_kept(engine, workflow, invert, folders):

@@ -1,0 +1,172 @@
+"""What can go wrong when a graph is read, set up, validated and run here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...nodes.errors import LikenessError
+from .base import RunnerError
+
+
+class WorkflowMissing(RunnerError):
+    """There is neither a file nor a bundled workflow of that name."""
+
+    code = "workflow_missing"
+    meaning = "There is no workflow file and no bundled workflow of that name."
+    hint = (
+        "Give the path of a JSON file, seen from where the command is given, or a bundled name such as studio_headshot."
+    )
+
+
+class WorkflowUnreadable(RunnerError):
+    """The file is not JSON, or is JSON but not a workflow."""
+
+    code = "workflow_unreadable"
+    meaning = "The file is not a ComfyUI workflow."
+    hint = "Export it from ComfyUI again; a picture that carries a workflow must be opened there first."
+
+
+class NotConvertible(RunnerError):
+    """A canvas export has nodes whose widgets are not known here."""
+
+    code = "not_convertible"
+    meaning = "A canvas-format workflow cannot be turned into API format here; export it in API format."
+    hint = "Name a ComfyUI server that has those nodes with --server, so that its own definitions can be used."
+
+
+class UnknownTitle(RunnerError):
+    """No node has that title or id."""
+
+    code = "unknown_title"
+    meaning = "The workflow has no node with that title or id."
+    hint = "Run `likeness inspect WORKFLOW` for the titles, and put quotes around one that has spaces."
+
+
+class AmbiguousTitle(RunnerError):
+    """Several nodes have that title."""
+
+    code = "ambiguous_title"
+    meaning = "Several nodes share that title; use the node's id."
+    hint = "Give each of the nodes a title of its own in ComfyUI and export again if you would rather not write ids."
+
+
+class UnknownInput(RunnerError):
+    """The node has no such input, or it takes a link and no value."""
+
+    code = "unknown_input"
+    meaning = "The node has no settable input of that name."
+    hint = (
+        "Run `likeness inspect WORKFLOW` for what can be set; an input that another node feeds must be unlinked first."
+    )
+
+
+class PhotoNotPlaced(RunnerError):
+    """A photo was given and no node is left that could take it."""
+
+    code = "photo_not_placed"
+    meaning = "A photo was given that no node of the workflow can take."
+    hint = "Run `likeness inspect WORKFLOW` for the nodes that take photos, and name one with --input TITLE=PATH."
+
+
+class WrongType(RunnerError):
+    """A value cannot be read as the input's type, or a link carries another type."""
+
+    code = "wrong_type"
+    meaning = "A value or a link does not have the type that the input takes."
+    hint = "Write the value as `likeness inspect WORKFLOW` says, or in ComfyUI link an output of the input's type."
+
+
+class OutOfRange(RunnerError):
+    """A number is below the input's minimum or above its maximum."""
+
+    code = "out_of_range"
+    meaning = "A number is outside of the limits of its input."
+    hint = "Choose a number within the limits that `likeness inspect WORKFLOW` shows for the input."
+
+
+class NotAnOption(RunnerError):
+    """The value is not in the input's list."""
+
+    code = "not_an_option"
+    meaning = "A value is not in the list that the input offers."
+    hint = (
+        "Copy a value exactly as `likeness inspect WORKFLOW` lists it, with --server where a server's own list counts."
+    )
+
+
+class InputRequired(RunnerError):
+    """A required input has neither a value nor a link."""
+
+    code = "input_required"
+    meaning = "A required input has neither a value nor a link."
+    hint = "Set it with --set TITLE.INPUT=VALUE, give a photo with --input, or connect it in ComfyUI and export again."
+
+
+class BadLink(RunnerError):
+    """A link leads to a node or an output that does not exist."""
+
+    code = "bad_link"
+    meaning = "A link leads to a node or an output that is not there."
+    hint = "Open the workflow in ComfyUI, connect the input anew and export again rather than mend the JSON by hand."
+
+
+class InputRefused(RunnerError):
+    """The node's own check refused its inputs."""
+
+    code = "input_refused"
+    meaning = "A node's own check refused the value of an input."
+    hint = "Change that value with --set TITLE.INPUT=VALUE; which values are good is in the node's own documentation."
+
+
+class GraphCycle(RunnerError):
+    """The graph feeds itself."""
+
+    code = "graph_cycle"
+    meaning = "The nodes of the workflow are linked in a circle."
+    hint = "Open the workflow in ComfyUI, take away the link that leads back to an earlier node, and export again."
+
+
+class NothingToRun(RunnerError):
+    """No node of the graph produces a result."""
+
+    code = "nothing_to_run"
+    meaning = "The workflow has no output node, so that nothing would be produced."
+    hint = "Add Save Image or Preview Image behind the last step, and check that it is neither muted nor bypassed."
+
+
+class NeedsServer(RunnerError):
+    """The graph has nodes that only a ComfyUI server can run."""
+
+    code = "needs_server"
+    meaning = "The workflow has nodes that the local engine does not carry; give a server."
+    hint = (
+        "Run `likeness server start` and then the command again with --server @default, or give another server's URL."
+    )
+
+
+class NodeFailed(RunnerError):
+    """A node raised an error while it ran. `as_dict` carries the code of the cause where it has one."""
+
+    code = "node_failed"
+    meaning = "A node of the workflow failed while it ran."
+    hint = "Look at what reaches the node, with a Preview Image before it, and report the error if that is right."
+
+    def __init__(self, title: str, node_id: str, cause: BaseException) -> None:
+        self.title, self.node_id, self.cause = title, node_id, cause
+        reason = str(cause) or type(cause).__name__
+        if not isinstance(cause, LikenessError) and str(cause):
+            reason = f"{type(cause).__name__}: {cause}"
+        super().__init__(f"{title} (node {node_id}) failed: {reason}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The error with the node, and the cause's own code, meaning and hint."""
+        known = self.cause.as_dict() if isinstance(self.cause, LikenessError) else super().as_dict()
+        return known | {"message": str(self), "node": self.node_id, "title": self.title}
+
+
+class NothingToVary(RunnerError):
+    """Another try was asked for and the workflow has no seed."""
+
+    code = "nothing_to_vary"
+    meaning = "The workflow has no seed, so that every try gives the same picture."
+    hint = "Add a node with a seed, such as KSampler, or run the batch without --until-pass."
