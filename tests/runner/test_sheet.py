@@ -337,17 +337,16 @@ def test_browser_opens_the_details_by_keyboard(opened, team):
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Enter")
     dialog = page.locator("dialog")
-    assert page.locator("#job-name").inner_text() == "ann-1"
+    wait(page, "document.querySelector('#job-name').textContent == 'ann-1'")
     for words in ("Same person", "Seed", "sface", "Apache-2.0", "gpu:8188", "0.510"):
         assert words in dialog.inner_text()
     link = dialog.locator("figure a").first.get_attribute("href")
     assert (team.parent / link).is_file()
     wait(page, "[...document.querySelectorAll('dialog img')].every(image => image.naturalWidth)")
     page.keyboard.press("ArrowRight")
-    assert page.locator("#job-name").inner_text() == "ann-2"
+    wait(page, "document.querySelector('#job-name').textContent == 'ann-2'")
     page.keyboard.press("Escape")
-    assert dialog.is_hidden()
-    assert page.evaluate("document.activeElement.textContent") == "ann-2"
+    wait(page, "!document.querySelector('dialog').open && document.activeElement.textContent == 'ann-2'")
 
 
 def test_browser_comes_back_to_where_a_link_says(opened, team):
