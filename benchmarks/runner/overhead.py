@@ -33,7 +33,7 @@ OURS = "likeness"
 GOAL_MS = 10.0
 WARM_UP = 2
 JOB_SECONDS = 20.0
-HANGS = 3
+HANGS = 5
 HISTORY_SECONDS = 2.0
 
 
@@ -96,13 +96,15 @@ class Field:
             print(f"left out: {client.name}: {reason}", flush=True)
 
     def rejoin(self, name: str) -> None:
-        """After a hang: a fresh process, or none any more after the third."""
+        """After a hang: a fresh process, but no more than a few in all."""
         self.workers.pop(name).close()
-        self._hung[name] = self._hung.get(name, 0) + 1
-        if self._hung[name] < HANGS:
+        while name not in self.workers:
+            self._hung[name] = self._hung.get(name, 0) + 1
+            if self._hung[name] >= HANGS:
+                self.left_out[name] = f"hung {HANGS} times"
+                return
             self.join(self._clients[name])
-        else:
-            self.left_out[name] = f"hung {HANGS} times"
+        self.left_out.pop(name, None)
 
     def close(self) -> None:
         for worker in self.workers.values():
