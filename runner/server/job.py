@@ -214,8 +214,12 @@ class Job:
         return left - 1
 
     def _settle(self, subscription: Subscription) -> None:
-        """Wait for the last message, which can arrive after the result does, while the socket is open."""
-        if self.listener.is_open and not subscription.wake.wait(SETTLE_SECONDS):
+        """Wait for the last message, which can arrive after the result does, while the job's socket is open.
+
+        After a drop there is another one, which never hears of this job and is not to be doubted for that.
+        """
+        its_own = subscription.client_id == self.listener.client_id
+        if its_own and self.listener.is_open and not subscription.wake.wait(SETTLE_SECONDS):
             self.listener.doubt()
         self.track.follow(subscription.messages())
 

@@ -70,6 +70,13 @@ def mortal(_mortal: Mortal) -> Mortal:
 
 
 @pytest.fixture
+def dead(_mortal: Mortal) -> Mortal:
+    """The second real ComfyUI, not running, for tests that start it."""
+    _mortal.kill()
+    return _mortal
+
+
+@pytest.fixture
 def proxy(server: ComfyUIServer) -> Iterator[Proxy]:
     """A proxy in front of the real server."""
     between = Proxy(server.url)

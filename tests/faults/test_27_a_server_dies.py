@@ -85,7 +85,7 @@ def test_fault_27_a_server_that_comes_back_gets_jobs_again(
     server: ComfyUIServer, proxy: Proxy, tmp_path: Path, started: list[Batch], second: SecondClient
 ):
     """The proxy refuses all connections for a while; behind it is a real server, which is also the other one."""
-    batch = Batch(tmp_path, [proxy.url, server.url], jobs=30, seconds=0.5)
+    batch = Batch(tmp_path, [proxy.url, server.url], jobs=22, seconds=0.5)
     started.append(batch)
     until(lambda: batch.said("job_finished", server=proxy.url), 30)
     proxy.down()

@@ -13,7 +13,7 @@ import pytest
 
 from likeness_studio.runner import errors
 from likeness_studio.runner.result import Folders, RunResult
-from likeness_studio.runner.server import transport
+from likeness_studio.runner.server import job, transport
 from likeness_studio.tests.faults.conftest import Mortal
 from likeness_studio.tests.faults.graphs import SecondClient, colour, colour_of, picture, run_on, until, waiting
 from likeness_studio.tests.faults.proxy import Exchange, Proxy
@@ -39,7 +39,7 @@ def test_fault_08_server_is_killed_and_restarted_mid_job(
     mortal: Mortal, folders: Folders, background: ThreadPoolExecutor
 ):
     rgb = colour()
-    run = start(background, mortal.url, folders, 3.0, rgb)
+    run = start(background, mortal.url, folders, 1.5, rgb)
     until(SecondClient(mortal.url).running)
     mortal.kill()
     time.sleep(0.5)
@@ -77,8 +77,11 @@ def test_fault_08_prompt_forgotten_while_the_server_lives(
     assert len(proxy.seen("POST", "/prompt")) == 2
 
 
-def test_fault_08_prompt_that_is_always_forgotten_is_lost_not_done(proxy: Proxy, folders: Folders):
+def test_fault_08_prompt_that_is_always_forgotten_is_lost_not_done(
+    proxy: Proxy, folders: Folders, monkeypatch: pytest.MonkeyPatch
+):
     """The server says yes and never has the job: the first submission and two more, then an error."""
+    monkeypatch.setattr(job, "ASK_FIRST", 0.3)
     proxy.on(
         "POST",
         "/prompt",
@@ -92,11 +95,10 @@ def test_fault_08_prompt_that_is_always_forgotten_is_lost_not_done(proxy: Proxy,
     assert list(folders.output.iterdir()) == []
 
 
-def test_fault_09_server_is_slow_to_start(mortal: Mortal, folders: Folders, background: ThreadPoolExecutor):
-    mortal.kill()
+def test_fault_09_server_is_slow_to_start(dead: Mortal, folders: Folders, background: ThreadPoolExecutor):
     rgb = colour()
-    run = start(background, mortal.url, folders, 0.0, rgb)
-    mortal.start()
+    run = start(background, dead.url, folders, 0.0, rgb)
+    dead.start()
     assert [colour_of(file.path) for file in run.result(30).outputs] == [rgb]
 
 
