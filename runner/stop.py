@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -16,7 +17,35 @@ T = TypeVar("T")
 GRACE_SECONDS = 1.2
 """How long the work may take to end by itself once it was told to."""
 
+LAST_WISH_SECONDS = 0.5
+"""How long what was asked for in case of a forced end may take; with the grace it stays within two seconds."""
+
 TICK_SECONDS = 0.05
+
+_last_wishes: dict[object, Callable[[], None]] = {}
+
+
+@contextmanager
+def last_wish(wish: Callable[[], None]) -> Iterator[None]:
+    """Have `wish` called if the work inside this block hangs when the process must end.
+
+    It runs in a thread of its own, for a moment only: what it does must not depend on the work that hangs.
+    """
+    key = object()
+    _last_wishes[key] = wish
+    try:
+        yield
+    finally:
+        del _last_wishes[key]
+
+
+def _grant_last_wishes() -> None:
+    threads = [threading.Thread(target=wish, daemon=True) for wish in list(_last_wishes.values())]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + LAST_WISH_SECONDS
+    for thread in threads:
+        thread.join(max(deadline - time.monotonic(), 0.0))
 
 
 def stoppable(work: Callable[[Stopped], T]) -> T:
@@ -54,6 +83,7 @@ def stoppable(work: Callable[[Stopped], T]) -> T:
     if failure:
         raise failure[0]
     if not outcome:
+        _grant_last_wishes()
         raise Interrupted("The run was stopped.")
     return outcome[0]
 

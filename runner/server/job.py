@@ -9,6 +9,7 @@ from typing import Any
 from ...nodes.errors import Interrupted
 from ..errors import JobLost, ServerUnreachable
 from ..result import Event, OnEvent, Stopped
+from ..stop import last_wish
 from ..workflow import Workflow
 from .listener import Listener, Subscription
 from .marks import anew, marked
@@ -78,6 +79,10 @@ class Job:
 
         Raises WorkflowRejected, JobLost, ServerUnreachable, ServerRefused and Interrupted; a stopped run is cancelled.
         """
+        with last_wish(lambda: self.server.cancel(self.id)):
+            return self._run(resume=resume)
+
+    def _run(self, *, resume: bool) -> dict[str, Any]:
         subscription = self.listener.subscribe(self.id)
         try:
             if not (resume and self._known_with_patience()):

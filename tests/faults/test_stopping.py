@@ -171,6 +171,31 @@ def test_fault_22_signal_while_a_request_hangs(proxy: Proxy, tmp_path: Path, com
     let_go.set()
 
 
+def test_fault_22_signal_while_the_answer_to_the_submission_is_awaited(
+    proxy: Proxy, second: SecondClient, tmp_path: Path, commands: list[Command]
+):
+    """The server has the job and is slow to say so: the runner ends in time, and the job is taken off the server."""
+    let_go = threading.Event()
+
+    def slow(exchange: Exchange) -> None:
+        exchange.forward()
+        let_go.wait(60)
+
+    proxy.on("POST", "/prompt", slow)
+    commands.append(Command(waiting(30.0), proxy.url, tmp_path))
+    until(second.running)
+    commands[0].stopped_by(signal.SIGINT)
+    until(lambda: not second.running(), 3)
+    let_go.set()
+
+
+@pytest.mark.parametrize("delay", [0.5, 1.0])
+def test_fault_22_signal_while_the_command_starts(tmp_path: Path, commands: list[Command], delay: float):
+    commands.append(Command(waiting(1.0), "http://127.0.0.1:9", tmp_path))
+    time.sleep(delay)
+    commands[0].stopped_by(signal.SIGINT)
+
+
 def test_fault_22_signal_during_a_batch(server, second, tmp_path):
     """It ends within two seconds, takes its jobs off the server, and the same command does what is left."""
     batches.one_colour_photos(tmp_path / "in", 4)
