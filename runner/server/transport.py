@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,6 +30,8 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 REQUEST_SECONDS = 30.0
 CANCEL_SECONDS = 0.7
 """A stop must not wait for a server that hangs: two requests of this length stay within two seconds."""
+
+CANCEL_AGAIN_SECONDS, CANCEL_PAUSE = 0.8, 0.1
 
 AWAY = frozenset({502, 503, 504})
 """What a proxy answers while the server behind it is away: the same as no answer."""
@@ -203,9 +206,9 @@ class ComfyServer:
             raise ServerRefused(f"{self.url} has a history entry that is no JSON object; is it a ComfyUI server?")
         return entry
 
-    def is_queued(self, prompt_id: str) -> bool:
+    def is_queued(self, prompt_id: str, timeout: float = REQUEST_SECONDS) -> bool:
         """Whether the prompt runs or waits."""
-        queue = self.json("GET", "/queue")
+        queue = self.json("GET", "/queue", timeout=timeout)
         entries = (entry for key in ("queue_running", "queue_pending") for entry in _list(queue.get(key)))
         return any(prompt_id in _list(entry)[1:2] for entry in entries)
 
@@ -222,16 +225,22 @@ class ComfyServer:
     def cancel(self, prompt_id: str) -> None:
         """Stop this prompt and no other, as far as the server can be reached.
 
-        Newer servers cancel in one step; others have one request for a waiting prompt and one for a running one.
+        Newer servers cancel in one step. Others have one request for a waiting prompt and one for a running one, and
+        forget the second when the prompt is just about to start: it is repeated until the prompt is gone, for a second.
         """
         with suppress(ServerUnreachable, ServerRefused):
             if self._jobs_api is not False:
                 self._jobs_api = self._cancel_job(prompt_id)
         if self._jobs_api:
             return
-        for path, body in (("/queue", {"delete": [prompt_id]}), ("/interrupt", {"prompt_id": prompt_id})):
-            with suppress(ServerUnreachable, ServerRefused):
-                self.send("POST", path, json=body, timeout=CANCEL_SECONDS)
+        with suppress(ServerUnreachable, ServerRefused):
+            deadline = time.monotonic() + CANCEL_AGAIN_SECONDS
+            while True:
+                for path, body in (("/queue", {"delete": [prompt_id]}), ("/interrupt", {"prompt_id": prompt_id})):
+                    self.send("POST", path, json=body, timeout=CANCEL_SECONDS)
+                if time.monotonic() > deadline or not self.is_queued(prompt_id, CANCEL_SECONDS):
+                    return
+                time.sleep(CANCEL_PAUSE)
 
     def _cancel_job(self, prompt_id: str) -> bool:
         """Whether the server has cancelled by its jobs interface; older ones answer 404 or 405 to that."""
