@@ -97,6 +97,18 @@ class Exchange:
         """Let the server have the request; return its answer without giving it to the client."""
         return self._upstream.ask(self.request)
 
+    def forward_later(self, seconds: float) -> None:
+        """Let the server have the request after a while, whatever becomes of the client; its answer is lost."""
+
+        def body() -> None:
+            time.sleep(seconds)
+            again = self._upstream.another()
+            with suppress(OSError):
+                again.ask(self.request)
+            again.close()
+
+        threading.Thread(target=body, daemon=True).start()
+
     def send(self, data: bytes) -> None:
         """Give the client these bytes."""
         self.client.sendall(data)
@@ -135,6 +147,10 @@ class Upstream:
         self._address = address
         self._socket: socket.socket | None = None
         self._stream: BinaryIO | None = None
+
+    def another(self) -> Upstream:
+        """One more connection to the same server."""
+        return Upstream(self._address)
 
     @property
     def socket(self) -> socket.socket:

@@ -22,7 +22,7 @@ from likeness_studio.tests.faults.graphs import (
     until,
     waiting,
 )
-from likeness_studio.tests.faults.proxy import Proxy
+from likeness_studio.tests.faults.proxy import Cut, Exchange, Proxy
 from likeness_studio.tests.faults.wrongs import answer, cut_after, cut_before
 
 pytestmark = pytest.mark.comfyui
@@ -106,6 +106,21 @@ def test_fault_25_submission_never_arrived(proxy: Proxy, folders: Folders, serve
     assert [colour_of(file.path) for file in result.outputs] == [rgb]
     assert accepted(proxy) == [result.prompt_id] * 2
     assert len(list(server.output.glob("*once*"))) == 1
+
+
+def test_fault_25_submission_arrives_after_it_was_given_up(proxy: Proxy, folders: Folders, second: SecondClient):
+    """Too late to be noticed, so the server has the prompt twice; both have one id, and there is one result."""
+
+    def overtaken(exchange: Exchange) -> None:
+        exchange.forward_later(1.5)
+        raise Cut
+
+    proxy.on("POST", "/prompt", overtaken, times=1)
+    rgb = colour()
+    result = run_on(proxy.url, waiting(0.1, rgb), folders)
+    assert [colour_of(file.path) for file in result.outputs] == [rgb]
+    assert [file.path for file in result.outputs] == list(folders.output.iterdir())
+    until(lambda: not second.running() + second.pending())
 
 
 def test_fault_25_submission_that_never_arrives_is_given_up(proxy: Proxy, folders: Folders):
