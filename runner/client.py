@@ -151,7 +151,7 @@ class Client:
         folder = Path(output).absolute()
         if folder not in self._writable or not folder.is_dir():
             check_writable(folder)
-            self._writable.add(folder)
+            self._writable = {folder}
         temp = Path(self._temp.name) / str(next(self._runs))
         try:
             return execute(workflow, self.backend, folder, given(inputs), on_event, stopped, temp=temp)

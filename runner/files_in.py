@@ -96,12 +96,14 @@ def _put(placed: dict[str, list[Path]], node: Node, path: Path) -> None:
 def stage(
     workflow: Workflow, given: Sequence[Given], folder: Path, search: Sequence[Path] = ()
 ) -> tuple[Workflow, list[InputPhoto]]:
-    """A copy of `workflow` that names files in `folder`, and the files by what the user called them.
+    """`workflow`, naming files in `folder`, and the files by what the user called them; a copy where it is changed.
 
     A node that got no file keeps the one it names if that is in one of the `search` folders; else an optional node
     is left out with its links, and any other is left as it is: a server may have the file. A LoadImage that is given
     a folder by name becomes Load Photos.
     """
+    if not given and not workflow.file_nodes():
+        return workflow, []
     workflow = workflow.copy()
     for file in given:
         if file.target is not None and file.path.is_dir():

@@ -111,7 +111,7 @@ def _transfer(url: str, part: Part, size: int | None, advance: Advance) -> None:
         have = 0
     timeout = httpx.Timeout(_READ_TIMEOUT, connect=reach.PATIENCE)
     try:
-        with httpx.Client(timeout=timeout, verify=_trust(), follow_redirects=False) as client:
+        with httpx.Client(timeout=timeout, verify=trust(), follow_redirects=False) as client:
             response = _open(client, url, have, part.etag(url))
             try:
                 _receive(response, url, part, have, size, advance)
@@ -161,7 +161,7 @@ def _ask(client: httpx.Client, url: str, headers: dict[str, str]) -> httpx.Respo
 
 
 @cache
-def _trust() -> ssl.SSLContext:
+def trust() -> ssl.SSLContext:
     """The system's certificates, where a company puts its own, and the public ones that come with httpx."""
     context = ssl.create_default_context()
     with suppress(ImportError):

@@ -24,6 +24,9 @@ from .uploads import Uploads
 OUTAGE_SECONDS = 120.0
 """How long a server that goes away during a job is waited for: ComfyUI takes up to a minute to start."""
 
+MOST_KEPT = 256
+"""How many graphs are remembered to suit the server."""
+
 FREE_SECONDS = 0.5
 """How long a server gets to empty its caches before a job is tried again there."""
 
@@ -99,6 +102,8 @@ class ServerBackend:
             self._ready = True
         if workflow.hash not in self._suits:
             require(workflow, self.catalog)
+            if len(self._suits) >= MOST_KEPT:
+                self._suits.clear()
             self._suits.add(workflow.hash)
 
 

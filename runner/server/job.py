@@ -24,8 +24,9 @@ POLL_FIRST, POLL_GROWTH, POLL_LAST = 0.02, 1.4, 0.5
 POLL_WITH_SOCKET, POLL_LAST_WITH_SOCKET = 0.2, 2.0
 """The same while a socket is open, whose messages wake the poll at the right moment."""
 
-POLL_AT_THE_END = 0.005
-"""Seconds between looks once the server has said that it is done: the history follows a moment later."""
+END_FIRST, END_GROWTH, END_LAST = 0.001, 1.5, 0.05
+"""Seconds between looks once the server has said that it is done: the history follows a moment later, and after it
+another message, which wakes the poll too."""
 
 END_SECONDS = 10.0
 """How long the history is looked at that closely; after that the message was not to be believed."""
@@ -213,7 +214,7 @@ class Job:
         self.notes.append("The server no longer knew the job, and it was submitted again.")
         self.on_event(Event("resubmitted", message=self.id))
         self.track.restart()
-        subscription.wake.clear()
+        subscription.again()
         subscription.client_id = self.listener.client_id
         self._submit(subscription)
         return left - 1
@@ -224,7 +225,7 @@ class Job:
         After a drop there is another one, which never hears of this job and is not to be doubted for that.
         """
         its_own = subscription.client_id == self.listener.client_id
-        if its_own and self.listener.is_open and not subscription.wake.wait(SETTLE_SECONDS):
+        if its_own and self.listener.is_open and not subscription.over and not subscription.wake.wait(SETTLE_SECONDS):
             self.listener.doubt()
         self.track.follow(subscription.messages())
 
@@ -238,25 +239,28 @@ class _Pace:
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
-        self._pause = POLL_FIRST
+        self._pause, self._end = POLL_FIRST, END_FIRST
         self._woken: float | None = None
 
     def wait(self, subscription: Subscription, check: Callable[[], None]) -> bool:
         """Pause; whether the server has said that the prompt is over."""
         check()
         if self._woken is not None:
-            return self._near_the_end(self._woken)
+            return self._near_the_end(subscription, self._woken)
         listening = self._listener.is_open
         pause = max(self._pause, POLL_WITH_SOCKET) if listening else self._pause
         self._pause = min(pause * POLL_GROWTH, POLL_LAST_WITH_SOCKET if listening else POLL_LAST)
         deadline = time.monotonic() + pause
         while (left := deadline - time.monotonic()) > 0 and not subscription.wake.wait(min(left, TICK_SECONDS)):
             check()
-        if subscription.wake.is_set():
+        if subscription.over:
             self._woken = time.monotonic()
-        return self._woken is not None
+            subscription.wake.clear()
+        return subscription.over
 
-    def _near_the_end(self, woken: float) -> bool:
+    def _near_the_end(self, subscription: Subscription, woken: float) -> bool:
         believed = time.monotonic() - woken < END_SECONDS
-        time.sleep(POLL_AT_THE_END if believed else POLL_LAST)
+        subscription.wake.wait(self._end if believed else POLL_LAST)
+        subscription.wake.clear()
+        self._end = min(self._end * END_GROWTH, END_LAST)
         return believed

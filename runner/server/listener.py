@@ -27,20 +27,25 @@ Heard = tuple[float, Message | Preview]
 
 
 class Subscription:
-    """What the server says about one prompt. `wake` is set when the prompt is over."""
+    """What the server says about one prompt. `over` is set, and `wake` each time, when it says that it is over."""
 
     def __init__(self, prompt_id: str, client_id: str) -> None:
         self.prompt_id, self.client_id = prompt_id, client_id
         self.wake = threading.Event()
-        self.heard = False
+        self.over = False
         self._messages: SimpleQueue[Heard] = SimpleQueue()
 
     def put(self, message: Message | Preview) -> None:
         """Take a message in; called by the listener's thread."""
-        self.heard = True
         self._messages.put((time.monotonic(), message))
         if isinstance(message, Message) and message.ends:
+            self.over = True
             self.wake.set()
+
+    def again(self) -> None:
+        """Forget that it was over: the prompt is submitted again."""
+        self.over = False
+        self.wake.clear()
 
     def messages(self) -> list[Heard]:
         """What has arrived since the last call."""

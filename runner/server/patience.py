@@ -11,6 +11,8 @@ from ..result import Stopped, never
 
 FIRST_SECONDS, GROWTH, LONGEST_SECONDS = 0.2, 1.7, 10.0
 
+_chance = random.Random()  # noqa: S311 - jitter is no secret
+
 TICK_SECONDS = 0.1
 """How often a pause looks whether the user has stopped the run."""
 
@@ -22,7 +24,7 @@ def backoff(first: float = FIRST_SECONDS, longest: float = LONGEST_SECONDS) -> I
     """
     pause = first
     while True:
-        yield pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter is no secret
+        yield pause * _chance.uniform(0.5, 1.0)
         pause = min(pause * GROWTH, longest)
 
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import threading
-from queue import SimpleQueue
+import time
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 
 from .transport import ComfyServer
+
+GATHER_SECONDS = 0.1
+"""How long ids are gathered, so that one request deletes the entries of many short jobs."""
 
 CLOSE_SECONDS = 2.0
 """How long closing waits for the last entries; a server that is away has lost them anyway."""
@@ -39,8 +44,10 @@ class Tidy:
     def _work(self) -> None:
         while True:
             ids = [self._ids.get()]
-            while not self._ids.empty():
-                ids.append(self._ids.get())
+            deadline = time.monotonic() + GATHER_SECONDS
+            while ids[-1] is not None and (left := deadline - time.monotonic()) > 0:
+                with suppress(Empty):
+                    ids.append(self._ids.get(timeout=left))
             known = [prompt_id for prompt_id in ids if prompt_id is not None]
             if known:
                 self._server.forget(*known)

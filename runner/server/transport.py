@@ -8,8 +8,8 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
+from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from ..collect import File
 from ..errors import (
@@ -21,10 +21,8 @@ from ..errors import (
     TooLargeForServer,
 )
 from ..result import Stopped, never
+from .http import Broken, Http, NoConnection, Response
 from .patience import Patience
-
-if TYPE_CHECKING:
-    import httpx
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 REQUEST_SECONDS = 30.0
@@ -38,8 +36,6 @@ AWAY = frozenset({502, 503, 504})
 
 TOO_LARGE = 413
 """What a server answers to a request that is larger than it takes."""
-
-CHUNK = 1 << 20
 
 
 def normal_url(url: str) -> str:
@@ -63,23 +59,14 @@ class ComfyServer:
     """
 
     def __init__(self, url: str, headers: Mapping[str, str] | None = None, wait_seconds: float = 10.0) -> None:
-        import httpx
-
-        address = httpx.URL(normal_url(url))
-        login = (address.username, address.password) if address.username else None
-        self.url = str(address.copy_with(userinfo=b""))
+        parts = urlsplit(normal_url(url))
+        self.url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
         self.wait_seconds = wait_seconds
-        self._http = httpx.Client(
-            base_url=self.url,
-            headers=dict(headers or {}),
-            auth=login,
-            timeout=REQUEST_SECONDS,
-            trust_env=address.host not in LOOPBACK,
-            follow_redirects=True,
-        )
         self.headers = dict(headers or {})
-        if login:
-            self.headers["Authorization"] = _basic(*login)
+        if parts.username:
+            self.headers["Authorization"] = _basic(unquote(parts.username), unquote(parts.password or ""))
+        proxied = parts.hostname not in LOOPBACK
+        self._http = Http(self.url, self.headers, REQUEST_SECONDS, proxied=proxied)
         self._upload_limit: int | bool | None = False
         self._jobs_api: bool | None = None
 
@@ -87,13 +74,11 @@ class ComfyServer:
         """Close the connections."""
         self._http.close()
 
-    def send(self, method: str, path: str, *, ok: tuple[int, ...] = (200,), **options: Any) -> httpx.Response:
+    def send(self, method: str, path: str, *, ok: tuple[int, ...] = (200,), **options: Any) -> Response:
         """One request. Other answers than `ok` raise ServerRefused; none at all raises ServerUnreachable."""
-        import httpx
-
         try:
             response = self._http.request(method, path, **options)
-        except (httpx.HTTPError, httpx.InvalidURL, RuntimeError) as error:
+        except (NoConnection, Broken) as error:
             raise self._unreachable(error) from error
         if response.status_code in AWAY:
             raise ServerUnreachable(
@@ -109,11 +94,8 @@ class ComfyServer:
         return response
 
     def _unreachable(self, error: Exception) -> ServerUnreachable:
-        import httpx
-
-        reason = str(error) or type(error).__name__
-        never_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-        return ServerUnreachable(f"The ComfyUI server at {self.url} does not answer ({reason}).", sent=not never_sent)
+        sent = not isinstance(error, NoConnection)
+        return ServerUnreachable(f"The ComfyUI server at {self.url} does not answer ({error}).", sent=sent)
 
     def json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         """One request whose answer must be a JSON object; anything else raises ServerRefused."""
@@ -175,9 +157,8 @@ class ComfyServer:
     def upload(self, path: Path, name: str, subfolder: str) -> str:
         """Send a photo into the server's input folder; return the name that the graph must use."""
         with path.open("rb") as stream:
-            answer = self.json(
-                "POST", "/upload/image", files={"image": (name, stream)}, data={"subfolder": subfolder, "type": "input"}
-            )
+            fields = {"subfolder": subfolder, "type": "input"}
+            answer = self.json("POST", "/upload/image", upload=(name, stream, fields))
         if not isinstance(answer.get("name"), str):
             raise ServerRefused(
                 f"{self.url} took {path.name} and did not say under which name; is it a ComfyUI server?"
@@ -192,7 +173,7 @@ class ComfyServer:
         """
         response = self.send("POST", "/prompt", ok=(200, 400, TOO_LARGE), json=request)
         if response.status_code == TOO_LARGE:
-            raise self.too_large("The workflow", len(response.request.content))
+            raise self.too_large("The workflow", response.sent)
         with suppress(ValueError, RecursionError):
             answer = response.json()
             if isinstance(answer, dict):
@@ -250,11 +231,9 @@ class ComfyServer:
     @contextmanager
     def view(self, file: File) -> Iterator[Iterator[bytes]]:
         """A result's bytes, in pieces. Raises OutputMissing when the server has it no more."""
-        import httpx
-
         query = {key: _encodable(str(file.get(key) or "")) for key in ("filename", "subfolder", "type")}
         try:
-            with self._http.stream("GET", "/view", params=query) as response:
+            with self._http.stream("/view", query) as (response, pieces):
                 if response.status_code in AWAY:
                     raise ServerUnreachable(f"{self.url} is away (it answered /view with {response.status_code}).")
                 if response.status_code != 200:
@@ -262,8 +241,8 @@ class ComfyServer:
                         f"{self.url} has no {query['filename']} any more (it answered {response.status_code}); "
                         "run it again."
                     )
-                yield response.iter_bytes(CHUNK)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+                yield pieces
+        except (NoConnection, Broken) as error:
             raise ServerUnreachable(f"{self.url} stopped while {query['filename']} was fetched ({error}).") from error
 
     def download(self, file: File, target: Path) -> None:

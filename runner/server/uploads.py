@@ -21,6 +21,9 @@ UPLOADS = "likeness"
 SPARE = ".screened"
 """Subfolder of a run's own input folder for copies that a server reads better than the photo."""
 
+MOST_KEPT = 1024
+"""How many sent files are remembered; one more is sent again, which the server notices."""
+
 FORM_BYTES = 1024
 """What the form around a file adds to the request, with room to spare."""
 
@@ -71,6 +74,8 @@ class Uploads:
             self._measure(file)
             known = self._send_with_patience(file, home, patience)
             with self._lock:
+                if len(self._sent) >= MOST_KEPT:
+                    self._sent.clear()
                 self._sent[key] = known
         return known
 

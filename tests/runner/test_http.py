@@ -1,0 +1,203 @@
+"""Requests as they go over the wire: base paths, logins, redirects, proxies, certificates, broken connections."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from likeness_studio.runner.errors import ServerRefused, ServerUnreachable
+from likeness_studio.runner.server.http import Broken, Http, NoConnection
+from likeness_studio.runner.server.transport import ComfyServer
+
+
+class Recorder(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        length = int(self.headers.get("Content-Length") or 0)
+        self.server.seen.append((self.command, self.path, dict(self.headers), self.rfile.read(length)))
+        status, headers, body = self.server.answer(self.path)
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET
+
+    def log_message(self, *args, **options):
+        pass
+
+
+@pytest.fixture
+def start():
+    """Starts small servers that note what they were asked."""
+    running = []
+
+    def begin(answer=lambda path: (200, {}, b"{}"), context=None):
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Recorder)
+        server.daemon_threads = True
+        server.seen, server.answer = [], answer
+        if context is not None:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.url = f"http{'s' if context else ''}://127.0.0.1:{server.server_port}"
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        running.append(server)
+        return server
+
+    yield begin
+    for server in running:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_base_path_a_login_and_headers_go_with_every_request(start):
+    there = start()
+    server = ComfyServer(f"{there.url.replace('//', '//me:s%40cret@')}/comfy/", {"X-Token": "t"})
+    server.system_stats()
+    server.free()
+    assert [path for _, path, _, _ in there.seen] == ["/comfy/system_stats", "/comfy/free"]
+    for _, _, headers, _ in there.seen:
+        assert headers["Authorization"] == "Basic " + base64.b64encode(b"me:s@cret").decode()
+        assert headers["X-Token"] == "t"
+    assert "s@cret" not in server.url
+    assert json.loads(there.seen[1][3]) == {"unload_models": True, "free_memory": True}
+
+
+def test_connections_are_kept(start):
+    there = start()
+    server = ComfyServer(there.url)
+    accepted = []
+    there.get_request = lambda get=there.get_request: accepted.append(1) or get()
+    for _ in range(5):
+        server.system_stats()
+    assert len(accepted) == 1
+
+
+def test_a_connection_that_the_server_closed_meanwhile_is_no_error(start):
+    there = start(lambda path: (200, {"Connection": "close"}, b"{}"))
+    server = ComfyServer(there.url)
+    for _ in range(3):
+        server.system_stats()
+    assert len(there.seen) == 3
+
+
+def test_redirects_are_followed_and_another_host_does_not_get_the_login(start):
+    other = start()
+    there = start(lambda path: (302, {"Location": f"http://localhost:{other.server_port}/there"}, b""))
+    ComfyServer(there.url.replace("//", "//me:secret@"), {"X-Token": "t"}).system_stats()
+    _, path, headers, _ = other.seen[0]
+    assert path == "/there"
+    assert not {"Authorization", "X-Token"} & set(headers)
+
+
+def test_a_circle_of_redirects_ends(start):
+    there = start(lambda path: (302, {"Location": path}, b""))
+    with pytest.raises(ServerUnreachable, match="too many redirects"):
+        ComfyServer(there.url).system_stats()
+
+
+def test_the_environments_proxy_is_asked_for_other_hosts_and_not_for_this_machine(start, monkeypatch):
+    proxy, there = start(), start()
+    monkeypatch.setenv("http_proxy", proxy.url.replace("//", "//user:pass@"))
+    monkeypatch.delenv("no_proxy", raising=False)
+    ComfyServer("http://gpu.example:8188").system_stats()
+    method, target, headers, _ = proxy.seen[0]
+    assert (method, target) == ("GET", "http://gpu.example:8188/system_stats")
+    assert headers["proxy-authorization"] == "Basic " + base64.b64encode(b"user:pass").decode()
+    ComfyServer(there.url).system_stats()
+    assert len(proxy.seen) == 1
+    monkeypatch.setenv("no_proxy", "gpu.example")
+    with pytest.raises(ServerUnreachable):
+        ComfyServer("http://gpu.example:8188").system_stats(timeout=1)
+    assert len(proxy.seen) == 1
+
+
+def test_an_upload_is_a_form_with_the_photos_own_bytes(start, tmp_path):
+    there = start(lambda path: (200, {}, b'{"name": "a.jpg", "subfolder": "x"}'))
+    photo = tmp_path / "a.jpg"
+    photo.write_bytes(bytes(range(256)) * 10)
+    assert ComfyServer(there.url).upload(photo, 'a "b".jpg', "x") == "x/a.jpg"
+    _, path, headers, body = there.seen[0]
+    assert path == "/upload/image"
+    assert headers["Content-Type"].startswith("multipart/form-data; boundary=")
+    assert photo.read_bytes() in body
+    assert b'name="subfolder"' in body
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    if shutil.which("openssl") is None:
+        pytest.skip("needs openssl to make a certificate")
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert, "-days", "2"]
+    subprocess.run(
+        [*words, "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    return context, cert
+
+
+def test_https_with_a_certificate_of_the_users_own(start, certificate, monkeypatch):
+    from likeness_studio.nodes.models import web
+
+    context, cert = certificate
+    there = start(context=context)
+    with pytest.raises(ServerUnreachable, match=r"certificate verify failed") as caught:
+        ComfyServer(there.url).system_stats()
+    assert caught.value.sent is False
+    monkeypatch.setenv("SSL_CERT_FILE", str(cert))
+    web.trust.cache_clear()
+    try:
+        ComfyServer(there.url).system_stats()
+    finally:
+        web.trust.cache_clear()
+    assert there.seen[0][1] == "/system_stats"
+
+
+def test_what_was_sent_and_what_was_not_are_told_apart():
+    """A prompt that may have arrived is asked for before it is sent again; one that cannot have arrived is not."""
+    with pytest.raises(NoConnection, match="refused"):
+        Http("http://127.0.0.1:9", {}, 2, proxied=False).request("GET", "/")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up():
+            connection, _ = listener.accept()
+            connection.recv(1000)
+            connection.close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        with pytest.raises(Broken):
+            Http(f"http://127.0.0.1:{listener.getsockname()[1]}", {}, 2, proxied=False).request("POST", "/", json={})
+
+
+def test_a_silent_server_is_a_bounded_wait():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = ComfyServer(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        with pytest.raises(ServerUnreachable, match="timed out") as caught:
+            server.system_stats(timeout=0.2)
+    assert caught.value.sent is True
+
+
+def test_an_answer_that_ends_early_is_a_broken_connection(start):
+    there = start(lambda path: (200, {"Content-Length": "100", "Connection": "close"}, b"short"))
+    with pytest.raises(ServerUnreachable):
+        ComfyServer(there.url).system_stats()
+
+
+def test_a_refusal_is_quoted_and_its_connection_can_be_used_again(start):
+    there = start(lambda path: (500, {}, b"out of order") if "stats" in path else (200, {}, b"{}"))
+    server = ComfyServer(there.url)
+    with pytest.raises(ServerRefused, match=r"500.*out of order") as caught:
+        server.system_stats()
+    assert caught.value.status == 500
+    assert server.object_info() == {}
