@@ -182,8 +182,8 @@ HOSTILE = [
     {"filename": "../../evil.png"},
     {"filename": "evil.png", "subfolder": ".."},
     {"filename": "evil.png", "subfolder": "a/../../b"},
-    {"filename": "evil.png", "subfolder": "/tmp"},
-    {"filename": "/etc/evil.png"},
+    {"filename": "evil.png", "subfolder": "OUTSIDE"},
+    {"filename": "OUTSIDE/evil.png"},
     {"filename": "evil\x00.png"},
     {"filename": ".."},
     {"filename": "."},
@@ -221,17 +221,16 @@ def announce(proxy: Proxy, file: dict[str, Any]) -> None:
 def test_fault_20_names_from_the_server_stay_in_the_output_folder(
     proxy: Proxy, folders: Folders, tmp_path: Path, file: dict[str, Any]
 ):
-    """In the history and over the WebSocket; `link` in the output folder leads out of it."""
+    """OUTSIDE is the absolute path of another folder, and `link` in the output folder leads there."""
     outside = tmp_path / "outside"
     outside.mkdir()
+    file = {key: value.replace("OUTSIDE", str(outside)) for key, value in file.items()}
     (folders.output / "link").symlink_to(outside, target_is_directory=True)
     announce(proxy, file)
     before = everything(tmp_path)
     with pytest.raises((UnsafePath, errors.OutputUnwritable)):
         run_on(proxy.url, picture(colour()), folders)
     assert everything(tmp_path) - before == set()
-    assert not Path("/etc/evil.png").exists()
-    assert not Path("/tmp/evil.png").exists()
 
 
 @pytest.mark.parametrize("file", UNUSUAL, ids=lambda file: repr(file)[:60])
