@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from ...nodes.errors import Interrupted
 from ..result import Stopped, never
 
-FIRST_SECONDS, GROWTH, LONGEST_SECONDS = 0.2, 1.7, 10.0
+FIRST_SECONDS, GROWTH, LONGEST_SECONDS = 0.2, 1.7, 5.0
 
 _chance = random.Random()  # noqa: S311 - jitter is no secret
 

@@ -18,10 +18,25 @@ from likeness_studio.runner.server.http import Broken, Http, NoConnection
 from likeness_studio.runner.server.transport import ComfyServer
 
 
+class Recording(ThreadingHTTPServer):
+    """Answers as `answer` says, and notes what it was asked."""
+
+    daemon_threads = True
+
+    def __init__(self, answer):
+        super().__init__(("127.0.0.1", 0), Recorder)
+        self.answer, self.seen, self.accepted, self.url = answer, [], 0, ""
+
+    def get_request(self):
+        self.accepted += 1
+        return super().get_request()
+
+
 class Recorder(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
+        assert isinstance(self.server, Recording)
         length = int(self.headers.get("Content-Length") or 0)
         self.server.seen.append((self.command, self.path, dict(self.headers), self.rfile.read(length)))
         status, headers, body = self.server.answer(self.path)
@@ -43,9 +58,7 @@ def start():
     running = []
 
     def begin(answer=lambda path: (200, {}, b"{}"), context=None):
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Recorder)
-        server.daemon_threads = True
-        server.seen, server.answer = [], answer
+        server = Recording(answer)
         if context is not None:
             server.socket = context.wrap_socket(server.socket, server_side=True)
         server.url = f"http{'s' if context else ''}://127.0.0.1:{server.server_port}"
@@ -75,11 +88,9 @@ def test_a_base_path_a_login_and_headers_go_with_every_request(start):
 def test_connections_are_kept(start):
     there = start()
     server = ComfyServer(there.url)
-    accepted = []
-    there.get_request = lambda get=there.get_request: accepted.append(1) or get()
     for _ in range(5):
         server.system_stats()
-    assert len(accepted) == 1
+    assert there.accepted == 1
 
 
 def test_a_connection_that_the_server_closed_meanwhile_is_no_error(start):
