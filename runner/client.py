@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from .files_in import Given
 from .result import Backend, Event, OnEvent, RunResult, Stopped, ignore, never
-from .session import check_writable, execute
+from .session import execute, make_folder
 from .workflow import Workflow
 
 if TYPE_CHECKING:
@@ -54,7 +54,6 @@ class Client:
         self._headers, self._wait, self._outage = headers, wait_seconds, outage_seconds
         self._previews, self._keep_history, self._allow_black = previews, keep_history, allow_black
         self._runs = itertools.count()
-        self._writable: set[Path] = set()
 
     @cached_property
     def backend(self) -> Backend:
@@ -149,9 +148,7 @@ class Client:
         LikenessError.
         """
         folder = Path(output).absolute()
-        if folder not in self._writable or not folder.is_dir():
-            check_writable(folder)
-            self._writable = {folder}
+        make_folder(folder)
         temp = Path(self._temp.name) / str(next(self._runs))
         try:
             return execute(workflow, self.backend, folder, given(inputs), on_event, stopped, temp=temp)

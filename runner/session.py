@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,12 @@ from .errors import OutputUnwritable
 from .files_in import Given, stage
 from .result import Backend, Folders, OnEvent, RunResult, Stopped, ignore, never
 from .workflow import Workflow
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder`, unless it is there and writable as far as can be told quickly. Raises OutputUnwritable."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        check_writable(folder)
 
 
 def check_writable(folder: Path) -> None:

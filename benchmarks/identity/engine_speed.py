@@ -25,7 +25,8 @@ from likeness_studio.nodes.identity.engines import YuNetSFace
 from likeness_studio.nodes.identity.faces import align
 from likeness_studio.nodes.identity.subject import SeveralFaces, find_subject, find_subjects
 from likeness_studio.nodes.identity.yunet import Letterbox
-from likeness_studio.nodes.photos import SUFFIXES, load_photo
+from likeness_studio.nodes.photo_files import SUFFIXES
+from likeness_studio.nodes.photos import load_photo
 
 RESULTS = Path(__file__).parent / "results"
 BATCH = 16

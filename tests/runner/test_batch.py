@@ -271,7 +271,7 @@ def test_seeds_are_new_and_the_same_each_time(workflow, make):
     seeds = [seed_for("key", attempt) for attempt in range(1, 50)]
     assert seeds[0] is None
     assert len(set(seeds)) == 49
-    assert all(0 <= seed < 1 << SEED_BITS for seed in seeds[1:])
+    assert all(seed is not None and 0 <= seed < 1 << SEED_BITS for seed in seeds[1:])
     assert seeds == [seed_for("key", attempt) for attempt in range(1, 50)]
     changed = reseeded(graph, seeds[1])
     assert changed.nodes["1"].inputs["seed"] == seeds[1]

@@ -8,8 +8,11 @@ from likeness_studio.runner.session import run_once
 
 
 class NeverAsked:
-    def run(self, workflow, folders, on_event=ignore, stopped=never) -> RunResult:
+    def run(self, workflow, folders, on_event=ignore, stopped=never, *, prompt_id=None, resume=False) -> RunResult:
         raise AssertionError("the work began although its result could not be kept")
+
+    def close(self) -> None:
+        pass
 
 
 def test_an_output_folder_that_cannot_be_written_to_is_noticed_first(workflow, invert, tmp_path):
