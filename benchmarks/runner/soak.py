@@ -174,7 +174,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="soak-", ignore_cleanup_errors=True) as folder:
             found = run(args, Path(folder))
     print(json.dumps(found, indent=2))
-    write(Path(__file__).with_name("soak"), circumstances() | found, as_text(found))
+    write(Path(__file__).parent / "results" / "soak", circumstances() | found, as_text(found))
     sys.exit(not found["exactly_once"])
 
 

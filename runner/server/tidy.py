@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 
 from .transport import ComfyServer
 
-GATHER_SECONDS = 0.1
+GATHER_SECONDS = 1.0
 """How long ids are gathered, so that one request deletes the entries of many short jobs."""
 
 CLOSE_SECONDS = 2.0
