@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -40,6 +40,9 @@ RATE_JOBS = 100
 
 JOB_SERVER_SECONDS = 5.0
 """How long a job waits for a server that went away under it, before another one takes the job."""
+
+GRAPHS_KEPT = 256
+"""How many graphs with settings of their own are kept for the jobs that share them."""
 
 MODEL_SUFFIXES = (".safetensors", ".ckpt", ".pt", ".pth", ".gguf", ".sft", ".onnx")
 
@@ -112,6 +115,11 @@ def resume(
     return run_batch(options, display, stopped)
 
 
+def affinity(spec: JobSpec) -> str:
+    """The models that a job's own settings choose: jobs with the same ones run best one after another."""
+    return " ".join(sorted(setting.value for setting in spec.settings if setting.value.endswith(MODEL_SUFFIXES)))
+
+
 class _Batch:
     """One pass of a batch."""
 
@@ -126,7 +134,7 @@ class _Batch:
         self._events = threading.Lock()
         self._shown = 0.0
         self._before = 0
-        self.graph = cache(self._graph)
+        self.graph = lru_cache(GRAPHS_KEPT)(self._graph)
 
     def run(self) -> BatchResult:
         self.clients = [self._client(server) for server in self.options.servers] or [Client()]
@@ -192,21 +200,12 @@ class _Batch:
         specs = read_inputs(self.options.inputs)
         search = [folder for folder in (self.workflow.folder, Path("input")) if folder is not None]
         keys = batch_keys(specs, self.graph, lambda path: file_hash(path, self.ledger), search)
-        jobs = [Planned(key, spec, self._affinity(spec)) for key, spec in zip(keys, specs, strict=True)]
+        jobs = [Planned(key, spec, affinity(spec)) for key, spec in zip(keys, specs, strict=True)]
         self.ledger.config = self.options.as_config()
         self.ledger.recover()
         counts = self.ledger.plan(jobs, reserved=[THUMBS])
         self._before = counts.finished
         self._emit(BatchEvent("batch_started", {"jobs": counts.total, "pending": counts.pending}))
-
-    def _affinity(self, spec: JobSpec) -> str:
-        """The models that a job loads: jobs with the same ones run best one after another."""
-        try:
-            workflow = self.graph(spec.settings)
-        except LikenessError:
-            return ""
-        values = {value for node in workflow for value in node.inputs.values() if isinstance(value, str)}
-        return " ".join(sorted(value for value in values if value.endswith(MODEL_SUFFIXES)))
 
     def _dispatch(self, fleet: Fleet, temp: Path) -> None:
         """Hand out jobs until none is left, the user stops, or something ends the batch."""

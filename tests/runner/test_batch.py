@@ -314,3 +314,13 @@ def test_the_score_is_that_of_the_least_sure_check():
     assert score_of(result) == 0.5
     result.ui["3"] = {"likeness": [{"best": None}]}
     assert score_of(result) is None
+
+
+def test_jobs_with_the_same_models_belong_together():
+    from likeness_studio.runner.batch.job import JobSpec
+    from likeness_studio.runner.batch.run import affinity
+
+    model = Setting("Checkpoint", "ckpt_name", "a.safetensors")
+    assert affinity(JobSpec("x", settings=(model, Setting("Sampler", "seed", "1")))) == "a.safetensors"
+    assert affinity(JobSpec("y", settings=(Setting("Sampler", "seed", "2"), model))) == "a.safetensors"
+    assert affinity(JobSpec("z")) == ""
