@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from ...nodes.errors import LikenessError
+from ...nodes.errors import Interrupted, LikenessError
 from ..files_in import Given, named, photos_in, place
 from ..settings import Setting
 from ..workflow import Workflow
@@ -53,6 +53,8 @@ def content_hash(path: Path, hash_of: HashOf = file_hash) -> str:
     """
     try:
         return " ".join(hash_of(file) for file in photos_in(path)) if path.is_dir() else hash_of(path)
+    except Interrupted:
+        raise
     except (OSError, ValueError, LikenessError):
         return f"unreadable {path}"
 

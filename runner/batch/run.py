@@ -35,6 +35,9 @@ from .worker import THUMBS, Worker
 VIEW_SECONDS = 0.25
 """How often the display gets a new view."""
 
+PLANNING_SECONDS = 1.0
+"""How often the reading of the photos says how far it is."""
+
 RATE_JOBS = 100
 """The rate and the time left are made of this many last jobs."""
 
@@ -115,6 +118,23 @@ def resume(
     return run_batch(options, display, stopped)
 
 
+class _Reader:
+    """Hashes photos for the plan, says how far it is where that takes long, and ends when the user stops."""
+
+    def __init__(self, batch: _Batch, jobs: int) -> None:
+        self._batch, self._jobs = batch, jobs
+        self._read, self._next = 0, time.monotonic() + PLANNING_SECONDS
+
+    def __call__(self, path: Path) -> str:
+        self._read += 1
+        if self._batch.user_stopped():
+            raise Interrupted("The batch was stopped; the same command goes on with it.")
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + PLANNING_SECONDS
+            self._batch.emit(BatchEvent("planning", {"photos_read": self._read, "jobs": self._jobs}))
+        return file_hash(path, self._batch.ledger)
+
+
 def affinity(spec: JobSpec) -> str:
     """The models that a job's own settings choose: jobs with the same ones run best one after another."""
     return " ".join(sorted(setting.value for setting in spec.settings if setting.value.endswith(MODEL_SUFFIXES)))
@@ -127,7 +147,7 @@ class _Batch:
         self.options, self.ledger, self.display = options, ledger, display
         self.shelf = Shelf(options.output)
         self.began = time.monotonic()
-        self._user_stopped = stopped
+        self.user_stopped = stopped
         self._fatal: LikenessError | None = None
         self._ended: deque[float] = deque(maxlen=RATE_JOBS)
         self._running: dict[Future[None], str] = {}
@@ -199,18 +219,18 @@ class _Batch:
     def _plan(self) -> None:
         specs = read_inputs(self.options.inputs)
         search = [folder for folder in (self.workflow.folder, Path("input")) if folder is not None]
-        keys = batch_keys(specs, self.graph, lambda path: file_hash(path, self.ledger), search)
+        keys = batch_keys(specs, self.graph, _Reader(self, len(specs)), search)
         jobs = [Planned(key, spec, affinity(spec)) for key, spec in zip(keys, specs, strict=True)]
         self.ledger.config = self.options.as_config()
         self.ledger.recover()
         counts = self.ledger.plan(jobs, reserved=[THUMBS])
         self._before = counts.finished
-        self._emit(BatchEvent("batch_started", {"jobs": counts.total, "pending": counts.pending}))
+        self.emit(BatchEvent("batch_started", {"jobs": counts.total, "pending": counts.pending}))
 
     def _dispatch(self, fleet: Fleet, temp: Path) -> None:
         """Hand out jobs until none is left, the user stops, or something ends the batch."""
         worker = Worker(
-            self.options, self.ledger, fleet, self.shelf, self.graph, self._emit, self._stopped, self._give_up, temp
+            self.options, self.ledger, fleet, self.shelf, self.graph, self.emit, self._stopped, self._give_up, temp
         )
         size = sum(place.capacity for place in fleet.places)
         with ThreadPoolExecutor(size, thread_name_prefix="likeness-worker") as pool:
@@ -224,7 +244,7 @@ class _Batch:
                 self._look_after(fleet)
         if self._fatal is not None:
             raise self._fatal
-        if self._user_stopped():
+        if self.user_stopped():
             raise Interrupted("The batch was stopped; the same command goes on with it.")
 
     def _hand_out(self, fleet: Fleet, worker: Worker, pool: ThreadPoolExecutor) -> bool:
@@ -266,15 +286,15 @@ class _Batch:
         self._fatal = self._fatal or error
 
     def _stopped(self) -> bool:
-        return self._fatal is not None or self._user_stopped()
+        return self._fatal is not None or self.user_stopped()
 
     def _changed(self, place: Place) -> None:
         if place.error is not None:
-            self._emit(BatchEvent("server_down", {"server": place.name, "error": str(place.error)}))
+            self.emit(BatchEvent("server_down", {"server": place.name, "error": str(place.error)}))
         else:
-            self._emit(BatchEvent("server_up", {"server": place.name}))
+            self.emit(BatchEvent("server_up", {"server": place.name}))
 
-    def _emit(self, event: BatchEvent) -> None:
+    def emit(self, event: BatchEvent) -> None:
         with self._events:
             self.display.event(event)
 

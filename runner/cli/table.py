@@ -84,11 +84,19 @@ class BatchDisplay:
             if self._out.as_json:
                 self._out.line(event.as_dict())
                 return
+            if event.kind == "planning":
+                self._planning(event)
+                return
             failure = failure_of(event)
             if failure is not None and self._terminal:
                 self._failures.append(failure)
             elif failure is not None:
                 click.echo(f"{failure[0]}: {failure[1]}: {failure[2]}", err=True)
+
+    def _planning(self, event: BatchEvent) -> None:
+        """Say how many photos of a large batch are read before its first job."""
+        if self._terminal:
+            click.echo(f"\rReading photos: {event.values.get('photos_read')} ", nl=False, err=True)
 
     def close(self) -> None:
         """Take the table away; what comes afterwards is not shown."""

@@ -13,6 +13,7 @@ import pytest
 from likeness_studio.nodes.errors import FaceNotUsable, Interrupted, PhotoUnreadable
 from likeness_studio.nodes.schema import io
 from likeness_studio.runner import errors, local
+from likeness_studio.runner.batch import run as run_module
 from likeness_studio.runner.batch.judge import blame, score_of
 from likeness_studio.runner.batch.ledger import Ledger
 from likeness_studio.runner.batch.options import BatchOptions
@@ -231,6 +232,15 @@ def test_a_stopped_batch_goes_on(mirror, photos, tmp_path):
     assert counts.done >= 1
     assert counts.leased == 0
     assert run_batch(options).counts.done == 3
+
+
+def test_reading_many_photos_says_how_far_it_is_and_can_be_stopped(mirror, photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(run_module, "PLANNING_SECONDS", 0.0)
+    seen = Recorder()
+    run_batch(BatchOptions(mirror, photos, tmp_path / "out"), seen)
+    assert [values["photos_read"] for values in seen.of("planning")] == [1, 2, 3]
+    with pytest.raises(Interrupted):
+        run_batch(BatchOptions(mirror, photos, tmp_path / "other"), stopped=lambda: True)
 
 
 def test_a_second_runner_is_turned_away(mirror, photos, tmp_path):
