@@ -212,3 +212,18 @@ def test_a_refusal_is_quoted_and_its_connection_can_be_used_again(start):
         server.system_stats()
     assert caught.value.status == 500
     assert server.object_info() == {}
+
+
+def test_newer_servers_cancel_in_one_step_and_older_ones_in_two(start):
+    """What ComfyUI 0.3.64 lacks: it is asked for once, and not again where it is not there."""
+    newer, older = start(), start(lambda path: (404 if "jobs" in path else 200, {}, b"{}"))
+    for there, expected in (
+        (newer, ["/api/jobs/a/cancel", "/api/jobs/b/cancel"]),
+        (older, ["/api/jobs/a/cancel", "/queue", "/interrupt", "/queue", "/queue", "/interrupt", "/queue"]),
+    ):
+        server = ComfyServer(there.url)
+        server.cancel("a")
+        server.cancel("b")
+        assert [path for _, path, _, _ in there.seen] == expected
+    posted = [json.loads(body) for method, _, _, body in older.seen if method == "POST" and body]
+    assert posted == [{"delete": ["a"]}, {"prompt_id": "a"}, {"delete": ["b"]}, {"prompt_id": "b"}]
