@@ -149,6 +149,7 @@ class _Batch:
         self.began = time.monotonic()
         self.user_stopped = stopped
         self._fatal: LikenessError | None = None
+        self._broken_off = False
         self._ended: deque[float] = deque(maxlen=RATE_JOBS)
         self._running: dict[Future[None], str] = {}
         self._events = threading.Lock()
@@ -234,21 +235,25 @@ class _Batch:
         )
         size = sum(place.capacity for place in fleet.places)
         with ThreadPoolExecutor(size, thread_name_prefix="likeness-worker") as pool:
-            left = True
-            while (left or self._running) and not (self._stopped() and not self._running):
-                left = not self._stopped() and self._hand_out(fleet, worker, pool)
-                fleet.changed.wait(VIEW_SECONDS)
-                fleet.changed.clear()
-                self._collect()
-                self._show(fleet)
-                self._look_after(fleet)
+            try:
+                while self._hand_out(fleet, worker, pool) or self._running:
+                    fleet.changed.wait(VIEW_SECONDS)
+                    fleet.changed.clear()
+                    self._collect()
+                    self._show(fleet)
+                    self._look_after(fleet)
+            except BaseException:
+                self._broken_off = True
+                raise
         if self._fatal is not None:
             raise self._fatal
         if self.user_stopped():
             raise Interrupted("The batch was stopped; the same command goes on with it.")
 
     def _hand_out(self, fleet: Fleet, worker: Worker, pool: ThreadPoolExecutor) -> bool:
-        """Fill all places; whether jobs may be left to hand out."""
+        """Fill all places, unless the batch is to stop; whether jobs are left that wait for one."""
+        if self._stopped():
+            return False
         while (place := fleet.take()) is not None:
             job = self.ledger.lease(place.name, place.affinity)
             if job is None:
@@ -256,7 +261,7 @@ class _Batch:
                 fleet.changed.clear()
                 return False
             self._running[pool.submit(worker.work, place, job)] = job.spec.name
-        return True
+        return self.ledger.pending() > 0
 
     def _collect(self) -> None:
         for future in [future for future in self._running if future.done()]:
@@ -286,7 +291,7 @@ class _Batch:
         self._fatal = self._fatal or error
 
     def _stopped(self) -> bool:
-        return self._fatal is not None or self.user_stopped()
+        return self._broken_off or self._fatal is not None or self.user_stopped()
 
     def _changed(self, place: Place) -> None:
         if place.error is not None:

@@ -14,6 +14,7 @@ from likeness_studio.nodes.errors import FaceNotUsable, Interrupted, PhotoUnread
 from likeness_studio.nodes.schema import io
 from likeness_studio.runner import errors, local
 from likeness_studio.runner.batch import run as run_module
+from likeness_studio.runner.batch.fleet import Fleet, Place
 from likeness_studio.runner.batch.judge import blame, score_of
 from likeness_studio.runner.batch.ledger import Ledger
 from likeness_studio.runner.batch.options import BatchOptions
@@ -334,3 +335,98 @@ def test_jobs_with_the_same_models_belong_together():
     assert affinity(JobSpec("x", settings=(model, Setting("Sampler", "seed", "1")))) == "a.safetensors"
     assert affinity(JobSpec("y", settings=(Setting("Sampler", "seed", "2"), model))) == "a.safetensors"
     assert affinity(JobSpec("z")) == ""
+
+
+class Dying:
+    """A server that goes away under its job, once nobody else has one."""
+
+    def __init__(self, ready):
+        self.ready = ready
+
+    def run(self, *_, **__):
+        assert self.ready.wait(30)
+        raise errors.ServerUnreachable("It went away.")
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def beside_a_dying_server(monkeypatch):
+    """This process, and a server that dies under its first job; set the event to let it."""
+    ready = threading.Event()
+
+    def both(places, changed):
+        return Fleet([*places, Place("dying", Dying(ready), 1)], changed)
+
+    monkeypatch.setattr(run_module, "Fleet", both)
+    return ready
+
+
+def test_the_last_job_moves_to_a_server_that_is_idle(mirror, photos, tmp_path, beside_a_dying_server):
+    done = 0
+
+    class Waits(Recorder):
+        def event(self, event):
+            nonlocal done
+            super().event(event)
+            done += event.kind == "job_finished"
+
+        def update(self, view):
+            if done == 2 and view.counts.pending == 0:
+                beside_a_dying_server.set()
+
+    options = BatchOptions(mirror, photos, tmp_path / "out")
+    result = run_batch(options, Waits())
+    assert (result.counts.done, result.counts.pending) == (3, 0)
+
+
+def test_a_batch_does_not_wait_for_a_server_when_nothing_is_left_to_do(mirror, photos, tmp_path, monkeypatch):
+    class Gone:
+        def run(self, *_, **__):
+            raise errors.ServerUnreachable("It went away.")
+
+        def close(self):
+            pass
+
+    class Hidden(Place):
+        def probe(self):
+            return errors.ServerUnreachable("It is away.") if self.error and ledger_is_done() else None
+
+    def ledger_is_done():
+        with Ledger.read(tmp_path / "out") as ledger:
+            return not ledger.counts().pending
+
+    def gone(places, changed):
+        return Fleet([Hidden("gone", Gone(), 1)], changed)
+
+    monkeypatch.setattr(run_module, "Fleet", gone)
+    (photos / "a.jpg").unlink()
+    (photos / "b.jpg").unlink()
+    result = run_batch(BatchOptions(mirror, photos, tmp_path / "out"))
+    assert result.counts.failed == 1
+
+
+def test_an_error_of_the_batch_itself_stops_the_jobs(mirror, photos, tmp_path, monkeypatch):
+    class Endless:
+        def run(self, workflow, folders, on_event, stopped, **_):
+            deadline = time.monotonic() + 20
+            while time.monotonic() < deadline:
+                if stopped():
+                    raise Interrupted("The run was stopped.")
+                time.sleep(0.01)
+            raise errors.ServerUnreachable("Nobody stopped it.")
+
+        def close(self):
+            pass
+
+    class Broken(Recorder):
+        def update(self, view):
+            raise errors.OutputUnwritable("The disk is full.")
+
+    monkeypatch.setattr(run_module, "Fleet", lambda _, changed: Fleet([Place("slow", Endless(), 1)], changed))
+    began = time.monotonic()
+    with pytest.raises(errors.OutputUnwritable):
+        run_batch(BatchOptions(mirror, photos, tmp_path / "out"), Broken())
+    assert time.monotonic() - began < 10
+    assert all(row.state == "pending" for row in rows(tmp_path / "out").values())
