@@ -8,6 +8,8 @@ from ...nodes.errors import IdentityError, LikenessError, PhotoError
 from ..errors import (
     InterruptedOnServer,
     JobLost,
+    LedgerBusy,
+    LedgerUnreadable,
     ModelFileMissing,
     NodeClassMissing,
     NodeFailed,
@@ -30,8 +32,10 @@ from .job import Verdict
 
 Blame = Literal["photo", "job", "chance", "server", "unsuited", "disk"]
 """Whose fault an error is: the photo's or the job's, which will not get better; chance, so that another try may help;
-the server's, which another server may not have; the server's for this workflow; or the disk's, which ends the batch."""
+the server's, which another server may not have; the server's for this workflow; or the disk's (of the results or of
+the ledger), which ends the batch."""
 
+DISK = (OutputUnwritable, LedgerBusy, LedgerUnreadable)
 SERVER_FAULTS = (ServerUnreachable, ServerBroken, ServerOutOfMemory, JobLost)
 UNSUITED = (NodeClassMissing, ModelFileMissing)
 CHANCE = (OutputBlank, OutputMissing, ServerExecutionError, NodeFailed)
@@ -52,6 +56,9 @@ READING_ERRORS = frozenset(
 SERVER_SIDE = 500
 """Answers from this number on are the server's fault, not the request's."""
 
+REFUSES_ALL = frozenset({401, 403, 404, 407, 408, 429})
+"""Answers that every other request would get as well: the login ended, the way to the server has changed."""
+
 
 def verdict_of(result: RunResult) -> Verdict:
     """What the likeness checks of a finished run say."""
@@ -70,17 +77,22 @@ def score_of(result: RunResult) -> float | None:
 def blame(error: LikenessError, workflow: Workflow | None = None) -> Blame:
     """Whose fault an error of a try is."""
     cause = error.cause if isinstance(error, NodeFailed) else error
-    if isinstance(cause, OutputUnwritable):
+    if isinstance(cause, DISK):
         return "disk"
     if isinstance(cause, BAD_PHOTO) or _names_bad_photo(error, workflow):
         return "photo"
-    if isinstance(error, SERVER_FAULTS) or (isinstance(error, ServerRefused) and (error.status or 0) >= SERVER_SIDE):
+    if isinstance(error, SERVER_FAULTS) or (isinstance(error, ServerRefused) and _refuses_all(error)):
         return "server"
     if isinstance(error, UNSUITED) or (
         isinstance(error, WorkflowInvalid) and any(isinstance(problem, UNSUITED) for problem in error.problems)
     ):
         return "unsuited"
     return "chance" if isinstance(error, CHANCE) and not isinstance(error, InterruptedOnServer) else "job"
+
+
+def _refuses_all(error: ServerRefused) -> bool:
+    """Whether other jobs would fare no better: also where the answer was not ComfyUI's at all."""
+    return error.status is None or error.status >= SERVER_SIDE or error.status in REFUSES_ALL
 
 
 def _names_bad_photo(error: LikenessError, workflow: Workflow | None) -> bool:

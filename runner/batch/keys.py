@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from ...nodes.errors import Interrupted, LikenessError
+from ...nodes.errors import LikenessError, PhotoMissing
+from ..errors import ServerRefused, ServerUnreachable
 from ..files_in import Given, named, photos_in, place
 from ..settings import Setting
 from ..workflow import Workflow
@@ -53,9 +54,7 @@ def content_hash(path: Path, hash_of: HashOf = file_hash) -> str:
     """
     try:
         return " ".join(hash_of(file) for file in photos_in(path)) if path.is_dir() else hash_of(path)
-    except Interrupted:
-        raise
-    except (OSError, ValueError, LikenessError):
+    except (OSError, ValueError, PhotoMissing):
         return f"unreadable {path}"
 
 
@@ -105,8 +104,11 @@ def distinct(keys: Iterable[str]) -> list[str]:
 def _graph(
     with_settings: Callable[[tuple[Setting, ...]], Workflow], settings: tuple[Setting, ...]
 ) -> tuple[Workflow, str] | None:
+    """The graph with its hash; None when the settings do not fit it, which a server that is away does not say."""
     try:
         workflow = with_settings(settings)
+    except (ServerUnreachable, ServerRefused):
+        raise
     except LikenessError:
         return None
     return workflow, workflow.hash

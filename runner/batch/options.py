@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import LedgerUnreadable
+from ..server.transport import public_url
 from ..settings import Setting
 
 UNTIL_PASS_ATTEMPTS = 4
@@ -37,11 +38,12 @@ class BatchOptions:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def as_config(self) -> dict[str, Any]:
-        """The options as JSON values, with absolute paths and without headers."""
+        """The options as JSON values, with absolute paths, and without headers and logins. Raises BadServerAddress."""
         path = Path(self.workflow).expanduser()
         values = asdict(self) | {
             "workflow": str(path.absolute()) if path.is_file() else self.workflow,
             "inputs": str(self.inputs.absolute()),
+            "servers": [server if server.startswith("@") else public_url(server) for server in self.servers],
             "settings": [asdict(setting) for setting in self.settings],
         }
         return {key: value for key, value in values.items() if key not in {"headers", "output"}}

@@ -15,7 +15,7 @@ from ..files_in import Given
 from ..settings import Setting
 from .job import Attempt, JobRow, JobSpec
 
-_LOGIN = re.compile(r"(?<=://)[^/\s@]*@")
+_LOGIN = re.compile(r"(?<=://)[^/\s]*@")
 
 
 def plain(text: str) -> str:

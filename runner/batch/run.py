@@ -19,6 +19,7 @@ from ..errors import NoServer
 from ..report.export import write_verdicts
 from ..report.sheet import write_sheet
 from ..result import Stopped, never
+from ..server.backend import ServerBackend
 from ..session import check_writable
 from ..settings import Setting, apply
 from ..workflow import Workflow
@@ -183,12 +184,14 @@ class _Batch:
         )
 
     def _place(self, client: Client) -> Place:
-        if client.url is None:
-            return Place(LOCAL, client.backend, 1)
+        backend = client.backend
+        if not isinstance(backend, ServerBackend):
+            return Place(LOCAL, backend, 1)
         from ..managed import being_recycled, is_managed
 
-        resting = partial(being_recycled, client.url) if is_managed(client.url) else never
-        return Place(client.url, client.backend, self.options.in_flight, resting=resting)
+        url = backend.server.url
+        resting = partial(being_recycled, url) if is_managed(url) else never
+        return Place(url, backend, self.options.in_flight, resting=resting)
 
     def _load(self) -> Workflow:
         """The workflow, read and checked where the first server that answers can say what it knows."""

@@ -50,7 +50,8 @@ class Http:
     """Requests below `base`, an address without login. Safe in threads.
 
     `proxied` goes through the proxy that the environment names. Redirects are followed; another host does not get
-    the login. Nothing is tried twice here. Raises NoConnection and Broken.
+    the login. Nothing is tried twice here. Raises NoConnection, already when made for a proxy that is no HTTP proxy,
+    and Broken.
     """
 
     def __init__(self, base: str, headers: Mapping[str, str], timeout: float, *, proxied: bool) -> None:
@@ -125,6 +126,8 @@ def _failure(error: Exception) -> NoConnection | Broken:
     """The error in our words; the reason without the objects that urllib3 puts before it."""
     from urllib3 import exceptions
 
+    if not isinstance(error, exceptions.HTTPError):
+        return NoConnection("its address or a header has characters that cannot be sent")
     reason = getattr(error, "reason", None)
     cause = reason if isinstance(reason, Exception) else error
     words = str(cause).rpartition(">: ")[2].rpartition("): ")[2] or str(cause) or type(cause).__name__
@@ -150,7 +153,13 @@ def _pool(base: str, proxied: bool) -> PoolManager:
     proxy = _proxy(parts.scheme, parts.netloc) if proxied else None
     if proxy is None:
         return urllib3.PoolManager(**options)
-    login = urlsplit(proxy).netloc.rpartition("@")[0]
+    address = urlsplit(proxy)
+    if address.scheme not in {"http", "https"}:
+        raise NoConnection(
+            f"the environment names a proxy of the kind {address.scheme!r} for it, and only http and https are known; "
+            "unset that, or name the server in NO_PROXY"
+        )
+    login = address.netloc.rpartition("@")[0]
     headers = urllib3.make_headers(proxy_basic_auth=login) if login else None
     return urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
 

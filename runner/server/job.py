@@ -220,12 +220,8 @@ class Job:
         return left - 1
 
     def _settle(self, subscription: Subscription) -> None:
-        """Wait for the last message, which can arrive after the result does, while the job's socket is open.
-
-        After a drop there is another one, which never hears of this job and is not to be doubted for that.
-        """
-        its_own = subscription.client_id == self.listener.client_id
-        if its_own and self.listener.is_open and not subscription.over and not subscription.wake.wait(SETTLE_SECONDS):
+        """Wait for the last message, which can arrive after the result does, while the job's socket is open."""
+        if self.listener.hears(subscription) and not (subscription.over or subscription.wake.wait(SETTLE_SECONDS)):
             self.listener.doubt()
         self.track.follow(subscription.messages())
 
@@ -247,7 +243,7 @@ class _Pace:
         check()
         if self._woken is not None:
             return self._near_the_end(subscription, self._woken)
-        listening = self._listener.is_open
+        listening = self._listener.hears(subscription)
         pause = max(self._pause, POLL_WITH_SOCKET) if listening else self._pause
         self._pause = min(pause * POLL_GROWTH, POLL_LAST_WITH_SOCKET if listening else POLL_LAST)
         deadline = time.monotonic() + pause

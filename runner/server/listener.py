@@ -22,6 +22,9 @@ FIRST_CONNECTION_SECONDS = 0.5
 LISTEN_SECONDS = 0.5
 """How long the thread listens before it looks whether it should end."""
 
+STEADY_SECONDS = 5.0
+"""A connection that lasted so long was a good one: after it the pauses between attempts begin anew."""
+
 Heard = tuple[float, Message | Preview]
 """Something the server said, and when it arrived (seconds of the monotonic clock)."""
 
@@ -102,6 +105,13 @@ class Listener:
         with self._lock:
             self._jobs.pop(job.prompt_id, None)
 
+    def hears(self, job: Subscription) -> bool:
+        """Whether the connection is open, not doubted, and the one that the server tells about this job.
+
+        After a drop there is another one, which never hears of the job.
+        """
+        return self.is_open and job.client_id == self._client_id
+
     def doubt(self) -> None:
         """Connect anew: a job has ended and the socket, though open, has said nothing about it."""
         self._doubted.set()
@@ -118,7 +128,7 @@ class Listener:
             self._ending.wait(next(pauses))
 
     def _listen(self) -> bool:
-        """Connect and read until the connection is lost or doubted; whether there was one."""
+        """Connect and read until the connection is lost or doubted; whether it was there for a while."""
         import websocket
 
         client_id = str(uuid.uuid4())
@@ -129,12 +139,14 @@ class Listener:
                 self._server.socket_url(client_id),
                 timeout=CONNECT_SECONDS,
                 header=self._server.headers,
+                redirect_limit=0,  # the headers, a login among them, would go to wherever it leads
                 skip_utf8_validation=True,  # `parse` does that, and a hundred times faster
             )
         except (OSError, ValueError, websocket.WebSocketException):
             self._tried.set()
             return False
         self._doubted.clear()
+        began = time.monotonic()
         try:
             socket.settimeout(LISTEN_SECONDS)
             socket.send(HELLO)
@@ -151,7 +163,7 @@ class Listener:
             self._tried.set()
             with suppress(OSError, ValueError, websocket.WebSocketException):
                 socket.close(timeout=1)
-        return True
+        return time.monotonic() - began >= STEADY_SECONDS
 
     def _take(self, frame: str | bytes) -> None:
         message = parse(frame)

@@ -47,8 +47,15 @@ def normal_url(url: str) -> str:
     except ValueError:
         valid = False
     if not valid:
-        raise BadServerAddress(f"{url!r} is not a server's address; write it like http://127.0.0.1:8188.")
+        shown = text.rpartition("@")[2]
+        raise BadServerAddress(f"{shown!r} is not a server's address; write it like http://127.0.0.1:8188.")
     return urlunsplit(parts._replace(path=parts.path.rstrip("/"), query="", fragment=""))
+
+
+def public_url(url: str) -> str:
+    """A server's address without its user and password. Raises BadServerAddress."""
+    parts = urlsplit(normal_url(url))
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 class ComfyServer:
@@ -60,13 +67,16 @@ class ComfyServer:
 
     def __init__(self, url: str, headers: Mapping[str, str] | None = None, wait_seconds: float = 10.0) -> None:
         parts = urlsplit(normal_url(url))
-        self.url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        self.url = public_url(url)
         self.wait_seconds = wait_seconds
-        self.headers = dict(headers or {})
+        self.headers = {name.strip(): value.strip() for name, value in (headers or {}).items()}
         if parts.username:
             self.headers["Authorization"] = _basic(unquote(parts.username), unquote(parts.password or ""))
         proxied = parts.hostname not in LOOPBACK
-        self._http = Http(self.url, self.headers, REQUEST_SECONDS, proxied=proxied)
+        try:
+            self._http = Http(self.url, self.headers, REQUEST_SECONDS, proxied=proxied)
+        except NoConnection as error:
+            raise ServerUnreachable(f"{self.url} cannot be reached: {error}.", sent=False) from error
         self._upload_limit: int | bool | None = False
         self._jobs_api: bool | None = None
 

@@ -264,12 +264,38 @@ def test_no_server_at_all_is_a_bounded_wait(mirror, photos, tmp_path):
 
 def test_options_survive_the_ledger():
     options = BatchOptions(
-        "studio_headshot", Path("/photos"), Path("/out"), ("http://a",), (Setting("A", "b", "c"),), 3, True,
+        "studio_headshot", Path("/photos"), Path("/out"), ("http://a", "@default"), (Setting("A", "b", "c"),), 3, True,
         headers={"Authorization": "secret"},
     )  # fmt: skip
     kept = json.loads(json.dumps(options.as_config()))
     assert "secret" not in json.dumps(kept)
     assert BatchOptions.from_config(kept, Path("/out")) == options
+
+
+@pytest.mark.parametrize(
+    "server", ["http://me:secret@127.0.0.1:9", "me:secret@127.0.0.1:9/", "http://me:my@secret@127.0.0.1:9?token=secret"]
+)
+def test_a_servers_login_is_neither_kept_nor_shown(mirror, photos, tmp_path, server):
+    options = BatchOptions(mirror, photos, tmp_path / "out", servers=(server,), wait_seconds=0.3)
+    seen = Recorder()
+    with pytest.raises(errors.NoServer) as caught:
+        run_batch(options, seen)
+    assert {values["server"] for values in seen.of("job_started")} == {"http://127.0.0.1:9"}
+    with Ledger.read(options.output) as ledger:
+        dump = "\n".join(ledger._database._connection.iterdump())
+        assert ledger.config["servers"] == ["http://127.0.0.1:9"]
+    for text in (str(caught.value), repr(seen.events), repr(seen.views), dump):
+        assert "secret" not in text
+
+
+def test_a_job_that_was_cut_off_is_asked_for_where_a_login_is_needed(mirror, photos, tmp_path):
+    """The ledger has the server without its login; the place that resumes the job has the same name."""
+    options = BatchOptions(mirror, photos, tmp_path / "out", servers=("http://me:secret@127.0.0.1:9/",))
+    with Ledger.open(tmp_path / "out") as ledger:
+        batch = run_module._Batch(options, ledger, Recorder(), lambda: False)
+        place = batch._place(batch._client(options.servers[0]))
+    assert place.name == "http://127.0.0.1:9"
+    place.backend.close()
 
 
 def test_an_old_ledger_without_a_command_is_refused():
@@ -298,7 +324,10 @@ def test_seeds_are_new_and_the_same_each_time(workflow, make):
         (errors.ServerBroken("x"), "server"),
         (errors.ServerOutOfMemory("x"), "server"),
         (errors.ServerRefused("x", 500), "server"),
-        (errors.ServerRefused("x", 401), "job"),
+        (errors.ServerRefused("x", 401), "server"),
+        (errors.ServerRefused("a login page"), "server"),
+        (errors.ServerRefused("x", 400), "job"),
+        (errors.LedgerBusy("x"), "disk"),
         (errors.NodeClassMissing("x", "Nobody", [], {}), "unsuited"),
         (errors.WorkflowInvalid([errors.ModelFileMissing("x", [], {}), errors.OutOfRange("y")]), "unsuited"),
         (errors.OutputBlank("x"), "chance"),

@@ -18,7 +18,14 @@ from likeness_studio.runner.batch.job import JobSpec
 from likeness_studio.runner.batch.keys import batch_keys, content_hash, distinct, file_hash, job_key
 from likeness_studio.runner.batch.ledger import Ledger
 from likeness_studio.runner.batch.names import safe_name, with_unique_names
-from likeness_studio.runner.errors import BatchInputsInvalid, UnknownInput
+from likeness_studio.runner.errors import (
+    BatchInputsInvalid,
+    LedgerBusy,
+    OutputUnwritable,
+    ServerRefused,
+    ServerUnreachable,
+    UnknownInput,
+)
 from likeness_studio.runner.files_in import Given
 from likeness_studio.runner.settings import Setting
 from likeness_studio.runner.workflow import Workflow
@@ -329,3 +336,28 @@ def test_photos_are_read_once(tmp_path, monkeypatch):
         os.utime(old, (1e9, 1e9 + 1))
         assert file_hash(old, ledger) == before[0]
         assert len(digests) == 2
+
+
+@pytest.mark.parametrize("error", [ServerUnreachable("away"), ServerRefused("no", 500)])
+def test_a_server_that_is_away_gives_no_job_another_key(tmp_path, error):
+    """A key without the graph would make a finished job a new one."""
+
+    def with_settings(settings):
+        raise error
+
+    with pytest.raises(type(error)):
+        batch_keys([spec(*touch(tmp_path, "a.jpg").iterdir(), colour="navy")], with_settings)
+
+
+@pytest.mark.parametrize("error", [LedgerBusy("locked"), OutputUnwritable("full")])
+def test_a_ledger_that_fails_gives_no_photo_another_hash(tmp_path, error):
+    class Failing:
+        def known_hash(self, path, size, mtime_ns):
+            raise error
+
+        def remember_hash(self, path, size, mtime_ns, sha256):
+            raise AssertionError
+
+    photo = touch(tmp_path, "a.jpg") / "a.jpg"
+    with pytest.raises(type(error)):
+        content_hash(photo, lambda path: file_hash(path, Failing()))

@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import shutil
 import socket
 import ssl
 import subprocess
 import threading
+import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from likeness_studio.runner.errors import ServerRefused, ServerUnreachable
+from likeness_studio.runner.errors import BadServerAddress, ServerRefused, ServerUnreachable
 from likeness_studio.runner.server.http import Broken, Http, NoConnection
+from likeness_studio.runner.server.listener import Listener
 from likeness_studio.runner.server.transport import ComfyServer
+
+
+def until(condition, seconds=10.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 class Recording(ThreadingHTTPServer):
@@ -108,6 +119,69 @@ def test_redirects_are_followed_and_another_host_does_not_get_the_login(start):
     _, path, headers, _ = other.seen[0]
     assert path == "/there"
     assert not {"Authorization", "X-Token"} & set(headers)
+
+
+def test_a_login_does_not_follow_the_socket_to_another_host(start):
+    other = start()
+    there = start(lambda path: (302, {"Location": f"ws://localhost:{other.server_port}/ws"}, b""))
+    listener = Listener(ComfyServer(there.url.replace("//", "//me:secret@")))
+    listener.start()
+    until(lambda: there.seen)
+    listener.close()
+    assert listener._thread
+    listener._thread.join(5)
+    assert not other.seen
+
+
+def test_a_socket_that_is_closed_at_once_is_opened_ever_more_rarely():
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        times = []
+
+        def shake_hands_and_close():
+            with suppress(OSError):
+                while True:
+                    connection = there.accept()[0]
+                    with connection:
+                        times.append(time.monotonic())
+                        asked = connection.recv(1 << 16).decode()
+                        key = asked.partition("Sec-WebSocket-Key: ")[2].partition("\r\n")[0]
+                        digest = hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()
+                        connection.sendall(
+                            b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                            b"Sec-WebSocket-Accept: " + base64.b64encode(digest) + b"\r\n\r\n"
+                        )
+
+        threading.Thread(target=shake_hands_and_close, daemon=True).start()
+        listener = Listener(ComfyServer(f"http://127.0.0.1:{there.getsockname()[1]}"))
+        listener.start()
+        time.sleep(3)
+        listener.close()
+        assert 3 <= len(times) <= 8, f"{len(times)} connections in 3 s"
+
+
+def test_a_header_with_a_line_end_is_cleaned_and_its_value_never_shown(start):
+    there = start()
+    ComfyServer(there.url, {"Authorization": "Bearer secret\n"}).system_stats()
+    assert there.seen[0][2]["Authorization"] == "Bearer secret"
+    with pytest.raises(ServerUnreachable, match="a header has characters") as caught:
+        ComfyServer(there.url, {"Authorization": "Bearer\nsecret"}).system_stats()
+    assert "secret" not in str(caught.value)
+
+
+def test_a_bad_address_is_named_without_its_login():
+    with pytest.raises(BadServerAddress, match=r"'gpu:99999' is not") as caught:
+        ComfyServer("http://me:secret@gpu:99999")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_proxy_of_another_kind_is_named(monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "socks5://me:secret@127.0.0.1:1080")
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ServerUnreachable, match=r"kind 'socks5'.*NO_PROXY") as caught:
+        ComfyServer("http://gpu.example:8188")
+    assert "secret" not in str(caught.value)
+    ComfyServer("http://127.0.0.1:8188").close()
 
 
 def test_a_circle_of_redirects_ends(start):

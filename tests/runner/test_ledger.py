@@ -228,7 +228,7 @@ def test_only_a_leased_job_can_change(ledger):
 
 
 def test_no_password_is_kept(ledger):
-    ledger.config = {"servers": ["https://me:secret@gpu:8188"], "nested": [{"url": "http://token@x/y"}], "number": 3}
+    ledger.config = {"servers": ["https://me:secret@gpu:8188"], "nested": [{"url": "http://to@ken@x/y"}], "number": 3}
     assert ledger.config == {"servers": ["https://gpu:8188"], "nested": [{"url": "http://x/y"}], "number": 3}
     ledger.plan(jobs("a"))
     leased = take(ledger, "http://me:secret@one:8188")
