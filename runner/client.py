@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from queue import SimpleQueue
@@ -54,10 +55,19 @@ class Client:
         self._headers, self._wait, self._outage = headers, wait_seconds, outage_seconds
         self._previews, self._keep_history, self._allow_black = previews, keep_history, allow_black
         self._runs = itertools.count()
+        self._making = threading.RLock()
+        self._backend: Backend | None = None
+        self._temp: tempfile.TemporaryDirectory[str] | None = None
 
-    @cached_property
+    @property
     def backend(self) -> Backend:
         """Where the workflows run. Raises BadServerAddress."""
+        with self._making:
+            if self._backend is None:
+                self._backend = self._make_backend()
+            return self._backend
+
+    def _make_backend(self) -> Backend:
         if self.url is None:
             from .local import LocalEngine
 
@@ -84,15 +94,17 @@ class Client:
 
     def close(self) -> None:
         """Let go of connections, caches and previews."""
-        if "backend" in vars(self):
-            self.backend.close()
-        if "_temp" in vars(self):
+        if self._backend is not None:
+            self._backend.close()
+        if self._temp is not None:
             self._temp.cleanup()
 
-    @cached_property
-    def _temp(self) -> tempfile.TemporaryDirectory[str]:
-        """Photos on their way, and pictures that are only shown, until the client is closed."""
-        return tempfile.TemporaryDirectory(prefix="likeness-", ignore_cleanup_errors=True)
+    def _new_temp(self) -> Path:
+        """A folder for a run: photos on their way, and until the client is closed pictures that are only shown."""
+        with self._making:
+            if self._temp is None:
+                self._temp = tempfile.TemporaryDirectory(prefix="likeness-", ignore_cleanup_errors=True)
+            return Path(self._temp.name) / str(next(self._runs))
 
     @property
     def catalog(self) -> Catalog:
@@ -149,11 +161,13 @@ class Client:
         """
         folder = Path(output).absolute()
         make_folder(folder)
-        temp = Path(self._temp.name) / str(next(self._runs))
+        temp = self._new_temp()
         try:
             return execute(workflow, self.backend, folder, given(inputs), on_event, stopped, temp=temp)
         finally:
             shutil.rmtree(temp / "input", ignore_errors=True)
+            with suppress(OSError):
+                temp.rmdir()
 
     def start(self, workflow: Workflow, inputs: Photos = (), output: str | Path = "output") -> Run:
         """Begin to run `workflow` in a thread; see `Run`."""

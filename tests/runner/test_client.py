@@ -6,16 +6,20 @@ import json
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from likeness_studio.nodes.errors import Interrupted, UnsafePath
+from likeness_studio.runner import client as client_module
 from likeness_studio.runner import errors
 from likeness_studio.runner.catalog import from_object_info, local_catalog
+from likeness_studio.runner.client import Client
 from likeness_studio.runner.files_in import Given, stage
 from likeness_studio.runner.server import backend as backend_module
 from likeness_studio.runner.server.backend import ServerBackend
@@ -287,3 +291,24 @@ def test_names_from_the_server_stay_in_the_output_folder(workflow, folders, name
     fetch = Fetch(ComfyServer("127.0.0.1:9"), folders, previews=False, allow_black=False, patience=lambda: Patience(0))
     with pytest.raises(UnsafePath):
         fetch.into(result, "0" * 36)
+
+
+def test_runs_that_begin_at_once_share_one_backend_and_one_folder(monkeypatch):
+    """A second folder would take the place of the first, which is deleted under its run."""
+    client = Client("http://127.0.0.1:9")
+    slow = tempfile.TemporaryDirectory
+
+    def slowly(**options):
+        time.sleep(0.05)
+        return slow(**options)
+
+    monkeypatch.setattr(client_module.tempfile, "TemporaryDirectory", slowly)
+    with ThreadPoolExecutor(8) as pool:
+        folders = list(pool.map(lambda _: client._new_temp(), range(8)))
+        backends = set(pool.map(lambda _: client.backend, range(8)))
+    assert len({folder.parent for folder in folders}) == 1
+    assert len(set(folders)) == 8
+    assert len(backends) == 1
+    assert folders[0].parent.is_dir()
+    client.close()
+    assert not folders[0].parent.exists()
