@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..nodes.errors import PhotoUnreadable
 from .errors import OutputUnwritable
 from .files_in import Given, stage
 from .result import Backend, Folders, OnEvent, RunResult, Stopped, ignore, never
 from .workflow import Workflow
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+"""What the system says of a disk that takes no more."""
 
 
 def make_folder(folder: Path) -> None:
@@ -59,13 +64,24 @@ def execute(
     """
     search = [folder for folder in (workflow.folder, Path("input")) if folder is not None]
     folders = Folders(temp / "input", output.absolute(), temp / "temp")
-    if photos or workflow.file_nodes():
-        folders.input.mkdir(parents=True)
-    staged, used = stage(workflow, photos, folders.input, search)
+    try:
+        if photos or workflow.file_nodes():
+            folders.input.mkdir(parents=True)
+        staged, used = stage(workflow, photos, folders.input, search)
+    except OSError as error:
+        raise _not_staged(error, folders.input) from error
     result = backend.run(staged, folders, on_event, stopped, prompt_id=prompt_id, resume=resume)
     result.workflow_hash = workflow.hash
     result.photos = used
     return result
+
+
+def _not_staged(error: OSError, folder: Path) -> PhotoUnreadable | OutputUnwritable:
+    """The error for photos that cannot be brought into `folder`: the fault of a photo, or of the disk."""
+    reason = error.strerror or error
+    if error.errno in NO_ROOM:
+        return OutputUnwritable(f"The photos cannot be put into {folder} ({reason}); make room, or set TMPDIR.")
+    return PhotoUnreadable(f"{error.filename or 'A photo'} cannot be read ({reason}); check it and its permissions.")
 
 
 def run_once(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...nodes.photo_files import check_whole, opened
+from ..errors import OutputUnwritable
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -21,7 +22,7 @@ SIXTEEN_BIT_STEP = 257
 def screened(photo: Path, spare: Path) -> Path:
     """`photo` if a server reads it as it is, else a copy in the folder `spare` that it does.
 
-    Raises PhotoUnreadable when it is no picture or ends too early, and PhotoTooLarge.
+    Raises PhotoUnreadable when it is no picture or ends too early, PhotoTooLarge, and OutputUnwritable.
     """
     check_whole(photo)
     with opened(photo) as picture:
@@ -34,7 +35,12 @@ def _eight_bit(picture: Image.Image, photo: Path, spare: Path) -> Path:
     from PIL import Image
 
     values = np.asarray(picture, dtype=np.float64) / SIXTEEN_BIT_STEP
-    spare.mkdir(parents=True, exist_ok=True)
     copy = spare / f"{photo.stem}.png"
-    Image.fromarray(np.clip(values, 0, 255).astype(np.uint8)).save(copy, compress_level=1)
+    try:
+        spare.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.clip(values, 0, 255).astype(np.uint8)).save(copy, compress_level=1)
+    except OSError as error:
+        raise OutputUnwritable(
+            f"A copy of {photo.name} cannot be put into {spare} ({error.strerror or error}); make room, or set TMPDIR."
+        ) from error
     return copy

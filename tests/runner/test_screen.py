@@ -8,6 +8,7 @@ from PIL import Image
 
 from likeness_studio.nodes import photo_files
 from likeness_studio.nodes.errors import PhotoTooLarge, PhotoUnreadable
+from likeness_studio.runner.errors import OutputUnwritable
 from likeness_studio.runner.server.screen import screened
 
 
@@ -58,3 +59,11 @@ def test_a_picture_of_too_many_pixels_is_refused(astronaut, spare, monkeypatch):
     monkeypatch.setattr(photo_files, "MAX_PIXELS", 1000)
     with pytest.raises(PhotoTooLarge, match="512 x 512 pixels"):
         screened(astronaut, spare)
+
+
+def test_a_copy_that_cannot_be_written_is_not_the_photos_fault(tmp_path):
+    path = tmp_path / "deep.png"
+    Image.fromarray(np.full((8, 8), 40_000, np.uint16)).save(path)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputUnwritable, match=r"copy of deep\.png"):
+        screened(path, tmp_path / "file" / "spare")
