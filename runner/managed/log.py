@@ -29,6 +29,8 @@ class RotatingLog:
     def write(self, data: bytes) -> None:
         """Append; a full disk loses the words and not the server."""
         try:
+            if self._out.closed:
+                self._out = self._open()
             if self._out.tell() + len(data) > self._limit and self._out.tell():
                 self._out.close()
                 self._path.replace(older(self._path))

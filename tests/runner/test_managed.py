@@ -246,6 +246,18 @@ class TestLog:
         (tmp_path / "a.log").write_bytes(b"".join(b"%07d\n" % number for number in range(50_000)))
         assert tail(tmp_path / "a.log", 20_000) == [f"{number:07d}" for number in range(30_000, 50_000)]
 
+    def test_a_rotation_that_fails_loses_words_and_nothing_else(self, tmp_path):
+        """Else the reader of ComfyUI's output ends, and ComfyUI stops as soon as nobody reads it."""
+        (tmp_path / "a.log.1" / "in the way").mkdir(parents=True)
+        log = RotatingLog(tmp_path / "a.log", 10)
+        for _ in range(3):
+            log.write(b"12345678\n")
+        (tmp_path / "a.log.1" / "in the way").rmdir()
+        (tmp_path / "a.log.1").rmdir()
+        log.write(b"again\n")
+        log.close()
+        assert tail(tmp_path / "a.log", 1) == ["again"]
+
     def test_following_goes_on_past_a_rotation(self, tmp_path):
         log = RotatingLog(tmp_path / "a.log", 50)
         log.write(b"before\n")
