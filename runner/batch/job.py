@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..files_in import Given
@@ -61,7 +61,7 @@ class Leased:
     """A job that was handed to a worker.
 
     `attempt` is the 1-based number of the try that comes next; tries that were released do not count, nor those from
-    before a retry. `earlier` are the tries that count. `resume` is a try that a kill cut off: its prompt may still run
+    before a retry, up to number `counted_from` in the ledger. `earlier` are the tries that count. `resume` is a try that a kill cut off: its prompt may still run
     on its server, or be finished there. `released` says how often a server's fault sent the job back. `folder` is
     reserved for this job, relative to the batch's folder: no other job of this ledger, past or present, has it.
     """
@@ -73,6 +73,7 @@ class Leased:
     folder: str
     resume: Attempt | None = None
     earlier: tuple[Attempt, ...] = ()
+    counted_from: int = 0
     released: int = 0
 
 
@@ -158,8 +159,3 @@ class BatchEvent:
     def as_dict(self) -> dict[str, Any]:
         """The event for machine output."""
         return {"event": self.kind} | dict(self.values)
-
-
-def counts_as_dict(counts: Counts) -> dict[str, int]:
-    """Counts for machine output."""
-    return asdict(counts)

@@ -174,6 +174,7 @@ class Ledger:
             folder=row["home"],
             resume=next((each for each in attempts if each.outcome is None), None),
             earlier=earlier,
+            counted_from=row["counted_from"],
             released=row["released"],
         )
 

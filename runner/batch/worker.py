@@ -115,10 +115,14 @@ class Worker:
         if cut_off is not None and cut_off.prompt_id is not None and cut_off.server == place.name != LOCAL:
             prompt_id, seed, resume = cut_off.prompt_id, cut_off.seed, True
         else:
-            prompt_id, seed, resume = str(uuid.uuid4()), seed_for(job.key, number), False
+            prompt_id, seed, resume = str(uuid.uuid4()), self._seed(job, number), False
         folder = self.shelf.begin(job.folder, number)
         row = self.ledger.begin(job.key, place.name, prompt_id, seed)
         return _Start(number, row, prompt_id, seed, resume, folder)
+
+    def _seed(self, job: Leased, number: int) -> int | None:
+        """The seed of a try: until it passes, a retry goes on to seeds that the tries before it did not have."""
+        return seed_for(job.key, number + (job.counted_from if self.options.until_pass else 0))
 
     def _try(self, place: Place, job: Leased, workflow: Workflow, start: _Start) -> Trial:
         """One try, from the photos to the results."""

@@ -222,6 +222,19 @@ def test_retry_runs_what_was_chosen_as_before(judge, judged, photos, tmp_path):
     assert (result.jobs_run, result.counts.passed, result.counts.not_confirmed) == (1, 1, 2)
 
 
+def test_a_retry_until_it_passes_has_seeds_of_its_own(judge, judged, photos, tmp_path):
+    """The same seeds would give the same pictures again."""
+    table = tmp_path / "one.csv"
+    table.write_text("photo\nphotos/a.jpg\n")
+    options = BatchOptions(judged, table, tmp_path / "out", until_pass=True, attempts=3)
+    run_batch(options)
+    for tries in (6, 9):
+        with Ledger.open(options.output) as ledger:
+            assert ledger.retry(not_confirmed=True) == 1
+        resume(options.output)
+        assert len(set(judge.calls)) == len(judge.calls) == tries
+
+
 def test_a_stopped_batch_goes_on(mirror, photos, tmp_path):
     stop, seen = threading.Event(), Recorder()
     seen.event = lambda event: stop.set() if event.kind == "job_finished" else None
