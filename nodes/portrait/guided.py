@@ -28,7 +28,13 @@ def guided_filter(
 
 
 def _coefficients(guide: torch.Tensor, source: torch.Tensor, radius: int, epsilon: float) -> torch.Tensor:
-    """Slope for red, green, blue and offset of the local linear model, [B,4,h,w]."""
+    """Slope for red, green, blue and offset of the local linear model, [B,4,h,w].
+
+    In double precision: a variance is the small difference of two means, and in single precision the matrix of a flat
+    area comes out singular.
+    """
+    dtype = guide.dtype
+    guide, source = guide.double(), source.double()
     red, green, blue = guide[:, 0:1], guide[:, 1:2], guide[:, 2:3]
     products = [red * red, red * green, red * blue, green * green, green * blue, blue * blue]
     means = box(torch.cat([guide, source, *products, guide * source], 1), radius)
@@ -42,4 +48,4 @@ def _coefficients(guide: torch.Tensor, source: torch.Tensor, radius: int, epsilo
     slope_r = (i00 * rp + i01 * gp + i02 * bp) / determinant
     slope_g = (i01 * rp + i11 * gp + i12 * bp) / determinant
     slope_b = (i02 * rp + i12 * gp + i22 * bp) / determinant
-    return torch.stack([slope_r, slope_g, slope_b, p - slope_r * r - slope_g * g - slope_b * b], 1)
+    return torch.stack([slope_r, slope_g, slope_b, p - slope_r * r - slope_g * g - slope_b * b], 1).to(dtype)
