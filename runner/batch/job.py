@@ -61,9 +61,10 @@ class Leased:
     """A job that was handed to a worker.
 
     `attempt` is the 1-based number of the try that comes next; tries that were released do not count, nor those from
-    before a retry, up to number `counted_from` in the ledger. `earlier` are the tries that count. `resume` is a try that a kill cut off: its prompt may still run
-    on its server, or be finished there. `released` says how often a server's fault sent the job back. `folder` is
-    reserved for this job, relative to the batch's folder: no other job of this ledger, past or present, has it.
+    before a retry, up to number `counted_from` in the ledger. `earlier` are the tries that count. `resume` is a try
+    that a kill cut off: its prompt may still run on its server, or be finished there. `released` says how often a
+    server's fault sent the job back. `folder` is reserved for this job, relative to the batch's folder: no other job of
+    this ledger, past or present, has it.
     """
 
     key: str

@@ -20,6 +20,9 @@ from .job import JobSpec
 FRESH_NS = 2_000_000_000
 """A file that was changed so recently may change again within the same time stamp: its hash is not kept."""
 
+AWAY = (ServerUnreachable, ServerRefused)
+"""Errors that say nothing about a workflow."""
+
 HashOf = Callable[[Path], str]
 
 
@@ -107,7 +110,7 @@ def _graph(
     """The graph with its hash; None when the settings do not fit it, which a server that is away does not say."""
     try:
         workflow = with_settings(settings)
-    except (ServerUnreachable, ServerRefused):
+    except AWAY:
         raise
     except LikenessError:
         return None

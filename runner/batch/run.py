@@ -6,27 +6,29 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ...nodes.errors import Interrupted, LikenessError
+from ..catalog import MODEL_SUFFIXES
 from ..client import Client
-from ..errors import NoServer
+from ..errors import NoServer, ServerUnreachable
 from ..report.export import write_verdicts
 from ..report.sheet import write_sheet
 from ..result import Stopped, never
 from ..server.backend import ServerBackend
+from ..server.patience import Patience
 from ..session import check_writable
 from ..settings import Setting, apply
 from ..workflow import Workflow
 from .fleet import LOCAL, Fleet, Place
 from .inputs import read_inputs
 from .job import BatchEvent, BatchView, Counts, JobSpec, Planned
-from .keys import batch_keys, file_hash
+from .keys import AWAY, batch_keys, file_hash
 from .ledger import Ledger
 from .options import BatchOptions
 from .seeds import require_seeds
@@ -48,7 +50,7 @@ JOB_SERVER_SECONDS = 5.0
 GRAPHS_KEPT = 256
 """How many graphs with settings of their own are kept for the jobs that share them."""
 
-MODEL_SUFFIXES = (".safetensors", ".ckpt", ".pt", ".pth", ".gguf", ".sft", ".onnx")
+T = TypeVar("T")
 
 
 class Display(Protocol):
@@ -138,7 +140,9 @@ class _Reader:
 
 def affinity(spec: JobSpec) -> str:
     """The models that a job's own settings choose: jobs with the same ones run best one after another."""
-    return " ".join(sorted(setting.value for setting in spec.settings if setting.value.endswith(MODEL_SUFFIXES)))
+    return " ".join(
+        sorted(setting.value for setting in spec.settings if setting.value.lower().endswith(MODEL_SUFFIXES))
+    )
 
 
 class _Batch:
@@ -151,6 +155,7 @@ class _Batch:
         self.user_stopped = stopped
         self._fatal: LikenessError | None = None
         self._broken_off = False
+        self._answered: Client | None = None
         self._ended: deque[float] = deque(maxlen=RATE_JOBS)
         self._running: dict[Future[None], str] = {}
         self._events = threading.Lock()
@@ -160,7 +165,7 @@ class _Batch:
 
     def run(self) -> BatchResult:
         self.clients = [self._client(server) for server in self.options.servers] or [Client()]
-        self.workflow = self._load()
+        self.workflow = self._patiently(self._load)
         fleet = Fleet([self._place(client) for client in self.clients], self._changed)
         try:
             self._plan()
@@ -194,36 +199,56 @@ class _Batch:
         return Place(url, backend, self.options.in_flight, resting=resting)
 
     def _load(self) -> Workflow:
-        """The workflow, read and checked where the first server that answers can say what it knows."""
-        problem: LikenessError | None = None
-        for client in self.clients:
-            try:
-                workflow = client.load(self.options.workflow)
-                for setting in self.options.settings:
-                    apply(workflow, setting, client.catalog)
-            except LikenessError as error:
-                problem = error
-                continue
-            self._catalog = client
-            if self.options.until_pass:
-                require_seeds(workflow)
-            return workflow
-        assert problem is not None
-        raise problem
+        workflow = self._ask(lambda client: self._applied(client.load(self.options.workflow), client))
+        if self.options.until_pass:
+            require_seeds(workflow)
+        return workflow
 
     def _graph(self, settings: tuple[Setting, ...]) -> Workflow:
         """The workflow with a job's own settings."""
         if not settings:
             return self.workflow
-        workflow = self.workflow.copy()
-        for setting in settings:
-            apply(workflow, setting, self._catalog.catalog)
+        return self._ask(lambda client: self._applied(self.workflow.copy(), client, settings))
+
+    def _applied(self, workflow: Workflow, client: Client, settings: Sequence[Setting] | None = None) -> Workflow:
+        """`workflow` with some settings, or else with those of the whole batch."""
+        for setting in self.options.settings if settings is None else settings:
+            apply(workflow, setting, client.catalog)
         return workflow
+
+    def _ask(self, question: Callable[[Client], T]) -> T:
+        """What the first server says that can answer; the one that did the last time comes first.
+
+        Raises what was said against the workflow, or else that the servers do not answer.
+        """
+        problem: LikenessError | None = None
+        for client in sorted(self.clients, key=lambda client: client is not self._answered):
+            try:
+                answer = question(client)
+            except LikenessError as error:
+                if problem is None or isinstance(problem, AWAY):
+                    problem = error
+                continue
+            self._answered = client
+            return answer
+        assert problem is not None
+        raise problem
+
+    def _patiently(self, work: Callable[[], T]) -> T:
+        """`work`, begun again while no server answers, as long as the batch may wait for one."""
+        patience = Patience(self.options.wait_seconds, self.user_stopped)
+        while True:
+            try:
+                return work()
+            except ServerUnreachable:
+                if not patience.pause():
+                    raise
 
     def _plan(self) -> None:
         specs = read_inputs(self.options.inputs)
         search = [folder for folder in (self.workflow.folder, Path("input")) if folder is not None]
-        keys = batch_keys(specs, self.graph, _Reader(self, len(specs)), search)
+        reader = _Reader(self, len(specs))
+        keys = self._patiently(lambda: batch_keys(specs, self.graph, reader, search))
         jobs = [Planned(key, spec, affinity(spec)) for key, spec in zip(keys, specs, strict=True)]
         self.ledger.config = self.options.as_config()
         self.ledger.recover()

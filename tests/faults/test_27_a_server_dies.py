@@ -6,16 +6,23 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from likeness_studio.runner.batch import run as run_module
+from likeness_studio.runner.batch.options import BatchOptions
+from likeness_studio.runner.batch.run import run_batch
+from likeness_studio.runner.client import Client
+from likeness_studio.runner.errors import ServerUnreachable
 from likeness_studio.tests.conftest import ComfyUIServer
 from likeness_studio.tests.faults import batches
 from likeness_studio.tests.faults.conftest import Mortal
-from likeness_studio.tests.faults.graphs import SecondClient, colour_of, until
+from likeness_studio.tests.faults.graphs import SecondClient, colour_of, node, until
 from likeness_studio.tests.faults.proxy import Proxy
 from likeness_studio.tests.faults.wrongs import changed
 
@@ -95,6 +102,44 @@ def test_fault_27_a_server_that_comes_back_gets_jobs_again(
     until(lambda: batch.said("server_up", server=proxy.url), 15)
     until(lambda: len(batch.said("job_finished", server=proxy.url)) > before, 15)
     batch.ends_well()
+
+
+@pytest.fixture
+def with_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., BatchOptions]:
+    """A batch of two pictures, each with a colour of its own: somebody must say what can be set."""
+    monkeypatch.setattr(run_module, "Client", partial(Client, wait_seconds=0.3))
+    table = tmp_path / "in.jsonl"
+    table.write_text('{"name": "red", "set": {"Blank.color": 16711680}}\n{"name": "blue", "set": {"Blank.color": 255}}')
+    graph = {
+        "1": node("EmptyImage", "Blank", width=16, height=8, batch_size=1, color=0),
+        "2": node("SaveImage", "Save", images=["1", 0], filename_prefix="set"),
+    }
+    workflow = batches.write(graph, tmp_path / "graph.json")
+    return partial(BatchOptions, str(workflow), table, tmp_path / "out")
+
+
+def test_fault_27_any_server_says_what_can_be_set(server: ComfyUIServer, with_settings: Callable[..., BatchOptions]):
+    options = with_settings(("http://127.0.0.1:9", server.url))
+    result = run_batch(options)
+    assert (result.counts.done, result.counts.failed) == (2, 0)
+    for name, rgb in {"red": 0xFF0000, "blue": 0xFF}.items():
+        (path,) = batches.pictures(options.output, batches.rows(options.output)[name])
+        assert colour_of(path) == rgb
+    assert run_batch(options).jobs_run == 0
+
+
+def test_fault_27_jobs_that_are_done_stay_done_when_no_server_says_what_can_be_set(
+    server: ComfyUIServer, proxy: Proxy, with_settings: Callable[..., BatchOptions]
+):
+    options = with_settings((proxy.url,))
+    run_batch(options)
+    proxy.down()
+    with pytest.raises(ServerUnreachable):
+        run_batch(replace(options, wait_seconds=0.5))
+    back = threading.Timer(2.0, proxy.up)
+    back.start()
+    result = run_batch(replace(options, wait_seconds=30.0))
+    assert (result.counts.total, result.counts.done, result.jobs_run) == (2, 2, 0)
 
 
 def poisoned(entries: dict[str, Any]) -> dict[str, Any]:
