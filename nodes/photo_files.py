@@ -16,6 +16,9 @@ MAX_PIXELS = 100_000_000
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"})
 """File name endings that count as photos when a folder is read."""
 
+FOREIGN_SUFFIXES = frozenset({".heic", ".heif", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2", ".psd"})
+"""Endings of photos that are not read here: who gives one is told so, and not left to wonder."""
+
 _ENDS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
 """The last bytes of a whole file; some cameras add a little after them."""
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from ...nodes.errors import LikenessError
@@ -87,8 +88,16 @@ class Fleet:
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._down_since: float | None = None
+        self._ask_all()
         self._prober = threading.Thread(target=self._probe, name="likeness-health", daemon=True)
         self._prober.start()
+
+    def _ask_all(self) -> None:
+        """Ask every server once whether it is there, so that none is given a job before it has answered."""
+        with ThreadPoolExecutor(max(len(self.places), 1), thread_name_prefix="likeness-health") as pool:
+            for place, error in zip(self.places, pool.map(Place.probe, self.places), strict=True):
+                if error is not None:
+                    self.trip(place, error)
 
     def close(self) -> None:
         """Look no more, and close the connections."""

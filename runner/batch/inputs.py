@@ -66,7 +66,8 @@ def _from_folder(source: Path) -> Inputs:
 
 
 def _is_photo(path: Path) -> bool:
-    """By its name: a link to nowhere is a job that fails, not a photo that is silently forgotten."""
-    from ...nodes.photo_files import SUFFIXES
+    """By its name. A link to nowhere, or a format that is not read, is a job that fails: none is left out silently."""
+    from ...nodes.photo_files import FOREIGN_SUFFIXES, SUFFIXES
 
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and not path.is_dir()
+    known = path.suffix.lower() in SUFFIXES | FOREIGN_SUFFIXES
+    return known and not path.name.startswith(".") and not path.is_dir()

@@ -64,16 +64,17 @@ def batch(
 ) -> None:
     """Run WORKFLOW over many photos. The same command again goes on where it ended; finished jobs are not run twice.
 
-    Exit codes: 0 all done, 1 some jobs failed, 2 usage, 3 some likeness was not confirmed, 130 stopped.
+    Exit codes: 0 all done, 1 some jobs failed or were refused, 2 usage, 3 some likeness was not confirmed, 130 stopped.
     """
     from ..batch.options import UNTIL_PASS_ATTEMPTS, BatchOptions
     from ..batch.run import run_batch
+    from ..server.transport import normal_url
 
     options = BatchOptions(
         workflow=workflow,
         inputs=inputs,
         output=output,
-        servers=servers,
+        servers=tuple({normal_url(server): server for server in reversed(servers)}.values())[::-1],
         settings=settings,
         attempts=attempts or (UNTIL_PASS_ATTEMPTS if until_pass else 1),
         until_pass=until_pass,

@@ -100,10 +100,6 @@ def connect(server: str | None, headers: dict[str, str], **options: Any) -> Clie
     """A client for a server's URL, for the managed server ``@name``, or for this process."""
     from ..client import Client
 
-    if server is not None and server.startswith("@"):
-        from ..managed import resolve
-
-        server = resolve(server)
     return Client(server, headers=headers, **options)
 
 

@@ -39,8 +39,15 @@ TOO_LARGE = 413
 
 
 def normal_url(url: str) -> str:
-    """A server's address with its scheme and without a slash at the end. Raises BadServerAddress."""
+    """A server's address with its scheme and without a slash at the end; ``@NAME`` is a managed server's.
+
+    Raises BadServerAddress and NoManagedServer.
+    """
     text = url.strip()
+    if text.startswith("@"):
+        from ..managed import resolve
+
+        text = resolve(text)
     parts = urlsplit(text if "://" in text else f"http://{text}")
     try:
         valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -48,7 +55,7 @@ def normal_url(url: str) -> str:
         valid = False
     if not valid:
         shown = text.rpartition("@")[2]
-        raise BadServerAddress(f"{shown!r} is not a server's address; write it like http://127.0.0.1:8188.")
+        raise BadServerAddress(f"{shown!r} is not a server's address; write it like http://127.0.0.1:8188, or @NAME.")
     return urlunsplit(parts._replace(path=parts.path.rstrip("/"), query="", fragment=""))
 
 

@@ -177,6 +177,13 @@ def test_what_is_wrong_with_one_job_does_not_end_the_batch(mirror, photos, tmp_p
     assert found["crowded"].error_code == "photo_not_placed"
 
 
+def test_a_format_that_is_not_read_is_refused_and_not_left_out(mirror, photos, tmp_path):
+    (photos / "phone.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    run_batch(BatchOptions(mirror, photos, tmp_path / "out"))
+    row = rows(tmp_path / "out")["phone"]
+    assert (row.state, row.verdict, row.error_code) == ("failed", "refused", "photo_unreadable")
+
+
 def test_until_pass_takes_the_first_that_passes(judge, judged, photos, tmp_path):
     table = tmp_path / "one.csv"
     table.write_text("photo\nphotos/a.jpg\n")
@@ -293,7 +300,7 @@ def test_a_servers_login_is_neither_kept_nor_shown(mirror, photos, tmp_path, ser
     seen = Recorder()
     with pytest.raises(errors.NoServer) as caught:
         run_batch(options, seen)
-    assert {values["server"] for values in seen.of("job_started")} == {"http://127.0.0.1:9"}
+    assert {values["server"] for values in seen.of("server_down")} == {"http://127.0.0.1:9"}
     with Ledger.read(options.output) as ledger:
         dump = "\n".join(ledger._database._connection.iterdump())
         assert ledger.config["servers"] == ["http://127.0.0.1:9"]
