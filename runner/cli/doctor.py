@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("workflow", required=False)
-@click.option("--server", "-s", help="Look at the ComfyUI server at this URL.")
+@click.option("--server", "-s", help="Look at the ComfyUI server at this URL (or @NAME, a managed one).")
 @click.option(
     "--header", "headers", type=HeaderParam(), multiple=True, help="A header for the server, such as a token."
 )
@@ -40,6 +40,10 @@ def doctor(workflow: str | None, server: str | None, headers: tuple[tuple[str, s
 def _connect(url: str, headers: dict[str, str]) -> ComfyServer:
     from ..server.transport import ComfyServer
 
+    if url.startswith("@"):
+        from ..managed import resolve
+
+        url = resolve(url)
     return ComfyServer(url, headers)
 
 

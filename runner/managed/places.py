@@ -77,4 +77,5 @@ def unwritable(path: Path, error: OSError) -> OutputUnwritable:
 
 def names() -> list[str]:
     """The servers that were ever started and not forgotten, by name."""
-    return sorted(path.parent.name for path in (root() / "servers").glob("*/server.json"))
+    found = (path.parent.name for path in (root() / "servers").glob("*/server.json"))
+    return sorted(name for name in found if _NAME.fullmatch(name))

@@ -103,6 +103,13 @@ def test_a_server_that_is_not_there(graph_file, monkeypatch):
         assert outcome.stderr.startswith("error [server_unreachable]")
 
 
+def test_a_managed_server_goes_by_its_name(monkeypatch, tmp_path):
+    monkeypatch.setenv("LIKENESS_STATE", str(tmp_path))
+    found = call("--server", "@nobody")
+    assert found.exit_code == 1
+    assert "no_managed_server" in found.output
+
+
 def test_this_machine(model_dir):
     outcome = call()
     assert outcome.exit_code == 0, outcome.output
