@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..nodes import host
 from ..nodes.errors import PhotoMissing, UnsafePath
-from .errors import PhotoNotPlaced, UnknownInput
+from .errors import PhotoNotPlaced, UnknownInput, UnknownTitle
 from .result import InputPhoto
 from .workflow import Node, Workflow
 
@@ -54,7 +54,7 @@ def place(workflow: Workflow, given: Sequence[Given]) -> dict[str, list[Path]]:
     placed: dict[str, list[Path]] = {}
     for file in given:
         if not file.path.exists():
-            raise PhotoMissing(f"There is no photo or folder at {file.path}; check the path.")
+            raise _missing(workflow, file)
         if file.target is not None:
             _put(placed, _file_node(workflow, file.target), file.path)
     free = sorted((n for n in workflow.file_nodes() if n.id not in placed), key=lambda node: node.optional)
@@ -65,6 +65,21 @@ def place(workflow: Workflow, given: Sequence[Given]) -> dict[str, list[Path]]:
             if node.file_kind != "folder":
                 free.remove(node)
     return placed
+
+
+def _missing(workflow: Workflow, file: Given) -> PhotoMissing | UnknownTitle:
+    """The error for a path where nothing is: a column of a table that is no node's title was meant as a setting."""
+    nothing = f"There is no photo or folder at {file.path}"
+    if file.target is None:
+        return PhotoMissing(f"{nothing}; check the path.")
+    try:
+        title = workflow.find(file.target).title
+    except UnknownTitle:
+        return UnknownTitle(
+            f"No node of {workflow.name} is called {file.target!r}, and {nothing[0].lower()}{nothing[1:]}; "
+            "write a setting as Title.input."
+        )
+    return PhotoMissing(f"{nothing} for {title!r}; check the path.")
 
 
 def _file_node(workflow: Workflow, target: str) -> Node:

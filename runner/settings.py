@@ -54,7 +54,7 @@ def _socket(node: Node, spec: NodeSpec, name: str) -> InputSpec:
     socket = spec.by_name.get(name)
     if socket is None:
         settable = [candidate.name for candidate in spec.inputs if candidate.takes_value]
-        raise UnknownInput(f"{node.title} has no input {name!r}{did_you_mean(name, settable)}.")
+        raise UnknownInput(f"{node.title} has no input {name!r}{did_you_mean(name, settable)}")
     if not socket.takes_value:
         raise UnknownInput(f"{node.title}.{name} takes a link ({socket.type}) and cannot be set to a value.")
     return socket
@@ -100,7 +100,7 @@ def limits(socket: InputSpec, value: Any, where: str, *, photo: bool = False) ->
     if choices is None or photo or socket.takes_several or value in choices:
         return None
     hint = did_you_mean(str(value), [str(choice) for choice in choices])
-    return NotAnOption(f"{where} cannot be {value!r}{hint}.")
+    return NotAnOption(f"{where} cannot be {value!r}{hint}")
 
 
 def _alike(node: Node, setting: Setting) -> Any:
@@ -108,7 +108,7 @@ def _alike(node: Node, setting: Setting) -> Any:
     current = node.inputs.get(setting.input)
     where = f"{node.title}.{setting.input}"
     if setting.input not in node.inputs:
-        raise UnknownInput(f"{node.title} has no input {setting.input!r}{did_you_mean(setting.input, node.inputs)}.")
+        raise UnknownInput(f"{node.title} has no input {setting.input!r}{did_you_mean(setting.input, node.inputs)}")
     if as_link(current) is not None:
         raise UnknownInput(f"{where} is linked to another node and cannot be set to a value.")
     kinds = {bool: "BOOLEAN", int: "INT", float: "FLOAT"}

@@ -103,7 +103,7 @@ class Workflow:
         target, _, name = place.rpartition(".")
         node = self.find(target)
         if name not in node.inputs:
-            raise UnknownInput(f"{node.title} has no input {name!r}{did_you_mean(name, node.inputs)}.")
+            raise UnknownInput(f"{node.title} has no input {name!r}{did_you_mean(name, node.inputs)}")
         if as_link(node.inputs[name]) is not None:
             raise UnknownInput(f"{place} is linked to another node and cannot be set to a value.")
         node.inputs[name] = value
@@ -146,7 +146,7 @@ class Workflow:
         if key in self.nodes:
             return self.nodes[key]
         hint = did_you_mean(key, [node.title for node in self])
-        raise UnknownTitle(f"No node of {self.name} is called {key!r}{hint}.")
+        raise UnknownTitle(f"No node of {self.name} is called {key!r}{hint}")
 
     def file_nodes(self) -> list[Node]:
         """The nodes that read the user's files by name, in the order of the workflow."""
@@ -169,14 +169,19 @@ def plain_title(title: str) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str], limit: int = 12) -> str:
-    """The end of a message about an unknown name: close names where there are some, else all of them."""
+    """The end of a message about an unknown name, with its full stop or question mark.
+
+    Close names where there are some, else the first `limit` of all.
+    """
     names = list(dict.fromkeys(known))
     by_fold = {known_name.casefold(): known_name for known_name in names}
     close = difflib.get_close_matches(name.casefold(), by_fold, n=3, cutoff=0.6)
     if close:
-        return "; did you mean " + " or ".join(repr(by_fold[match]) for match in close)
-    more = ", ..." if len(names) > limit else ""
-    return ("; there are: " + ", ".join(repr(known_name) for known_name in names[:limit]) + more) if names else ""
+        return "; did you mean " + " or ".join(repr(by_fold[match]) for match in close) + "?"
+    if not names:
+        return "."
+    more = ", ..." if len(names) > limit else "."
+    return "; there are: " + ", ".join(repr(known_name) for known_name in names[:limit]) + more
 
 
 def _node(name: str, node_id: str, entry: Any) -> Node:
@@ -229,4 +234,4 @@ def _locate(source: str | Path) -> Path:
     if name in bundled():
         api = BUNDLED / "api" / f"{name}.json"
         return api if api.is_file() else BUNDLED / f"{name}.json"
-    raise WorkflowMissing(f"There is no workflow {name!r}: no such file{did_you_mean(name, bundled())}.")
+    raise WorkflowMissing(f"There is no workflow {name!r}: no such file{did_you_mean(name, bundled())}")

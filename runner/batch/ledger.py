@@ -274,7 +274,7 @@ class Ledger:
             wanted = {row["name"]: row["id"] for row in write.execute("SELECT id, name FROM jobs WHERE place NOTNULL")}
             for name in names:
                 if name not in wanted:
-                    raise UnknownJob(f"The batch in {self.folder} has no job {name!r}{did_you_mean(name, wanted)}.")
+                    raise UnknownJob(f"The batch in {self.folder} has no job {name!r}{did_you_mean(name, wanted)}")
             chosen = [
                 row["id"]
                 for row in write.execute(

@@ -106,7 +106,8 @@ def from_jsonl(source: Path) -> list[JobSpec]:
             _refuse(where, "it is not an object", 'write it like {"inputs": ["me.jpg"]}')
         unknown = next((key for key in values if key not in JSON_KEYS), None)
         if unknown is not None:
-            _refuse(where, f"there is no key {unknown!r}{did_you_mean(unknown, JSON_KEYS)}", "rename or delete it")
+            hint = did_you_mean(unknown, JSON_KEYS)
+            raise BatchInputsInvalid(f"{where}: the key {unknown!r} is unknown; rename or delete it{hint}")
         name = values.get("name", "")
         if not isinstance(name, str):
             _refuse(where, f"the name {name!r} is not text", "put it in quotes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -114,6 +115,15 @@ def test_what_cannot_be_placed_is_said(graph, tmp_path, texts, error):
     names = {"p": photo(tmp_path / "p.jpg"), "empty": tmp_path / "empty", "s": photo(tmp_path / "s.safetensors")}
     with pytest.raises(error):
         stage(graph, [parse(text.format(**names)) for text in texts], tmp_path / "in")
+
+
+def test_a_column_that_is_no_nodes_title_is_named(graph, tmp_path):
+    """A table's ``colour`` was meant as a setting; that of a node is a photo that is missing."""
+    with pytest.raises(errors.UnknownTitle, match=r"called 'colour', and there is no photo .*as Title\.input\.$"):
+        stage(graph, [Given(tmp_path / "navy", "colour")], tmp_path / "run")
+    title = graph.file_nodes()[0].title
+    with pytest.raises(PhotoMissing, match=re.escape(f"navy for {title!r}; check the path.")):
+        stage(graph, [Given(tmp_path / "navy", title)], tmp_path / "run")
 
 
 def test_a_path_with_an_equals_sign_is_a_path(tmp_path):

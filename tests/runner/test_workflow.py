@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from likeness_studio.runner import errors, settings
 from likeness_studio.runner.catalog import from_object_info, local_catalog
-from likeness_studio.runner.workflow import Workflow, as_link, bundled, load
+from likeness_studio.runner.workflow import Workflow, as_link, bundled, did_you_mean, load
 
 
 def save(path, graph):
@@ -191,3 +191,16 @@ def test_parse_never_breaks_otherwise(text):
     assert setting.target
     assert setting.input
     assert text.endswith(setting.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "limit", "end"),
+    [
+        ("color", ["colour", "width"], 12, "; did you mean 'colour'?"),
+        ("x", ["one", "two"], 12, "; there are: 'one', 'two'."),
+        ("x", ["one", "two", "three"], 2, "; there are: 'one', 'two', ..."),
+        ("x", [], 12, "."),
+    ],
+)
+def test_hints_end_a_sentence(name, known, limit, end):
+    assert did_you_mean(name, known, limit) == end
