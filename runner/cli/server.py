@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from .output import FAILED, INTERRUPTED, Output, current_output, json_option
 
@@ -36,10 +37,14 @@ def server() -> None:
 @click.option("--hang-after", type=click.FloatRange(1), help="Restart it after that many seconds without an answer.")
 @click.option("--base", type=click.Path(path_type=Path), help="Folder of its models, custom_nodes, input and output.")
 @click.option("--wait", type=click.FloatRange(0), default=180, show_default=True, help="Seconds to wait until ready.")
+@click.option("--no-install", is_flag=True, help="Change nothing in ComfyUI: fail where the pack is not ready there.")
 @click.argument("extra", nargs=-1, type=click.UNPROCESSED)
 @json_option
 def start(**chosen: Any) -> None:
     """Start a ComfyUI and wait until it is ready; words after -- go to ComfyUI.
+
+    This pack is linked into ComfyUI's custom_nodes, and packages that it needs and that ComfyUI's Python lacks are
+    installed into that Python, unless they are there already; --no-install does neither.
 
     It is restarted when it crashes or hangs, and runs on when this terminal is closed, until `likeness server stop`.
     """
@@ -47,11 +52,27 @@ def start(**chosen: Any) -> None:
     from ..stop import stoppable
 
     out = current_output()
+    given = _given()
     options = _options(chosen)
 
     with _waiting(out, options.name) as say:
         running = stoppable(lambda stopped: start_server(options, say, stopped))
-    _show_started(out, running)
+    different = running.not_applied(options, given) if running.already_running else []
+    _show_started(out, running, [_option_name(field) for field in different])
+
+
+def _given() -> list[str]:
+    """The fields of Options that the user named on the command line and that a running server keeps."""
+    context = click.get_current_context()
+    named = [name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    kept = ["limits" if name == "hang_after" else name for name in named]
+    return [name for name in kept if name not in {"name", "wait", "no_install"}]
+
+
+def _option_name(field: str) -> str:
+    """A field of Options as the user writes it."""
+    written = {"limits": "--hang-after", "extra": "words after --"}
+    return written.get(field, f"--{field.replace('_', '-')}")
 
 
 def _options(chosen: dict[str, Any]) -> Options:
@@ -61,7 +82,8 @@ def _options(chosen: dict[str, Any]) -> Options:
         if (ours := _OURS.get(word.partition("=")[0])) is not None:
             raise click.UsageError(f"Give {ours} before the --, not {word} after it.")
     hang = chosen.pop("hang_after")
-    return Options(**chosen, limits=Limits(hang=hang) if hang else Limits())
+    install = not chosen.pop("no_install")
+    return Options(**chosen, install=install, limits=Limits(hang=hang) if hang else Limits())
 
 
 @contextmanager
@@ -79,7 +101,7 @@ def _waiting(out: Output, name: str) -> Iterator[Callable[[str], None]]:
         yield lambda text: bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _show_started(out: Output, running: Managed) -> None:
+def _show_started(out: Output, running: Managed, not_applied: Sequence[str] = ()) -> None:
     def show() -> None:
         words = "runs already" if running.already_running else known.state
         out.say(f"Server   @{running.name} {words}")
@@ -87,7 +109,14 @@ def _show_started(out: Output, running: Managed) -> None:
         out.say(f"Log      {known.log}")
 
     known = running.status()
-    out.result({"server": known.as_dict(), "already_running": running.already_running}, show)
+    values = {"server": known.as_dict(), "already_running": running.already_running, "not_applied": [*not_applied]}
+    out.result(values, show)
+    if not_applied:
+        again = f"likeness server stop --name {running.name}"
+        click.echo(
+            f"Not applied, as it runs already: {', '.join(not_applied)}. First {again}, then start it.", err=True
+        )
+        sys.exit(FAILED)
 
 
 @server.command()
@@ -112,6 +141,9 @@ def stop(name: str, everyone: bool) -> None:
     """Stop the server: its supervisor, ComfyUI, and whatever was left of either."""
     from ..managed import Managed, statuses
 
+    named = click.get_current_context().get_parameter_source("name") is ParameterSource.COMMANDLINE
+    if everyone and named:
+        raise click.UsageError("Give --all or --name, not both.")
     out = current_output()
     names = [known.name for known in statuses()] if everyone else [name]
     stopped = {each: Managed(each, "").stop() for each in names}

@@ -12,6 +12,9 @@ from typing import BinaryIO
 LOG_BYTES = 10 * 2**20
 """The size at which a log becomes ``.1`` and a new one begins, so that two of this size are kept at most."""
 
+BEGINNING = "[likeness] ComfyUI is started at "
+"""What the supervisor writes before each start, with the time: the words of earlier starts lie above it."""
+
 _TICK_SECONDS = 0.1
 _BLOCK = 1 << 16
 
@@ -58,6 +61,12 @@ def tail(path: Path, lines: int) -> list[str]:
             break
         found[:0] = _last_lines(part, missing)
     return found
+
+
+def since_start(lines: list[str]) -> list[str]:
+    """Those of the log's last lines that the latest start wrote."""
+    marks = [number for number, line in enumerate(lines) if BEGINNING in line]
+    return lines[marks[-1] + 1 :] if marks else lines
 
 
 def _last_lines(path: Path, lines: int) -> list[str]:

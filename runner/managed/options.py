@@ -35,7 +35,9 @@ class Limits:
 
 @dataclass(frozen=True)
 class Options:
-    """How to start a server. `wait` is the time in seconds to wait until it is ready; 0 does not wait.
+    """How to start a server. `install` False changes nothing in ComfyUI: without the pack there, the start fails.
+
+    `wait` is the time in seconds to wait until it is ready; 0 does not wait.
 
     `recycle_after`: restart ComfyUI after that many finished prompts. `base`: ComfyUI's ``--base-directory``, the
     folder of its models, custom_nodes, input, output and user. `extra`: further arguments for ComfyUI; they are kept
@@ -53,6 +55,7 @@ class Options:
     base: Path | None = None
     extra: tuple[str, ...] = ()
     wait: float = 180.0
+    install: bool = True
     limits: Limits = field(default_factory=Limits)
 
     def as_dict(self) -> dict[str, Any]:

@@ -50,10 +50,11 @@ def present(custom_nodes: Path) -> list[Path]:
     return [entry for entry in entries if not entry.name.endswith(".disabled") and is_pack(entry)]
 
 
-def put_into(custom_nodes: Path) -> bool:
+def put_into(custom_nodes: Path, change: bool = True) -> bool:
     """See to it that ComfyUI loads the pack from `custom_nodes`; whether anything had to be done.
 
-    A link to this folder (a copy on Windows), unless a copy is there already. Raises PackNotInstalled.
+    A link to this folder (a copy on Windows), unless a copy is there already. `change` False puts nothing there.
+    Raises PackNotInstalled.
     """
     there = present(custom_nodes)
     if len(there) > 1:
@@ -61,6 +62,8 @@ def put_into(custom_nodes: Path) -> bool:
         raise PackNotInstalled(f"{custom_nodes} has this pack twice, as {names}; remove all but one of them.")
     if there:
         return False
+    if not change:
+        raise PackNotInstalled(f"{custom_nodes} has no link to the pack; leave out --no-install, or link {ROOT} there.")
     target = custom_nodes / FOLDER
     try:
         custom_nodes.mkdir(parents=True, exist_ok=True)
@@ -116,4 +119,4 @@ def loaded(log: str) -> tuple[list[str], list[str]]:
     for failed, folder in re.findall(r"^ *[\d.]+ seconds( \(IMPORT FAILED\))?: (.+)$", log, re.MULTILINE):
         if is_pack(Path(os.fspath(folder.strip()))):
             (bad if failed else good).append(folder.strip())
-    return good, bad
+    return list(dict.fromkeys(good)), list(dict.fromkeys(bad))

@@ -6,16 +6,16 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from ...nodes.errors import Interrupted
-from ..errors import NoManagedServer, ServerStartFailed
+from ..errors import NoManagedServer, PackNotInstalled, PortTaken, ServerStartFailed
 from ..result import Stopped, never
 from . import installation, pack, places, ports, state
-from .log import tail
+from .log import since_start, tail
 from .options import Options, command, url
 from .places import DEFAULT_NAME, Place
 from .processes import ProcessId, detach
@@ -52,6 +52,20 @@ class Managed:
     def log(self, lines: int = LOG_LINES) -> list[str]:
         """The last lines of ComfyUI's output."""
         return tail(Place(self.name).log, lines)
+
+    def log_of_start(self, lines: int = LOG_LINES) -> list[str]:
+        """The same without what earlier starts printed."""
+        return since_start(self.log(lines))
+
+    def not_applied(self, options: Options, given: Collection[str]) -> list[str]:
+        """Which of the `given` fields of `options` it runs with otherwise; they would need a stop and a start.
+
+        Of the limits only `hang` is compared.
+        """
+        known = self.status()
+        running = Options.read(known.options)
+        running = replace(running, port=known.port, base=running.base or Path(known.comfyui))
+        return [name for name in given if _comparable(options, name) != _comparable(running, name)]
 
     def stop(self) -> bool:
         """End the supervisor and ComfyUI, and whatever a dead supervisor left; whether anything was running.
@@ -138,10 +152,22 @@ def statuses() -> list[ServerState]:
     return [known for name in places.names() if (known := state.read(name)) is not None]
 
 
+def _comparable(options: Options, name: str) -> object:
+    """The value of a field; of a Python the link is kept, which tells one virtual environment from another."""
+    if name == "limits":
+        return options.limits.hang
+    value = getattr(options, name)
+    if name == "python" and value:
+        path = Path(shutil.which(value) or value).expanduser()
+        return path.parent.resolve() / path.name
+    return value.expanduser().resolve() if isinstance(value, Path) else value
+
+
 def _none_of(name: str) -> NoManagedServer:
     running = [known.name for known in statuses() if known.state in state.RUNNING]
     there = f"running: {', '.join(running)}" if running else "none is running"
-    return NoManagedServer(f"No managed server {name!r} is running ({there}); start it: likeness server start.")
+    chosen = "" if name == DEFAULT_NAME else f" --name {name}"
+    return NoManagedServer(f"No managed server {name!r} is running ({there}); start it: likeness server start{chosen}.")
 
 
 def _launch(options: Options, say: Say) -> Managed:
@@ -151,10 +177,11 @@ def _launch(options: Options, say: Say) -> Managed:
     python = installation.find_python(comfyui, options.python)
     base = options.base.expanduser().resolve() if options.base else None
     options = replace(options, comfyui=comfyui, python=python, base=base)
-    _prepare_pack((base or comfyui) / "custom_nodes", python, say)
+    _prepare_pack((base or comfyui) / "custom_nodes", python, options.install, say)
     with _lock(places.root() / "servers" / ".ports.lock"):
         known = _describe(options, comfyui, python)
         known.write()
+        Place(options.name).supervisor_log.unlink(missing_ok=True)
         words = [sys.executable, "-P", "-m", f"{__package__}.supervisor", options.name]
         supervisor = detach(words, Place(options.name).supervisor_log, {"LIKENESS_STATE": str(places.root())})
     _wait_for_supervisor(options.name, supervisor)
@@ -165,7 +192,14 @@ def _launch(options: Options, say: Say) -> Managed:
 
 def _describe(options: Options, comfyui: Path, python: Path) -> ServerState:
     """The state file to begin with; the port is chosen here."""
-    port = ports.choose(options.listen, options.port, state.ports_given(options.name))
+    given = state.ports_given(options.name)
+    if options.port is not None and options.port in given:
+        owner = given[options.port]
+        raise PortTaken(
+            f"Port {options.port} is that of the managed server @{owner}; leave out --port, or stop that one: "
+            f"likeness server stop --name {owner}."
+        )
+    port = ports.choose(options.listen, options.port, given)
     return ServerState(
         name=options.name,
         url=url(options, port),
@@ -180,10 +214,14 @@ def _describe(options: Options, comfyui: Path, python: Path) -> ServerState:
     )
 
 
-def _prepare_pack(custom_nodes: Path, python: Path, say: Say) -> None:
-    if pack.put_into(custom_nodes):
+def _prepare_pack(custom_nodes: Path, python: Path, install: bool, say: Say) -> None:
+    if pack.put_into(custom_nodes, install):
         say(f"Linked the pack into {custom_nodes}.")
     missing = pack.missing_packages(python)
+    if missing and not install:
+        raise PackNotInstalled(
+            f"{python} lacks {', '.join(missing)}, which the pack needs; leave out --no-install, or install them there."
+        )
     if missing:
         say(f"{python} lacks {', '.join(missing)}, which the pack needs; installing.")
         pack.install_packages(python, say)
@@ -191,7 +229,7 @@ def _prepare_pack(custom_nodes: Path, python: Path, say: Say) -> None:
 
 def _say_how_the_pack_loaded(server: Managed, say: Say) -> None:
     """ComfyUI reads other folders than the one looked at as well, and its log has what came of it."""
-    good, bad = pack.loaded("\n".join(server.log(pack.LOG_LINES)))
+    good, bad = pack.loaded("\n".join(server.log_of_start(pack.LOG_LINES)))
     if len(good) > 1:
         say(f"ComfyUI loaded the pack {len(good)} times; leave one of: {', '.join(good)}.")
     for folder in bad:
@@ -235,7 +273,7 @@ def _poll_ready(server: Managed, seconds: float, stopped: Stopped) -> None:
         if time.monotonic() >= deadline:
             raise ServerStartFailed(
                 f"The server {server.name!r} was not ready within {seconds:g} s; give it more time with --wait.",
-                server.log(),
+                server.log_of_start(),
             )
         time.sleep(_TICK_SECONDS)
 
@@ -247,7 +285,9 @@ def _is_ready(server: Managed) -> bool:
         server.url = known.url
         return known.state == state.READY
     reason = (known.last_error or "it was stopped").rstrip(".")
-    raise ServerStartFailed(f"The server {server.name!r} did not come up: {reason}.{_hint(server)}", server.log())
+    raise ServerStartFailed(
+        f"The server {server.name!r} did not come up: {reason}.{_hint(server)}", server.log_of_start()
+    )
 
 
 def _check_stopped(stopped: Stopped) -> None:
@@ -256,7 +296,7 @@ def _check_stopped(stopped: Stopped) -> None:
 
 
 def _hint(server: Managed) -> str:
-    text = "\n".join(server.log(40))
+    text = "\n".join(server.log_of_start(40))
     no_gpu = "NVIDIA driver" in text or "not compiled with CUDA" in text or "No CUDA GPUs" in text
     return " Without a GPU, start it with --cpu." if no_gpu else ""
 

@@ -86,10 +86,10 @@ def read(name: str) -> ServerState | None:
     return state
 
 
-def ports_given(except_to: str) -> set[int]:
-    """The ports of the other servers, which need not listen yet."""
+def ports_given(except_to: str) -> dict[int, str]:
+    """The ports of the other servers, which need not listen yet, and whose they are."""
     others = (read(name) for name in names() if name != except_to)
-    return {other.port for other in others if other is not None and other.state in RUNNING}
+    return {other.port: other.name for other in others if other is not None and other.state in RUNNING}
 
 
 def now() -> str:

@@ -22,7 +22,7 @@ from typing import Any
 from ..errors import OutputUnwritable, PortTaken
 from . import ports, state
 from .child import Child, how_it_ended
-from .log import RotatingLog
+from .log import BEGINNING, RotatingLog
 from .options import Limits, Options, url
 from .places import Place
 from .probe import Probe
@@ -84,6 +84,7 @@ class Supervisor:
 
     def _live_once(self) -> str:
         """Start ComfyUI and watch it to its end: `_STOPPED`, `_RECYCLE`, or why it must be started again."""
+        self._log.write(f"{BEGINNING}{state.now()}\n".encode())
         port = self.state.port
         if not ports.wait_free(self.options.listen, port, _PORT_SECONDS if self._ever_ready else 0.0):
             return f"port {port} was taken by another program"

@@ -165,6 +165,7 @@ class TestPack:
    0.0 seconds: {tmp_path}/websocket_image_save.py
    0.1 seconds: {tmp_path}/a
    1.2 seconds: {pack.ROOT}
+   1.3 seconds: {pack.ROOT}
    0.3 seconds (IMPORT FAILED): {pack.ROOT}
 """
         assert pack.loaded(log) == ([f"{tmp_path}/a", str(pack.ROOT)], [str(pack.ROOT)])
@@ -286,6 +287,9 @@ class TestState:
         state.ServerState("a", url="http://x", state="stopped", supervisor=gone, jobs=3).write()
         known = known_of("a")
         assert (known.url, known.jobs, known.supervisor, known.state) == ("http://x", 3, gone, "stopped")
+        stray = places.root() / "servers" / "not a name"
+        stray.mkdir()
+        (stray / "server.json").write_text("{}")
         assert places.names() == ["a"]
 
     @pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"name": 1, "supervisor": 5}', '{"supervisor": {}}'])
@@ -302,7 +306,7 @@ class TestState:
             managed.start(Options())
 
     def test_options_survive_the_state_file(self, tmp_path):
-        options = Options("a", tmp_path, None, True, 5, "::1", 7, tmp_path, ("--x", "1"), 3.0, Limits(hang=9))
+        options = Options("a", tmp_path, None, True, 5, "::1", 7, tmp_path, ("--x", "1"), 3.0, False, Limits(hang=9))
         assert Options.read(json.loads(json.dumps(options.as_dict()))) == options
 
     def test_the_state_folder_is_the_users(self, monkeypatch, tmp_path):
@@ -402,6 +406,45 @@ class TestCommands:
         assert [known["name"] for known in status["servers"]] == ["gpu.1"]
         assert json.loads(self.call("server", "stop", "--all", "--json").stdout)["stopped"] == ["gpu.1"]
 
+    def test_other_options_for_a_running_server_are_said_and_the_same_ones_are_not(self, words, tmp_path):
+        assert self.call(*words, "--recycle-after", "9").exit_code == 0
+        for same in (["server", "start"], [*words, "--recycle-after", "9", "--wait", "60"]):
+            outcome = self.call(*same)
+            assert (outcome.exit_code, outcome.stderr) == (0, "")
+        other = ["--comfyui", "/nope", "--recycle-after", "5", "--hang-after", "9", "--", "--lowvram"]
+        outcome = self.call("server", "start", *other)
+        assert outcome.exit_code == 1
+        assert "runs already" in outcome.stdout
+        assert "--comfyui, --recycle-after, --hang-after, words after --." in outcome.stderr
+        assert "likeness server stop --name default" in outcome.stderr
+        said = json.loads(self.call("server", "start", "--port", "1", "--listen", "0.0.0.0", "--json").stdout)
+        assert said["not_applied"] == ["--port", "--listen"]
+
+    def test_the_port_of_another_managed_server_is_called_its_own(self, words):
+        assert self.call(*words).exit_code == 0
+        outcome = self.call(*words, "--name", "x")
+        assert outcome.exit_code == 1
+        assert "port_taken" in outcome.stderr
+        assert "managed server @default" in outcome.stderr
+
+    def test_without_leave_to_install_nothing_is_changed(self, words, tmp_path):
+        outcome = self.call(*words, "--no-install")
+        assert outcome.exit_code == 1
+        assert "pack_not_installed" in outcome.stderr
+        assert not (tmp_path / "base").exists()
+        assert pack.put_into(tmp_path / "base" / "custom_nodes") is True
+        assert self.call(*words, "--no-install").exit_code == 0
+        assert "custom_nodes" in self.call("server", "start", "--help").stdout
+
+    def test_missing_packages_are_not_installed_without_leave(self, words, tmp_path, comfyui):
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+        pack.put_into(tmp_path / "base" / "custom_nodes")
+        bare = str(tmp_path / "bare" / "bin" / "python")
+        outcome = self.call(*words, "--python", bare, "--no-install")
+        assert outcome.exit_code == 1
+        assert f"[pack_not_installed] {bare} lacks" in outcome.stderr
+        assert "--no-install" in outcome.stderr
+
     def test_words_after_two_dashes_go_to_comfyui(self, words):
         failed = self.call(*words, "--", "--exit", "3")
         assert failed.exit_code == 1
@@ -417,6 +460,8 @@ class TestCommands:
             (["restart"], 1, "no_managed_server"),
             (["status", "--name", "../x"], 1, "bad_server_name"),
             (["start", "--comfyui", "/nowhere"], 1, "comfyui_not_found"),
+            (["stop", "--name", "x"], 1, "likeness server start --name x."),
+            (["stop", "--all", "--name", "x"], 2, "--all or --name"),
             (["start", "--port", "0"], 2, "port"),
             (["start", "--recycle-after", "0"], 2, "recycle-after"),
             (["start", "--", "--port=1"], 2, "before the --"),
@@ -448,6 +493,7 @@ class TestCommands:
         process: Any = subprocess.Popen(
             [*LIKENESS, "server", "logs", "--follow"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
+        assert process.stdout.readline().startswith("[likeness] ComfyUI is started at ")
         assert process.stdout.readline() == "Starting server\n"
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=10)

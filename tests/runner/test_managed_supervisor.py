@@ -401,6 +401,22 @@ def test_a_pack_that_comfyui_found_elsewhere_as_well_or_could_not_load_is_said(o
     assert any(f"could not load the pack from {elsewhere}" in text for text in said)
 
 
+def test_what_earlier_starts_printed_is_not_taken_for_this_ones(options, tmp_path):
+    (tmp_path / "base").mkdir()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.symlink_to(PACK)
+    (tmp_path / "base" / "say.txt").write_text(f"   0.1 seconds: {elsewhere}")
+    server = start(options())
+    (tmp_path / "base" / "say.txt").write_text(f"   0.1 seconds: {PACK}\n   0.1 seconds: {PACK}")
+    said = []
+    server.restart(said.append).stop()
+    assert not any("loaded the pack" in text for text in said)
+    with pytest.raises(ServerStartFailed) as failed:
+        start(options("--exit", "3"))
+    assert failed.value.log[0] == "Torch not compiled with CUDA enabled"
+    assert str(PACK) not in str(failed.value)
+
+
 def test_the_log_is_bounded(options):
     limits = Limits(**{**vars(QUICK), "log_bytes": 2000})
     server = start(options(limits=limits))
