@@ -100,9 +100,10 @@ def run_batch(options: BatchOptions, display: Display | None = None, stopped: St
     BatchInputsInvalid, NoServer, NothingToVary, OutputUnwritable, Interrupted, and what reading the workflow and the
     preflight raise; what is wrong with a single job does not end the batch.
     """
+    specs = read_inputs(options.inputs)
     check_writable(options.output)
     with Ledger.open(options.output) as ledger:
-        return _Batch(options, ledger, display or Silent(), stopped).run()
+        return _Batch(options, specs, ledger, display or Silent(), stopped).run()
 
 
 def resume(
@@ -148,8 +149,10 @@ def affinity(spec: JobSpec) -> str:
 class _Batch:
     """One pass of a batch."""
 
-    def __init__(self, options: BatchOptions, ledger: Ledger, display: Display, stopped: Stopped) -> None:
-        self.options, self.ledger, self.display = options, ledger, display
+    def __init__(
+        self, options: BatchOptions, specs: Sequence[JobSpec], ledger: Ledger, display: Display, stopped: Stopped
+    ) -> None:
+        self.options, self.specs, self.ledger, self.display = options, specs, ledger, display
         self.shelf = Shelf(options.output)
         self.began = time.monotonic()
         self.user_stopped = stopped
@@ -177,10 +180,6 @@ class _Batch:
         return self._report()
 
     def _client(self, server: str) -> Client:
-        if server.startswith("@"):
-            from ..managed import resolve
-
-            server = resolve(server)
         return Client(
             server,
             headers=self.options.headers,
@@ -245,7 +244,7 @@ class _Batch:
                     raise
 
     def _plan(self) -> None:
-        specs = read_inputs(self.options.inputs)
+        specs = self.specs
         search = [folder for folder in (self.workflow.folder, Path("input")) if folder is not None]
         reader = _Reader(self, len(specs))
         keys = self._patiently(lambda: batch_keys(specs, self.graph, reader, search))

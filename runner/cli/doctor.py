@@ -40,10 +40,6 @@ def doctor(workflow: str | None, server: str | None, headers: tuple[tuple[str, s
 def _connect(url: str, headers: dict[str, str]) -> ComfyServer:
     from ..server.transport import ComfyServer
 
-    if url.startswith("@"):
-        from ..managed import resolve
-
-        url = resolve(url)
     return ComfyServer(url, headers)
 
 
