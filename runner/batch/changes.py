@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Sequence
@@ -77,10 +78,12 @@ def end_open(
     )
 
 
-def unused(name: str, taken: set[str]) -> str:
-    """`name`, or `name_2` and so on, that no other job's results are under; it is added to `taken`."""
-    home, number = name, 2
-    while home.casefold() in taken:
-        home, number = f"{name}_{number}", number + 1
-    taken.add(home.casefold())
-    return home
+def set_back(write: sqlite3.Connection, job: int, *states: str) -> int:
+    """Make a job that is in one of these states pending, without result and with its tries counted anew; 1 or 0."""
+    return write.execute(
+        "UPDATE jobs SET state = 'pending', released = 0, verdict = NULL, score = NULL, folder = NULL,"
+        " server = NULL, seconds = NULL, finished = NULL, error_code = NULL, error = NULL, result = NULL,"
+        " counted_from = (SELECT coalesce(max(number), 0) FROM attempts WHERE job = id)"
+        " WHERE id = ? AND state IN (SELECT value FROM json_each(?))",
+        [job, json.dumps(states)],
+    ).rowcount

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Self
 from ...nodes.errors import LikenessError
 from ..errors import LedgerMissing, OutputUnwritable, UnknownJob
 from ..workflow import did_you_mean
-from .changes import attempts_of, end_open, lease_next, leased_id, unused
+from .changes import attempts_of, end_open, lease_next, leased_id, set_back
 from .database import Database
+from .homes import Moves, change_homes, homes_for, set_back_missing
 from .job import Counts, JobRow, Leased, Outcome, Planned, State, Verdict
 from .lock import is_active, take_lock
 from .rows import attempt_from, error_columns, job_from, public, public_values, spec_from_text, spec_to_text
@@ -117,33 +118,56 @@ class Ledger:
         """Make `jobs` the jobs of this batch, in this order.
 
         New ones are pending; known ones keep their state and take the new name; all others are kept but no longer
-        counted, listed or run. Keys and names must be unique: ValueError. No job gets a folder that is there already
-        and is not its own, or that is `reserved`.
+        counted, listed or run. Done ones whose files are gone are pending again. Each job's folder is called as the
+        job is, where nothing else lies there and it is not `reserved`: results move along with their job's name, and a
+        job that is no longer planned loses its result when another one takes its folder. Keys and names must be
+        unique: ValueError.
         """
         if len({job.key for job in jobs}) < len(jobs) or len({job.spec.name.casefold() for job in jobs}) < len(jobs):
             raise ValueError("Two jobs of a plan have the same key or the same name.")
-        with self._database.write() as write:
-            known = {row["key"]: row["home"] for row in write.execute("SELECT key, home FROM jobs")}
-            taken = {home.casefold() for home in known.values()} | _names_in(self.folder)
-            taken |= {name.casefold() for name in reserved}
-            write.execute("UPDATE jobs SET place = NULL")
-            write.executemany(
-                "INSERT INTO jobs (key, place, name, home, spec, affinity)"
-                " VALUES (:key, :place, :name, :home, :spec, :affinity) ON CONFLICT (key) DO UPDATE SET"
-                " place = excluded.place, name = excluded.name, spec = excluded.spec, affinity = excluded.affinity",
-                (
-                    {
-                        "key": job.key,
-                        "place": place,
-                        "name": job.spec.name,
-                        "home": known.get(job.key) or unused(job.spec.name, taken),
-                        "spec": spec_to_text(job.spec),
-                        "affinity": job.affinity,
-                    }
-                    for place, job in enumerate(jobs)
-                ),
-            )
+        moves = Moves(self.folder)
+        try:
+            with self._database.write() as write:
+                known = {row["key"]: row["home"] for row in write.execute("SELECT key, home FROM jobs")}
+                others = _names_in(self.folder) - {home.casefold() for home in known.values()}
+                others |= {name.casefold() for name in reserved}
+                homes = homes_for([job.spec.name for job in jobs], others)
+                self._place(write, jobs, homes, known, moves)
+        except BaseException:
+            moves.undo()
+            raise
+        moves.finish()
         return self.counts()
+
+    def _place(
+        self,
+        write: sqlite3.Connection,
+        jobs: Sequence[Planned],
+        homes: Sequence[str],
+        known: Mapping[str, str],
+        moves: Moves,
+    ) -> None:
+        """Make `jobs` current, each in its home."""
+        write.execute("UPDATE jobs SET place = NULL")
+        planned = {job.key: home for job, home in zip(jobs, homes, strict=True)}
+        set_back_missing(write, self.folder, planned)
+        change_homes(write, known, planned, moves)
+        write.executemany(
+            "INSERT INTO jobs (key, place, name, home, spec, affinity)"
+            " VALUES (:key, :place, :name, :home, :spec, :affinity) ON CONFLICT (key) DO UPDATE SET"
+            " place = excluded.place, name = excluded.name, spec = excluded.spec, affinity = excluded.affinity",
+            (
+                {
+                    "key": job.key,
+                    "place": place,
+                    "name": job.spec.name,
+                    "home": planned[job.key],
+                    "spec": spec_to_text(job.spec),
+                    "affinity": job.affinity,
+                }
+                for place, job in enumerate(jobs)
+            ),
+        )
 
     def recover(self) -> int:
         """Make the leases of a runner that is gone pending again; returns how many. Call it once after `open`.
@@ -284,16 +308,7 @@ class Ledger:
                 )
             ]
             jobs = {*chosen, *(wanted[name] for name in names)}
-            return sum(
-                write.execute(
-                    "UPDATE jobs SET state = 'pending', released = 0, verdict = NULL, score = NULL, folder = NULL,"
-                    " server = NULL, seconds = NULL, finished = NULL, error_code = NULL, error = NULL, result = NULL,"
-                    " counted_from = (SELECT coalesce(max(number), 0) FROM attempts WHERE job = id)"
-                    " WHERE id = ? AND state IN ('done', 'failed')",
-                    [job],
-                ).rowcount
-                for job in jobs
-            )
+            return sum(set_back(write, job, "done", "failed") for job in jobs)
 
     def counts(self) -> Counts:
         """How many jobs of the current plan are in which state and have which verdict."""

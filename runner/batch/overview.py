@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from .job import Counts
+from .job import Counts, JobSpec
 from .ledger import Ledger
+from .rows import plain, spec_from_text
+
+OWN = "…"
+"""Stands for a job's own file in a message of several jobs."""
 
 WINDOW_SECONDS = 900.0
 """The rate is that of the last quarter of an hour: what the batch does now, not what it did at its start."""
@@ -29,7 +34,7 @@ class ServerWork:
 
 @dataclass(frozen=True)
 class Failure:
-    """Jobs that failed for one reason; `message` is that of the first."""
+    """Jobs that failed for one reason. `message` has `OWN` for each job's own file where the messages differ in it."""
 
     code: str
     message: str
@@ -122,10 +127,23 @@ def _servers(ledger: Ledger, active: bool) -> Iterable[ServerWork]:
 
 
 def _failures(ledger: Ledger) -> Iterable[Failure]:
-    reasons: dict[str, list[tuple[str, str]]] = {}
+    """Jobs whose errors say the same but for the job's own files, the most frequent reason first."""
+    reasons: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for row in ledger.query(
-        "SELECT name, error_code, error FROM jobs WHERE place NOTNULL AND state = 'failed' ORDER BY place"
+        "SELECT name, spec, error_code, error FROM jobs WHERE place NOTNULL AND state = 'failed' ORDER BY place"
     ):
-        reasons.setdefault(row["error_code"] or "", []).append((row["name"], row["error"] or ""))
-    for code, jobs in sorted(reasons.items(), key=lambda entry: -len(entry[1])):
-        yield Failure(code, jobs[0][1], tuple(name for name, _ in jobs))
+        message = row["error"] or ""
+        reason = row["error_code"] or "", _without_files(message, spec_from_text(row["name"], row["spec"]))
+        reasons.setdefault(reason, []).append((row["name"], message))
+    for (code, reason), jobs in sorted(reasons.items(), key=lambda entry: -len(entry[1])):
+        messages = {message for _, message in jobs}
+        yield Failure(code, messages.pop() if len(messages) == 1 else reason, tuple(name for name, _ in jobs))
+
+
+def _without_files(message: str, spec: JobSpec) -> str:
+    """A job's error with `OWN` in place of the job's own files, by path or by name."""
+    files = {plain(text) for given in spec.photos for text in (str(given.path), given.path.name) if text}
+    if not files:
+        return message
+    names = "|".join(re.escape(name) for name in sorted(files, key=len, reverse=True))
+    return re.sub(rf"(?<![\w./\\-])(?:{names})(?![\w-])", OWN, message)

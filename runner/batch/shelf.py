@@ -50,8 +50,8 @@ class Shelf:
     def begin(self, home: str, number: int) -> Path:
         """An empty folder for a job's n-th try."""
         place = self._trial(home, number)
-        with _writing(place):
-            _remove(place)
+        with writing(place):
+            remove(place)
             place.mkdir(parents=True)
         return place
 
@@ -62,7 +62,7 @@ class Shelf:
         for output in values["outputs"]:
             output["file"] = Path(output["file"]).resolve().relative_to(place.resolve()).as_posix()
         trial = Trial(number, verdict_of(result), score_of(result), result.seconds, place, values)
-        with _writing(place):
+        with writing(place):
             text = json.dumps({"verdict": trial.verdict, "score": trial.score, "result": values}, default=str)
             (place / RECORD).write_text(text, "utf-8")
         return trial
@@ -81,8 +81,8 @@ class Shelf:
     def keep(self, home: str, trial: Trial) -> dict[str, Any]:
         """Make the files of `trial` the job's, drop the other tries; its record with files relative to the batch."""
         target = self._home(home)
-        with _writing(target):
-            _remove(target)
+        with writing(target):
+            remove(target)
             (trial.folder / RECORD).unlink(missing_ok=True)
             target.parent.mkdir(parents=True, exist_ok=True)
             trial.folder.rename(target)
@@ -92,7 +92,11 @@ class Shelf:
 
     def drop(self, home: str) -> None:
         """Remove what the tries of a job left."""
-        _remove(host.inside(self.work, home))
+        remove(host.inside(self.work, home))
+
+    def vacate(self, home: str) -> None:
+        """Remove what lies in a job's folder: the results of another photo that had the job's name before."""
+        remove(self._home(home))
 
     def clear(self) -> None:
         """Remove the working folder once nothing is in it."""
@@ -106,13 +110,14 @@ class Shelf:
         return host.inside(self.work, home) / str(number)
 
 
-def _remove(folder: Path) -> None:
+def remove(folder: Path) -> None:
+    """Remove a folder with what is in it, where it is there."""
     if folder.exists():
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
-def _writing(place: Path) -> Iterator[None]:
+def writing(place: Path) -> Iterator[None]:
     """Turn failures to write near `place` into OutputUnwritable."""
     try:
         yield

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from ..batch.job import Counts, JobRow
     from ..batch.overview import Overview
 
+SHOWN_REASONS = 20
+"""More reasons of failures than this are counted instead of listed."""
+
 SHOWN_NAMES = 5
 """More names than this are counted instead of listed."""
 
@@ -57,8 +60,10 @@ def _show(out: Output, found: Overview) -> None:
         words += [f"{server.median_seconds:.1f} s each"] if server.median_seconds is not None else []
         last = f"; last error: {one_line(server.last_error)}" if server.last_error else ""
         out.say(f"Server    {server.url}: {', '.join(words)}{last}")
-    for failure in found.failures:
+    for failure in found.failures[:SHOWN_REASONS]:
         out.say(f"Failed    {_names(failure.jobs)}: [{failure.code}] {one_line(failure.message)}")
+    if more := sum(len(failure.jobs) for failure in found.failures[SHOWN_REASONS:]):
+        out.say(f"Failed    {more} more for other reasons; --failed lists all")
     if found.not_confirmed:
         names = [
             job.name if job.score is None else f"{job.name} (similarity {job.score:.2f})" for job in found.not_confirmed
@@ -85,7 +90,8 @@ def _verdicts(counts: Counts) -> str:
 def _runner(found: Overview) -> str:
     waiting = found.counts.pending + found.counts.leased
     if not found.active:
-        return "none; start the same command again to go on" if waiting else "none; nothing is left to do"
+        left = waiting or not found.counts.total
+        return "none; start the same command again to go on" if left else "none; nothing is left to do"
     if found.per_minute is None:
         return "at work; no job is finished yet"
     left = f", about {duration(found.seconds_left)} left" if found.seconds_left else ""

@@ -143,6 +143,36 @@ def test_changed_and_new_photos_run_and_renamed_ones_do_not(mirror, photos, tmp_
     assert set(rows(options.output)) == {"a", "b", "d", "renamed"}
 
 
+def test_a_result_that_was_deleted_is_made_again(mirror, photos, tmp_path):
+    options = BatchOptions(mirror, photos, tmp_path / "out")
+    run_batch(options)
+    shutil.rmtree(options.output / "a")
+    (options.output / "b" / "negative_00001_.png").unlink()
+    again = run_batch(options)
+    assert (again.counts.done, again.jobs_run) == (3, 2)
+    for name in "abc":
+        assert (options.output / name / "negative_00001_.png").is_file()
+
+
+def test_a_photo_that_replaces_another_and_fails_leaves_no_picture_of_the_other(mirror, photos, tmp_path):
+    options = BatchOptions(mirror, photos, tmp_path / "out")
+    run_batch(options)
+    (photos / "a.jpg").write_bytes(b"no picture")
+    assert run_batch(options).counts.failed == 1
+    assert not (options.output / "a").exists()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_inputs_that_cannot_be_read_leave_nothing_in_the_output_folder(mirror, tmp_path, there):
+    output = tmp_path / "out"
+    if there:
+        output.mkdir()
+    with pytest.raises(errors.BatchInputsInvalid):
+        run_batch(BatchOptions(mirror, tmp_path / "nope.csv", output))
+    assert output.exists() == there
+    assert not there or not list(output.iterdir())
+
+
 def test_settings_belong_to_the_job(mirror, photos, tmp_path):
     options = BatchOptions(mirror, photos, tmp_path / "out")
     run_batch(options)
@@ -312,7 +342,7 @@ def test_a_job_that_was_cut_off_is_asked_for_where_a_login_is_needed(mirror, pho
     """The ledger has the server without its login; the place that resumes the job has the same name."""
     options = BatchOptions(mirror, photos, tmp_path / "out", servers=("http://me:secret@127.0.0.1:9/",))
     with Ledger.open(tmp_path / "out") as ledger:
-        batch = run_module._Batch(options, ledger, Recorder(), lambda: False)
+        batch = run_module._Batch(options, [], ledger, Recorder(), lambda: False)
         place = batch._place(batch._client(options.servers[0]))
     assert place.name == "http://127.0.0.1:9"
     place.backend.close()

@@ -100,24 +100,6 @@ def test_a_second_plan_adds_hides_and_keeps(ledger):
     assert ledger.pending() == 0
 
 
-def test_a_renamed_photo_keeps_its_result_and_its_folder(ledger):
-    ledger.plan([Planned("k1", JobSpec("anna")), Planned("k2", JobSpec("bert"))])
-    finish(ledger, take(ledger))
-    ledger.plan([Planned("k2", JobSpec("anna")), Planned("k1", JobSpec("bert")), Planned("k3", JobSpec("Bert_2"))])
-    assert states(ledger) == {"anna": "pending", "bert": "done", "Bert_2": "pending"}
-    assert entry(ledger, "k1").folder == "anna"
-    assert {take(ledger, SERVER).folder for _ in range(2)} == {"bert", "Bert_2"}
-
-
-def test_a_changed_photo_never_shares_its_folder_with_the_old_result(ledger):
-    ledger.plan([Planned("old", JobSpec("anna"))])
-    finish(ledger, take(ledger))
-    ledger.plan([Planned("new", JobSpec("anna"))])
-    assert take(ledger, SERVER).folder == "anna_2"
-    ledger.plan([Planned("old", JobSpec("anna"))])
-    assert (ledger.row("old").state, ledger.row("old").folder) == ("done", "anna")
-
-
 def test_the_users_own_folders_are_never_a_jobs(ledger):
     (ledger.folder / "Anna").mkdir()
     ledger.plan(jobs("anna", "bert", "Thumbs"), reserved=["thumbs"])

@@ -18,6 +18,7 @@ from likeness_studio.runner.cli import main
 from likeness_studio.runner.cli.retry import set_back
 from likeness_studio.runner.cli.status import duration
 from likeness_studio.runner.errors import LedgerMissing, ServerExecutionError, ServerUnreachable, UnknownJob
+from likeness_studio.runner.files_in import Given
 
 SERVER, OTHER = "http://one:8188", "http://two:8188"
 
@@ -114,6 +115,42 @@ def test_status_while_a_runner_is_at_work(batch):
         while ledger.pending():
             run_job(ledger, "passed", 0.5)
     assert "none; nothing is left to do" in call("status", batch).stdout
+
+
+def test_failures_are_told_apart_by_what_they_say(tmp_path):
+    said = {
+        "a": "There is no photo at {}.",
+        "b": "There is no photo at {}.",
+        "c": "{} is empty.",
+        "d": "{} is cut off.",
+        "e": "{} is empty.",
+    }
+    with Ledger.open(tmp_path) as ledger:
+        photos = {name: Path(f"/in/{name}.jpg") for name in said}
+        ledger.plan([Planned(name, JobSpec(name, (Given(path),))) for name, path in photos.items()])
+        for name, message in said.items():
+            shown = photos[name] if name in "ab" else photos[name].name
+            ledger.failed(take(ledger), error=PhotoMissing(message.format(shown)))
+    assert [line for line in call("status", tmp_path).stdout.splitlines() if line.startswith("Failed")] == [
+        "Failed    a, b: [photo_missing] There is no photo at ….",
+        "Failed    c, e: [photo_missing] … is empty.",
+        "Failed    d: [photo_missing] d.jpg is cut off.",
+    ]
+
+
+def test_many_different_failures_are_counted(tmp_path):
+    with Ledger.open(tmp_path) as ledger:
+        ledger.plan([Planned(f"k{number}", JobSpec(f"n{number}")) for number in range(23)])
+        for number in range(23):
+            ledger.failed(take(ledger), error=PhotoMissing(f"Reason {number}."))
+    lines = [line for line in call("status", tmp_path).stdout.splitlines() if line.startswith("Failed")]
+    assert len(lines) == 21
+    assert lines[-1] == "Failed    3 more for other reasons; --failed lists all"
+
+
+def test_a_batch_without_jobs_is_not_done(tmp_path):
+    Ledger.open(tmp_path).close()
+    assert "nothing is left to do" not in call("status", tmp_path).stdout
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(40.2, "40 s"), (95, "2 min"), (3600 * 3 + 60 * 20, "3 h 20 min")])
