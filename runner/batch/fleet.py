@@ -122,6 +122,7 @@ class Fleet:
             if seconds is not None:
                 place.times.append(seconds)
                 place.done += 1
+            if not place.down:
                 place.trial = False
                 place.pauses = backoff(PROBE_FIRST, PROBE_LONGEST)
         self.changed.set()

@@ -509,3 +509,20 @@ def test_an_error_of_the_batch_itself_stops_the_jobs(mirror, photos, tmp_path, m
         run_batch(BatchOptions(mirror, photos, tmp_path / "out"), Broken())
     assert time.monotonic() - began < 10
     assert all(row.state == "pending" for row in rows(tmp_path / "out").values())
+
+
+def test_a_job_that_fails_by_itself_ends_the_trial_of_its_server(monkeypatch):
+    """The photo was refused, so that the server has answered: it gets its full share again."""
+    from likeness_studio.runner.batch.fleet import Fleet, Place
+    from likeness_studio.runner.local import LocalEngine
+
+    place = Place("somewhere", LocalEngine({}), 2)
+    fleet = Fleet([place])
+    try:
+        place.trial = True
+        assert fleet.take() is place
+        assert place.room == 0
+        fleet.give_back(place)
+        assert place.room == 2
+    finally:
+        fleet.close()
