@@ -119,8 +119,11 @@ def change_homes(write: sqlite3.Connection, known: Mapping[str, str], planned: M
         # no home may be there twice, not even for a moment
         write.execute("UPDATE jobs SET home = '.none_' || id WHERE key = ?", [key])
     done: list[tuple[str, str]] = []
-    for key in lost:
-        set_back(write, write.execute("SELECT id FROM jobs WHERE key = ?", [key]).fetchone()["id"], "done")
+    for key, home in lost.items():
+        job = write.execute("SELECT id FROM jobs WHERE key = ?", [key]).fetchone()["id"]
+        if set_back(write, job, "done"):
+            # its pictures lie there until the other job has some, see `forget_replaced`
+            write.execute("UPDATE jobs SET folder = ? WHERE id = ?", [home, job])
     for key, old in changed.items():
         new = planned[key]
         write.execute("UPDATE jobs SET home = ? WHERE key = ?", [new, key])
@@ -130,6 +133,11 @@ def change_homes(write: sqlite3.Connection, known: Mapping[str, str], planned: M
             result = json.dumps(_moved(json.loads(row["result"]), old, new))
             write.execute("UPDATE jobs SET folder = ?, result = ? WHERE id = ?", [new, result, row["id"]])
     moves.take(done)
+
+
+def forget_replaced(write: sqlite3.Connection, home: str) -> bool:
+    """Note that results of a job that lost this home no longer lie there; whether they did."""
+    return bool(write.execute("UPDATE jobs SET folder = NULL WHERE place IS NULL AND folder = ?", [home]).rowcount)
 
 
 def _moved(result: dict[str, Any], old: str, new: str) -> dict[str, Any]:

@@ -63,8 +63,8 @@ class Leased:
     `attempt` is the 1-based number of the try that comes next; tries that were released do not count, nor those from
     before a retry, up to number `counted_from` in the ledger. `earlier` are the tries that count. `resume` is a try
     that a kill cut off: its prompt may still run on its server, or be finished there. `released` says how often a
-    server's fault sent the job back. `folder` is reserved for this job, relative to the batch's folder: no other job of
-    this ledger, past or present, has it.
+    server's fault sent the job back. `folder` is reserved for this job, relative to the batch's folder, until the next
+    plan: no other job of this ledger has it.
     """
 
     key: str

@@ -15,7 +15,7 @@ from ..errors import LedgerMissing, OutputUnwritable, UnknownJob
 from ..workflow import did_you_mean
 from .changes import attempts_of, end_open, lease_next, leased_id, set_back
 from .database import Database
-from .homes import Moves, change_homes, homes_for, set_back_missing
+from .homes import Moves, change_homes, forget_replaced, homes_for, set_back_missing
 from .job import Counts, JobRow, Leased, Outcome, Planned, State, Verdict
 from .lock import is_active, take_lock
 from .rows import attempt_from, error_columns, job_from, public, public_values, spec_from_text, spec_to_text
@@ -168,6 +168,7 @@ class Ledger:
                 for place, job in enumerate(jobs)
             ),
         )
+        write.execute("UPDATE jobs SET folder = NULL WHERE place NOTNULL AND state = 'pending'")
 
     def recover(self) -> int:
         """Make the leases of a runner that is gone pending again; returns how many. Call it once after `open`.
@@ -262,6 +263,7 @@ class Ledger:
         """A leased job has its results; an open try ends with the same verdict, score and seconds."""
         with self._database.write() as write:
             job = leased_id(write, key)
+            forget_replaced(write, folder)
             end_open(write, job, verdict, score=score, seconds=seconds)
             write.execute(
                 "UPDATE jobs SET state = 'done', verdict = ?, score = ?, folder = ?, server = ?, seconds = ?,"
@@ -309,6 +311,11 @@ class Ledger:
             ]
             jobs = {*chosen, *(wanted[name] for name in names)}
             return sum(set_back(write, job, "done", "failed") for job in jobs)
+
+    def forget_replaced(self, home: str) -> bool:
+        """Whether pictures of an earlier photo of this name lie in `home`; asked once, by the one who removes them."""
+        with self._database.write() as write:
+            return forget_replaced(write, home)
 
     def counts(self) -> Counts:
         """How many jobs of the current plan are in which state and have which verdict."""

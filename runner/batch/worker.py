@@ -180,7 +180,7 @@ class Worker:
             return
         verdict: Verdict | None = "refused" if fault == "photo" else None
         self.shelf.drop(job.folder)
-        if not job.counted_from:
+        if self.ledger.forget_replaced(job.folder):
             self.shelf.vacate(job.folder)
         self.ledger.failed(job.key, error=error, verdict=verdict, server=place.name, seconds=seconds)
         self._finished(job, "failed", verdict, error_code=error.code, error=str(error), server=place.name)

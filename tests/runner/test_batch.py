@@ -160,6 +160,12 @@ def test_a_photo_that_replaces_another_and_fails_leaves_no_picture_of_the_other(
     (photos / "a.jpg").write_bytes(b"no picture")
     assert run_batch(options).counts.failed == 1
     assert not (options.output / "a").exists()
+    (options.output / "a").mkdir()
+    (options.output / "a" / "by_hand.png").write_bytes(b"mine")
+    with Ledger.open(options.output) as ledger:
+        assert ledger.retry(failed=True) == 1
+    assert run_batch(options).counts.failed == 1
+    assert (options.output / "a" / "by_hand.png").is_file(), "what the user put there stays"
 
 
 @pytest.mark.parametrize("there", [True, False])
@@ -488,7 +494,9 @@ def test_a_batch_does_not_wait_for_a_server_when_nothing_is_left_to_do(mirror, p
 
 def test_an_error_of_the_batch_itself_stops_the_jobs(mirror, photos, tmp_path, monkeypatch):
     class Endless:
-        def run(self, workflow, folders, on_event, stopped, **_):
+        def run(
+            self, workflow, folders, on_event=lambda event: None, stopped=lambda: False, *, prompt_id=None, resume=False
+        ):
             deadline = time.monotonic() + 20
             while time.monotonic() < deadline:
                 if stopped():
