@@ -21,7 +21,7 @@ from likeness_studio.runner.batch.options import BatchOptions
 from likeness_studio.runner.batch.run import resume, run_batch
 from likeness_studio.runner.batch.seeds import SEED_BITS, reseeded, seed_for
 from likeness_studio.runner.catalog import describe, local_classes
-from likeness_studio.runner.result import RunResult, ignore, never
+from likeness_studio.runner.result import RunResult
 from likeness_studio.runner.settings import Setting
 
 
