@@ -17,7 +17,7 @@ from likeness_studio.tests.faults import batches
 pytestmark = pytest.mark.models
 
 GOOD = {"good", "cmyk", "exif_rotated", "transparent", "animated", "sixteen_bit"}
-UNREADABLE = {"empty", "noise_bytes", "truncated", "web_page", "huge"}
+UNREADABLE = {"empty", "noise_bytes", "truncated", "web_page", "huge", "telephone"}
 NO_SINGLE_FACE = {"no_face", "two_faces"}
 HUGE = 20_000
 
@@ -50,7 +50,7 @@ def write_photos(folder: Path, portraits: Path) -> None:
     both.paste(face, (0, 0))
     both.paste(other, (face.width, 0))
     both.save(folder / "two_faces.jpg", quality=95)
-    (folder / "photo.heic").write_bytes(noise.bytes(1000))
+    (folder / "telephone.heic").write_bytes(noise.bytes(1000))
     (folder / "lost.jpg").symlink_to(folder / "nowhere.jpg")
 
 
