@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,7 +93,7 @@ class Library:
         self._worker.close()
 
 
-class Commands:
+class Commands(ABC):
     """A client that is a command, or a few in turn."""
 
     def __init__(self, url: str, home: Path) -> None:
@@ -102,9 +103,9 @@ class Commands:
         self._output = home
         self._said = b""
 
+    @abstractmethod
     def commands(self, graph: Path, output: Path) -> Iterator[list[str | Path]]:
         """The commands; `self._said` is what the last one wrote."""
-        raise NotImplementedError
 
     def submit(self, graph: Path, output: Path) -> None:
         self._output, self._turn = output, self.commands(graph, output)

@@ -329,10 +329,10 @@ class Ledger:
                 verdicts[row["verdict"]] += row["jobs"]
         return Counts(total=sum(numbers.values()), **numbers, **verdicts)
 
-    def pending(self) -> int:
-        """How many jobs wait for a worker."""
-        query = "SELECT count(*) AS jobs FROM jobs WHERE state = 'pending' AND place NOTNULL"
-        return self._database.query(query)[0]["jobs"]
+    def has_pending(self) -> bool:
+        """Whether a job waits for a worker. Asked after each job: it does not count them."""
+        query = "SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'pending' AND place NOTNULL) AS waits"
+        return bool(self._database.query(query)[0]["waits"])
 
     def rows(self, state: State | None = None, *, all_plans: bool = False) -> Iterator[JobRow]:
         """The jobs with their attempts, in order; those of earlier plans last, where asked for.

@@ -288,7 +288,7 @@ class _Batch:
                 fleet.changed.clear()
                 return False
             self._running[pool.submit(worker.work, place, job)] = job.spec.name
-        return self.ledger.pending() > 0
+        return self.ledger.has_pending()
 
     def _collect(self) -> None:
         for future in [future for future in self._running if future.done()]:

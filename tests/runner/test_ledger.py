@@ -97,7 +97,7 @@ def test_a_second_plan_adds_hides_and_keeps(ledger):
     assert [row.name for row in ledger.rows(all_plans=True)] == ["d", "c", "a", "b"]
     assert [take(ledger, SERVER).spec.name for _ in range(2)] == ["d", "c"]
     assert ledger.lease(SERVER) is None
-    assert ledger.pending() == 0
+    assert not ledger.has_pending()
 
 
 def test_the_users_own_folders_are_never_a_jobs(ledger):

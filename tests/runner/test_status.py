@@ -112,7 +112,7 @@ def test_status_while_a_runner_is_at_work(batch):
         assert found.seconds_left == pytest.approx(60 * 2 / found.per_minute)
         shown = call("status", batch).stdout
         assert "jobs a minute, about" in shown
-        while ledger.pending():
+        while ledger.has_pending():
             run_job(ledger, "passed", 0.5)
     assert "none; nothing is left to do" in call("status", batch).stdout
 
