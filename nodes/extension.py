@@ -7,10 +7,13 @@ from .schema import ComfyExtension, io
 
 def node_classes() -> list[type[io.ComfyNode]]:
     """Every node of the pack."""
+    from .compare import nodes as compare
     from .identity import nodes as identity
+    from .lora import nodes as lora
     from .portrait import nodes as portrait
+    from .prompting import nodes as prompting
 
-    return [*identity.NODES, *portrait.NODES]
+    return [*identity.NODES, *portrait.NODES, *prompting.NODES, *lora.NODES, *compare.NODES]
 
 
 class LikenessExtension(ComfyExtension):

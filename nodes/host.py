@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import Interrupted, UnsafePath
+from .errors import Interrupted, ModelMissing, UnsafePath
 
 if TYPE_CHECKING:
     import torch
@@ -100,6 +100,31 @@ def model_dirs() -> list[Path]:
     import platformdirs
 
     return [Path(platformdirs.user_data_dir(APP, appauthor=False)) / "models"]
+
+
+def model_files(kind: str) -> list[str]:
+    """Names of the files of one kind, such as ``loras``: ComfyUI's list, elsewhere those below our model folders."""
+    comfy = _comfy("folder_paths")
+    if comfy is not None:
+        return list(comfy.get_filename_list(kind))
+    found = {
+        path.relative_to(folder / kind).as_posix()
+        for folder in model_dirs()
+        for path in (folder / kind).rglob("*")
+        if path.is_file()
+    }
+    return sorted(found)
+
+
+def model_file(kind: str, name: str) -> Path:
+    """The file of that name and kind. Raises UnsafePath, and ModelMissing when there is none."""
+    comfy = _comfy("folder_paths")
+    roots = comfy.get_folder_paths(kind) if comfy is not None else [folder / kind for folder in model_dirs()]
+    for root in roots:
+        path = inside(Path(root), name)
+        if path.is_file():
+            return path
+    raise ModelMissing(f"There is no file {name!r} in {kind}; put it into {roots[0]}.")
 
 
 def inside(folder: Path, name: str) -> Path:

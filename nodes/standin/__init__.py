@@ -1,6 +1,6 @@
 """ComfyUI's V3 node interface without ComfyUI, so that nodes can be described and executed anywhere.
 
-Written from the interface's documentation. `tests/comfyui/test_schema_parity.py` holds it against the real thing:
+Written from the interface's documentation. `tests/comfyui/test_pack.py` holds it against the real thing:
 for every node of the pack, the description made here equals the one that ComfyUI makes.
 """
 

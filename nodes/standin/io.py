@@ -130,6 +130,12 @@ Int = _comfy_type("INT")
 Boolean = _comfy_type("BOOLEAN")
 String = _comfy_type("STRING", _StringInput)
 Combo = _comfy_type("COMBO", _ComboInput)
+Model = _comfy_type("MODEL")
+Clip = _comfy_type("CLIP")
+Vae = _comfy_type("VAE")
+Latent = _comfy_type("LATENT")
+Conditioning = _comfy_type("CONDITIONING")
+AnyType = _comfy_type("*")
 
 
 @dataclass

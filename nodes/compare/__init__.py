@@ -1,0 +1,1 @@
+"""Comparing models and settings: strengths, time and memory, likeness of each."""

@@ -1,0 +1,1 @@
+"""LoRA files: what they hold, whether they fit, loading, merging."""

@@ -1,0 +1,7 @@
+"""The LoRA nodes a user can drag."""
+
+from __future__ import annotations
+
+from ..schema import io
+
+NODES: list[type[io.ComfyNode]] = []

@@ -1,0 +1,1 @@
+"""Words for generators: professional prompts, traits to keep, subject tokens, descriptions."""

@@ -1,0 +1,1 @@
+"""Training engines, free of ComfyUI."""
