@@ -22,18 +22,13 @@ class Inputs:
     left_out: list[Path]
 
 
-def read_inputs(source: Path) -> list[JobSpec]:
+def read_inputs(source: Path) -> Inputs:
     """The jobs of `source`, with names that are unique and the same each time. Raises BatchInputsInvalid.
 
     A folder: each photo is a job, in the order that people count in; in a folder without photos each folder with
     photos is a job. A CSV or JSONL: each row is a job, see `table.py`. A photo that is missing or broken is not an
     error here: its job will fail with the reason.
     """
-    return read_with_left_out(source).jobs
-
-
-def read_with_left_out(source: Path) -> Inputs:
-    """The same with what was left out."""
     if source.is_dir():
         return _from_folder(source)
     if not source.exists():

@@ -154,7 +154,16 @@ class BatchView:
 class BatchEvent:
     """Something that happened in a batch, for programs."""
 
-    kind: Literal["planning", "batch_started", "job_started", "job_retried", "job_finished", "server_down", "server_up"]
+    kind: Literal[
+        "left_out",
+        "planning",
+        "batch_started",
+        "job_started",
+        "job_retried",
+        "job_finished",
+        "server_down",
+        "server_up",
+    ]
     values: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:

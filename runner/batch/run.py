@@ -47,6 +47,9 @@ RATE_JOBS = 100
 JOB_SERVER_SECONDS = 5.0
 """How long a job waits for a server that went away under it, before another one takes the job."""
 
+NAMES_TOLD = 20
+"""More files than this that are no photos are counted instead of named."""
+
 GRAPHS_KEPT = 256
 """How many graphs with settings of their own are kept for the jobs that share them."""
 
@@ -100,10 +103,14 @@ def run_batch(options: BatchOptions, display: Display | None = None, stopped: St
     BatchInputsInvalid, NoServer, NothingToVary, OutputUnwritable, Interrupted, and what reading the workflow and the
     preflight raise; what is wrong with a single job does not end the batch.
     """
-    specs = read_inputs(options.inputs)
+    inputs = read_inputs(options.inputs)
     check_writable(options.output)
+    display = display or Silent()
+    if inputs.left_out:
+        names = [path.name for path in inputs.left_out[:NAMES_TOLD]]
+        display.event(BatchEvent("left_out", {"count": len(inputs.left_out), "names": names}))
     with Ledger.open(options.output) as ledger:
-        return _Batch(options, specs, ledger, display or Silent(), stopped).run()
+        return _Batch(options, inputs.jobs, ledger, display, stopped).run()
 
 
 def resume(

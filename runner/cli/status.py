@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .output import Output, current_output, json_option
+from .words import clean, duration
 
 if TYPE_CHECKING:
     from ..batch.job import Counts, JobRow
@@ -43,7 +43,7 @@ def _show_failed(out: Output, row: JobRow) -> None:
     if out.as_json:
         error = {"code": row.error_code, "message": row.error}
         out.line({"event": "job_failed", "name": row.name, "server": row.server} | error)
-    out.say(f"{row.name}  [{row.error_code}] {one_line(row.error or '')}")
+    out.say(f"{row.name}  [{row.error_code}] {clean(row.error or '')}")
 
 
 def _show(out: Output, found: Overview) -> None:
@@ -58,10 +58,10 @@ def _show(out: Output, found: Overview) -> None:
         words.append(f"{server.tries} {'try' if server.tries == 1 else 'tries'} ended")
         words += [f"{server.lost} cut off"] if server.lost else []
         words += [f"{server.median_seconds:.1f} s each"] if server.median_seconds is not None else []
-        last = f"; last error: {one_line(server.last_error)}" if server.last_error else ""
+        last = f"; last error: {clean(server.last_error)}" if server.last_error else ""
         out.say(f"Server    {server.url}: {', '.join(words)}{last}")
     for failure in found.failures[:SHOWN_REASONS]:
-        out.say(f"Failed    {_names(failure.jobs)}: [{failure.code}] {one_line(failure.message)}")
+        out.say(f"Failed    {_names(failure.jobs)}: [{failure.code}] {clean(failure.message)}")
     if more := sum(len(failure.jobs) for failure in found.failures[SHOWN_REASONS:]):
         out.say(f"Failed    {more} more for other reasons; --failed lists all")
     if found.not_confirmed:
@@ -96,19 +96,6 @@ def _runner(found: Overview) -> str:
         return "at work; no job is finished yet"
     left = f", about {duration(found.seconds_left)} left" if found.seconds_left else ""
     return f"at work; {found.per_minute:.1f} jobs a minute{left}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: ``40 s``, ``12 min``, ``3 h 20 min``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def one_line(text: str) -> str:
-    """Text from elsewhere without what could move the cursor or break the line."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text).strip()
 
 
 def _names(names: Sequence[str]) -> str:

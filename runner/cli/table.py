@@ -13,6 +13,7 @@ import click
 
 from ..report.facts import one_line
 from .output import Output
+from .words import clean, duration
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -87,6 +88,9 @@ class BatchDisplay:
             if event.kind == "planning":
                 self._planning(event)
                 return
+            if event.kind == "left_out":
+                click.echo(left_out(event), err=True)
+                return
             failure = failure_of(event)
             if failure is not None and self._terminal:
                 self._failures.append(failure)
@@ -116,6 +120,13 @@ class BatchDisplay:
         return time.thread_time() - began
 
 
+def left_out(event: BatchEvent) -> str:
+    """Which files of the inputs are no jobs."""
+    names = [clean(name) for name in event.values["names"]]
+    more = event.values["count"] - len(names)
+    return f"Left out, because they are no photos: {', '.join(names)}{f' and {more} more' if more else ''}."
+
+
 def _live() -> Live:
     from rich.console import Console
     from rich.live import Live
@@ -136,21 +147,6 @@ def failure_of(event: BatchEvent) -> tuple[str, str, str] | None:
         return None
     word = "refused" if refused else "failed" if values.get("state") == "failed" else None
     return None if word is None else (word, clean(values.get("name") or ""), reason)
-
-
-def clean(text: Any) -> str:
-    """One line without control characters: a file name or a server's message must not steer the terminal."""
-    return "".join(char if char.isprintable() else " " for char in " ".join(str(text).split()))
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them: 42 s, 3 min 20 s, 2 h 05 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
 def per_minute(jobs: float) -> str:

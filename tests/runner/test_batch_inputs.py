@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from likeness_studio.nodes.errors import LikenessError
 from likeness_studio.runner.batch import keys
-from likeness_studio.runner.batch.inputs import read_inputs, read_with_left_out
+from likeness_studio.runner.batch.inputs import read_inputs
 from likeness_studio.runner.batch.job import JobSpec
 from likeness_studio.runner.batch.keys import batch_keys, content_hash, distinct, file_hash, job_key
 from likeness_studio.runner.batch.ledger import Ledger
@@ -54,7 +54,7 @@ def test_a_folder_of_photos(tmp_path):
         tmp_path, "p10.jpg", "p2.JPG", "notes.txt", ".hidden.png", "._p2.jpg", "sub/other.jpg", "Zoë B.webp", "p2.png"
     )
     (tmp_path / "lost.png").symlink_to(tmp_path / "nowhere.png")
-    inputs = read_with_left_out(tmp_path)
+    inputs = read_inputs(tmp_path)
     assert names(inputs.jobs) == ["lost", "p2", "p2_2", "p10", "Zoë_B"]
     assert inputs.jobs[1] == JobSpec("p2", (Given(tmp_path / "p2.JPG"),))
     assert [path.name for path in inputs.left_out] == ["notes.txt", "sub"]
@@ -62,7 +62,7 @@ def test_a_folder_of_photos(tmp_path):
 
 def test_a_folder_of_folders(tmp_path):
     touch(tmp_path, "Anna/1.jpg", "Anna/2.jpg", "bert 2/x.png", "bert 10/x.png", "empty/readme.md", ".git/x.png")
-    inputs = read_with_left_out(tmp_path)
+    inputs = read_inputs(tmp_path)
     assert names(inputs.jobs) == ["Anna", "bert_2", "bert_10"]
     assert inputs.jobs[0].photos == (Given(tmp_path / "Anna"),)
     assert [path.name for path in inputs.left_out] == ["empty"]
@@ -71,7 +71,7 @@ def test_a_folder_of_folders(tmp_path):
 def test_a_relative_folder_gives_whole_paths(tmp_path, monkeypatch):
     touch(tmp_path, "in/me.jpg")
     monkeypatch.chdir(tmp_path)
-    (job,) = read_inputs(Path("in"))
+    (job,) = read_inputs(Path("in")).jobs
     assert job.photos[0].path == tmp_path / "in" / "me.jpg"
 
 
@@ -92,7 +92,7 @@ def test_csv_columns(tmp_path):
         ",in/me.jpg,,,\n"
         ",/abs/x.png,\n",
     )
-    first, second, third = read_inputs(path)
+    first, second, third = read_inputs(path).jobs
     assert first.name == "Anna_K"
     assert first.photos == (Given(tmp_path / "in/me.jpg"), Given(tmp_path / "refs", "Reference photos"))
     assert first.settings == (Setting("Backdrop", "colour", "navy, dark"), Setting("Frame v1.5", "width", "512"))
@@ -107,7 +107,7 @@ def test_csv_as_spreadsheets_write_it(tmp_path, separator, encoding, ending):
     lines = [
         separator.join(cells) for cells in (["Photo", "Backdrop.colour"], ["Zoë.jpg", "blue"], ["b.jpg", "x\u2028y"])
     ]
-    (first, second) = read_inputs(table(tmp_path, "jobs.csv", ending.join(lines).encode(encoding)))
+    (first, second) = read_inputs(table(tmp_path, "jobs.csv", ending.join(lines).encode(encoding))).jobs
     assert (first.name, first.photos, first.settings[0].value) == ("Zoë", (Given(tmp_path / "Zoë.jpg"),), "blue")
     assert second.settings[0].value == "x\u2028y"
 
@@ -143,7 +143,7 @@ def test_jsonl(tmp_path):
         '  {"inputs": "me.jpg"}\r',
         '{"set": {"A.b": "1"}}',
     ]
-    anna, me, again, bare = read_inputs(table(tmp_path, "jobs.jsonl", "\n".join(lines)))
+    anna, me, again, bare = read_inputs(table(tmp_path, "jobs.jsonl", "\n".join(lines))).jobs
     assert anna == JobSpec(
         "anna", (Given(tmp_path / "me.jpg"),), (Setting("Backdrop", "colour", "navy"), Setting("Frame", "width", "512"))
     )
@@ -229,7 +229,7 @@ JSON_LINES = st.lists(JSON_VALUES, max_size=4).map(lambda values: "\n".join(map(
 def test_any_bytes_are_jobs_or_an_error_of_ours(tmp_path_factory, suffix, content):
     path = table(tmp_path_factory.getbasetemp(), f"fuzz.{suffix}", content)
     try:
-        jobs = read_inputs(path)
+        jobs = read_inputs(path).jobs
     except LikenessError as error:
         assert str(path) in str(error)  # noqa: PT017 - any other error must surface
         return

@@ -16,7 +16,6 @@ from likeness_studio.runner.batch.ledger import FILE, Ledger
 from likeness_studio.runner.batch.overview import overview
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.cli.retry import set_back
-from likeness_studio.runner.cli.status import duration
 from likeness_studio.runner.errors import LedgerMissing, ServerExecutionError, ServerUnreachable, UnknownJob
 from likeness_studio.runner.files_in import Given
 
@@ -151,11 +150,6 @@ def test_many_different_failures_are_counted(tmp_path):
 def test_a_batch_without_jobs_is_not_done(tmp_path):
     Ledger.open(tmp_path).close()
     assert "nothing is left to do" not in call("status", tmp_path).stdout
-
-
-@pytest.mark.parametrize(("seconds", "words"), [(40.2, "40 s"), (95, "2 min"), (3600 * 3 + 60 * 20, "3 h 20 min")])
-def test_durations(seconds, words):
-    assert duration(seconds) == words
 
 
 def test_no_batch_and_a_broken_one_are_one_line(tmp_path, batch):

@@ -13,11 +13,13 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from likeness_studio.runner.batch.job import BatchEvent, BatchView, Counts, ServerView
-from likeness_studio.runner.cli import table
+from likeness_studio.runner.cli import main, table
 from likeness_studio.runner.cli.output import Output
-from likeness_studio.runner.cli.table import BatchDisplay, clean, duration, failure_of, plain_line, show_summary
+from likeness_studio.runner.cli.table import BatchDisplay, failure_of, plain_line, show_summary
+from likeness_studio.runner.cli.words import clean, duration
 
 COUNTS = Counts(
     total=2000, pending=1400, leased=3, done=560, failed=37, passed=510, not_confirmed=50, refused=30, unchecked=0
@@ -119,6 +121,21 @@ def test_which_events_are_failures():
 )
 def test_durations(seconds, text):
     assert duration(seconds) == text
+
+
+def test_what_is_no_photo_is_named_before_the_batch(tmp_path, astronaut):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "me.jpg").write_bytes(astronaut.read_bytes())
+    (photos / "notes.txt").write_text("not a photo")
+    (photos / "old").mkdir()
+    graph = {"1": {"class_type": "LoadImage", "inputs": {"image": "x.png"}, "_meta": {"title": "Photo"}}}
+    graph["2"] = {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "copy"}}
+    (tmp_path / "copy.json").write_text(json.dumps(graph))
+    words = ["batch", str(tmp_path / "copy.json"), "-i", str(photos), "-o", str(tmp_path / "out")]
+    ran = CliRunner().invoke(main, words)
+    assert ran.exit_code == 0, ran.output
+    assert "Left out, because they are no photos: notes.txt, old." in ran.stderr
 
 
 def test_a_log_gets_a_line_now_and_then_and_each_failure(capsys, monkeypatch):
