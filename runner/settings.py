@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ..nodes.errors import LikenessError
 from .catalog import Catalog, InputSpec, NodeSpec
-from .errors import NotAnOption, OutOfRange, UnknownInput, WrongType
+from .errors import NotAnOption, OutOfRange, RunnerError, UnknownInput, WrongType, raise_all
 from .workflow import Node, Workflow, as_link, did_you_mean
 
 TRUE, FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
@@ -36,6 +38,17 @@ def parse(text: str) -> Setting:
     if not (equals and dot and target and name):
         raise ValueError(f"{text!r} is not of the form 'Title.input=value'.")
     return Setting(target, name, value)
+
+
+def apply_all(workflow: Workflow, settings: Iterable[Setting], catalog: Catalog) -> None:
+    """Change values of `workflow`. Raises what `apply` raises, or WorkflowInvalid with every setting that is wrong."""
+    problems: list[LikenessError] = []
+    for setting in settings:
+        try:
+            apply(workflow, setting, catalog)
+        except RunnerError as problem:
+            problems.append(problem)
+    raise_all(problems)
 
 
 def apply(workflow: Workflow, setting: Setting, catalog: Catalog) -> None:

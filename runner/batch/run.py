@@ -23,7 +23,7 @@ from ..result import Stopped, never
 from ..server.backend import ServerBackend
 from ..server.patience import Patience
 from ..session import check_writable
-from ..settings import Setting, apply
+from ..settings import Setting, apply_all
 from ..workflow import Workflow
 from .fleet import LOCAL, Fleet, Place
 from .inputs import read_inputs
@@ -218,8 +218,7 @@ class _Batch:
 
     def _applied(self, workflow: Workflow, client: Client, settings: Sequence[Setting] | None = None) -> Workflow:
         """`workflow` with some settings, or else with those of the whole batch."""
-        for setting in self.options.settings if settings is None else settings:
-            apply(workflow, setting, client.catalog)
+        apply_all(workflow, self.options.settings if settings is None else settings, client.catalog)
         return workflow
 
     def _ask(self, question: Callable[[Client], T]) -> T:

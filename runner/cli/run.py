@@ -105,11 +105,10 @@ def connect(server: str | None, headers: dict[str, str], **options: Any) -> Clie
 
 def prepare(client: Client, source: str, settings: Sequence[Setting]) -> Workflow:
     """The workflow with its settings, read and checked with what is known where it will run."""
-    from ..settings import apply
+    from ..settings import apply_all
 
     graph = client.load(source)
-    for setting in settings:
-        apply(graph, setting, client.catalog)
+    apply_all(graph, settings, client.catalog)
     return graph
 
 

@@ -76,6 +76,14 @@ def test_errors_are_one_line_with_a_code(graph_file, tmp_path, words, code, text
         assert len(outcome.stderr.strip().splitlines()) == 1
 
 
+def test_every_wrong_setting_is_named(graph_file, tmp_path):
+    words = ["--set", "Blank.width=0", "--set", "Nobody.x=1", "--set", "Blank.hight=3"]
+    outcome = call("run", graph_file, "-o", tmp_path / "out", *words)
+    assert outcome.exit_code == 1
+    for text in ("Blank.width must be at least 1", "Nobody", "hight"):
+        assert text in outcome.stderr
+
+
 def test_error_for_programs(tmp_path):
     outcome = call("run", tmp_path / "nothing.json", "--json")
     assert outcome.exit_code == 1
