@@ -218,7 +218,9 @@ class _Batch:
 
     def _applied(self, workflow: Workflow, client: Client, settings: Sequence[Setting] | None = None) -> Workflow:
         """`workflow` with some settings, or else with those of the whole batch."""
-        apply_all(workflow, self.options.settings if settings is None else settings, client.catalog)
+        chosen = self.options.settings if settings is None else settings
+        if chosen:
+            apply_all(workflow, chosen, client.catalog)
         return workflow
 
     def _ask(self, question: Callable[[Client], T]) -> T:

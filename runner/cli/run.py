@@ -108,7 +108,8 @@ def prepare(client: Client, source: str, settings: Sequence[Setting]) -> Workflo
     from ..settings import apply_all
 
     graph = client.load(source)
-    apply_all(graph, settings, client.catalog)
+    if settings:
+        apply_all(graph, settings, client.catalog)
     return graph
 
 
