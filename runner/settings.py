@@ -43,7 +43,7 @@ def parse(text: str) -> Setting:
 def apply_all(workflow: Workflow, settings: Iterable[Setting], catalog: Catalog) -> None:
     """Change values of `workflow`. Raises what `apply` raises, or WorkflowInvalid with every setting that is wrong."""
     problems: list[LikenessError] = []
-    for setting in settings:
+    for setting in sorted(settings, key=lambda setting: not workflow.is_stage(setting.target, setting.input)):
         try:
             apply(workflow, setting, catalog)
         except RunnerError as problem:
@@ -52,10 +52,13 @@ def apply_all(workflow: Workflow, settings: Iterable[Setting], catalog: Catalog)
 
 
 def apply(workflow: Workflow, setting: Setting, catalog: Catalog) -> None:
-    """Change one value of `workflow`.
+    """Change one value of `workflow`, or switch a stage of it.
 
     Raises UnknownTitle, AmbiguousTitle, UnknownInput, WrongType, OutOfRange or NotAnOption.
     """
+    if workflow.is_stage(setting.target, setting.input):
+        workflow.switch(setting.target, bool(read("BOOLEAN", setting.value, f"{setting.target}.{setting.input}")))
+        return
     node = workflow.find(setting.target)
     spec = catalog.get(node.class_type)
     node.inputs[setting.input] = (

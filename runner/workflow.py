@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 from .catalog import Catalog, local_catalog
 from .errors import AmbiguousTitle, UnknownInput, UnknownTitle, WorkflowMissing, WorkflowUnreadable
+from .stages import SWITCH, Stages
+from .stages import read as read_stages
 
 FileKind = Literal["photo", "folder", "identity"]
 
@@ -29,6 +31,9 @@ BUNDLED = Path(__file__).resolve().parent.parent / "workflows"
 
 OPTIONAL_MARK = "(optional)"
 """A node that reads a file and whose title ends like this is left out when it is given none."""
+
+SOURCES = ("cnr_id", "aux_id", "ver", "models")
+"""What an API file may say in ``_meta`` of where a node's pack and models can be had, named as the canvas does it."""
 
 Link = tuple[str, int]
 """Node id and output number."""
@@ -51,6 +56,7 @@ class Node:
     title: str
     inputs: dict[str, Any] = field(default_factory=dict)
     optional: bool = False
+    sources: dict[str, Any] = field(default_factory=dict)
 
     @property
     def links(self) -> dict[str, Link]:
@@ -77,6 +83,7 @@ class Workflow:
     nodes: dict[str, Node]
     canvas: dict[str, Any] | None = None
     folder: Path | None = None
+    stages: Stages = field(default_factory=Stages)
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes.values())
@@ -87,7 +94,8 @@ class Workflow:
         if not isinstance(graph, dict) or not graph:
             raise WorkflowUnreadable(f"{name} is not a workflow: an object of nodes was expected; export it again.")
         nodes = {str(node_id): _node(name, str(node_id), entry) for node_id, entry in graph.items()}
-        return cls(name, nodes, folder=folder)
+        stages = read_stages(nodes, graph)
+        return cls(name, stages.living() if stages.by_name else nodes, folder=folder, stages=stages)
 
     @classmethod
     def load(cls, source: str | Path) -> Workflow:
@@ -97,16 +105,35 @@ class Workflow:
     def set(self, place: str, value: Any) -> None:
         """Set one value, as in ``workflow.set("Backdrop.colour", "navy")``; nodes go by their titles or ids.
 
-        Types and limits are checked when the workflow runs. Raises UnknownTitle, AmbiguousTitle, or UnknownInput when
-        the workflow has no such value or a link there.
+        Types and limits are checked when the workflow runs. A stage is switched with ``workflow.set("Pose.on", True)``.
+        Raises UnknownTitle, AmbiguousTitle, or UnknownInput when the workflow has no such value or a link there.
         """
         target, _, name = place.rpartition(".")
+        if self.is_stage(target, name):
+            self.switch(target, bool(value))
+            return
         node = self.find(target)
         if name not in node.inputs:
             raise UnknownInput(f"{node.title} has no input {name!r}{did_you_mean(name, node.inputs)}")
         if as_link(node.inputs[name]) is not None:
             raise UnknownInput(f"{place} is linked to another node and cannot be set to a value.")
         node.inputs[name] = value
+
+    def is_stage(self, target: str, name: str = SWITCH) -> bool:
+        """Whether ``target.name`` is the switch of a stage."""
+        return name == SWITCH and self.stages.find(target) is not None
+
+    def switch(self, stage: str, on: bool) -> None:
+        """Switch a stage on or off: its nodes come or go, and the links lead through or past them.
+
+        Raises UnknownTitle.
+        """
+        found = self.stages.find(stage)
+        if found is None:
+            known = did_you_mean(stage, self.stages.by_name)
+            raise UnknownTitle(f"{self.name} has no stage {stage!r}{known}")
+        found.on = on
+        self.nodes = self.stages.living()
 
     def to_api(self) -> dict[str, Any]:
         """The graph in API format, as a server takes it."""
@@ -145,6 +172,9 @@ class Workflow:
                 return found[0]
         if key in self.nodes:
             return self.nodes[key]
+        stage = self.stages.off_with(key)
+        if stage is not None:
+            raise UnknownTitle(f"{key!r} belongs to a stage that is off; set '{stage.name}.on=true' as well.")
         hint = did_you_mean(key, [node.title for node in self])
         raise UnknownTitle(f"No node of {self.name} is called {key!r}{hint}")
 
@@ -157,6 +187,7 @@ class Workflow:
         gone = set(node_ids)
         for node_id in gone:
             del self.nodes[node_id]
+            self.stages.forget(node_id)
         for node in self:
             for name, (origin, _) in node.links.items():
                 if origin in gone:
@@ -195,7 +226,8 @@ def _node(name: str, node_id: str, entry: Any) -> Node:
     title = str(meta.get("title") or entry["class_type"])
     optional = meta.get("optional") is True or title.rstrip().casefold().endswith(OPTIONAL_MARK)
     values = {key: list(link) if (link := as_link(value)) else copy.deepcopy(value) for key, value in inputs.items()}
-    return Node(node_id, entry["class_type"], title, values, optional)
+    sources = {key: copy.deepcopy(meta[key]) for key in SOURCES if key in meta}
+    return Node(node_id, entry["class_type"], title, values, optional, sources)
 
 
 def bundled() -> list[str]:

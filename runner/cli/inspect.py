@@ -60,6 +60,7 @@ def describe(workflow: Workflow, catalog: Catalog) -> dict[str, Any]:
             {"node": node.id, "title": node.title, "kind": node.file_kind, "optional": node.optional}
             for node in workflow.file_nodes()
         ],
+        "stages": [{"name": stage.name, "on": stage.on} for stage in workflow.stages.by_name.values()],
         "nodes": nodes,
         "outputs": [entry["title"] for entry in nodes if entry["output"]],
     }
@@ -107,6 +108,9 @@ def _show(out: Output, described: dict[str, Any]) -> None:
         out.say(
             f'  {photo["kind"]:8} --input "{photo["title"]}=PATH"{"  (may be left out)" if photo["optional"] else ""}'
         )
+    for stage in described["stages"]:
+        state, other = ("on", "false") if stage["on"] else ("off", "true")
+        out.say(f'  stage    {stage["name"]} is {state}  (--set "{stage["name"]}.on={other}")')
     for title in described["outputs"]:
         out.say(f"  result   {title}")
     unknown = sorted({node["class_type"] for node in described["nodes"] if not node["known"]})

@@ -30,7 +30,7 @@ def check(workflow: Workflow, catalog: Catalog, *, files_follow: bool = True) ->
     With `files_follow` the user's photos are still to be uploaded, so that their names are not looked up. Without it
     a photo that is not in the server's input folder is a PhotoMissing. The others are NodeClassMissing (one for each
     class), ModelFileMissing (one for each file), NothingToRun, GraphCycle, InputRequired, BadLink, WrongType,
-    OutOfRange and NotAnOption. The canvas that the workflow came from says where packs and models can be had.
+    OutOfRange and NotAnOption. The file that the workflow came from says where packs and models can be had.
     """
     return examine(workflow, catalog, files_follow=files_follow).problems
 
@@ -40,7 +40,7 @@ def examine(workflow: Workflow, catalog: Catalog, *, files_follow: bool = True, 
 
     `strict` is for the local engine, which takes no words for truth values.
     """
-    sources = read(workflow.canvas)
+    sources = read(workflow.canvas, workflow)
     found = Findings(_missing_classes(workflow, catalog, sources))
     try:
         nodes = needed(workflow, catalog)

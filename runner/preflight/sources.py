@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from ... import __version__
+from ..workflow import Node
 
 OUR_PACK = "likeness-studio"
 CORE = "comfy-core"
@@ -61,12 +62,13 @@ class Sources:
         return {"name": name} | guess | _from_manifest(file) | self.models.get(file, {})
 
 
-def read(canvas: Any) -> Sources:
-    """What a canvas file says of its packs and models; anything malformed in it is passed over."""
+def read(canvas: Any, graph: Iterable[Node] = ()) -> Sources:
+    """What a canvas file, or an API file's ``_meta``, says of packs and models; anything malformed is passed over."""
     packs: dict[str, dict[str, str]] = {}
     models: dict[str, dict[str, str]] = {}
     lists = [_get(canvas, "models")]
-    for node in nodes(canvas):
+    marked = ({"type": node.class_type, "properties": node.sources} for node in graph)
+    for node in (*nodes(canvas), *marked):
         properties = _get(node, "properties")
         lists.append(_get(properties, "models"))
         found = _pack(properties)
