@@ -10,10 +10,12 @@ FIELDS = (
     "glasses",
     "facial_hair",
     "hair",
+    "hair_texture",
     "hair_colour",
     "head_covering",
     "skin_details",
-    "hearing_aid",
+    "jewellery",
+    "aids",
     "expression",
     "attire",
     "pose",
@@ -22,7 +24,7 @@ FIELDS = (
     "background",
     "sharpness",
 )
-"""The fields a description may have, in the order in which a sentence names them. A field that is not known is absent."""
+"""The fields a description may have, in the order in which a sentence names them; an unknown one is absent."""
 
 MEASURED = "measured"
 CAPTION = "caption"

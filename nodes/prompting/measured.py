@@ -1,0 +1,72 @@
+"""What a photo shows that can be measured without a captioning model: pose, framing, light, background, sharpness."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+
+from ..errors import FaceNotUsable
+from ..identity.engines import FaceEngine
+from ..identity.subject import BYSTANDER
+from ..portrait.frame import measure_head
+from ..portrait.subject import one_face, steady_landmarks
+from ..portrait.tensors import planes
+from .measured_background import background
+from .measured_framing import framing
+from .measured_light import face_light, face_sharpness
+from .measured_pose import head_pose
+
+MASK_GRID = 512
+"""Pixels on the longer side at which a matte is looked at."""
+
+SMALLEST_FACE = 32
+"""A face of fewer pixels across has no points to measure by."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """`words` by field, for what can be said, and `numbers` by field, for all that was measured."""
+
+    words: dict[str, str]
+    numbers: dict[str, dict[str, Any]]
+
+
+def measure(image: torch.Tensor, mask: torch.Tensor | None, engine: FaceEngine) -> Measured:
+    """Measure IMAGE [1,H,W,3] in 0..1 of one person, with the person's matte [1,H,W] if there is one.
+
+    Raises FaceNotUsable when there is no face, more than one, or only a tiny one. Small faces behind are no people.
+    """
+    faces = engine.detect(image[0])
+    largest = max((face.size for face in faces), default=0.0)
+    face = one_face([face for face in faces if face.size >= BYSTANDER * largest], largest=False)
+    if face.size < SMALLEST_FACE:
+        raise FaceNotUsable(
+            f"The face is {face.size:.0f} pixels wide and at least {SMALLEST_FACE} are needed; use a closer photo."
+        )
+    face = dataclasses.replace(face, landmarks=steady_landmarks(engine, image, face))
+    height, width = image.shape[1:3]
+    matte, scale = None, 1.0
+    if mask is not None:
+        block = -(-max(height, width) // MASK_GRID)
+        matte, scale = F.avg_pool2d(planes(mask), block, ceil_mode=True)[0, 0].cpu().numpy(), 1 / block
+    pose = head_pose(face.landmarks)
+    head = measure_head(face.landmarks, matte, scale, straighten=False)
+    shown = framing(face.landmarks, height, width, matte, scale)
+    light = face_light(image[0].cpu(), face, pose.yaw)
+    focus, sharpness = face_sharpness(image[0].cpu(), face)
+    words = {"pose": pose.words(), "framing": shown.words(), "light": light.words(), "sharpness": focus}
+    numbers = {
+        "pose": pose.numbers(),
+        "framing": shown.numbers(),
+        "light": light.numbers(),
+        "sharpness": sharpness,
+    }
+    behind = background(image, mask, head.centre, head.crown, head.chin, head.unit)
+    if behind is not None:
+        words["background"] = behind.words()
+        numbers["background"] = behind.numbers()
+    return Measured({name: phrase for name, phrase in words.items() if phrase}, numbers)
