@@ -207,9 +207,153 @@ class ShapeMismatch(PortraitError):
     hint = "Take the picture and its mask from the same nodes, and resize, crop or repeat both together."
 
 
+class MatteMissing(PortraitError):
+    """More than the face is to be protected and nothing says where the person is."""
+
+    code = "matte_missing"
+    meaning = "A step needs the person's matte and none was connected."
+    hint = "Connect the mask of Matte Person or Refine Matte, or choose to protect the face only."
+
+
+class EngineUnsuitable(PortraitError):
+    """The face engine gives other embeddings than a model was made for."""
+
+    code = "engine_unsuitable"
+    meaning = "A model that changes faces needs the embeddings of another face engine than the one connected."
+    hint = "Connect Load Face Engine set to insightface with the pack buffalo_l, or turn the node off."
+
+
+class SwapModelUnsuitable(PortraitError):
+    """An ONNX file was chosen for swapping faces and is not made for that."""
+
+    code = "swap_model_unsuitable"
+    meaning = "The ONNX file does not have the inputs, the output and the table of a face swapping model."
+    hint = "Use insightface's inswapper_128.onnx; other swapping models need other code."
+
+
 class BadColour(PortraitError):
     """A colour is not written as #rrggbb and is not a known name."""
 
     code = "bad_colour"
     meaning = "A colour could not be read; write it as #rrggbb."
     hint = "Put quotes around #rrggbb in a shell, where # begins a comment, or use a name such as navy."
+
+
+class PromptingError(LikenessError):
+    """A prompt cannot be written from what was chosen."""
+
+
+class PresetInvalid(PromptingError):
+    """A file of prompt presets is damaged or says something that presets cannot say."""
+
+    code = "preset_invalid"
+    meaning = "A preset file is not TOML, or a preset in it misses a wording or has a wrong type."
+    hint = "Correct the line or key that the message names, or move the file out of the presets folder."
+
+
+class PresetUnknown(PromptingError):
+    """A choice of a prompt node is in no preset file of this machine."""
+
+    code = "preset_unknown"
+    meaning = "A workflow asks for a preset that neither the pack nor the presets folder has."
+    hint = "Choose another one from the node's list, or copy the missing preset file from where the workflow is from."
+
+
+class NameUnusable(PromptingError):
+    """A subject token cannot be made from this name by this scheme."""
+
+    code = "name_unusable"
+    meaning = "Nothing is left of the name for the scheme that should make a token of it."
+    hint = "Give a name with Latin letters, or choose the scheme 'rare vocabulary entry', which takes any name."
+
+
+class TrainingError(LikenessError):
+    """A network cannot be trained."""
+
+
+class TrainingDataTooSmall(TrainingError):
+    """There are not enough photos to train on and to measure with."""
+
+    code = "training_data_too_small"
+    meaning = "A folder to train on does not exist, or has too few photos that can be read."
+    hint = "Give a folder with at least two photos, better a few hundred; folders inside it are read too."
+
+
+class TrainingStateInvalid(TrainingError):
+    """A training cannot be gone on with, or a trained file is of another kind."""
+
+    code = "training_state_invalid"
+    meaning = "The file of a training is missing, damaged, of another kind, or was made with other settings."
+    hint = "Give the same options as at the start together with --resume, or start anew without --resume."
+
+
+class TrainingDiverged(TrainingError):
+    """The loss is no number any more."""
+
+    code = "training_diverged"
+    meaning = "The loss of a training became infinite or no number."
+    hint = "Train again with a lower --rate; what was saved before is kept and can be gone on with by --resume."
+
+
+class LoraError(ModelError):
+    """A LoRA cannot be read, applied or merged."""
+
+
+class LoraFileDamaged(LoraError):
+    """The file breaks the safetensors format, or parts of its layers are missing."""
+
+    code = "lora_file_damaged"
+    meaning = "A LoRA file is truncated, breaks the safetensors format, or lacks parts of its layers."
+    hint = "Compare its size and sha256 with what the publisher states, and download it again."
+
+
+class LoraWrongBase(LoraError):
+    """The LoRA was made for another base model."""
+
+    code = "lora_wrong_base"
+    meaning = "A LoRA was made for another base model than the one it was to be put on or merged with."
+    hint = "Choose a checkpoint of the LoRA's base model, or a version of the LoRA for yours; Inspect LoRA names it."
+
+
+class LoraMatchesNothing(LoraError):
+    """Not one layer of the LoRA exists in the model."""
+
+    code = "lora_matches_nothing"
+    meaning = "Not one layer of a LoRA exists in the connected model with the same shape, so it would do nothing."
+    hint = "Look at the LoRA with Inspect LoRA: its base model and format must be ones that ComfyUI loads."
+
+
+class LoraNotMergeable(LoraError):
+    """A LoRA changes weights in a way that cannot be added up."""
+
+    code = "lora_not_mergeable"
+    meaning = "A LoRA is of a kind whose effect depends on the model's weights, or is named so that layers collide."
+    hint = "Leave it out of the merge and apply it with Load LoRA Stack beside the merged file."
+
+
+class NoLoraChosen(LoraError):
+    """A node that needs a LoRA was given none."""
+
+    code = "no_lora_chosen"
+    meaning = "No LoRA was chosen, or all rows are off or have strength 0."
+    hint = "Put .safetensors files into models/loras, press R on the canvas to refresh the list, and choose one."
+
+
+class CompareError(LikenessError):
+    """Pictures or settings cannot be compared as asked."""
+
+
+class BadNumbers(CompareError):
+    """The values to try are no list of numbers."""
+
+    code = "bad_numbers"
+    meaning = "The values to be tried are missing, too many, or not all numbers."
+    hint = "Write numbers with a decimal point, separated by commas, such as 0.1, 0.3, 0.5."
+
+
+class LabelsMismatch(CompareError):
+    """There are more or fewer labels than pictures to compare."""
+
+    code = "labels_mismatch"
+    meaning = "The number of labels is neither that of the pictures nor that of the batches they come in."
+    hint = "Take the labels from the Try Strengths node whose values made the pictures, or leave them out."

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import Interrupted, ModelMissing, UnsafePath
+from .errors import DependencyMissing, Interrupted, ModelMissing, UnsafePath
 
 if TYPE_CHECKING:
     import torch
@@ -26,13 +26,17 @@ APP = "likeness-studio"
 
 @dataclass
 class LocalHost:
-    """The surroundings of a run in this process."""
+    """The surroundings of a run in this process. `node` is the id of the node that is at work in `graph`."""
 
     input_dir: Path
     output_dir: Path
     temp_dir: Path
     on_progress: Callable[[int, int], None] = lambda done, total: None
     interrupted: Callable[[], bool] = lambda: False
+    run_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    graph: Mapping[str, Any] = field(default_factory=dict)
+    node: str | None = None
+    over: bool = False
 
 
 _local: ContextVar[LocalHost | None] = ContextVar("likeness_local_host", default=None)
@@ -42,9 +46,11 @@ _local: ContextVar[LocalHost | None] = ContextVar("likeness_local_host", default
 def use(host: LocalHost) -> Iterator[LocalHost]:
     """Make `host` the surroundings of every node that runs inside the `with` block."""
     token = _local.set(host)
+    host.over = False
     try:
         yield host
     finally:
+        host.over = True
         _local.reset(token)
 
 
@@ -127,6 +133,46 @@ def model_file(kind: str, name: str) -> Path:
     raise ModelMissing(f"There is no file {name!r} in {kind}; put it into {roots[0]}.")
 
 
+def clip_vocabulary_files() -> tuple[Path, Path] | None:
+    """ComfyUI's own CLIP vocabulary: ``vocab.json`` and ``merges.txt``. None outside of ComfyUI."""
+    encoder = _comfy("comfy.sd1_clip")
+    if encoder is None:
+        return None
+    folder = Path(encoder.__file__).parent / "sd1_tokenizer"
+    return folder / "vocab.json", folder / "merges.txt"
+
+
+def model_config(model: Any) -> str:
+    """The name of ComfyUI's configuration of a MODEL, such as ``SD15``; empty for anything else."""
+    config = getattr(getattr(model, "model", None), "model_config", None)
+    return type(config).__name__ if config is not None else ""
+
+
+def lora_names(model: Any = None, clip: Any = None) -> dict[str, Any]:
+    """The names that a LoRA's layers may have, and which weight of the MODEL or CLIP each belongs to, from ComfyUI."""
+    lora = _needed("comfy.lora")
+    if model is not None:
+        return lora.model_lora_keys_unet(model.model, {})
+    return lora.model_lora_keys_clip(clip.cond_stage_model, {})
+
+
+def lora_renamed(tensors: dict[str, Any]) -> dict[str, Any]:
+    """Tensors of a LoRA under the names that ComfyUI brings a few publishers' own formats to."""
+    return _needed("comfy.lora_convert").convert_lora(tensors)
+
+
+def lora_patches(tensors: dict[str, Any], names: dict[str, Any]) -> dict[Any, Any]:
+    """Patches for `add_patches` of the layers `names` (as of `lora_names`), read by ComfyUI from a LoRA's tensors."""
+    return _needed("comfy.lora").load_lora(tensors, names, log_missing=False)
+
+
+def _needed(module: str) -> Any:
+    found = _comfy(module)
+    if found is None:
+        raise DependencyMissing("LoRAs are applied by ComfyUI, which does not run here; run the graph on a server.")
+    return found
+
+
 def inside(folder: Path, name: str) -> Path:
     """`folder / name`, resolved, and refused with UnsafePath when it would leave `folder`."""
     root = folder.resolve()
@@ -147,6 +193,33 @@ def check_interrupted() -> None:
     local = _local.get()
     if local is not None and local.interrupted():
         raise Interrupted("The run was stopped.")
+
+
+@dataclass(frozen=True)
+class CurrentRun:
+    """The run that a node is part of: its id, the node's own id, the graph in API format, and whether it has ended."""
+
+    id: str
+    node: str | None
+    graph: Mapping[str, Any]
+    over: Callable[[], bool]
+
+
+def current_run() -> CurrentRun | None:
+    """The run that is under way; None where nodes are called outside of any. For a node's `fingerprint_inputs` too."""
+    local = _local.get()
+    if local is not None:
+        return CurrentRun(local.run_id, local.node, local.graph, lambda: local.over)
+    utils, server = _comfy("comfy_execution.utils"), _comfy("server")
+    context = utils.get_executing_context() if utils is not None and hasattr(utils, "get_executing_context") else None
+    if context is None or server is None:
+        return None
+    queue, prompt = server.PromptServer.instance.prompt_queue, context.prompt_id
+
+    def graphs() -> list[Any]:
+        return [entry[2] for entry in list(queue.currently_running.values()) if entry[1] == prompt]
+
+    return CurrentRun(prompt, context.node_id, next(iter(graphs()), {}), lambda: not graphs())
 
 
 class Progress:

@@ -64,7 +64,9 @@ class LocalEngine:
 
         for folder in (folders.output, folders.temp):
             folder.mkdir(parents=True, exist_ok=True)
-        surroundings = host.LocalHost(folders.input, folders.output, folders.temp, interrupted=stopped)
+        surroundings = host.LocalHost(
+            folders.input, folders.output, folders.temp, interrupted=stopped, graph=workflow.to_api()
+        )
         try:
             with host.use(surroundings), torch.inference_mode():
                 return _Run(self, workflow, surroundings, on_event).finish()
@@ -100,6 +102,7 @@ class _Run:
 
     def _one(self, index: int, step: Step) -> None:
         node = step.node
+        self.place.node = node.id
         event = partial(Event, node=node.id, title=node.title, index=index, total=len(self.steps))
         signature = self.signatures[node.id] = self._signature(step)
         kept = self.engine._cache.get(signature)

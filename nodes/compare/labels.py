@@ -1,0 +1,52 @@
+"""What the pictures of a comparison are called: a value alone, or a series and a value, as in "model A · 0.3"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..errors import LabelsMismatch
+from .numbers import as_number
+
+BETWEEN = " · "
+"""Between the series and the value."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """One picture's label. `series` is empty where there is only one; `value` is the number, where it is one."""
+
+    text: str
+    series: str
+    words: str
+    value: float | None
+
+    @classmethod
+    def read(cls, text: str) -> Label:
+        """Split at the last separator: what stands before it is the series."""
+        text = " ".join(text.split())
+        series, _, words = text.rpartition(BETWEEN)
+        return cls(text, series, words, as_number(words))
+
+
+def written(series: str, value: float) -> str:
+    """The label of a number in a series."""
+    number = f"{value:g}"
+    return f"{series.strip()}{BETWEEN}{number}" if series.strip() else number
+
+
+def spread(labels: Sequence[str], batches: Sequence[int]) -> list[Label]:
+    """A label for each picture, where `batches` says how many pictures each entry of the list has.
+
+    There is a label for each entry, or one for each picture; none at all numbers the pictures. Raises LabelsMismatch.
+    """
+    pictures = sum(batches)
+    if not labels:
+        return [Label(text := f"picture {number}", "", text, None) for number in range(1, pictures + 1)]
+    if len(labels) == len(batches):
+        return [Label.read(label) for label, count in zip(labels, batches, strict=True) for _ in range(count)]
+    if len(labels) == pictures:
+        return [Label.read(label) for label in labels]
+    raise LabelsMismatch(
+        f"There are {len(labels)} labels for {pictures} pictures in {len(batches)} entries; give one label for each."
+    )
