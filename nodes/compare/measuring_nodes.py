@@ -30,9 +30,7 @@ class StartMeasuring(io.ComfyNode):
             not_idempotent=True,
             inputs=[io.AnyType.Input("value", tooltip="What the stage works on: a picture, a latent, anything.")],
             outputs=[
-                io.AnyType.Output(
-                    "value_out", display_name="value", tooltip="The same value, for the stage.", is_output_list=True
-                ),
+                io.AnyType.Output(display_name="value", tooltip="The same value, for the stage.", is_output_list=True),
                 StopwatchType.Output(
                     "stopwatch", display_name="stopwatch", tooltip="The running watch, for Stop Measuring."
                 ),
@@ -73,9 +71,7 @@ class StopMeasuring(io.ComfyNode):
                 io.String.Input("name", default="Stage", tooltip="What the stage is called in reports."),
             ],
             outputs=[
-                io.AnyType.Output(
-                    "value_out", display_name="value", tooltip="The same value, to go on with.", is_output_list=True
-                ),
+                io.AnyType.Output(display_name="value", tooltip="The same value, to go on with.", is_output_list=True),
                 io.String.Output(
                     "report",
                     display_name="report",
