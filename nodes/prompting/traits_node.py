@@ -63,7 +63,7 @@ class KeepTraits(io.ComfyNode):
                 io.String.Output(
                     "report",
                     display_name="report",
-                    tooltip="JSON: each trait with its value and who said it, what was not said, and what was overruled.",
+                    tooltip="JSON: each trait, its value and who said it; what was not said, and what was overruled.",
                 ),
             ],
         )

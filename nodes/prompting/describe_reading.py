@@ -1,0 +1,270 @@
+"""Reads the sentences of a captioning model: clothes, hair, glasses, expression, background, and nothing about who."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+NOT = ("no", "not", "without", "isn't", "doesn't", "neither", "nor", "never")
+"""Words that turn what follows into its opposite, up to REACH words before it."""
+
+HELD = ("holding", "holds", "carrying", "carries", "removed")
+"""Words after which a thing is there and not worn."""
+
+REACH = 4
+_OTHERS = re.compile(r"\b(?:another|other|a second) (?:man|woman|person|people|men|women|boy|girl|child)\b.*$")
+_JOINERS = ("and", ",", "or")
+_WORD = re.compile(r"[a-z]+(?:[-'][a-z]+)*|,")
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The words of describe_words.toml: nouns and modifiers by field, as the file says."""
+
+    nouns: dict[str, list[tuple[str, ...]]]
+    before: dict[str, frozenset[str]]
+    modifiers: dict[str, frozenset[str]]
+    not_these: dict[str, list[str]]
+    spelling: dict[str, str]
+    expression: dict[str, list[re.Pattern[str]]]
+    people: frozenset[str]
+
+
+@lru_cache(maxsize=1)
+def vocabulary() -> Vocabulary:
+    """Read describe_words.toml."""
+    table: dict[str, Any] = tomllib.loads(Path(__file__).with_name("describe_words.toml").read_text("utf-8"))
+    modifiers = {name: frozenset(words) for name, words in table["modifiers"].items()}
+    return Vocabulary(
+        {
+            field: sorted((tuple(noun.split()) for noun in nouns), key=len, reverse=True)
+            for field, nouns in table["nouns"].items()
+        },
+        {field: frozenset().union(*(modifiers[name] for name in names)) for field, names in table["before"].items()},
+        modifiers,
+        table["not_these"],
+        table["spelling"],
+        {
+            phrase: [re.compile(rf"\b{pattern}\b") for pattern in patterns]
+            for phrase, patterns in table["expression"].items()
+        },
+        frozenset(table["people"]["words"]),
+    )
+
+
+def read_caption(sentences: list[str]) -> dict[str, str]:
+    """Fields of a description by name, from a model's sentences. What no sentence says is absent.
+
+    Words are taken from describe_words.toml only, so that nothing of sex, age or ethnicity can pass; the background is
+    read freely, but not when it speaks of people. A denial ("without glasses") counts for glasses only.
+    """
+    fields: dict[str, str] = {}
+    behind: list[str] = []
+    persons: list[list[str]] = []
+    for sentence in (part for text in sentences for part in re.split(r"[.!?;\n]+", _plain(text)) if part.strip()):
+        rest, found = _take_background(_OTHERS.sub("", sentence))
+        behind += found
+        persons.append(_WORD.findall(rest))
+    for field in vocabulary().nouns:
+        phrase = _field(field, persons)
+        if phrase:
+            fields[field] = phrase
+    fields |= _hair(persons)
+    expression = _expression([" ".join(words) for words in persons])
+    if expression:
+        fields["expression"] = expression
+    if behind:
+        fields["background"] = _background(behind)
+    return fields
+
+
+def _plain(text: str) -> str:
+    """Lower case, our spelling, and "salt and pepper" as one word."""
+    low = re.sub(r"[^\S\n]+", " ", text.lower().replace("’", "'"))
+    low = low.replace("salt and pepper", "salt-and-pepper").replace("clean shaven", "clean-shaven")
+    return re.sub(r"[a-z]+", lambda word: vocabulary().spelling.get(word[0], word[0]), low)
+
+
+def _field(field: str, sentences: list[list[str]]) -> str:
+    """All phrases of a field that are not denied, joined; "no glasses" when glasses are denied."""
+    phrases: list[str] = []
+    denied = False
+    for words in sentences:
+        for start, end in _spans(field, words):
+            if _follows(words, start, NOT):
+                denied = True
+            elif not _follows(words, start, HELD):
+                phrases.append(_joined(words[start:end]))
+    unique = [phrase for phrase in dict.fromkeys(phrases) if not _inside_another(phrase, phrases)]
+    if field == "glasses":
+        return f"wearing {unique[0]}" if unique else "no glasses" if denied else ""
+    if field == "facial_hair" and not unique:
+        return "clean-shaven" if any("clean-shaven" in words for words in sentences) else ""
+    if not unique:
+        return ""
+    listed = unique[0] if len(unique) == 1 else f"{', '.join(unique[:-1])} and {unique[-1]}"
+    return f"wearing {_article(listed)}" if field in ("head_covering", "jewellery") else listed
+
+
+def _spans(field: str, words: list[str]) -> list[tuple[int, int]]:
+    """Where the nouns of a field stand with their modifiers, as (start, end), the longest noun at each place."""
+    known = vocabulary()
+    others = [tuple(phrase.split()) for phrase in known.not_these.get(field, [])]
+    spans, at = [], 0
+    while at < len(words):
+        noun = next((noun for noun in known.nouns[field] if tuple(words[at : at + len(noun)]) == noun), None)
+        if noun is None or any(
+            tuple(words[max(0, at - 1) : at + 1]) == other or tuple(words[at : at + 2]) == other for other in others
+        ):
+            at += 1
+            continue
+        spans.append((_first_modifier(words, at, known.before.get(field, frozenset())), at + len(noun)))
+        at += len(noun)
+    return spans
+
+
+def _first_modifier(words: list[str], noun: int, allowed: frozenset[str]) -> int:
+    """The index of the first modifier before `noun`; joiners count only between two modifiers."""
+    first = at = noun
+    while at > 0:
+        at -= 1
+        if words[at] in allowed:
+            first = at
+        elif words[at] not in _JOINERS or at + 1 == noun:
+            break
+    return first
+
+
+def _follows(words: list[str], start: int, turning: tuple[str, ...]) -> bool:
+    """Whether one of the `turning` words stands shortly before, in the same clause."""
+    before = words[max(0, start - REACH) : start]
+    for stop in (",", "but"):
+        if stop in before:
+            before = before[len(before) - before[::-1].index(stop) :]
+    return any(word in turning for word in before)
+
+
+def _inside_another(phrase: str, phrases: list[str]) -> bool:
+    """Whether another phrase says the same with more words: "suit" beside "dark suit"."""
+    words = set(phrase.split())
+    return any(words < set(other.split()) for other in phrases)
+
+
+def _joined(words: list[str]) -> str:
+    return " ".join(words).replace(" ,", ",")
+
+
+def _article(phrase: str) -> str:
+    plural = phrase.endswith(("s", "jewellery")) and not phrase.endswith(("ss", "us"))
+    return phrase if plural else f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
+
+
+def _hair(sentences: list[list[str]]) -> dict[str, str]:
+    """Length, texture and colour of the hair, each a phrase of its own."""
+    known = vocabulary().modifiers
+    kinds = {"hair": "hair_length", "hair_texture": "hair_texture", "hair_colour": "hair_colour"}
+    every = known["hair_length"] | known["hair_texture"] | known["hair_colour"]
+    said: list[str] = []
+    fields: dict[str, str] = {}
+    for words in sentences:
+        text = " ".join(words)
+        if re.search(r"\b(bald|shaved head)\b", text) and not re.search(r"\b(not|isn't) bald", text):
+            fields.setdefault("hair", "bald head" if "bald" in words else "shaved head")
+        if re.search(r"\b(ponytail|(pulled|tied) back|in a bun)\b", text):
+            fields.setdefault("hair", "tied-back hair")
+        for at, word in enumerate(words):
+            if word == "hair" and not _follows(words, _first_modifier(words, at, every), NOT):
+                said += words[_first_modifier(words, at, every) : at]
+                said += _after(words, at + 1, every)
+            if word == "blond" and words[at + 1 : at + 2] and words[at + 1] in vocabulary().people:
+                said.append(word)
+    for field, kind in kinds.items():
+        found = list(dict.fromkeys(word for word in said if word in known[kind]))
+        if found and found != ["very"]:
+            fields.setdefault(field, f"{' '.join(found)} hair")
+    if fields.get("hair") in ("bald head", "shaved head"):
+        return {"hair": fields["hair"]}
+    return fields
+
+
+def _after(words: list[str], at: int, allowed: frozenset[str]) -> list[str]:
+    """The modifiers in "hair is long and brown"."""
+    if words[at : at + 1] not in (["is"], ["are"]):
+        return []
+    found = []
+    for word in words[at + 1 :]:
+        if word not in allowed and word not in _JOINERS:
+            break
+        found.append(word)
+    return [word for word in found if word in allowed]
+
+
+def _expression(sentences: list[str]) -> str:
+    for phrase, patterns in vocabulary().expression.items():
+        for sentence in sentences:
+            for match in (found for pattern in patterns for found in pattern.finditer(sentence)):
+                words = _WORD.findall(sentence[: match.start()])
+                if not _follows(words, len(words), NOT):
+                    return phrase
+    return ""
+
+
+_END = (
+    r"(?=,|$| and (?:he|she|they|is|has|looking|smiling|wearing)\b| while | wearing | smiling| looking | with a smile)"
+)
+_BEHIND = [
+    re.compile(r"\b(?:the )?background (?:is|shows|features|has|appears to be|seems to be|consists of) (.+?)(?=$)"),
+    re.compile(rf"\bin the background,? (?:there (?:is|are)|is|are|we see|you can see) (.+?){_END}"),
+    re.compile(r"\bwith ((?:an? |the |some )?[\w' -]+?) in the background\b"),
+    re.compile(rf"\b(?:standing |sitting |posing |seated |posed )*in front of (.+?){_END}"),
+    re.compile(rf"\bagainst (an? .+?){_END}"),
+    re.compile(r"\b(?:on|with) (an? [\w -]*?(?:background|backdrop))\b"),
+    re.compile(rf"\b(?:standing|sitting|seated) in (an? .+?){_END}"),
+]
+_FILLER = re.compile(r"^(?:(?:appears|seems) to be|looks like|it is|is|of|what looks like|an?|the|some|what)\s+")
+_SURFACE = re.compile(r"\b(?:background|backdrop|wall|curtain|curtains)$")
+_THERE = " in the background"
+
+
+def _take_background(sentence: str) -> tuple[str, list[str]]:
+    """The sentence without what it says of the background, and that as phrases."""
+    found: list[str] = []
+    for pattern in _BEHIND:
+        match = pattern.search(sentence)
+        if match is None:
+            continue
+        sentence = f"{sentence[: match.start()]} , {sentence[match.end() :]}"
+        found += _background_phrases(match[1])
+    return sentence, found
+
+
+def _background(phrases: list[str]) -> str:
+    """Looks and surfaces first, then the things that are behind: "blurred background, office and flag behind"."""
+    things = list(dict.fromkeys(phrase.removesuffix(_THERE) for phrase in phrases if phrase.endswith(_THERE)))
+    parts = list(dict.fromkeys(phrase for phrase in phrases if not phrase.endswith(_THERE)))
+    return ", ".join([*parts, *([" and ".join(things) + _THERE] if things else [])])
+
+
+def _background_phrases(text: str) -> list[str]:
+    """ "blurred and appears to be an office" -> ["blurred background", "office in the background"]."""
+    known = vocabulary()
+    looks = known.modifiers["colour"] | {"blurred", "blurry", "plain", "simple", "solid", "neutral", "focus", "soft"}
+    phrases = []
+    for part in re.split(r",| with | and (?=(?:it |an? |the |appears|seems|there))", text):
+        bare = part.strip()
+        while (shorter := _FILLER.sub("", bare)) != bare:
+            bare = shorter
+        words = bare.split()
+        if not words or any(word in known.people or word in ("it", "blurred out") for word in words):
+            continue
+        if all(word in looks or word in ("and", "out", "of", "slightly") for word in words):
+            phrases.append(f"{bare.replace('blurry', 'blurred').replace('out of focus', 'out-of-focus')} background")
+        elif _SURFACE.search(bare):
+            phrases.append(bare.replace("blurry", "blurred"))
+        else:
+            phrases.append(bare.replace("blurry", "blurred") + _THERE)
+    return phrases
