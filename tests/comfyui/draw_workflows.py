@@ -1,15 +1,18 @@
 """Write workflows/*.json, the canvas format of workflows/api/*.json, with ComfyUI's own canvas.
 
-    python tests/comfyui/draw_workflows.py http://127.0.0.1:8188 [--screenshots FOLDER]
+    python tests/comfyui/draw_workflows.py http://127.0.0.1:8188 [--screenshots FOLDER] [--covers] [NAME ...]
 
 Run it against a ComfyUI that has this pack, after a workflow or a node's sockets changed. Placement and notes are in
-workflows.toml; everything else comes from the API file, so that the two cannot drift apart.
+workflows.toml; everything else comes from the API file, so that the two cannot drift apart. A workflow with nodes of
+other packs is drawn on a server that has these packs too. ``--covers`` makes workflows/NAME.jpg of the drawn graph,
+for those whose results cannot be shown.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -24,31 +27,71 @@ NOTE_WIDTH = 420
 LAYOUT = tomllib.loads(Path(__file__).with_name("workflows.toml").read_text())
 
 PLACE = """
-([columns, note, gap, noteWidth, version, optional]) => {
+({columns, groups, note, noteHeight, gap, noteWidth, version, core, meta}) => {
   const find = (title) => app.graph._nodes.find((node) => node.title === title);
-  let x = noteWidth + gap;
-  for (const titles of columns) {
-    let y = 0, widest = 0;
+  const headroom = 70;
+  const passing = new Set(Object.values(meta).map((said) => said.stage)
+    .filter((stage) => stage?.passes?.some((name) => name)).map((stage) => stage.name));
+  const size = (node) => {
+    const least = node.computeSize();
+    const taller = {LoadImage: 240, SaveImage: 380, PreviewImage: 380, LikenessEnrollIdentity: 240,
+      LikenessCheckLikeness: 420, LikenessKeepBest: 320, LikenessCompareLikeness: 320};
+    const wider = {SaveImage: 340, PreviewImage: 340, LikenessCheckLikeness: 400, LikenessKeepBest: 400,
+      LikenessCompareLikeness: 400, LikenessEnrollIdentity: 320, LikenessProfessionalPrompt: 420};
+    let height = least[1] + (taller[node.type] ?? 0);
+    for (const widget of node.widgets ?? []) if (widget.type === 'customtext') height = Math.max(height, least[1]);
+    node.size = [Math.max(least[0], wider[node.type] ?? 300), height];
+  };
+  const place = (titles, x, top) => {
+    let y = top, widest = 0;
     for (const title of titles) {
       const node = find(title);
-      const least = node.computeSize();
-      node.size = [Math.max(least[0], 300), least[1] + (node.type === 'LoadImage' ? 240 : 0)];
-      if (node.type === 'LikenessCheckLikeness') node.size = [400, least[1] + 420];
-      if (node.type === 'LikenessEnrollIdentity') node.size = [320, least[1] + 240];
-      if (['SaveImage', 'PreviewImage'].includes(node.type)) node.size = [340, least[1] + 380];
+      size(node);
       node.pos = [x, y];
       y += node.size[1] + gap;
       widest = Math.max(widest, node.size[0]);
     }
-    x += widest + gap;
+    return [widest, y - gap];
+  };
+  const lay = (columns, x, top) => {
+    let bottom = top;
+    for (const titles of columns) {
+      const [width, low] = place(titles, x, top);
+      x += width + gap;
+      bottom = Math.max(bottom, low);
+    }
+    return [x - gap, bottom];
+  };
+  lay(columns, noteWidth + gap, 0);
+  let left = noteWidth + gap;
+  for (let column = 0; groups.some((group) => group.column === column); column++) {
+    let top = 0, right = left;
+    for (const group of groups.filter((group) => group.column === column)) {
+      const [far, low] = lay(group.columns, left + 20, top + headroom);
+      const box = new LiteGraph.LGraphGroup(group.title);
+      box.pos = [left, top]; box.size = [far - left + 20, low - top + 20];
+      box.color = group.optional ? '#8a6d3b' : '#3f789e';
+      app.graph.add(box);
+      group.box = box;
+      top = low + 20 + gap;
+      right = Math.max(right, far + 20);
+    }
+    for (const group of groups.filter((group) => group.column === column)) group.box.size[0] = right - left;
+    left = right + gap;
   }
   for (const node of app.graph._nodes) {
+    const said = meta[node.title] ?? {};
     if (node.type.startsWith('Likeness')) {
       node.properties.cnr_id = 'likeness-studio';
       node.properties.ver = version;
       node.color = '#2a363b'; node.bgcolor = '#3f5159';
+    } else {
+      node.properties.cnr_id = said.cnr_id ?? 'comfy-core';
+      node.properties.ver = said.ver ?? core;
     }
-    if (optional.includes(node.title)) node.mode = 2;
+    if (said.models) node.properties.models = said.models;
+    if (said.optional) node.mode = 2;
+    if (said.stage?.on === false) node.mode = passing.has(said.stage.name) ? 4 : 2;
     const after = node.widgets?.find((widget) => widget.name === 'control_after_generate');
     if (after) after.value = 'fixed';
   }
@@ -57,37 +100,68 @@ PLACE = """
   text.title = 'Read me';
   text.widgets[0].value = note;
   text.pos = [0, 0];
-  text.size = [noteWidth, 360];
+  text.size = [noteWidth, noteHeight];
 }
 """
+
+CORE = "0.3.64"
+"""The ComfyUI that the graphs were drawn on, which is what the canvas writes as the version of core's nodes."""
 
 
 def draw(canvas: Canvas, api: Path) -> dict[str, Any]:
     """The canvas format of an API file."""
     graph = json.loads(api.read_text())
-    optional = [node["_meta"]["title"] for node in graph.values() if node["_meta"].get("optional")]
     layout = LAYOUT[api.stem]
     canvas.open_file(api)
-    canvas.evaluate(PLACE, [layout["columns"], layout["note"], GAP, NOTE_WIDTH, VERSION, optional])
+    given = {
+        "columns": layout.get("columns", []),
+        "groups": layout.get("groups", []),
+        "note": layout["note"],
+        "noteHeight": layout.get("note_height", 360),
+        "gap": GAP,
+        "noteWidth": NOTE_WIDTH,
+        "version": VERSION,
+        "core": CORE,
+        "meta": {node["_meta"]["title"]: node["_meta"] for node in graph.values()},
+    }
+    canvas.evaluate(PLACE, given)
     canvas.fit_view()
     workflow = canvas.workflow()
     workflow["extra"] = {}
     return workflow
 
 
+def cover(screenshot: Path, name: str) -> None:
+    """The graph as the template browser's picture."""
+    from PIL import Image, ImageOps
+
+    with Image.open(screenshot) as picture:
+        width, height = picture.size
+        graph = picture.convert("RGB").crop((60, 90, width - 20, height - 60))
+    ImageOps.pad(graph, (1152, 768), color=graph.getpixel((4, 4))).save(ROOT / "workflows" / f"{name}.jpg", quality=85)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("url")
+    parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--screenshots", type=Path)
+    parser.add_argument("--covers", action="store_true")
     arguments = parser.parse_args()
     for api in sorted((ROOT / "workflows" / "api").glob("*.json")):
-        with open_canvas(arguments.url, 2560, 1440) as canvas:
+        if arguments.names and api.stem not in arguments.names:
+            continue
+        with open_canvas(arguments.url, 2560, 1440) as canvas, tempfile.TemporaryDirectory() as temp:
             workflow = draw(canvas, api)
             if canvas.errors:
                 raise SystemExit(f"{api.stem}: {canvas.errors}")
+            if canvas.missing_nodes():
+                raise SystemExit(f"{api.stem}: this server lacks {', '.join(canvas.missing_nodes())}.")
             (ROOT / "workflows" / api.name).write_text(json.dumps(workflow, indent=1) + "\n")
-            if arguments.screenshots:
-                canvas.screenshot(arguments.screenshots / f"{api.stem}.png")
+            screenshot = (arguments.screenshots or Path(temp)) / f"{api.stem}.png"
+            canvas.screenshot(screenshot)
+            if arguments.covers and "groups" in LAYOUT[api.stem]:
+                cover(screenshot, api.stem)
         print(f"workflows/{api.name}")
 
 
