@@ -141,6 +141,14 @@ class UnsafeWeights(ModelError):
     hint = "Get it as .safetensors or .onnx from its publisher; convert a pickle only if you trust where it is from."
 
 
+class CaptionerUnusable(ModelError):
+    """A captioning folder is incomplete, damaged, or of a kind that cannot caption."""
+
+    code = "captioner_unusable"
+    meaning = "A folder is not a captioning model that transformers can load from its safetensors."
+    hint = "Use BLIP, Florence-2 (the version for transformers) or a chat model with images, complete, as safetensors."
+
+
 class IdentityError(LikenessError):
     """A person cannot be enrolled or compared."""
 

@@ -185,6 +185,19 @@ def inside(folder: Path, name: str) -> Path:
     return path
 
 
+class Nothing:
+    """Stands in an output for a value that there is not: whatever would work on it is left out, without an error."""
+
+
+def nothing() -> Any:
+    """What a node puts into an output that has no value this time: ComfyUI's ExecutionBlocker, or `Nothing`.
+
+    An empty list would not do: ComfyUI fails with an IndexError on the node that gets it.
+    """
+    graph = _comfy("comfy_execution.graph_utils")
+    return graph.ExecutionBlocker(None) if graph is not None else Nothing()
+
+
 def check_interrupted() -> None:
     """Stop here if the user asked for it: ComfyUI's own exception inside ComfyUI, else Interrupted."""
     management = _comfy("comfy.model_management")

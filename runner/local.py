@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
@@ -168,6 +168,8 @@ class _Run:
     @staticmethod
     def _call(node_class: type[io.ComfyNode], arguments: dict[str, Any]) -> io.NodeOutput:
         host.check_interrupted()
+        if _has_nothing(arguments.values()):
+            return _nothing_of(node_class)
         return node_class.execute(**arguments)
 
     def _hidden(self, node_id: str) -> SimpleNamespace:
@@ -201,6 +203,23 @@ def slices(inputs: dict[str, list[Any]], *, whole: bool) -> list[dict[str, Any]]
         raise InputRequired(f"the list given to {', '.join(empty)} is empty, so that there is nothing to work on")
     calls = max((len(values) for values in inputs.values()), default=1)
     return [{name: values[min(i, len(values) - 1)] for name, values in inputs.items()} for i in range(calls)]
+
+
+def _has_nothing(arguments: Iterable[Any]) -> bool:
+    """Whether an input is `host.Nothing`, alone or in a list."""
+    return any(
+        isinstance(item, host.Nothing)
+        for value in arguments
+        for item in (value if isinstance(value, list) else [value])
+    )
+
+
+def _nothing_of(node_class: type[io.ComfyNode]) -> io.NodeOutput:
+    """The outputs of a node that was left out, as ComfyUI leaves a node out that gets an ExecutionBlocker."""
+    from ..nodes.schema import io
+
+    outputs = node_class.GET_SCHEMA().outputs
+    return io.NodeOutput(*([host.Nothing()] if each.is_output_list else host.Nothing() for each in outputs))
 
 
 def _merge_outputs(schema: io.Schema, results: list[io.NodeOutput]) -> list[list[Any]]:

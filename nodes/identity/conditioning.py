@@ -14,14 +14,20 @@ STEERED_BY = {
     "photomakerinsightface": "insightface/buffalo_l",
     "infiniteyou": "insightface/antelopev2",
     "reactor": "insightface/buffalo_l",
+    "likenessswapface": "insightface/buffalo_l",
 }
 """What a node class whose name contains the key conditions on, or swaps faces with; lower case, letters only."""
 
 
 def steering_recognisers(prompt: Mapping[str, Any] | None) -> dict[str, str]:
-    """Recognisers that steer generation in an API-format graph: node id -> recogniser."""
+    """Recognisers that steer generation in an API-format graph: node id -> recogniser.
+
+    A node with an input `enabled` that is off, such as Swap Face or ReActor, steers nothing.
+    """
     found = {}
     for node_id, node in (prompt or {}).items():
+        if (node.get("inputs") or {}).get("enabled") is False:
+            continue
         name = "".join(filter(str.isalnum, str(node.get("class_type", "")))).lower()
         for part, recogniser in STEERED_BY.items():
             if part in name:

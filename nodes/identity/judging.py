@@ -1,7 +1,8 @@
-"""What Check Likeness and Keep the Best do alike: choose the gate, judge, and show the verdicts."""
+"""What the judging nodes do alike: choose the gate, judge, and show the verdicts."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,6 +16,11 @@ from .identity import Identity
 from .sockets import CUSTOM
 from .subject import Outcome, SeveralFaces
 from .verdict import STRICTNESS, Gate, Judgement, Verdict, check_likeness
+
+
+def pictures_of(batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """The pictures [H,W,3] of a list of batches, one by one; they may differ in size."""
+    return [picture[..., :3] for batch in batches for picture in batch]
 
 
 def gate_for(engine: FaceEngine, strictness: str, custom_threshold: float) -> Gate:

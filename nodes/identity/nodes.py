@@ -14,8 +14,9 @@ from .best import OnNone, keep_best, rank
 from .draw import BAD, GOOD, annotate, contact_sheet
 from .engines import DEFAULT_ENGINE, ENGINES, FaceEngine, engine_of, load_engine
 from .file_nodes import LoadIdentity, LoadPhotos, SaveIdentity
+from .gate_node import GateByLikeness
 from .identity import Identity, Reference, enroll
-from .judging import annotated, gate_for, judge, summary
+from .judging import annotated, gate_for, judge, pictures_of, summary
 from .sockets import (
     CATEGORY,
     FaceEngineType,
@@ -28,10 +29,6 @@ from .sockets import (
 from .subject import SeveralFaces
 
 EXTRA_PHOTOS = tuple(f"photos_{number}" for number in range(2, 9))
-
-
-def _pictures(batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    return [picture[..., :3] for batch in batches for picture in batch]
 
 
 def _given(values: Sequence[Any] | None) -> Any | None:
@@ -163,9 +160,9 @@ class EnrollIdentity(io.ComfyNode):
     ) -> io.NodeOutput:
         """Enroll."""
         chosen = _given(engine) or load_engine()
-        pictures = _pictures(photos)
+        pictures = pictures_of(photos)
         for socket in EXTRA_PHOTOS:
-            pictures += _pictures(more.get(socket) or [])
+            pictures += pictures_of(more.get(socket) or [])
         if not pictures:
             raise EnrollmentRefused("No reference photo was given; connect at least one photo of the person.")
         identity, references = enroll(
@@ -258,7 +255,7 @@ class CheckLikeness(io.ComfyNode):
     ) -> io.NodeOutput:
         """Judge."""
         chosen = _given(engine) or engine_of(identity[0].engine)
-        pictures = _pictures(images)
+        pictures = pictures_of(images)
         gate = gate_for(chosen, strictness[0], custom_threshold[0])
         judgement = judge(cls, chosen, identity[0], pictures, gate, several_faces[0], min_face[0])
         faces = annotated(pictures, judgement)
@@ -344,7 +341,7 @@ class KeepBest(io.ComfyNode):
     ) -> io.NodeOutput:
         """Choose."""
         chosen = _given(engine) or engine_of(identity[0].engine)
-        pictures = _pictures(images)
+        pictures = pictures_of(images)
         gate = gate_for(chosen, strictness[0], custom_threshold[0])
         judgement = judge(cls, chosen, identity[0], pictures, gate, several_faces[0], min_face[0])
         ranked = rank(judgement, pictures)
@@ -368,6 +365,7 @@ NODES: list[type[io.ComfyNode]] = [
     EnrollIdentity,
     CheckLikeness,
     KeepBest,
+    GateByLikeness,
     SaveIdentity,
     LoadIdentity,
 ]

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from ..schema import io
 from .backdrop import STYLES
 from .colour import PAPER
+from .face_nodes import ProtectFace, RestoreFace
 from .frame import CROPS
+from .swap_node import SwapFace
 
 if TYPE_CHECKING:
     import torch
@@ -372,4 +374,13 @@ class ComposePortrait(io.ComfyNode):
         return io.NodeOutput(composed, json.dumps(report, indent=2))
 
 
-NODES: list[type[io.ComfyNode]] = [MattePerson, RefineMatte, FrameHeadshot, StudioBackdrop, ComposePortrait]
+NODES: list[type[io.ComfyNode]] = [
+    MattePerson,
+    RefineMatte,
+    FrameHeadshot,
+    StudioBackdrop,
+    ComposePortrait,
+    ProtectFace,
+    RestoreFace,
+    SwapFace,
+]

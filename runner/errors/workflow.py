@@ -165,8 +165,8 @@ class NodeFailed(RunnerError):
 
 
 class NothingToVary(RunnerError):
-    """Another try was asked for and the workflow has no seed."""
+    """Another try was asked for and the workflow has no seed that can change the face."""
 
     code = "nothing_to_vary"
-    meaning = "The workflow has no seed, so that every try gives the same picture."
+    meaning = "The workflow has no seed, or only the background's, so that every try gives the same face."
     hint = "Add a node with a seed, such as KSampler, or run the batch without --until-pass."
