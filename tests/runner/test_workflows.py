@@ -1,4 +1,4 @@
-"""What every bundled workflow owes its users: its canvas and API file, a picture, a help page, and sources of models."""
+"""What every bundled workflow owes its users: canvas and API file, picture, help page, and sources of models."""
 
 from __future__ import annotations
 
