@@ -47,12 +47,17 @@ class Description:
     caption: str = ""
 
     def to_json(self) -> str:
-        """The fields as JSON: for each its value, its source, and the numbers where it was measured."""
+        """The fields as JSON: for each its value, its source, and the numbers where it was measured.
+
+        What was measured and allows no word has the value null.
+        """
         rows = {
-            name: {"value": value, "source": self.sources.get(name, MEASURED)} | self._numbers(name)
-            for name, value in self.fields.items()
+            name: {"value": self.fields.get(name), "source": self.sources.get(name, MEASURED)} | self._numbers(name)
+            for name in FIELDS
+            if name in self.fields or name in self.measured
         }
-        return json.dumps({"fields": rows, "caption": self.caption, "models": self.models}, indent=2)
+        found = {"fields": rows, "caption": self.caption, "models": self.models}
+        return json.dumps(found, indent=2, ensure_ascii=False)
 
     def _numbers(self, name: str) -> dict[str, Any]:
         return {"numbers": self.measured[name]} if name in self.measured else {}

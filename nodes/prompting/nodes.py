@@ -3,5 +3,7 @@
 from __future__ import annotations
 
 from ..schema import io
+from .prompt_node import ProfessionalPrompt
+from .token_node import SubjectToken
 
-NODES: list[type[io.ComfyNode]] = []
+NODES: list[type[io.ComfyNode]] = [ProfessionalPrompt, SubjectToken]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from ..schema import io
 from .description import Description
@@ -12,7 +13,7 @@ from .traits import NOT_SAID, Kind, keep_traits, kinds
 CATEGORY = "Likeness Studio/prompting"
 
 
-def _widget(kind: Kind) -> io.Combo.Input:
+def _widget(kind: Kind) -> Any:
     return io.Combo.Input(
         kind.name,
         options=[NOT_SAID, *kind.choices],

@@ -1,0 +1,118 @@
+"""Captioning models from local folders: which there are, whether one is safe to load, and the one that is loaded.
+
+A folder is what its publisher offers for transformers: config.json, the weights as safetensors, the processor's files.
+Nothing is downloaded, no code of the folder is run, and no pickle is opened.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .. import host
+from ..errors import CaptionerUnusable, DependencyMissing, ModelMissing
+from ..models.safety import PICKLE_SUFFIXES, refuse_pickle
+
+if TYPE_CHECKING:
+    import torch
+    from PIL.Image import Image
+
+KIND = "captioning"
+"""The folder below the model folders that holds a folder for each model."""
+
+MOST_TOKENS = 160
+"""A caption ends here at the latest."""
+
+
+class Captioner(Protocol):
+    """A loaded model that says sentences about a picture."""
+
+    name: str
+    steps: int
+
+    def sentences(self, picture: Image, step: Callable[[], None]) -> list[str]:
+        """What it says of an RGB picture; `step` is called after each of `steps` questions."""
+        ...
+
+
+def folders() -> list[str]:
+    """Names of the captioning models on this machine: folders that hold a config.json."""
+    found = {
+        path.parent.relative_to(root / KIND).as_posix()
+        for root in host.model_dirs()
+        for pattern in ("*/config.json", "*/*/config.json")
+        for path in (root / KIND).glob(pattern)
+    }
+    return sorted(found)
+
+
+def folder(name: str) -> Path:
+    """The folder of that name. Raises UnsafePath, and ModelMissing when there is none."""
+    roots = [root / KIND for root in host.model_dirs()]
+    for root in roots:
+        path = host.inside(root, name)
+        if (path / "config.json").is_file():
+            return path
+    raise ModelMissing(f"There is no captioning model {name!r}; put its folder, with config.json, into {roots[0]}.")
+
+
+def check_weights(path: Path) -> None:
+    """Raise UnsafeWeights when the weights are a pickle, CaptionerUnusable when there are none."""
+    weights = sorted(path.glob("*.safetensors"))
+    for file in weights:
+        refuse_pickle(file)
+    if weights:
+        return
+    for file in sorted(path.iterdir()):
+        if file.suffix.lower() in PICKLE_SUFFIXES:
+            refuse_pickle(file)
+    raise CaptionerUnusable(
+        f"{path} has no weights as .safetensors; copy model.safetensors from the publisher into it."
+    )
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """config.json of a model folder. Raises CaptionerUnusable when it is none."""
+    try:
+        config = json.loads((path / "config.json").read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise CaptionerUnusable(
+            f"{path / 'config.json'} cannot be read ({error}); copy it from the publisher."
+        ) from error
+    if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
+        raise CaptionerUnusable(f"{path / 'config.json'} names no model_type; copy it from the publisher.")
+    return config
+
+
+_loaded: dict[tuple[str, int, str], Captioner] = {}
+
+
+def load_captioner(name: str) -> Captioner:
+    """The model in the folder `name`, kept until another one (or another version of it) is asked for.
+
+    Raises ModelMissing, UnsafePath, UnsafeWeights, DependencyMissing and CaptionerUnusable.
+    """
+    path = folder(name)
+    check_weights(path)
+    device = host.torch_device()
+    newest = max(file.stat().st_mtime_ns for file in path.iterdir())
+    key = (str(path), newest, str(device))
+    if key not in _loaded:
+        _loaded.clear()
+        _loaded[key] = _load(name, path, device)
+    return _loaded[key]
+
+
+def _load(name: str, path: Path, device: torch.device) -> Captioner:
+    try:
+        import transformers  # noqa: F401
+    except ImportError as error:
+        raise DependencyMissing(
+            "A captioning model needs the package transformers; run `pip install transformers`, "
+            "or choose 'measured only'."
+        ) from error
+    from .captioner_models import load
+
+    return load(name, path, read_config(path), device)
