@@ -2,7 +2,7 @@
 import { app } from "../../scripts/app.js";
 import { ComfyWidgets } from "../../scripts/widgets.js";
 
-const SPEAKING = new Set(["LikenessLoadFaceEngine", "LikenessCheckLikeness", "LikenessSaveIdentity", "LikenessStopMeasuring", "LikenessCompareLikeness"]);
+const SPEAKING = new Set(["LikenessLoadFaceEngine", "LikenessCheckLikeness", "LikenessSaveIdentity", "LikenessStopMeasuring", "LikenessCompareLikeness", "LikenessProfessionalPrompt", "LikenessSubjectToken"]);
 
 function say(node, text) {
   let widget = node.widgets?.find((candidate) => candidate.name === "result");

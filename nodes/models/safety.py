@@ -7,6 +7,8 @@ from pathlib import Path
 from ..errors import UnsafeWeights
 
 SAFE_SUFFIXES = (".onnx", ".safetensors")
+WORD_LISTS = (".txt.gz",)
+"""Vocabularies: read line by line as text, so that nothing in them can run."""
 PICKLE_SUFFIXES = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth", ".t7")
 _PICKLE_OPENINGS = tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
 # What pickles come wrapped in: torch's zip archives, gzip and bzip2 (joblib), numpy's object arrays.
@@ -14,11 +16,13 @@ _CONTAINERS = {b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "gzip", b"BZh": "bzi
 
 
 def refuse_pickle(path: Path) -> None:
-    """Raise UnsafeWeights unless `path` is named as ONNX or safetensors and does not begin like a pickle.
+    """Raise UnsafeWeights unless `path` is named as ONNX, safetensors or a word list and does not begin like a pickle.
 
     Reading ONNX and safetensors runs no code from the file, so what passes here and is no model after all only
     fails to load.
     """
+    if path.name.lower().endswith(WORD_LISTS):
+        return
     advice = "convert it to safetensors or ONNX, or use another file"
     if path.suffix.lower() not in SAFE_SUFFIXES:
         kind = "a pickle" if path.suffix.lower() in PICKLE_SUFFIXES else "neither ONNX nor safetensors"

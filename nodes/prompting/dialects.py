@@ -1,0 +1,158 @@
+"""The same parts in four dialects: weighted tags, short sentences, prose, and an instruction to edit a photo."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .brief import PERSON, Dialect
+from .parts import Parts
+from .wording import indefinite, listed, plain, says, sentence, without_article
+
+_TRAIT_WEIGHT = 1.2
+
+
+def positive(parts: Parts, dialect: Dialect) -> str:
+    """The prompt."""
+    writers = {Dialect.TAGS: _tags, Dialect.SENTENCES: _sentences, Dialect.PROSE: _prose, Dialect.EDIT: _edit}
+    return writers[dialect](parts)
+
+
+def negative(parts: Parts, dialect: Dialect, usual: tuple[str, ...]) -> tuple[str, list[str]]:
+    """The negative prompt and what was left out of it because the prompt asks for it.
+
+    "" for a dialect whose generators read none. usual: what is avoided whatever is chosen.
+    """
+    kept, notes = avoided(parts, positive(replace(parts, wanted_away=()), dialect))
+    if not dialect.has_negative:
+        return "", notes
+    said = positive(parts, dialect)
+    quiet = [word for word in (*parts.avoid, *usual) if plain(word) not in map(plain, parts.allows)]
+    words = {plain(word): word for word in (*kept, *quiet) if not says(said, word)}
+    return ", ".join(words.values()), notes
+
+
+def avoided(parts: Parts, said: str) -> tuple[list[str], list[str]]:
+    """What the user does not want, without what the prompt `said` asks for, and a note for each of those."""
+    kept = [word for word in parts.wanted_away if not says(said, word)]
+    notes = [f"{word!r} is not avoided: the prompt asks for it." for word in parts.wanted_away if word not in kept]
+    return kept, notes
+
+
+def _who(parts: Parts) -> str:
+    """ "a lawyer"; "a sks woman, a lawyer" when the subject has words of its own."""
+    subject = indefinite(parts.subject)
+    if parts.role in ("", PERSON):
+        return subject
+    if parts.subject == PERSON:
+        return indefinite(parts.role)
+    return f"{subject}, {indefinite(parts.role)}"
+
+
+def _tags(parts: Parts) -> str:
+    kind = "photo" if "portrait" in parts.shot or "headshot" in parts.shot else "portrait photo"
+    rows = [
+        f"professional {kind} of {_who(parts)}",
+        *(f"({trait}:{_TRAIT_WEIGHT})" if "(" not in trait else trait for trait in parts.traits),
+        parts.attire,
+        parts.expression,
+        parts.pose,
+        parts.shot,
+        parts.light,
+        parts.scene,
+        {"shallow": "blurred background", "deep": "recognisable surroundings"}.get(parts.focus, ""),
+        *parts.additions,
+        *parts.closing,
+    ]
+    return ", ".join(dict.fromkeys(row for row in rows if row))
+
+
+def _sentences(parts: Parts) -> str:
+    who = _who(parts)
+    worn = f" wearing {parts.attire}" if parts.attire else ""
+    opening = f"Professional {parts.shot or 'portrait'} photograph of {who}{',' if worn and ', ' in who else ''}{worn}"
+    looks = [f"with {parts.expression}" if parts.expression else "", parts.pose]
+    focus = {"shallow": ", softly out of focus", "deep": ", clearly recognisable"}.get(parts.focus, "")
+    technique = [parts.light, without_article(parts.lens)]
+    return _joined(
+        _comma(opening, *looks),
+        _comma(*parts.traits),
+        parts.setting and parts.setting + focus,
+        _comma(*technique),
+        *parts.additions,
+        _comma(*parts.closing),
+    )
+
+
+def _prose(parts: Parts) -> str:
+    taken = f", taken {parts.setting}" if parts.setting else ""
+    worn = f"wears {parts.attire}" if parts.attire else ""
+    looks = f"has {parts.expression}" if parts.expression else ""
+    manner = listed([part for part in (worn, looks) if part])
+    light = f"is lit with {parts.light}" if parts.light else ""
+    lens = f"was shot on {parts.lens}" if parts.lens else ""
+    focus = {
+        "shallow": "The background is softly out of focus",
+        "deep": "The surroundings are clearly recognisable",
+    }.get(parts.focus, "")
+    body = [
+        f"A professional {parts.shot or 'portrait'} photograph of {_who(parts)}{taken}",
+        f"The person {_comma(manner, parts.pose)}" if manner else parts.pose and f"The person is shown {parts.pose}",
+        f"Recognisable features: {', '.join(parts.traits)}" if parts.traits else "",
+        f"The portrait {listed([part for part in (light, lens) if part])}" if light or lens else "",
+        focus,
+        *parts.additions,
+        *parts.closing,
+    ]
+    away, _ = avoided(parts, _joined(*body))
+    return _joined(*body, f"The picture shows {listed(f'no {word}' for word in away)}" if away else "")
+
+
+def _edit(parts: Parts) -> str:
+    body = [
+        f"Turn this photo into a professional {parts.shot or 'portrait'} of {_same(parts)}",
+        f"Replace the background with {parts.scene}{', softly out of focus' if parts.focus == 'shallow' else ''}"
+        if parts.scene
+        else "",
+        f"Change the clothing to {parts.attire}" if parts.attire else "",
+        _relight(parts),
+        f"Change the expression to {parts.expression}" if parts.expression else "",
+        *parts.additions,
+        f"Keep {listed(_unchanged(parts))} exactly as in the photo",
+        f"Keep these features of the person: {', '.join(parts.traits)}" if parts.traits else "",
+        *parts.closing,
+    ]
+    away, _ = avoided(parts, _joined(*body))
+    return _joined(*body, f"Do not add any of these: {', '.join(away)}" if away else "")
+
+
+def _same(parts: Parts) -> str:
+    subject = without_article(parts.subject)
+    same = subject if subject[0].isupper() else f"the same {subject}"
+    return same if parts.role in ("", PERSON) else f"{same}, {indefinite(parts.role)}"
+
+
+def _relight(parts: Parts) -> str:
+    if parts.light:
+        return f"Relight the portrait with {parts.light}"
+    return "Match the light on the person to the new background" if parts.scene else ""
+
+
+def _unchanged(parts: Parts) -> list[str]:
+    """What an edit leaves alone: the person, and whatever the instruction does not change."""
+    others = {
+        "expression": parts.expression,
+        "clothing": parts.attire,
+        "pose": parts.shot,
+        "framing": parts.shot,
+        "background": parts.scene,
+    }
+    rest = [f"the {name}" for name, changed in others.items() if not changed]
+    return ["the facial features", "the hair", "the skin tone", *rest]
+
+
+def _comma(*rows: str) -> str:
+    return ", ".join(row for row in rows if row)
+
+
+def _joined(*rows: str) -> str:
+    return " ".join(sentence(row) for row in rows if row)

@@ -1,0 +1,183 @@
+"""From a brief to its parts in one dialect: wordings chosen, contradictions found and resolved, gaps filled."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+
+from .brief import SUITS_THE_ROLE, UNSPECIFIED, Brief, Dialect, Kind
+from .colour_names import in_words
+from .preset_files import Preset, Presets
+from .wording import noun_phrase
+
+POSE = "pose"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The phrases of one prompt; an empty one is not said.
+
+    shot: "half-length portrait"; lens: "an 85 mm lens at f/2.8"; setting: "in a modern office"; scene: the same
+    without its joining word; focus: "shallow" when the setting is blurred, "deep" when it is recognisable, else "".
+    notes: what was left out or filled in, and why. used: the preset or source of each kind.
+    """
+
+    subject: str
+    role: str = ""
+    shot: str = ""
+    lens: str = ""
+    pose: str = ""
+    attire: str = ""
+    expression: str = ""
+    light: str = ""
+    setting: str = ""
+    scene: str = ""
+    focus: str = ""
+    traits: tuple[str, ...] = ()
+    additions: tuple[str, ...] = ()
+    avoid: tuple[str, ...] = ()
+    wanted_away: tuple[str, ...] = ()
+    allows: tuple[str, ...] = ()
+    closing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    used: dict[str, str] = field(default_factory=dict)
+
+
+def resolve(brief: Brief, dialect: Dialect, presets: Presets) -> Parts:
+    """The parts of `brief` in the words of `dialect`. Raises PresetUnknown and BadColour."""
+    notes: list[str] = []
+    chosen = _without_contradictions(_chosen(brief, presets, notes), notes)
+    words = {kind: _wording(preset, dialect, brief.variation) for kind, preset in chosen.items()}
+    parts = Parts(
+        subject=" ".join(brief.subject.split()) or "person",
+        role=words.get(Kind.ROLE, ""),
+        attire=words.get(Kind.ATTIRE, ""),
+        expression=words.get(Kind.EXPRESSION, ""),
+        light=words.get(Kind.LIGHT, ""),
+        traits=brief.traits,
+        additions=brief.additions,
+        avoid=tuple(word for preset in chosen.values() for word in preset.avoid),
+        wanted_away=tuple(dict.fromkeys((*brief.avoid, *brief.avoid_traits))),
+        allows=tuple(word for preset in chosen.values() for word in preset.allows),
+        closing=presets.style.closing.get(dialect, ()),
+        used={kind.value: preset.name for kind, preset in chosen.items()},
+    )
+    parts = _with_framing(parts, chosen, words.get(Kind.FRAMING, ""), dialect, notes)
+    parts = _with_setting(parts, chosen, words.get(Kind.SETTING, ""), brief.colour, notes)
+    parts = _described(parts, brief, dialect, chosen, notes)
+    return replace(parts, notes=tuple(notes))
+
+
+def _chosen(brief: Brief, presets: Presets, notes: list[str]) -> dict[Kind, Preset]:
+    """The presets that the brief names, with "suits the role" looked up."""
+    chosen: dict[Kind, Preset] = {}
+    for kind in Kind:
+        name = brief.choice(kind)
+        if name == SUITS_THE_ROLE:
+            role = chosen.get(Kind.ROLE)
+            name = role.suits.get(kind.value, UNSPECIFIED) if role else UNSPECIFIED
+            if name == UNSPECIFIED:
+                notes.append(f"The {kind} is not specified: {role.name if role else 'no role'} suggests none.")
+        if name != UNSPECIFIED:
+            chosen[kind] = presets.get(kind, name)
+    return chosen
+
+
+def _without_contradictions(chosen: dict[Kind, Preset], notes: list[str]) -> dict[Kind, Preset]:
+    """Of two presets that claim different things, the one whose kind comes later in `Kind` is left out."""
+    kept: dict[Kind, Preset] = {}
+    claimed: dict[str, tuple[str, Preset]] = {}
+    for kind in Kind:
+        preset = chosen.get(kind)
+        if preset is None:
+            continue
+        clash = next((key for key, value in preset.claims.items() if key in claimed and claimed[key][0] != value), None)
+        if clash is None:
+            kept[kind] = preset
+            claimed |= {key: (value, preset) for key, value in preset.claims.items()}
+            continue
+        value, other = claimed[clash]
+        notes.append(
+            f"The {kind} {preset.name!r} was left out: it means {clash} {preset.claims[clash]}, "
+            f"and the {other.kind} {other.name!r} means {clash} {value}."
+        )
+    return kept
+
+
+def _wording(preset: Preset, dialect: Dialect, variation: int) -> str:
+    wordings = preset.wordings[dialect]
+    if variation == 0:
+        return wordings[0]
+    seed = hashlib.sha256(f"{variation}/{preset.kind}/{preset.name}".encode()).digest()
+    return wordings[int.from_bytes(seed[:8], "big") % len(wordings)]
+
+
+def _with_framing(parts: Parts, chosen: dict[Kind, Preset], shot: str, dialect: Dialect, notes: list[str]) -> Parts:
+    framing = chosen.get(Kind.FRAMING)
+    if framing is None:
+        return parts
+    pose = framing.pose_tags if dialect is Dialect.TAGS else framing.pose
+    for preset in chosen.values():
+        for key, value in framing.pose_claims.items():
+            if preset.claims.get(key, value) != value and pose:
+                notes.append(
+                    f"{pose!r} was left out: the {preset.kind} {preset.name!r} means {key} {preset.claims[key]}."
+                )
+                pose = ""
+    return replace(parts, shot=shot, lens=framing.lens, pose=pose)
+
+
+def _with_setting(parts: Parts, chosen: dict[Kind, Preset], words: str, colour: str, notes: list[str]) -> Parts:
+    setting, framing = chosen.get(Kind.SETTING), chosen.get(Kind.FRAMING)
+    if colour.strip() and (setting is None or not setting.coloured):
+        notes.append(f"The colour {colour.strip()!r} is not used: the setting has no place for one.")
+    if setting is None:
+        return parts
+    if setting.coloured:
+        named = in_words(colour) or setting.colour or "neutral grey"
+        if colour.strip().startswith("#"):
+            notes.append(f"{colour.strip()} is said as {named!r}: text encoders know colours by name.")
+        words = words.replace("{colour}", named)
+    focus = framing.focus if framing and setting.depth else ""
+    return replace(parts, setting=f"{setting.place} {words}", scene=words, focus=focus)
+
+
+def _described(parts: Parts, brief: Brief, dialect: Dialect, chosen: dict[Kind, Preset], notes: list[str]) -> Parts:
+    """Fill what is unspecified with what was read off a photo. An edited photo shows it already."""
+    if not brief.described:
+        return parts
+    if dialect is Dialect.EDIT:
+        notes.append("The description is not used: an edit instruction keeps what it does not name.")
+        return parts
+    used = dict(parts.used)
+    for kind in (Kind.ATTIRE, Kind.EXPRESSION, Kind.LIGHT):
+        text = _tidy(brief.described.get(kind.value, ""))
+        if text and brief.choice(kind) == UNSPECIFIED:
+            words = text if dialect is Dialect.TAGS else noun_phrase(text)
+            parts = replace(parts, **{kind.value: words})
+            used[kind.value] = "the description"
+    scene = _tidy(brief.described.get(Kind.SETTING.value, ""))
+    if scene and brief.choice(Kind.SETTING) == UNSPECIFIED:
+        parts = replace(parts, setting=_behind(scene), scene=scene, focus="")
+        used[Kind.SETTING.value] = "the description"
+    pose = _tidy(brief.described.get(POSE, ""))
+    framing = chosen.get(Kind.FRAMING)
+    if pose and not (framing and framing.claims.get("gaze")):
+        parts = replace(parts, pose=pose)
+        used[POSE] = "the description"
+    return replace(parts, used=used)
+
+
+def _tidy(text: str) -> str:
+    """A captioned phrase without what the sentence around it says already."""
+    text = " ".join(text.split()).strip(" ,.;")
+    for opening in ("wearing ", "dressed in ", "with ", "in front of ", "lit with ", "lit by "):
+        text = text.removeprefix(opening)
+    return text
+
+
+def _behind(scene: str) -> str:
+    """A described background as it follows the person in a sentence."""
+    if scene.endswith((" background", " backdrop", " wall")):
+        return f"against {noun_phrase(scene)}"
+    return f"with {noun_phrase(scene)} in the background"
