@@ -66,12 +66,12 @@ class ProtectFace(io.ComfyNode):
                 ),
                 io.Float.Input(
                     "grow",
-                    default=0.05,
-                    min=0.0,
+                    default=0.0,
+                    min=-0.5,
                     max=2.0,
                     step=0.01,
                     tooltip="How far the protected area is grown, in eye distances (pupil to pupil, seen from the "
-                    "front).",
+                    "front). Negative values shrink it.",
                 ),
                 io.Float.Input(
                     "feather",

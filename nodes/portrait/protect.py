@@ -47,8 +47,9 @@ EYE_DEPTH = 0.95
 LARGEST_TURN = 0.8
 """Largest sine of the head's turn that the oval follows: 53 degrees."""
 
-SOLID = 0.5
-"""From this value on, the matte says that a pixel is the person's."""
+SOLID = 0.8
+"""From this value on, the matte says that a pixel is the person's. Below, too much of the old background shines
+through for a pixel that stays as it is."""
 
 CELL = 8
 """Side in pixels of what becomes one latent value in Stable Diffusion 1.5, SDXL, SD 3 and Flux."""
@@ -193,10 +194,10 @@ def cells_of(keep: torch.Tensor, cell: int) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class ProtectOptions:
-    """`grow` and `feather` are in eye distances, `cell` in pixels (1: no alignment to latent cells)."""
+    """`grow` (negative: shrink) and `feather` are in eye distances, `cell` in pixels (1: no latent cells)."""
 
     protect: Protect = Protect.FACE
-    grow: float = 0.05
+    grow: float = 0.0
     feather: float = 0.3
     cell: int = CELL
 
@@ -212,7 +213,7 @@ def protect_masks(
     oval = face_oval(landmarks)
     region = kept_region(options.protect, oval, height, width, matte)
     reach = options.grow * oval.unit
-    keep = distance_to(region, reach + 1) <= reach if reach > 0 else region
+    keep = distance_to(region, reach + 1) <= reach if reach >= 0 else distance_to(~region, 1 - reach) > -reach
     still = cells_of(keep, options.cell)
     width_of_edge = options.feather * oval.unit
     change = smooth(distance_to(still, width_of_edge + 1) / (width_of_edge + 1))

@@ -15,11 +15,15 @@ import torch
 from ..errors import ShapeMismatch
 from ..identity.faces import similarity
 from .distance import distance_to, smooth
+from .filters import soft_blur
 from .match import skin_mask
 from .reinhard import matched_to
-from .seam import BAND, REACH, border_distance, colour_field, seam_step
+from .seam import BAND, REACH, border_distance, colour_field, same_content, seam_step
 from .tensors import pixels, planes
 from .warp import Similarity, inverse, warp
+
+STEP = 1.5
+"""Width in pixels over which the stair steps of a cut are softened."""
 
 FEWEST_SKIN = 64
 """With fewer skin pixels than this in the face, all its pixels are measured."""
@@ -68,8 +72,7 @@ def restore_in_place(
     if match_colour > 0 and bool(inside.any()):
         distance = border_distance(inside, outside, limit)
         matched = (new + match_colour * colour_field(own, new, distance, reach, band)).clamp(0, 1)
-    weight = 1 - smooth(outside / (feather + 1))
-    result = torch.lerp(matched, own, weight[..., None])
+    result = torch.lerp(matched, own, _blend(own, matched, outside, feather)[..., None])
     cut = inside[..., None]
     result = torch.where(cut, own, result)
     report = {
@@ -81,6 +84,19 @@ def restore_in_place(
         "seam": _seam(inside, own, torch.where(cut, own, new), torch.where(cut, own, matched), result),
     }
     return Restored(result[None], report)
+
+
+def _blend(own: torch.Tensor, new: torch.Tensor, outside: torch.Tensor, feather: float) -> torch.Tensor:
+    """How much of the original each pixel outside gets, [H,W]: over `feather` pixels where both show the same thing.
+
+    Where they do not, as at hair before a new background, only the stair steps of the cut are softened: more would
+    leave a rim of the old background.
+    """
+    if feather <= 0:
+        return (outside <= 0).to(own.dtype)
+    wide = 1 - smooth(outside / (feather + 1))
+    alike = soft_blur(same_content(own, new)[None, None], 1.0)[0, 0]
+    return torch.maximum(wide * alike, (1 - outside / STEP).clamp_min(0))
 
 
 def restore_aligned(

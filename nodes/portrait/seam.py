@@ -34,6 +34,13 @@ def seam_step(picture: torch.Tensor, keep: torch.Tensor) -> float | None:
     return total / count if count else None
 
 
+def same_content(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """How far two pictures [H,W,3] show the same thing at each place: [H,W], 1 for equal colours, towards 0 beyond
+    SAME_CONTENT."""
+    unlike = (to_lab(one) - to_lab(other)).norm(dim=-1)
+    return torch.exp(-((unlike / SAME_CONTENT) ** 2))
+
+
 def colour_field(
     original: torch.Tensor, generated: torch.Tensor, distance: torch.Tensor, reach: float, band: float
 ) -> torch.Tensor:
@@ -41,18 +48,19 @@ def colour_field(
 
     distance: [H,W], pixels from the seam on either side. The difference of the two pictures is taken within `band`
     pixels of the seam and only where both show the same thing (see SAME_CONTENT), smoothed, and fades out over
-    `reach` pixels: texture and far surroundings stay as they were generated.
+    `reach` pixels and where the corrected picture still shows something else: texture, a new background and far
+    surroundings stay as they were generated.
     """
     difference = original - generated
-    unlike = (to_lab(original) - to_lab(generated)).norm(dim=-1)
-    trust = torch.exp(-((unlike / SAME_CONTENT) ** 2)) * (distance <= band)
+    trust = same_content(original, generated) * (distance <= band)
     known = torch.cat([(difference * trust[..., None]).permute(2, 0, 1), trust[None]])[None]
     sigma = max(1.0, band)
     spread = soft_blur(known, sigma)[0]
     # A little weight on "no correction", so that nothing is made of the last traces of a far band.
-    field = spread[:3] / (spread[3:] + 0.02)
+    field = (spread[:3] / (spread[3:] + 0.02)).permute(1, 2, 0)
     fade = torch.exp(-((distance / max(reach, 1.0)) ** 2))
-    return (field * fade).permute(1, 2, 0)
+    alike = soft_blur(same_content(original, generated + field)[None, None], sigma / 3)[0, 0]
+    return field * (fade * alike)[..., None]
 
 
 def border_distance(keep: torch.Tensor, outside: torch.Tensor, limit: float) -> torch.Tensor:
