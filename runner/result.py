@@ -158,6 +158,17 @@ class RunResult:
         """What became of the reference photos, for each node that enrolled a person."""
         return self._reports("enrollment")
 
+    @property
+    def comparisons(self) -> list[dict[str, Any]]:
+        """The reports of the nodes that compare pictures: they say nothing about the run as a whole."""
+        return self._reports("comparison")
+
+    @property
+    def measured(self) -> list[dict[str, Any]]:
+        """Stages that nodes measured. `cached`: the stage took its result, and so its figures, from an earlier run."""
+        kept = {time.node for time in self.times if time.cached}
+        return [report | {"cached": report["node"] in kept} for report in self._reports("measured")]
+
     def _reports(self, key: str) -> list[dict[str, Any]]:
         return [
             report | {"node": node, "title": self.titles.get(node, node)}
@@ -186,6 +197,8 @@ class RunResult:
             "photos": [{"name": p.name, "node": p.node, "title": p.title} for p in self.photos],
             "likeness": self.likeness,
             "enrollments": self.enrollments,
+            "comparisons": self.comparisons,
+            "measured": self.measured,
             "models": self.models,
             "times": [asdict(time) | {"seconds": round(time.seconds, 4)} for time in self.times],
             "text": {node: list(values["text"]) for node, values in self.ui.items() if values.get("text")},

@@ -24,6 +24,7 @@ class LazyGroup(click.Group):
         "demo": ("demo:demo", "Make a studio headshot of the demo photo and show the evidence."),
         "run": ("run:run", "Run a workflow, here or on a ComfyUI server."),
         "batch": ("batch:batch", "Run a workflow over many photos, here or on many servers."),
+        "compare": ("compare:compare", "Try models and settings on one photo, and compare the likeness."),
         "status": ("status:status", "Show how a batch is getting on."),
         "retry": ("retry:retry", "Run failed or unconfirmed jobs of a batch again."),
         "doctor": ("doctor:doctor", "Say what is missing, here, on a server, or for a workflow."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...nodes.errors import LikenessError, registry
 from .base import RunnerError, WorkflowInvalid, raise_all
 from .batch import BatchInputsInvalid, LedgerBusy, LedgerMissing, LedgerUnreadable, UnknownJob
+from .compare import BadVary, TooManyRuns
 from .managed import BadServerName, ComfyUINotFound, NoManagedServer, PackNotInstalled, PortTaken, ServerStartFailed
 from .output import OutputBlank, OutputMissing, OutputUnwritable
 from .preflight import ComfyCliFailed, ComfyCliMissing, ModelFileMissing, NodeClassMissing
@@ -47,6 +48,7 @@ __all__ = [
     "BadLink",
     "BadServerAddress",
     "BadServerName",
+    "BadVary",
     "BatchInputsInvalid",
     "ComfyCliFailed",
     "ComfyCliMissing",
@@ -85,6 +87,7 @@ __all__ = [
     "ServerStartFailed",
     "ServerUnreachable",
     "TooLargeForServer",
+    "TooManyRuns",
     "UnknownInput",
     "UnknownJob",
     "UnknownTitle",

@@ -39,8 +39,8 @@ def write_verdicts(rows: Iterable[JobRow], folder: Path) -> tuple[Path, Path]:
                 values = as_values(row)
                 if between == "[\n":
                     writer.writerow(values)
-                writer.writerow([_cell(value) for value in values.values()])
-                objects.write(between + _json(values | _details(row)))
+                writer.writerow([cell(value) for value in values.values()])
+                objects.write(between + as_json(values | _details(row)))
                 between = ",\n"
             objects.write("\n]\n" if between == ",\n" else "[]\n")
     except OSError as error:
@@ -81,7 +81,7 @@ def replaced(path: Path, encoding: str = "utf-8") -> Iterator[TextIO]:
         part.unlink(missing_ok=True)
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
     """A value as a cell that a spreadsheet takes for what it is. Numbers are ours and stay numbers."""
     if value is None or isinstance(value, int | float):
         return value
@@ -99,7 +99,8 @@ def _details(row: JobRow) -> dict[str, Any]:
     }
 
 
-def _json(value: Any) -> str:
+def as_json(value: Any) -> str:
+    """A value as JSON that every reader takes."""
     return json.dumps(_plain(value), ensure_ascii=False, default=str, allow_nan=False)
 
 

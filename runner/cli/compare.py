@@ -1,0 +1,126 @@
+"""`likeness compare`: one workflow with every combination of some values, and one report of what came of each."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .output import FAILED, Output, current_output, json_option
+from .run import HeaderParam, PhotoParam, SettingParam
+
+if TYPE_CHECKING:
+    from ..compare import CompareResult
+    from ..files_in import Given
+    from ..settings import Setting
+
+
+class SeedsParam(click.ParamType):
+    """``1,2,3``."""
+
+    name = "SEED,SEED..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Read whole numbers; anything else is a usage error."""
+        try:
+            return tuple(int(word) for word in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not of the form 1,2,3.", param, ctx)
+
+
+@click.command()
+@click.argument("workflow")
+@click.option(
+    "--vary", "-v", multiple=True, required=True, metavar="TITLE.INPUT=A,B,C", help="Values to try; may be repeated."
+)
+@click.option("--seeds", type=SeedsParam(), default=None, help="Run every combination once with each of these seeds.")
+@click.option(
+    "--input", "-i", "photos", type=PhotoParam(), multiple=True, help="A photo or folder, for a node or in order."
+)
+@click.option("--output", "-o", type=click.Path(path_type=Path), required=True, help="Folder for pictures and report.")
+@click.option("--server", "-s", "servers", multiple=True, help="A ComfyUI server's URL or @NAME; may be repeated.")
+@click.option("--header", "headers", type=HeaderParam(), multiple=True, help="A header for the servers.")
+@click.option("--set", "settings", type=SettingParam(), multiple=True, help="Set a value for all runs.")
+@click.option(
+    "--in-flight", type=click.IntRange(1, 64), default=2, show_default=True, help="Runs at a time on each server."
+)
+@click.option(
+    "--wait",
+    "wait_seconds",
+    type=click.FloatRange(min=0),
+    default=300.0,
+    show_default=True,
+    help="Seconds to go on while no server answers.",
+)
+@click.option("--allow-black", is_flag=True, help="Accept a server's picture that is completely black.")
+@json_option
+def compare(
+    workflow: str,
+    vary: tuple[str, ...],
+    seeds: tuple[int, ...] | None,
+    photos: tuple[Given, ...],
+    output: Path,
+    servers: tuple[str, ...],
+    headers: tuple[tuple[str, str], ...],
+    settings: tuple[Setting, ...],
+    in_flight: int,
+    wait_seconds: float,
+    allow_black: bool,
+) -> None:
+    """Run WORKFLOW with every combination of the values to try, and write compare.html, compare.csv and compare.json.
+
+    The same command again goes on where it ended. A picture that is not the person is a result here and no failure.
+
+    Exit codes: 0 all ran, 1 some runs failed or the command was refused, 2 usage, 130 stopped.
+    """
+    from ..compare import CompareOptions
+    from ..compare import compare as compare_all
+    from ..server.transport import normal_url
+    from ..stop import stoppable
+    from .table import BatchDisplay
+
+    options = CompareOptions(
+        workflow=workflow,
+        vary=vary,
+        output=output,
+        photos=photos,
+        seeds=seeds or (),
+        servers=tuple({normal_url(server): server for server in reversed(servers)}.values())[::-1],
+        settings=settings,
+        in_flight=in_flight,
+        wait_seconds=wait_seconds,
+        allow_black=allow_black,
+        headers=dict(headers),
+    )
+    out = current_output()
+    display = BatchDisplay(out)
+    try:
+        result = stoppable(lambda stopped: compare_all(options, display, stopped))
+    finally:
+        display.close()
+    out.result(result.as_dict(), lambda: _show(out, result))
+    if result.failed:
+        sys.exit(FAILED)
+
+
+def _show(out: Output, result: CompareResult) -> None:
+    from ..report.page import number
+    from .table import clean, duration
+
+    wide = max(len(clean(cell.label)) for cell in result.cells)
+    for cell in result.cells:
+        runs = len(cell.trials)
+        confirmed = f"{cell.confirmed} of {runs} confirmed" if cell.checked else "not checked"
+        if cell.failed:
+            confirmed += f", {cell.failed} of {runs} failed"
+        why = f"  {clean(cell.problem)}" if cell.problem else ""
+        seconds = "" if cell.seconds is None else f"  {cell.seconds:7.2f} s"
+        out.say(f"{clean(cell.label):<{wide}}  {number(cell.likeness):>5}  {confirmed}{seconds}{why}")
+    if result.best is not None and len(result.cells) > 1:
+        out.say(f"Most like the person: {clean(result.best.label)} ({number(result.best.likeness)})")
+    earlier = f", {result.runs - result.runs_now} were there before" if result.runs_now < result.runs else ""
+    out.say(f"Time      {result.runs_now} runs in {duration(result.seconds)}{earlier}")
+    out.say(f"Report    {result.html}")
+    out.say(f"Table     {result.csv}")

@@ -1,0 +1,27 @@
+"""Comparing models and settings: every combination is run, and one report shows what came of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..lazy import lazy
+
+if TYPE_CHECKING:
+    from .cells import Cell, Trial
+    from .options import CompareOptions
+    from .run import CompareResult, compare
+    from .vary import Axis
+
+__all__ = ["Axis", "Cell", "CompareOptions", "CompareResult", "Trial", "compare"]
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "Axis": ".vary",
+        "Cell": ".cells",
+        "CompareOptions": ".options",
+        "CompareResult": ".run",
+        "Trial": ".cells",
+        "compare": ".run",
+    },
+)

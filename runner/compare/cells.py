@@ -1,0 +1,235 @@
+"""What became of each combination: its runs, and their figures together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from ..batch.job import JobRow
+from ..report import facts
+from .plan import PlannedRun
+from .vary import Axis
+
+SAMPLERS = frozenset({"KSampler", "KSamplerAdvanced", "SamplerCustom", "SamplerCustomAdvanced"})
+"""Core's nodes that make pictures step by step: their time is shown where nothing was measured."""
+
+SAMPLING = "sampling"
+
+
+@dataclass(frozen=True)
+class StageFigures:
+    """A stage of one run: seconds, and peak memory in bytes where a node measured it."""
+
+    name: str
+    seconds: float
+    peak_memory_bytes: int | None = None
+    device: str | None = None
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of a combination.
+
+    likeness: the cosine, None without a usable face or without a check. confirmed: None where nothing was checked.
+    seconds: the server's own time, or that of this process. kept: how many of `steps` nodes took their result from
+    the run before. problem: why there is no picture or no likeness.
+    """
+
+    name: str
+    seed: int | None
+    state: str
+    likeness: float | None
+    confirmed: bool | None
+    threshold: float | None
+    seconds: float | None
+    kept: int
+    steps: int
+    stages: tuple[StageFigures, ...]
+    picture: str | None
+    server: str | None
+    problem: str
+    error_code: str | None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the run has no result."""
+        return self.state != "done"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination: the value of each axis, and its runs."""
+
+    choices: tuple[str, ...]
+    label: str
+    trials: tuple[Trial, ...]
+
+    @property
+    def likenesses(self) -> list[float]:
+        """The cosines of the runs that have one."""
+        return [trial.likeness for trial in self.trials if trial.likeness is not None]
+
+    @property
+    def likeness(self) -> float | None:
+        """The median cosine."""
+        return median(self.likenesses) if self.likenesses else None
+
+    @property
+    def confirmed(self) -> int:
+        """How many runs show the person."""
+        return sum(trial.confirmed is True for trial in self.trials)
+
+    @property
+    def checked(self) -> bool:
+        """Whether anything judged the likeness."""
+        return any(trial.confirmed is not None for trial in self.trials)
+
+    @property
+    def failed(self) -> int:
+        """How many runs have no result."""
+        return sum(trial.failed for trial in self.trials)
+
+    @property
+    def seconds(self) -> float | None:
+        """The median seconds of a run."""
+        return _median(trial.seconds for trial in self.trials if not trial.failed)
+
+    @property
+    def peak_memory_bytes(self) -> int | None:
+        """The highest memory that a stage measured."""
+        peaks = [stage.peak_memory_bytes for trial in self.trials for stage in trial.stages]
+        return max((peak for peak in peaks if peak is not None), default=None)
+
+    @property
+    def shown(self) -> Trial | None:
+        """The run whose picture stands for the cell: the one nearest to the median; None without a picture."""
+        middle = self.likeness or 0.0
+        pictured = [trial for trial in self.trials if trial.picture is not None]
+        judged = [trial for trial in pictured if trial.likeness is not None]
+        return min(judged or pictured, key=lambda trial: abs((trial.likeness or 0.0) - middle), default=None)
+
+    @property
+    def problem(self) -> str:
+        """Why the cell has no likeness, or why one of its runs has none; empty where all is well."""
+        return next((trial.problem for trial in self.trials if trial.problem), "")
+
+    def stage_seconds(self) -> dict[str, float]:
+        """The median seconds of each stage that was computed."""
+        names = dict.fromkeys(stage.name for trial in self.trials for stage in trial.stages)
+        found = {
+            name: _median(stage.seconds for trial in self.trials for stage in trial.stages if stage.name == name)
+            for name in names
+        }
+        return {name: seconds for name, seconds in found.items() if seconds is not None}
+
+    def as_dict(self, axes: Sequence[Axis]) -> dict[str, Any]:
+        """For machine output."""
+        return {
+            "label": self.label,
+            "values": {axis.name: choice for axis, choice in zip(axes, self.choices, strict=True)},
+            "runs": len(self.trials),
+            "failed": self.failed,
+            "confirmed": self.confirmed if self.checked else None,
+            "likeness": {"median": self.likeness, "low": min(self.likenesses), "high": max(self.likenesses)}
+            if self.likenesses
+            else None,
+            "seconds": self.seconds,
+            "stage_seconds": self.stage_seconds(),
+            "peak_memory_bytes": self.peak_memory_bytes,
+            "trials": [asdict(trial) for trial in self.trials],
+        }
+
+
+def _median(values: Iterable[float | None]) -> float | None:
+    numbers = [value for value in values if value is not None]
+    return round(median(numbers), 4) if numbers else None
+
+
+def cells_of(axes: Sequence[Axis], runs: Sequence[PlannedRun], rows: Iterable[JobRow]) -> list[Cell]:
+    """The cells in the order of the axes' values; `rows` are the batch's, in the order of `runs`."""
+    trials: dict[tuple[str, ...], list[Trial]] = {}
+    for run, row in zip(runs, rows, strict=True):
+        trials.setdefault(run.choices, []).append(trial_of(row, run.seed))
+    return [
+        Cell(choices, label_of(axes, choices), tuple(trials[choices]))
+        for choices in product(*(axis.values for axis in axes))
+    ]
+
+
+def label_of(axes: Sequence[Axis], choices: Sequence[str], leave_out: Axis | None = None) -> str:
+    """A combination in words, without the value of one axis."""
+    words = [axis.words(choice) for axis, choice in zip(axes, choices, strict=True) if axis is not leave_out]
+    return " · ".join(words)
+
+
+def trial_of(row: JobRow, seed: int | None) -> Trial:
+    """One row of the batch's ledger."""
+    result = row.result or {}
+    likeness, confirmed = facts.finite(row.score), {"passed": True, "not_confirmed": False}.get(row.verdict or "")
+    threshold = facts.threshold(row)
+    if confirmed is None and row.state == "done":
+        likeness, confirmed, threshold = _compared(row)
+    times = facts.result_list(row, "times")
+    server = facts.finite(result.get("server_seconds"))
+    problem = ""
+    if row.state != "done":
+        problem = facts.reason(row) or facts.word(row)
+    elif likeness is None and confirmed is not None:
+        problem = facts.reason(row) or "There is no usable face."
+    return Trial(
+        name=row.name,
+        seed=seed,
+        state=row.state,
+        likeness=likeness,
+        confirmed=confirmed,
+        threshold=threshold,
+        seconds=facts.finite(row.seconds) if server is None else server,
+        kept=sum(time.get("cached") is True for time in times),
+        steps=len(times),
+        stages=tuple(_stages(row, times)),
+        picture=next((name for name in facts.output_files(row) if Path(name).suffix.lower() in PICTURES), None),
+        server=row.server,
+        problem=problem,
+        error_code=row.error_code,
+    )
+
+
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+
+
+def _compared(row: JobRow) -> tuple[float | None, bool | None, float | None]:
+    """Likeness, confirmation and threshold from Compare Likeness, in a workflow without another check."""
+    reports = facts.result_list(row, "comparisons")
+    every = [picture for report in reports for picture in report.get("pictures") or ()]
+    pictures = [picture for picture in every if isinstance(picture, Mapping)]
+    if not pictures:
+        return None, None, None
+    cosines = [cosine for picture in pictures if (cosine := facts.finite(picture.get("cosine"))) is not None]
+    confirmed = all(picture.get("passed") is True for picture in pictures)
+    return _median(cosines), confirmed, facts.finite(reports[0].get("threshold"))
+
+
+def _stages(row: JobRow, times: Sequence[Mapping[str, Any]]) -> Iterable[StageFigures]:
+    """What was measured in this very run; else the time of core's sampling nodes."""
+    found = [
+        StageFigures(
+            str(entry.get("name") or "Stage"),
+            seconds,
+            entry["peak_memory_bytes"] if isinstance(entry.get("peak_memory_bytes"), int) else None,
+            str(entry.get("device") or "") or None,
+        )
+        for entry in facts.result_list(row, "measured")
+        if entry.get("cached") is not True and (seconds := facts.finite(entry.get("seconds"))) is not None
+    ]
+    sampling = [
+        seconds
+        for time in times
+        if time.get("class_type") in SAMPLERS
+        and time.get("cached") is not True
+        and (seconds := facts.finite(time.get("seconds"))) is not None
+    ]
+    return found or ([StageFigures(SAMPLING, round(sum(sampling), 4))] if sampling else [])
