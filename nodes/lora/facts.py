@@ -1,0 +1,154 @@
+"""What a LoRA's metadata say: trigger words, how it was trained, licence, and hashes. Metadata are claims."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+PHRASE_KEYS = ("modelspec.trigger_phrase", "trigger_words", "trigger_phrase", "activation text", "instance_prompt")
+"""Where a publisher writes the words, the first that is there counts."""
+
+LICENCE_KEYS = ("modelspec.license", "license", "licence")
+
+TAG_SHARE = 0.9
+"""A tag on this part of the training pictures counts as a trigger word."""
+
+TAG_LIMIT = 5
+TAGS_SHOWN = 20
+GENERIC_FOLDERS = {"", "img", "image", "images", "data", "dataset", "train", "photos", "pictures", "input"}
+
+SETTINGS = {
+    "network": ("ss_network_module",),
+    "rank": ("ss_network_dim",),
+    "alpha": ("ss_network_alpha",),
+    "base model file": ("ss_sd_model_name", "modelspec.implementation"),
+    "base model hash": ("ss_new_sd_model_hash", "ss_sd_model_hash"),
+    "base model version": ("ss_base_model_version", "modelspec.architecture"),
+    "learning rate": ("ss_learning_rate",),
+    "learning rate, UNet": ("ss_unet_lr",),
+    "learning rate, text encoder": ("ss_text_encoder_lr",),
+    "scheduler": ("ss_lr_scheduler",),
+    "optimizer": ("ss_optimizer",),
+    "steps": ("ss_steps", "ss_max_train_steps"),
+    "epochs": ("ss_num_epochs",),
+    "pictures": ("ss_num_train_images",),
+    "batch size": ("ss_total_batch_size", "ss_batch_size_per_device"),
+    "resolution": ("modelspec.resolution", "ss_resolution"),
+    "clip skip": ("ss_clip_skip",),
+    "noise offset": ("ss_noise_offset",),
+    "precision": ("ss_mixed_precision",),
+    "seed": ("ss_seed",),
+    "title": ("modelspec.title", "ss_output_name"),
+    "author": ("modelspec.author",),
+    "date": ("modelspec.date",),
+    "comment": ("ss_training_comment", "modelspec.description"),
+}
+"""What is shown of the training, and under which metadata keys kohya and Stability's modelspec write it."""
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+WORD_LIMIT = 300
+
+
+def plain(text: str, limit: int = WORD_LIMIT) -> str:
+    """Text of a stranger's file: without control characters, cut off at `limit` characters."""
+    text = " ".join(_CONTROL.sub("", text).split())
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def trigger_words(metadata: Mapping[str, str]) -> list[str]:
+    """The words that call the LoRA up: as published, else tags on nearly every training picture, else folder names.
+
+    kohya trains on folders named ``10_sks person`` and counts captions' tags per folder. Empty if nothing is known.
+    """
+    for key in PHRASE_KEYS:
+        words = plain(metadata.get(key, ""))
+        if words and words.lower() not in ("none", "null"):
+            return [words]
+    concepts = [name for name, _ in _concepts(metadata)]
+    common = [tag for tag, count in tags(metadata) if count >= TAG_SHARE * max(1, _pictures(metadata))]
+    found = [word for word in concepts if word.lower() not in GENERIC_FOLDERS] + common[:TAG_LIMIT]
+    return joined_words([found])
+
+
+def joined_words(groups: Iterable[Iterable[str]]) -> list[str]:
+    """Words of several LoRAs in order, each once."""
+    found: dict[str, str] = {}
+    for group in groups:
+        for word in group:
+            found.setdefault(word.lower(), word)
+    return list(found.values())
+
+
+def _object(metadata: Mapping[str, str], key: str) -> dict[str, Any]:
+    try:
+        found = json.loads(metadata.get(key, "{}"))
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _concepts(metadata: Mapping[str, str]) -> list[tuple[str, int]]:
+    folders = _object(metadata, "ss_dataset_dirs") or {name: {} for name in _object(metadata, "ss_tag_frequency")}
+    found = []
+    for folder, info in folders.items():
+        name = plain(re.sub(r"^\d+_", "", folder).replace("_", " "))
+        found.append((name, _number(info.get("img_count")) if isinstance(info, dict) else 0))
+    return found
+
+
+def _pictures(metadata: Mapping[str, str]) -> int:
+    """How many different pictures the captions belong to; without a count, the most frequent tag is on all of them."""
+    counted = sum(count for _, count in _concepts(metadata))
+    if counted:
+        return counted
+    found = tags(metadata)
+    return found[0][1] if found else 0
+
+
+def tags(metadata: Mapping[str, str]) -> list[tuple[str, int]]:
+    """All tags of the training captions and on how many pictures they are, the most frequent first."""
+    counted: Counter[str] = Counter()
+    for folder in _object(metadata, "ss_tag_frequency").values():
+        if isinstance(folder, dict):
+            for tag, count in folder.items():
+                counted[plain(str(tag), 100)] += _number(count)
+    counted.pop("", None)
+    return counted.most_common()
+
+
+def training(metadata: Mapping[str, str]) -> dict[str, str]:
+    """How the LoRA was trained, by the names of `SETTINGS`; only what the file says."""
+    found = {}
+    for name, keys in SETTINGS.items():
+        said = next((metadata[key] for key in keys if metadata.get(key, "None") not in ("", "None", "null")), None)
+        if said is not None:
+            found[name] = plain(said)
+    return found
+
+
+def licence(metadata: Mapping[str, str]) -> str:
+    """The licence as the file states it, or ``not stated``."""
+    return next((plain(metadata[key]) for key in LICENCE_KEYS if metadata.get(key)), "not stated")
+
+
+def hashes(path: Path, data_start: int) -> dict[str, str]:
+    """``sha256`` of the file, and ``autov3``: the first 12 digits of that of the tensors' bytes alone.
+
+    AutoV3 stays the same when metadata are edited; kohya stores the whole of it as `sshs_model_hash`.
+    """
+    whole, tensors = hashlib.sha256(), hashlib.sha256()
+    with path.open("rb") as file:
+        whole.update(file.read(data_start))
+        while chunk := file.read(2**20):
+            whole.update(chunk)
+            tensors.update(chunk)
+    return {"sha256": whole.hexdigest(), "autov3": tensors.hexdigest()[:12]}

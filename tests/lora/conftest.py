@@ -1,0 +1,58 @@
+"""A loras folder of the test's own, and LoRA files in every format."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import struct
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from likeness_studio.nodes import host
+from likeness_studio.nodes.lora import apply, files
+
+
+@pytest.fixture(scope="session")
+def formats() -> ModuleType:
+    """The maker of LoRA files."""
+    spec = importlib.util.spec_from_file_location("lora_formats", Path(__file__).with_name("formats.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def loras(model_dir):
+    """An empty loras folder."""
+    folder = model_dir / "loras"
+    folder.mkdir()
+    files._files.clear()
+    apply._mapped.clear()
+    return folder
+
+
+@pytest.fixture
+def local(tmp_path):
+    """Surroundings of a run."""
+    folders = [tmp_path / name for name in ("input", "output", "temp")]
+    for folder in folders:
+        folder.mkdir()
+    with host.use(host.LocalHost(*folders)) as surroundings:
+        yield surroundings
+
+
+@pytest.fixture
+def raw(tmp_path):
+    """Writes a safetensors file byte by byte."""
+
+    def write(header, data=b"", name="made.safetensors", length=None):
+        text = header if isinstance(header, bytes) else json.dumps(header).encode()
+        path = tmp_path / name
+        path.write_bytes(struct.pack("<Q", len(text) if length is None else length) + text + data)
+        return path
+
+    return write

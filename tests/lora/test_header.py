@@ -1,0 +1,158 @@
+"""Hostile and damaged files: each is refused with its own words before a byte of its tensors is loaded."""
+
+import json
+import pickle
+import struct
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from likeness_studio.nodes.errors import LoraFileDamaged, UnsafeWeights
+from likeness_studio.nodes.lora.header import MAX_HEADER, read_header
+
+
+def tensor(begin, end, shape, dtype="F32"):
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+def test_what_safetensors_writes_is_read(tmp_path):
+    path = tmp_path / "good.safetensors"
+    tensors = {
+        "b": torch.zeros(3, 4, dtype=torch.float16),
+        "a": torch.zeros(0, 4),
+        "c": torch.zeros(2, dtype=torch.bfloat16),
+        "d": torch.zeros((), dtype=torch.float32),
+        "e": torch.zeros(5, dtype=torch.float8_e4m3fn),
+    }
+    save_file(tensors, path, {"ss_network_dim": "4"})
+    header = read_header(path)
+    assert {name: info.shape for name, info in header.tensors.items()} == {
+        name: tuple(value.shape) for name, value in tensors.items()
+    }
+    assert header.metadata == {"ss_network_dim": "4"}
+    assert header.data_start + max(info.end for info in header.tensors.values()) == path.stat().st_size
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 8, 9])
+def test_a_file_that_is_too_short(tmp_path, size):
+    path = tmp_path / "short.safetensors"
+    path.write_bytes(b"\x02{}     {}"[:size])
+    with pytest.raises(LoraFileDamaged, match=f"only {size} bytes"):
+        read_header(path)
+
+
+def test_a_truncated_download_at_every_length(tmp_path):
+    path = tmp_path / "whole.safetensors"
+    save_file({"a": torch.zeros(8), "b": torch.zeros(2, 3)}, path)
+    whole = path.read_bytes()
+    for size in range(len(whole)):
+        path.write_bytes(whole[:size])
+        with pytest.raises(LoraFileDamaged, match=r"truncated|bytes"):
+            read_header(path)
+    path.write_bytes(whole)
+    assert set(read_header(path).tensors) == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("length", "words"),
+    [
+        (MAX_HEADER + 1, "more than"),
+        (2**63, "more than"),
+        (2**64 - 1, "more than"),
+        (5000, "truncated"),
+        (1, "1 bytes"),
+    ],
+)
+def test_a_header_length_that_is_a_lie(raw, length, words):
+    with pytest.raises(LoraFileDamaged, match=words):
+        read_header(raw(b"{}" + b" " * 60, length=length))
+
+
+@pytest.mark.parametrize(
+    ("header", "data", "words"),
+    [
+        ({"a": tensor(0, 8, [2]), "b": tensor(4, 12, [2])}, 12, "overlap"),
+        ({"a": tensor(0, 8, [2]), "b": tensor(0, 8, [2])}, 8, "overlap"),
+        ({"a": tensor(0, 4, [1]), "b": tensor(8, 12, [1])}, 12, "unused"),
+        ({"a": tensor(4, 8, [1])}, 8, "unused"),
+        ({"a": tensor(0, 8, [2])}, 12, "after its last tensor"),
+        ({"a": tensor(0, 400, [100])}, 8, "truncated"),
+        ({"a": tensor(0, 8, [3])}, 8, "not its shape"),
+        ({"a": tensor(8, 0, [2])}, 8, "not its shape"),
+        ({"a": tensor(0, 8, [2**62, 2**62])}, 8, "not its shape"),
+        ({"a": tensor(0, 8, [2], "F33")}, 8, "unknown type 'F33'"),
+        ({"a": tensor(0, 8, [-2])}, 8, "no usable shape"),
+        ({"a": tensor(0, 8, [2.0])}, 8, "no usable shape"),
+        ({"a": tensor(0, 8, [True, 2])}, 8, "no usable shape"),
+        ({"a": tensor(0, 4, [1] * 9)}, 4, "no usable shape"),
+        ({"a": tensor(-8, 0, [2])}, 8, "no usable offsets"),
+        ({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0]}}, 4, "no usable offsets"),
+        ({"a": {"dtype": "F32", "shape": [1]}}, 4, "does not give"),
+        ({"a": 7}, 4, "does not give"),
+        ({"a": tensor(0, 4, [1]) | {"more": 1}}, 4, "does not give"),
+        ({"__metadata__": {"a": 1}, "a": tensor(0, 4, [1])}, 4, "not words"),
+        ({"__metadata__": [], "a": tensor(0, 4, [1])}, 4, "not words"),
+        ({}, 0, "no tensor"),
+        (b'{"a":' * 100_000, 0, "nested too deeply"),
+        (b'{"a": NaN}' + b" " * 9, 0, "NaN"),
+        (b'{"a": 1' + b" " * 9, 0, "not JSON"),
+        (b'{"a": ' + b"9" * 6000 + b"}", 0, "not JSON"),
+        (b'{"\xff": 1}' + b" " * 9, 0, "not JSON"),
+        (b'{"a": {}, "a": {}}', 0, "names 'a' twice"),
+    ],
+)
+def test_a_header_that_breaks_the_format(raw, header, data, words):
+    with pytest.raises(LoraFileDamaged, match=words) as caught:
+        read_header(raw(header, b"\0" * data))
+    assert str(caught.value).startswith("made.safetensors ")
+    assert len(str(caught.value)) < 400
+
+
+def test_a_pickle_is_refused_by_every_name(tmp_path):
+    for name in ("lora.pt", "lora.ckpt", "lora.bin", "lora.safetensors", "lora.onnx", "lora.txt"):
+        path = tmp_path / name
+        path.write_bytes(pickle.dumps({"lora_unet.lora_up.weight": [0.0] * 50}))
+        with pytest.raises(UnsafeWeights):
+            read_header(path)
+    torch.save({"a": torch.zeros(9)}, tmp_path / "zip.safetensors")
+    with pytest.raises(UnsafeWeights, match="not a safetensors"):
+        read_header(tmp_path / "zip.safetensors")
+
+
+def test_an_onnx_file_is_no_lora(tmp_path):
+    path = tmp_path / "net.onnx"
+    path.write_bytes(b"\x08\x09" + b"\0" * 50)
+    with pytest.raises(UnsafeWeights, match="safetensors only"):
+        read_header(path)
+
+
+def test_random_damage_is_either_refused_or_harmless(tmp_path):
+    """Flipped bytes of a header: our check refuses at least what the library refuses, and never fails otherwise."""
+    import random
+
+    from safetensors import SafetensorError, safe_open
+
+    path = tmp_path / "made.safetensors"
+    save_file({"x.lora_up.weight": torch.zeros(4, 2), "x.lora_down.weight": torch.zeros(2, 4)}, path, {"a": "b"})
+    whole = path.read_bytes()
+    (length,) = struct.unpack("<Q", whole[:8])
+    assert json.loads(whole[8 : 8 + length])
+    chance = random.Random(4)
+    refused = 0
+    for _ in range(1000):
+        damaged = bytearray(whole)
+        for _ in range(chance.randint(1, 3)):
+            damaged[chance.randrange(8 + length)] = chance.randrange(256)
+        path.write_bytes(damaged)
+        try:
+            read_header(path)
+        except (LoraFileDamaged, UnsafeWeights):
+            refused += 1
+        else:
+            try:
+                with safe_open(path, framework="pt") as file:
+                    list(file.keys())
+            except SafetensorError as error:
+                pytest.fail(f"let through what safetensors refuses: {error}")
+    assert refused > 300

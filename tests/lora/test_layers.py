@@ -1,0 +1,184 @@
+"""Which layers a file has, whose they are, and for which base model, from headers alone."""
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from likeness_studio.nodes.errors import LoraFileDamaged, LoraWrongBase
+from likeness_studio.nodes.lora.apply import check_base
+from likeness_studio.nodes.lora.family import family_of, fits, of_model_class
+from likeness_studio.nodes.lora.files import open_path
+from likeness_studio.nodes.lora.header import TensorInfo
+from likeness_studio.nodes.lora.layers import Layer
+from likeness_studio.nodes.lora.names import block_of, block_order, canonical
+
+UNET = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0"
+
+
+def layer(base, rows=8, columns=8):
+    return Layer(
+        base,
+        "lora",
+        {
+            "up": TensorInfo(f"{base}.lora_up.weight", "F32", (rows, 4), 0, 0),
+            "down": TensorInfo(f"{base}.lora_down.weight", "F32", (4, columns), 0, 0),
+        },
+    )
+
+
+def family(*layers, **metadata):
+    return family_of(layers, {key.replace("__", "."): value for key, value in metadata.items()})
+
+
+@pytest.mark.parametrize(
+    ("layers", "name"),
+    [
+        ([layer(f"{UNET}_attn2_to_k", columns=768)], "SD 1.5"),
+        ([layer(f"{UNET}_attn2_to_v", columns=1024)], "SD 2"),
+        ([layer(f"{UNET}_attn2_to_k", columns=2048)], "SDXL"),
+        ([layer(f"{UNET}_attn2_to_k", columns=1280)], "SDXL refiner"),
+        ([layer(f"{UNET}_attn2_to_k", columns=999)], "unknown"),
+        ([layer("unet.down_blocks.0.attentions.0.transformer_blocks.0.attn2.processor.to_k", columns=768)], "SD 1.5"),
+        ([layer("unet.down_blocks.1.attentions.0.transformer_blocks.1.attn1.to_q")], "SDXL"),
+        ([layer("lora_unet_input_blocks_4_1_transformer_blocks_1_attn1_to_q")], "SDXL"),
+        ([layer("lora_unet_output_blocks_0_1_transformer_blocks_0_attn2_to_k", columns=2048)], "SDXL"),
+        ([layer(f"{UNET}_attn1_to_q"), layer("lora_te2_text_model_encoder_layers_0_mlp_fc1")], "SDXL"),
+        ([layer(f"{UNET}_attn1_to_q")], "unknown"),
+        ([layer("lora_te_text_model_encoder_layers_0_self_attn_q_proj", columns=768)], "SD 1.5"),
+        ([layer("lora_te_text_model_encoder_layers_0_self_attn_q_proj", columns=1024)], "SD 2"),
+        ([layer("lora_te1_text_model_encoder_layers_0_self_attn_q_proj", columns=768)], "unknown"),
+        ([layer("lora_unet_double_blocks_0_img_attn_qkv")], "Flux"),
+        ([layer("lora_unet_double_blocks_19_img_attn_qkv")], "Hunyuan Video"),
+        ([layer("diffusion_model.single_blocks.39.linear1")], "Hunyuan Video"),
+        ([layer("transformer.single_transformer_blocks.3.attn.to_q")], "Flux"),
+        ([layer("transformer.transformer_blocks.3.attn.to_q", columns=1536)], "SD 3"),
+        ([layer("lora_unet_joint_blocks_3_x_block_attn_qkv")], "SD 3"),
+        ([layer("transformer.transformer_blocks.3.img_mlp.net.2")], "Qwen-Image"),
+        ([layer("transformer_blocks.59.attn.to_q", columns=3072)], "Qwen-Image"),
+        ([layer("transformer_blocks.3.attn.to_q", columns=3072)], "unknown"),
+        ([layer("transformer.transformer_blocks.3.attn1.to_q", columns=1152)], "PixArt"),
+        ([layer("diffusion_model.blocks.3.cross_attn.k")], "Wan"),
+        ([layer("lora_unet_blocks_3_ffn_0")], "Wan"),
+        ([layer("transformer.joint_transformer_blocks.3.attn.to_q")], "AuraFlow"),
+        ([layer("diffusion_model.layers.3.attention.qkv")], "Lumina 2"),
+        ([layer("lycoris_double_stream_blocks_3_block_attn_to_q")], "HiDream"),
+        ([layer("lora_prior_unet_down_blocks_0_1_attention")], "Stable Cascade"),
+        ([layer("somebody.else")], "unknown"),
+    ],
+)
+def test_the_base_model_is_told_by_names_and_shapes(layers, name):
+    assert family(*layers).name == name
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "name"),
+    [
+        ("ss_base_model_version", "sd_v1", "SD 1.5"),
+        ("ss_base_model_version", "sd_v2_v", "SD 2"),
+        ("ss_base_model_version", "sdxl_base_v1-0", "SDXL"),
+        ("ss_base_model_version", "flux1", "Flux"),
+        ("ss_base_model_version", "sd3", "SD 3"),
+        ("modelspec__architecture", "stable-diffusion-v1/lora", "SD 1.5"),
+        ("modelspec__architecture", "stable-diffusion-v2-768-v/lora", "SD 2"),
+        ("modelspec__architecture", "stable-diffusion-xl-v1-base/lora", "SDXL"),
+        ("modelspec__architecture", "stable-diffusion-3-medium/lora", "SD 3"),
+        ("modelspec__architecture", "flux-1-dev/lora", "Flux"),
+        ("modelspec__architecture", "qwen-image/lora", "Qwen-Image"),
+        ("modelspec__architecture", "wan2.1_t2v/lora", "Wan"),
+        ("modelspec__architecture", "my-own-net", "unknown"),
+    ],
+)
+def test_metadata_tell_where_layers_do_not(key, value, name):
+    assert family(layer("somebody.else"), **{key: value}).name == name
+
+
+def test_layers_count_more_than_metadata():
+    found = family(layer(f"{UNET}_attn2_to_k", columns=2048), ss_base_model_version="sd_v1")
+    assert (found.name, found.stated, found.contradiction) == ("SDXL", "SD 1.5", True)
+
+
+def test_model_classes_of_comfyui_and_what_fits():
+    classes = {"SD15": "SD 1.5", "SDXL": "SDXL", "SSD1B": "SDXL", "SD20": "SD 2", "FluxSchnell": "Flux", "SD3": "SD 3"}
+    classes |= {"SDXLRefiner": "SDXL refiner", "WAN22_T2V": "Wan", "QwenImage": "Qwen-Image", "ACEStep": "unknown"}
+    assert {name: of_model_class(name) for name in classes} == classes
+    assert fits("Flux", "Chroma")
+    assert fits("unknown", "SD 1.5")
+    assert not fits("SDXL", "SD 1.5")
+
+
+def test_a_wrong_base_is_refused_by_name(tmp_path):
+    path = tmp_path / "style.safetensors"
+    base = f"{UNET}_attn2_to_k"
+    save_file({f"{base}.lora_up.weight": torch.zeros(640, 4), f"{base}.lora_down.weight": torch.zeros(4, 2048)}, path)
+    with pytest.raises(LoraWrongBase, match=r"style.safetensors is a LoRA for SDXL .* and the model is SD 1.5"):
+        check_base(open_path(path, "style.safetensors"), "SD 1.5")
+
+
+def test_every_format_is_grouped_without_a_rest(formats, tmp_path):
+    for kind in formats.every_format():
+        made = formats.make(kind, text=kind == "kohya")
+        file = open_path(made.save(tmp_path / f"{kind}.safetensors"), kind)
+        assert file.layers.other == [], kind
+        assert {layer.matrix[0] for layer in file.layers.found.values()} <= {32, 128, 768}
+        ranks = {layer.rank for layer in file.layers.found.values()}
+        assert ranks == ({None} if kind.endswith(("whole", "difference")) or kind == "norm" else {4}) or "whole" in kind
+
+
+@pytest.mark.parametrize(
+    ("tensors", "words"),
+    [
+        ({"a.lora_up.weight": (8, 4)}, "lacks down"),
+        ({"a.lora_down.weight": (4, 8)}, "lacks up"),
+        ({"a.lora_up.weight": (8, 4), "a.lora_down.weight": (3, 8)}, "do not fit"),
+        ({"a.lora_up.weight": (8,), "a.lora_down.weight": (4, 8)}, "no matrix"),
+        ({"a.lora_up.weight": (8, 0), "a.lora_down.weight": (0, 8)}, "no matrix"),
+        ({"a.lora_up.weight": (8, 4), "a.lora_down.weight": (4, 8), "a.alpha": (2,)}, "2 alphas"),
+        ({"a.hada_w1_a": (8, 4), "a.hada_w1_b": (4, 8)}, "lacks w2_a, w2_b"),
+        ({"a.lokr_w1": (2, 2)}, "lacks a Kronecker factor"),
+        ({"a.lokr_w1": (4,), "a.lokr_w2": (4, 4)}, "no matrix"),
+        ({"a.b1.weight": (2, 2)}, "lacks a1, a2, b2"),
+    ],
+)
+def test_layers_with_missing_or_unfitting_parts_are_refused(tmp_path, tensors, words):
+    path = tmp_path / "broken.safetensors"
+    save_file({name: torch.zeros(shape) for name, shape in tensors.items()}, path)
+    with pytest.raises(LoraFileDamaged, match=words):
+        open_path(path, "broken.safetensors").layers  # noqa: B018 - reading it checks
+
+
+def test_one_layer_has_one_name():
+    kohya = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"
+    for other in (
+        "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q",
+        "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.processor.to_q",
+        "down_blocks.0.attentions.0.transformer_blocks.0.attn1.processor.to_q",
+        "lycoris_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q",
+        "lora_unet_input_blocks_1_1_transformer_blocks_0_attn1_to_q",
+        "diffusion_model.input_blocks.1.1.transformer_blocks.0.attn1.to_q",
+    ):
+        assert canonical(other) == kohya
+    assert canonical("text_encoder.text_model.encoder.layers.0.mlp.fc1", "SD 1.5").startswith("lora_te_text")
+    assert canonical("text_encoder.text_model.encoder.layers.0.mlp.fc1", "SDXL").startswith("lora_te1_text")
+    assert canonical("lora_te_text_model_encoder_layers_0_mlp_fc1", "SD 1.5").startswith("lora_te_text")
+    assert canonical("transformer.transformer_blocks.0.attn.to_q", "Flux").startswith("lora_transformer_")
+    assert canonical("transformer.transformer_blocks.0.attn.to_q", "Qwen-Image").startswith("lora_unet_")
+    assert canonical("somebody.else") == "somebody.else"
+
+
+def test_blocks_are_named_and_ordered_as_data_passes():
+    names = {
+        "lora_te_text_model_encoder_layers_11_mlp_fc1": "text encoder 1",
+        "lora_te2_text_model_encoder_layers_0_mlp_fc1": "text encoder 2",
+        "lora_unet_input_blocks_4_1_proj_in": "down 1.0",
+        "lora_unet_input_blocks_3_0_op": "down 0 sampler",
+        "lora_unet_middle_block_1_proj_in": "middle",
+        "lora_unet_up_blocks_3_attentions_2_proj_out": "up 3.2",
+        "lora_unet_output_blocks_5_2_conv": "up 1 sampler",
+        "lora_unet_double_blocks_12_img_attn_qkv": "double 12",
+        "transformer.single_transformer_blocks.3.attn.to_q": "single transformer 3",
+        "diffusion_model.blocks.3.cross_attn.k": "block 3",
+        "lora_unet_conv_in": "other",
+    }
+    assert {base: block_of(base) for base in names} == names
+    ordered = ["text encoder 1", "down 0.0", "down 0 sampler", "down 1.0", "middle", "up 1.0", "double 2", "double 10"]
+    assert sorted(sorted(ordered), key=block_order) == ordered
