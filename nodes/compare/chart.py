@@ -13,6 +13,15 @@ from statistics import median
 MARGIN = 0.04
 """Room above and below the data, in units of the cosine."""
 
+LEAST_HEIGHT = 0.3
+"""The y axis of lines is at least so long: a difference that means nothing must not look like one."""
+
+MOST_OWN_TICKS = 12
+"""More values than this on the x axis are labelled at round numbers."""
+
+MOST_TENTHS = 0.85
+"""A y axis longer than this is labelled in steps of 0.2."""
+
 
 @dataclass(frozen=True)
 class Point:
@@ -97,7 +106,8 @@ class Chart:
         values = values or [0.0, 1.0]
         low = math.floor(round((min(values) - MARGIN) * 10, 6)) / 10
         high = math.ceil(round((max(values) + MARGIN) * 10, 6)) / 10
-        return max(low if self.numeric else min(low, 0.0), -1.0), min(max(high, low + 0.2), 1.0)
+        high = min(high, 1.0)
+        return max(min(low, high - LEAST_HEIGHT) if self.numeric else min(low, 0.0), -1.0), high
 
     def y_ticks(self) -> list[tuple[float, str]]:
         """Where the y axis is labelled."""
@@ -106,11 +116,6 @@ class Chart:
         first = math.ceil(round(low / step, 6))
         last = math.floor(round(high / step, 6))
         return [(place * step, f"{place * step:.1f}".replace("-0.0", "0.0")) for place in range(first, last + 1)]
-
-
-MOST_OWN_TICKS = 12
-MOST_TENTHS = 0.85
-"""A y axis longer than this is labelled in steps of 0.2."""
 
 
 def chart_of(

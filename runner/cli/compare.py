@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from ..files_in import Given
     from ..settings import Setting
 
+REASON = 80
+"""Longest reason in the list of cells; the report has all of it."""
+
 
 class SeedsParam(click.ParamType):
     """``1,2,3``."""
@@ -115,7 +118,7 @@ def _show(out: Output, result: CompareResult) -> None:
         confirmed = f"{cell.confirmed} of {runs} confirmed" if cell.checked else "not checked"
         if cell.failed:
             confirmed += f", {cell.failed} of {runs} failed"
-        why = f"  {clean(cell.problem)}" if cell.problem else ""
+        why = f"  {_short(clean(cell.problem))}" if cell.problem else ""
         seconds = "" if cell.seconds is None else f"  {cell.seconds:7.2f} s"
         out.say(f"{clean(cell.label):<{wide}}  {number(cell.likeness):>5}  {confirmed}{seconds}{why}")
     if result.best is not None and len(result.cells) > 1:
@@ -124,3 +127,7 @@ def _show(out: Output, result: CompareResult) -> None:
     out.say(f"Time      {result.runs_now} runs in {duration(result.seconds)}{earlier}")
     out.say(f"Report    {result.html}")
     out.say(f"Table     {result.csv}")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= REASON else text[: REASON - 1] + "…"

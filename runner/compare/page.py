@@ -21,6 +21,7 @@ from ..batch.worker import THUMBS
 from ..errors import OutputUnwritable
 from ..report import facts
 from ..report.chart import COLOURS, mark, svg
+from ..report.compared import megabytes
 from ..report.export import replaced
 from ..report.page import number, versions
 from ..report.sheet import thumbnail_job
@@ -186,13 +187,6 @@ def render(comparison: Comparison) -> str:
         date=f"{(now := datetime.now(UTC)).day} {now:%B %Y, %H:%M} UTC",
         versions=versions(),
     )
-
-
-def megabytes(value: int | None) -> str:
-    """Bytes for people."""
-    if value is None:
-        return "–"
-    return f"{value / 2**30:.1f} GB" if value >= 2**30 else f"{value / 2**20:,.0f} MB"
 
 
 def _about(comparison: Comparison) -> str:

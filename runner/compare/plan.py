@@ -10,7 +10,7 @@ from math import prod
 from pathlib import Path
 
 from ..batch.names import safe_name
-from ..batch.seeds import seed_inputs
+from ..batch.seeds import SEED_INPUTS
 from ..catalog import MODEL_SUFFIXES
 from ..errors import BadVary, NothingToVary, OutputUnwritable, TooManyRuns
 from ..report.export import replaced
@@ -53,7 +53,12 @@ def plan_runs(axes: Sequence[Axis], seeds: Sequence[int]) -> list[PlannedRun]:
 
 def seed_settings(workflow: Workflow, axes: Sequence[Axis], seed: int) -> list[Setting]:
     """The settings that give every node with a seed this one. Raises NothingToVary, or BadVary for a varied seed."""
-    places = [(node, name) for node, name in seed_inputs(workflow)]
+    places = [
+        (node, name)
+        for node in workflow
+        for name in SEED_INPUTS
+        if isinstance(node.inputs.get(name), int) and not isinstance(node.inputs[name], bool)
+    ]
     if not places:
         raise NothingToVary(f"{workflow.name} has no node with a seed, so that they change nothing; leave --seeds out.")
     for axis in axes:

@@ -13,20 +13,13 @@ from urllib.parse import quote
 
 from ... import __version__
 from ..result import RunResult, SavedFile, judged_images, report_passed
+from .compared import OUTCOMES, comparison, megabytes, stages
 from .thumbs import LARGE, SMALL, thumbnail
 
 PICTURES_SHOWN = 24
 """More results than this are counted and not shown: the page must stay small."""
 
 MOST_CERTAIN = 0.999
-
-OUTCOMES = {
-    "pass": "Same person",
-    "fail": "Not confirmed",
-    "no_face": "No face found",
-    "several_faces": "Several faces",
-    "face_too_small": "Face too small",
-}
 
 LIBRARIES = ("torch", "onnxruntime", "numpy", "pillow")
 
@@ -84,7 +77,7 @@ def render(result: RunResult, folder: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "chance": chance}
+    environment.filters |= {"number": number, "chance": chance, "megabytes": megabytes}
     outputs = [picture for file in result.outputs[:PICTURES_SHOWN] if (picture := _picture(file, folder)) is not None]
     photos = _photos(result)
     left, right, others = _pair(photos, outputs)
@@ -96,6 +89,8 @@ def render(result: RunResult, folder: Path) -> str:
         more=outputs[1:],
         not_shown=max(len(result.outputs) - PICTURES_SHOWN, 0),
         checks=[_check(result, report) for report in result.likeness],
+        comparisons=[comparison(result, report) for report in result.comparisons],
+        stages=stages(result),
         enrollments=[_enrollment(result, report) for report in result.enrollments],
         models=result.models,
         times=_bars(result),
@@ -164,6 +159,11 @@ def _verdict(result: RunResult) -> dict[str, str]:
         given = sum(len(report.get("photos") or ()) for report in result.enrollments)
         sentence = f"{accepted} of {given} reference photos were accepted. No picture was checked in this run."
         return {"kind": "none", "headline": "A person was enrolled.", "sentence": sentence}
+    if not reports and result.comparisons:
+        pictures = [picture for report in result.comparisons for picture in report.get("pictures") or ()]
+        passed = sum(picture.get("passed") is True for picture in pictures if isinstance(picture, Mapping))
+        sentence = f"{passed} of {len(pictures)} pictures show the same person. A comparison is no verdict on a result."
+        return {"kind": "none", "headline": "Pictures were compared.", "sentence": sentence}
     if not reports:
         sentence = "This workflow has no likeness check, so nothing was proven about who is in the pictures."
         return {"kind": "none", "headline": "Not checked", "sentence": sentence}
