@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 KIND = "captioning"
 """The folder below the model folders that holds a folder for each model."""
 
+COMPANIONS = (
+    ("tokenizer.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model"),
+    ("processor_config.json", "preprocessor_config.json"),
+)
+"""Of each of these groups a folder needs one file: transformers would make up an empty tokenizer instead."""
+
 MOST_TOKENS = 160
 """A caption ends here at the latest."""
 
@@ -58,19 +64,17 @@ def folder(name: str) -> Path:
     raise ModelMissing(f"There is no captioning model {name!r}; put its folder, with config.json, into {roots[0]}.")
 
 
-def check_weights(path: Path) -> None:
-    """Raise UnsafeWeights when the weights are a pickle, CaptionerUnusable when there are none."""
+def check_folder(path: Path) -> None:
+    """Raise UnsafeWeights when the weights are a pickle, CaptionerUnusable when a file is missing."""
     weights = sorted(path.glob("*.safetensors"))
-    for file in weights:
-        refuse_pickle(file)
-    if weights:
-        return
-    for file in sorted(path.iterdir()):
-        if file.suffix.lower() in PICKLE_SUFFIXES:
+    for file in weights or sorted(path.iterdir()):
+        if weights or file.suffix.lower() in PICKLE_SUFFIXES:
             refuse_pickle(file)
-    raise CaptionerUnusable(
-        f"{path} has no weights as .safetensors; copy model.safetensors from the publisher into it."
-    )
+    if not weights:
+        raise CaptionerUnusable(f"{path} has no weights as .safetensors; copy model.safetensors from its publisher.")
+    for group in COMPANIONS:
+        if not any((path / name).is_file() for name in group):
+            raise CaptionerUnusable(f"{path} has none of {', '.join(group)}; copy all files from its publisher.")
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -95,7 +99,7 @@ def load_captioner(name: str) -> Captioner:
     Raises ModelMissing, UnsafePath, UnsafeWeights, DependencyMissing and CaptionerUnusable.
     """
     path = folder(name)
-    check_weights(path)
+    check_folder(path)
     device = host.torch_device()
     newest = max(file.stat().st_mtime_ns for file in path.iterdir())
     key = (str(path), newest, str(device))

@@ -38,9 +38,8 @@ def _text(fields: dict[str, str]) -> str:
     hair = [fields[name].removesuffix(" hair") for name in _HAIR if name in fields]
     looks = [fields[name] for name in ("facial_hair", "skin_details", "expression") if name in fields]
     worn = [fields[name] for name in ("glasses", "head_covering", "jewellery", "aids") if name in fields]
-    attire = [f"in {fields['attire']}"] if "attire" in fields else []
-    parts = [*([hair_phrase(hair)] if hair else []), *looks, *worn, *attire, fields.get("pose", "")]
-    person = ", ".join(part for part in parts if part)
+    rest = [fields[name] for name in ("attire", "pose") if name in fields]
+    person = ", ".join([*([hair_phrase(hair)] if hair else []), *looks, *worn, *rest])
     picture = ", ".join(fields[name] for name in ("framing", "light", "background", "sharpness") if name in fields)
     sentences = [f"A person: {person}." if person else "", f"The picture: {picture}." if picture else ""]
     return " ".join(sentence for sentence in sentences if sentence)

@@ -15,9 +15,8 @@ from ..schema import io
 from .captioner import folders, load_captioner
 from .describe import describe
 from .measured import measure
-from .sockets import DescriptionType
+from .sockets import CATEGORY, DescriptionType
 
-CATEGORY = "Likeness Studio/prompting"
 MEASURED_ONLY = "measured only"
 
 

@@ -36,7 +36,18 @@ GREY, TINTED = 6.0, 14.0
 """CIELAB chroma below which a colour is grey, and below which it is a tinted grey."""
 
 _GREYS = ((12, "black"), (32, "charcoal"), (48, "dark grey"), (68, "grey"), (88, "light grey"), (101, "white"))
-_HUES = ((20, "pink"), (45, "red"), (72, "orange"), (105, "yellow"), (165, "green"), (215, "teal"), (295, "blue"))
+_HUES = (
+    (18, "pink"),
+    (50, "red"),
+    (76, "orange"),
+    (95, "yellow"),
+    (112, "lime"),
+    (170, "green"),
+    (220, "teal"),
+    (308, "blue"),
+    (340, "purple"),
+    (361, "pink"),
+)
 _DARK, _LIGHT = 35.0, 72.0
 
 
@@ -98,7 +109,7 @@ def colour_name(lightness: float, a: float, b: float) -> str:
         if grey in ("black", "white"):
             return grey if grey == "black" else ("off-white" if 20 <= hue < 120 else grey)
         return f"{_tint(hue)}{grey}"
-    name = next((name for most, name in _HUES if hue < most), "purple" if hue < 335 else "pink")
+    name = next(name for most, name in _HUES if hue < most)
     return _shade(name, lightness, chroma)
 
 
@@ -107,13 +118,20 @@ def _tint(hue: float) -> str:
 
 
 def _shade(name: str, lightness: float, chroma: float) -> str:
-    if name in ("red", "orange", "yellow") and lightness < 60 and chroma < 45:
-        return "dark brown" if lightness < _DARK else "brown"
-    if name in ("orange", "yellow", "red") and chroma < 35:
-        return "beige" if name != "red" else "light brown"
+    """The hue's name with dark or light before it, or the name that a dark or pale one of that hue has."""
+    warm = name in ("red", "orange", "yellow", "lime")
+    if lightness < _DARK and (name == "pink" or (name == "red" and chroma < 45)):
+        return "burgundy" if name == "pink" else "dark brown"
+    if warm and lightness < 60 and chroma < 45:
+        return "olive" if name == "lime" else "dark brown" if lightness < _DARK else "brown"
+    if warm and chroma < 35:
+        return "light brown" if name == "red" else "beige"
     if name == "blue" and lightness < 25:
         return "navy"
-    return f"dark {name}" if lightness < _DARK else f"light {name}" if lightness > _LIGHT else name
+    plain = "yellow" if name == "lime" else name
+    if plain == "yellow":
+        return plain
+    return f"dark {plain}" if lightness < _DARK else f"light {plain}" if lightness > _LIGHT else plain
 
 
 def background(

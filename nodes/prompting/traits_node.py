@@ -7,10 +7,8 @@ from typing import Any
 
 from ..schema import io
 from .description import Description
-from .sockets import DescriptionType
+from .sockets import CATEGORY, DescriptionType
 from .traits import NOT_SAID, Kind, keep_traits, kinds
-
-CATEGORY = "Likeness Studio/prompting"
 
 
 def _widget(kind: Kind) -> Any:
