@@ -71,8 +71,8 @@ def _sentences(parts: Parts) -> str:
     worn = f" wearing {parts.attire}" if parts.attire else ""
     opening = f"Professional {parts.shot or 'portrait'} photograph of {who}{',' if worn and ', ' in who else ''}{worn}"
     looks = [f"with {parts.expression}" if parts.expression else "", parts.pose]
-    focus = {"shallow": ", softly out of focus", "deep": ", clearly recognisable"}.get(parts.focus, "")
-    technique = [parts.light, without_article(parts.lens)]
+    focus = {"shallow": ", softly blurred", "deep": ", clearly recognisable"}.get(parts.focus, "")
+    technique = [parts.light, without_article(parts.lens).partition(" at f/")[0]]
     return _joined(
         _comma(opening, *looks),
         _comma(*parts.traits),
@@ -88,8 +88,8 @@ def _prose(parts: Parts) -> str:
     worn = f"wears {parts.attire}" if parts.attire else ""
     looks = f"has {parts.expression}" if parts.expression else ""
     manner = listed([part for part in (worn, looks) if part])
-    light = f"is lit with {parts.light}" if parts.light else ""
-    lens = f"was shot on {parts.lens}" if parts.lens else ""
+    light = f"lit with {parts.light}" if parts.light else ""
+    lens = f"shot on {parts.lens}" if parts.lens else ""
     focus = {
         "shallow": "The background is softly out of focus",
         "deep": "The surroundings are clearly recognisable",
@@ -97,8 +97,8 @@ def _prose(parts: Parts) -> str:
     body = [
         f"A professional {parts.shot or 'portrait'} photograph of {_who(parts)}{taken}",
         f"The person {_comma(manner, parts.pose)}" if manner else parts.pose and f"The person is shown {parts.pose}",
-        f"Recognisable features: {', '.join(parts.traits)}" if parts.traits else "",
-        f"The portrait {listed([part for part in (light, lens) if part])}" if light or lens else "",
+        f"Recognisable features: {_features(parts)}" if parts.traits else "",
+        f"The portrait is {listed([part for part in (light, lens) if part])}" if light or lens else "",
         focus,
         *parts.additions,
         *parts.closing,
@@ -115,10 +115,10 @@ def _edit(parts: Parts) -> str:
         else "",
         f"Change the clothing to {parts.attire}" if parts.attire else "",
         _relight(parts),
-        f"Change the expression to {parts.expression}" if parts.expression else "",
+        f"Give the person {parts.expression}" if parts.expression else "",
         *parts.additions,
         f"Keep {listed(_unchanged(parts))} exactly as in the photo",
-        f"Keep these features of the person: {', '.join(parts.traits)}" if parts.traits else "",
+        f"Keep these features of the person: {_features(parts)}" if parts.traits else "",
         *parts.closing,
     ]
     away, _ = avoided(parts, _joined(*body))
@@ -148,6 +148,10 @@ def _unchanged(parts: Parts) -> list[str]:
     }
     rest = [f"the {name}" for name, changed in others.items() if not changed]
     return ["the facial features", "the hair", "the skin tone", *rest]
+
+
+def _features(parts: Parts) -> str:
+    return ", ".join(trait.removeprefix("wearing ") for trait in parts.traits)
 
 
 def _comma(*rows: str) -> str:

@@ -77,7 +77,8 @@ def _chosen(brief: Brief, presets: Presets, notes: list[str]) -> dict[Kind, Pres
             role = chosen.get(Kind.ROLE)
             name = role.suits.get(kind.value, UNSPECIFIED) if role else UNSPECIFIED
             if name == UNSPECIFIED:
-                notes.append(f"The {kind} is not specified: {role.name if role else 'no role'} suggests none.")
+                why = f"the role {role.name!r} suggests none" if role else "no role is chosen"
+                notes.append(f"The {kind} is not specified: {why}.")
         if name != UNSPECIFIED:
             chosen[kind] = presets.get(kind, name)
     return chosen
@@ -98,8 +99,8 @@ def _without_contradictions(chosen: dict[Kind, Preset], notes: list[str]) -> dic
             continue
         value, other = claimed[clash]
         notes.append(
-            f"The {kind} {preset.name!r} was left out: it means {clash} {preset.claims[clash]}, "
-            f"and the {other.kind} {other.name!r} means {clash} {value}."
+            f"The {kind} {preset.name!r} was left out: it says {clash}: {preset.claims[clash]}, "
+            f"and the {other.kind} {other.name!r} says {clash}: {value}."
         )
     return kept
 
@@ -121,7 +122,7 @@ def _with_framing(parts: Parts, chosen: dict[Kind, Preset], shot: str, dialect: 
         for key, value in framing.pose_claims.items():
             if preset.claims.get(key, value) != value and pose:
                 notes.append(
-                    f"{pose!r} was left out: the {preset.kind} {preset.name!r} means {key} {preset.claims[key]}."
+                    f"{pose!r} was left out: the {preset.kind} {preset.name!r} says {key}: {preset.claims[key]}."
                 )
                 pose = ""
     return replace(parts, shot=shot, lens=framing.lens, pose=pose)
@@ -149,28 +150,43 @@ def _described(parts: Parts, brief: Brief, dialect: Dialect, chosen: dict[Kind, 
     if dialect is Dialect.EDIT:
         notes.append("The description is not used: an edit instruction keeps what it does not name.")
         return parts
-    used = dict(parts.used)
+    words = {kind: _tidy(text) for kind, text in brief.described.items() if _open(brief, kind) and _tidy(text)}
+    filled: dict[str, str] = {}
     for kind in (Kind.ATTIRE, Kind.EXPRESSION, Kind.LIGHT):
-        text = _tidy(brief.described.get(kind.value, ""))
-        if text and brief.choice(kind) == UNSPECIFIED:
-            words = text if dialect is Dialect.TAGS else noun_phrase(text)
-            parts = replace(parts, **{kind.value: words})
-            used[kind.value] = "the description"
-    scene = _tidy(brief.described.get(Kind.SETTING.value, ""))
-    if scene and brief.choice(Kind.SETTING) == UNSPECIFIED:
-        parts = replace(parts, setting=_behind(scene), scene=scene, focus="")
-        used[Kind.SETTING.value] = "the description"
-    pose = _tidy(brief.described.get(POSE, ""))
+        if kind in words:
+            filled[kind] = words[kind] if dialect is Dialect.TAGS else noun_phrase(words[kind])
+    if shot := _shot(words.get(Kind.FRAMING, ""), dialect):
+        filled["shot"] = shot
+    if scene := words.get(Kind.SETTING):
+        filled |= {"scene": scene, "setting": _behind(scene)}
     framing = chosen.get(Kind.FRAMING)
-    if pose and not (framing and framing.claims.get("gaze")):
-        parts = replace(parts, pose=pose)
-        used[POSE] = "the description"
-    return replace(parts, used=used)
+    if POSE in words and not (framing and framing.claims.get("gaze")):
+        filled[POSE] = words[POSE]
+    if filled.get(Kind.EXPRESSION, "").endswith("ing") and dialect is not Dialect.TAGS:
+        filled[POSE] = ", ".join(part for part in (filled.pop(Kind.EXPRESSION), filled.get(POSE, parts.pose)) if part)
+    sources = dict.fromkeys(words, "the description")
+    return replace(parts, **filled, used=parts.used | sources)
+
+
+def _open(brief: Brief, kind: str) -> bool:
+    """Whether the user left a kind to the description; a pose is no choice of the node."""
+    return kind == POSE or brief.choice(Kind(kind)) == UNSPECIFIED
+
+
+def _shot(framing: str, dialect: Dialect) -> str:
+    """A described framing as the kind of shot, "" when it is none."""
+    framing = framing.split(",")[0].strip()
+    if framing.endswith(("portrait", "headshot")):
+        return framing
+    if framing != "head and shoulders":
+        return ""
+    return framing if dialect is Dialect.TAGS else "head-and-shoulders portrait"
 
 
 def _tidy(text: str) -> str:
-    """A captioned phrase without what the sentence around it says already."""
-    text = " ".join(text.split()).strip(" ,.;")
+    """A described phrase without what the sentence around it says already, and without faults of exposure."""
+    parts = (" ".join(part.split()).strip(" .;") for part in text.split(","))
+    text = ", ".join(part for part in parts if part and "exposed" not in part)
     for opening in ("wearing ", "dressed in ", "with ", "in front of ", "lit with ", "lit by "):
         text = text.removeprefix(opening)
     return text

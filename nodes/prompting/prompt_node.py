@@ -24,6 +24,7 @@ _FROM_DESCRIPTION = {
     Kind.EXPRESSION.value: "expression",
     Kind.LIGHT.value: "light",
     Kind.SETTING.value: "background",
+    Kind.FRAMING.value: "framing",
     "pose": "pose",
 }
 

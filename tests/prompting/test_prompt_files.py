@@ -1,0 +1,129 @@
+"""Preset files of the user's own: merged over ours, and every error says which file, where, and what to do."""
+
+from __future__ import annotations
+
+import pytest
+
+from likeness_studio.nodes.errors import PresetInvalid, PresetUnknown
+from likeness_studio.nodes.prompting import preset_files
+from likeness_studio.nodes.prompting.brief import Brief, Dialect, Kind
+from likeness_studio.nodes.prompting.dialects import positive
+from likeness_studio.nodes.prompting.parts import resolve
+from likeness_studio.nodes.prompting.prompt_node import ProfessionalPrompt
+
+GOOD = """
+[setting."our lobby"]
+words = ["a lobby with oak slats", "an oak-panelled lobby"]
+tags = "(lobby, oak slats:1.1)"
+depth = true
+claims = { place = "indoors" }
+
+[attire."charcoal suit"]
+words = "a charcoal suit from our own tailor"
+"""
+
+
+@pytest.fixture
+def user_file(model_dir):
+    def write(text, name="mine.toml"):
+        folder = model_dir / "presets"
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+        return folder / name
+
+    return write
+
+
+def options(socket):
+    schema = ProfessionalPrompt.GET_SCHEMA()
+    return next(each for each in schema.inputs if each.id == socket).options["options"]
+
+
+def test_a_users_preset_is_listed_and_written(user_file):
+    user_file(GOOD)
+    assert "our lobby" in options("setting")
+    presets = preset_files.load()
+    said = {
+        dialect: positive(resolve(Brief({Kind.SETTING: "our lobby"}), dialect, presets), dialect) for dialect in Dialect
+    }
+    assert "(lobby, oak slats:1.1)" in said[Dialect.TAGS]
+    assert "In a lobby with oak slats." in said[Dialect.SENTENCES]
+    assert "taken in a lobby with oak slats." in said[Dialect.PROSE]
+    assert "Replace the background with a lobby with oak slats." in said[Dialect.EDIT]
+
+
+def test_a_users_preset_with_a_known_name_replaces_ours_and_no_other(user_file):
+    user_file(GOOD)
+    presets = preset_files.load()
+    assert presets.get(Kind.ATTIRE, "charcoal suit").wordings[Dialect.PROSE] == ("a charcoal suit from our own tailor",)
+    assert len(presets.by_kind[Kind.ATTIRE]) == len(preset_files.built_in().by_kind[Kind.ATTIRE])
+    assert presets.style == preset_files.built_in().style
+
+
+def test_a_file_that_changes_is_read_again(user_file):
+    file = user_file(GOOD)
+    before = ProfessionalPrompt.fingerprint_inputs()
+    assert "our lobby" in options("setting")
+    file.write_text(GOOD.replace("our lobby", "our new lobby"))
+    assert "our new lobby" in options("setting")
+    assert "our lobby" not in options("setting")
+    assert ProfessionalPrompt.fingerprint_inputs() != before
+
+
+BROKEN = {
+    "not toml": ('[role."x"]\nwords = "a\n', r"mine\.toml is not TOML: .*line 2.*correct"),
+    "not text": (b"\xff\xfe\x00", r"mine\.toml cannot be read .*UTF-8"),
+    "unknown kind": ('[hat."bowler"]\nwords = "a bowler"', r"\[hat\] is no kind of preset; use one of role"),
+    "unknown dialect": (
+        '[role."x"]\nwords = "x"\nflux = "x"',
+        r'mine\.toml, line 3, \[role\."x"\] key flux is not known here; known keys are',
+    ),
+    "no wording": (
+        '[role."x"]\ntags = "x"',
+        r'line 1, \[role\."x"\] has no wording for SDXL sentences; add a key words',
+    ),
+    "empty list": ('[role."x"]\nwords = []', r"line 2, .*key words has no wording"),
+    "empty text": ('[role."x"]\nwords = [" "]', r"line 2, .*key words must be text in quotes"),
+    "number": ('[role."x"]\nwords = 3', r"line 2, .*key words must be text in quotes, or a list"),
+    "list of numbers": ('[role."x"]\n\nwords = [3]', r"line 3, .*key words must be text in quotes, or a list"),
+    "full stop": ('[light."x"]\nwords = "soft light."', r"has 'soft light\.'; leave out commas, full stops"),
+    "brackets": ('[light."x"]\nwords = "y"\ntags = "(soft light:1.1"', r"line 3, .*brackets do not match"),
+    "field": ('[light."x"]\nwords = "{color} light"', r"only \{colour\} is filled in"),
+    "claims": ('[light."x"]\nwords = "y"\nclaims = ["indoors"]', r"key claims must be"),
+    "claims of numbers": ('[light."x"]\nwords = "y"\nclaims = { key = 1 }', r"key claims must be .*in quotes"),
+    "depth": ('[setting."x"]\nwords = "a y"\ndepth = "yes"', r"key depth must be true or false"),
+    "focus": ('[framing."x"]\nwords = "portrait"\nfocus = "soft"', r"key focus is 'soft'; it may be"),
+    "place of a light": ('[light."x"]\nwords = "y"\nplace = "in"', r"key place is not known here"),
+    "a preset that is text": ('[role]\nx = "y"', r'\[role\."x"\] must be a table'),
+    "a kind that is text": ('role = "y"', r"\[role\] must hold tables"),
+    "reserved": ('[role.unspecified]\nwords = "x"', r"is a name that the node uses itself"),
+    "pose": ('[framing."x"]\nwords = "portrait"\npose = "left"', r"key pose must be"),
+    "pose key": ('[framing."x"]\nwords = "portrait"\npose = { word = "left" }', r"key word is not known here"),
+    "style": ('[style]\nflux = ["x"]', r"\[style\] key flux is not known"),
+    "style negative of prose": ('[style.negative]\nprose = ["x"]', r"key prose is not known"),
+    "place a number": ('[setting."x"]\nwords = "a y"\nplace = 1', r"key place must be text in quotes"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_file_is_named_with_its_line_or_key(case, user_file):
+    text, message = BROKEN[case]
+    user_file(text)
+    with pytest.raises(PresetInvalid, match=message) as caught:
+        preset_files.load()
+    assert "mine.toml" in str(caught.value)
+
+
+def test_a_broken_file_breaks_neither_the_list_nor_other_files(user_file, caplog):
+    user_file("[role", "broken.toml")
+    user_file(GOOD, "good.toml")
+    assert {"our lobby", "modern office"} <= set(options("setting"))
+    assert "broken.toml" in caplog.text
+    inputs = {each.id: each.default for each in ProfessionalPrompt.GET_SCHEMA().inputs if not each.optional}
+    with pytest.raises(PresetInvalid, match=r"broken\.toml"):
+        ProfessionalPrompt.execute(**inputs)
+
+
+def test_a_preset_that_is_not_there_is_named():
+    with pytest.raises(PresetUnknown, match=r"no setting preset called 'moon'; choose one of seamless white"):
+        resolve(Brief({Kind.SETTING: "moon"}), Dialect.TAGS, preset_files.built_in())
