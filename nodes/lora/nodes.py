@@ -47,15 +47,15 @@ class LoadLoraStack(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Model.Output("model", display_name="model", tooltip="The model with the LoRAs on it."),
-                io.Clip.Output("clip", display_name="clip", tooltip="The text encoder with the LoRAs on it."),
+                io.Model.Output(display_name="model", tooltip="The model with the LoRAs on it."),
+                io.Clip.Output(display_name="clip", tooltip="The text encoder with the LoRAs on it."),
                 io.String.Output(
                     "trigger_words",
                     display_name="trigger words",
                     tooltip="The words that the active LoRAs' metadata name, in order, with commas between.",
                 ),
                 LorasType.Output(
-                    "loras", display_name="loras", tooltip="The active rows, for another stack or for Merge LoRAs."
+                    display_name="loras", tooltip="The active rows, for another stack or for Merge LoRAs."
                 ),
                 io.String.Output(
                     "report",
