@@ -117,7 +117,7 @@ def main():
         same = core(model, clip, rows)
         found = changes(patched, before)
         by_core = changes(same[0], before)
-        if clip:
+        if clip and patched_clip:
             found |= changes(patched_clip.patcher, before_text)
             by_core |= changes(same[1].patcher, before_text)
         if case.get("save"):

@@ -1,0 +1,230 @@
+"""Changes, their norms and their weighted sums, against full matrices worked out by the maker of the files."""
+
+import json
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from likeness_studio.nodes.errors import LoraNotMergeable, LoraWrongBase
+from likeness_studio.nodes.lora.delta import bias_of, delta_of, flat
+from likeness_studio.nodes.lora.files import open_path
+from likeness_studio.nodes.lora.merge import Merged, Source, merge, reduced
+from likeness_studio.nodes.lora.names import canonical
+from likeness_studio.nodes.lora.save import facts_of, metadata_of, save
+
+SINGLE = 1e-6
+"""Relative tolerance of changes stored in float32 and computed in float64."""
+
+
+@pytest.fixture
+def made(formats, tmp_path):
+    """A LoRA of a format, opened, and the changes it must have by canonical name."""
+
+    def build(kind, seed=0, metadata=None, **more):
+        lora = formats.make(kind, seed=seed, **more)
+        path = lora.save(tmp_path / f"{kind} {seed}.safetensors", metadata)
+        return open_path(path, path.name), lora.deltas
+
+    return build
+
+
+def weight_names(formats):
+    """The model's weights by canonical layer name."""
+    everything = formats.LINEAR | formats.CONV | formats.NORM | formats.TEXT
+    return {name: weight for name, (_, weight) in everything.items()}
+
+
+def changes(path, formats):
+    """The changes that a merged file stands for, by the model's weights: kohya's definition and nothing of ours."""
+    weights = weight_names(formats)
+    found = {}
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name).double() for name in file.keys()}  # noqa: SIM118
+    for name, tensor in tensors.items():
+        base, _, role = name.partition(".")
+        if role == "lora_up.weight":
+            down = tensors[f"{base}.lora_down.weight"]
+            scale = tensors[f"{base}.alpha"] / down.shape[0]
+            found[weights[base]] = scale * (tensor.flatten(1) @ down.flatten(1)).reshape(
+                tensor.shape[0], *down.shape[1:]
+            )
+        elif role == "diff":
+            found[weights[base]] = tensor
+        elif role == "diff_b":
+            found[weights[base].removesuffix("weight") + "bias"] = tensor
+    return found
+
+
+def close(one, other, tolerance=SINGLE):
+    return float(torch.linalg.norm(one.flatten() - other.flatten())) <= tolerance * float(torch.linalg.norm(other))
+
+
+@pytest.mark.parametrize("kind", ["kohya", "peft", "conv", "conv tucker", "loha", "conv loha tucker", "lokr", "lokr whole",
+                                  "conv lokr whole", "conv difference", "norm", "kohya, original names", "conv loha"])  # fmt: skip
+def test_the_change_and_its_norm_are_those_of_the_full_matrix(kind, made, formats):
+    file, expected = made(kind)
+    tensors = file.read()
+    names = weight_names(formats)
+    assert file.layers.found
+    for base, layer in file.layers.found.items():
+        change = expected[names[canonical(base)]]
+        delta = delta_of(layer, tensors)
+        assert close(flat(delta), change, 1e-12)
+        assert delta.norm() == pytest.approx(float(torch.linalg.norm(change)), rel=1e-9)
+        bias = bias_of(layer, tensors)
+        assert (bias is not None) == (kind in ("norm", "conv difference"))
+
+
+@pytest.mark.parametrize("rank", [0, 64])
+@pytest.mark.parametrize(
+    "kinds", [("kohya", "kohya"), ("kohya", "peft"), ("kohya, original names", "diffusers"), ("old diffusers", "loha"),
+              ("conv", "conv tucker"), ("conv loha", "conv difference"), ("lokr", "loha"), ("lokr whole", "kohya"),
+              ("norm", "norm"), ("kohya", "conv")],
+)  # fmt: skip
+def test_a_merge_is_the_weighted_sum(kinds, rank, made, formats, tmp_path):
+    one, first = made(kinds[0], seed=1)
+    two, second = made(kinds[1], seed=2)
+    merged = merge([Source(one, 0.8, 1), Source(two, -0.6, 1)], rank, "float32")
+    path = save(merged, {}, tmp_path / "sum")
+    found = changes(path, formats)
+    assert found.keys() == first.keys() | second.keys()
+    for name in found:
+        expected = 0.8 * first.get(name, torch.zeros(1)) - 0.6 * second.get(name, torch.zeros(1))
+        if rank and min(expected.flatten(1).shape if expected.ndim > 1 else (1,)) > rank:
+            continue
+        assert close(found[name], expected), name
+    assert merged.error < 1e-7 or rank
+
+
+def test_the_reduction_is_the_best_of_its_rank_and_says_what_it_lost(made, formats, tmp_path):
+    one, first = made("kohya", seed=1, rank=8)
+    two, second = made("lokr", seed=2, rank=8)
+    merged = merge([Source(one, 1, 1), Source(two, 1, 1)], 6, "float32")
+    found = changes(save(merged, {}, tmp_path / "small"), formats)
+    lost = total = 0.0
+    for name in found:
+        whole = first[name] + second[name]
+        values = torch.linalg.svdvals(whole)
+        best = float(torch.sum(values[6:] ** 2))
+        assert float(torch.linalg.norm(found[name] - whole)) ** 2 == pytest.approx(best, rel=1e-5)
+        lost, total = lost + best, total + float(torch.sum(values**2))
+    assert merged.error == pytest.approx((lost / total) ** 0.5, rel=1e-6)
+    assert 0.05 < merged.error < 0.95
+    assert set(merged.ranks.values()) == {6}
+
+
+def test_thin_factors_give_the_same_as_a_full_decomposition():
+    generator = torch.Generator().manual_seed(3)
+
+    def random(*shape):
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    from likeness_studio.nodes.lora.delta import Factors
+
+    parts = [Factors(random(40, 5), random(5, 70)), Factors(random(40, 7), random(7, 70))]
+    whole = sum(flat(part) for part in parts)
+    left, values, right = torch.linalg.svd(whole)
+    best = left[:, :4] * values[:4] @ right[:4]
+    up, down, lost, total = reduced(parts, 4)
+    assert torch.allclose(up @ down, best, atol=1e-10)
+    assert lost == pytest.approx(float(torch.sum(values[4:] ** 2)), rel=1e-9)
+    assert total == pytest.approx(float(torch.linalg.norm(whole)) ** 2, rel=1e-9)
+    up, down, lost, _ = reduced(parts, 0)
+    assert up.shape == (40, 12)
+    assert lost == 0
+    assert torch.allclose(up @ down, whole, atol=1e-10)
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("float16", 2e-3), ("bfloat16", 1.5e-2)])
+def test_half_precision_is_near(precision, tolerance, made, formats, tmp_path):
+    file, expected = made("kohya", alpha=3.0)
+    found = changes(save(merge([Source(file, 1, 1)], 0, precision), {}, tmp_path / "half"), formats)
+    for name in expected:
+        assert close(found[name], expected[name], tolerance)
+
+
+def test_numbers_that_do_not_fit_the_precision_are_refused(tmp_path):
+    path = tmp_path / "large.safetensors"
+    save_file({"a.lora_up.weight": torch.full((4, 1), 1e6), "a.lora_down.weight": torch.full((1, 4), 1e6)}, path)
+    with pytest.raises(LoraNotMergeable, match="float16 cannot hold"):
+        merge([Source(open_path(path, "large"), 1, 1)], 0, "float16")
+    assert merge([Source(open_path(path, "large"), 1, 1)], 0, "float32").tensors
+
+
+def test_what_cannot_be_merged_is_refused_by_name(made, tmp_path):
+    plain, _ = made("kohya")
+    base = "lora_unet_mid_block_attentions_0_proj_in"
+    thin = {f"{base}.lora_up.weight": torch.zeros(8, 2), f"{base}.lora_down.weight": torch.zeros(2, 8)}
+    cases = {
+        "DoRA": thin | {f"{base}.dora_scale": torch.ones(8, 1)},
+        "GLoRA": {f"{base}.{part}.weight": torch.zeros(8, 8) for part in ("a1", "a2", "b1", "b2")},
+        "OFT": {f"{base}.oft_blocks": torch.zeros(2, 4, 4)},
+        "replacement": {f"{base}.set_weight": torch.zeros(8, 8)},
+        "IA3": {f"{base}.weight": torch.zeros(8), f"{base}.on_input": torch.zeros(())},
+        "two kinds": thin | {f"{base}.diff": torch.zeros(8, 8)},
+    }
+    for word, tensors in cases.items():
+        path = tmp_path / f"{word}.safetensors"
+        save_file(tensors, path)
+        with pytest.raises(LoraNotMergeable, match=f"{word}.safetensors cannot be merged.*{word}"):
+            merge([Source(plain, 1, 1), Source(open_path(path, path.name), 1, 1)], 0)
+
+
+def test_layers_of_other_shapes_or_unsure_names_are_refused(made, tmp_path):
+    narrow, _ = made("conv")
+    wide, _ = made("conv", seed=1, width=64)
+    with pytest.raises(LoraNotMergeable, match="different shapes"):
+        merge([Source(narrow, 1, 1), Source(wide, 1, 1)], 0)
+    files = []
+    for prefix in ("transformer.", "diffusion_model."):
+        path = tmp_path / f"{prefix}safetensors"
+        save_file(
+            {f"{prefix}x.y.lora_B.weight": torch.zeros(8, 2), f"{prefix}x.y.lora_A.weight": torch.zeros(2, 8)}, path
+        )
+        files.append(open_path(path, path.name))
+    with pytest.raises(LoraNotMergeable, match="another prefix"):
+        merge([Source(file, 1, 1) for file in files], 0)
+
+
+def test_loras_of_different_base_models_are_not_merged(made, tmp_path):
+    one, _ = made("kohya")
+    base = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k"
+    path = tmp_path / "xl.safetensors"
+    save_file({f"{base}.lora_up.weight": torch.zeros(640, 4), f"{base}.lora_down.weight": torch.zeros(4, 2048)}, path)
+    with pytest.raises(LoraWrongBase, match="is a LoRA for SD 1.5 and xl.safetensors is one for SDXL"):
+        merge([Source(one, 1, 1), Source(open_path(path, path.name), 1, 1)], 0)
+
+
+def test_a_weight_of_0_takes_a_part_out(made):
+    file, _ = made("kohya", text=True)
+    assert all(name.startswith("lora_unet") for name in merge([Source(file, 1, 0)], 0).tensors)
+    assert all(name.startswith("lora_te_") for name in merge([Source(file, 0, 1)], 0).tensors)
+    with pytest.raises(LoraNotMergeable, match="no layer"):
+        merge([Source(file, 0, 0)], 0)
+
+
+def test_a_merged_file_says_where_it_comes_from_and_replaces_nothing(made, tmp_path):
+    one, _ = made("kohya", seed=1, metadata={"modelspec.trigger_phrase": "sks person", "modelspec.license": "CC0-1.0"})
+    two, _ = made("peft", seed=2, metadata={"ss_tag_frequency": json.dumps({"1_a": {"studio": 4}})})
+    sources = [Source(one, 0.5, 0.5), Source(two, 1, 1)]
+    merged = merge(sources, 4)
+    metadata = metadata_of("sum", merged, one.family, 4, [facts_of(source) for source in sources])
+    first = save(merged, metadata, tmp_path / "out" / "sum")
+    second = save(merged, metadata, tmp_path / "out" / "sum.safetensors")
+    assert [path.name for path in (first, second)] == ["sum.safetensors", "sum_2.safetensors"]
+    assert sorted(path.name for path in first.parent.iterdir()) == [first.name, second.name]
+    file = open_path(first, "sum")
+    assert file.family.name == file.family.stated == "SD 1.5"
+    assert file.trigger_words == ["sks person, a, studio"]
+    assert file.header.metadata["modelspec.license"] == "CC0-1.0; not stated"
+    told = json.loads(file.header.metadata["likeness.merge"])
+    assert [each["weight"] for each in told["sources"]] == [0.5, 1]
+    assert all(len(each["sha256"]) == 64 for each in told["sources"])
+    assert told["relative_error"] == merged.error
+    assert file.header.metadata["ss_network_dim"] == "4"
+
+
+def test_an_empty_sum_has_no_error():
+    assert Merged().error == 0
