@@ -54,7 +54,8 @@ def person(height=256, width=256):
 
 
 def protect(points, *, size=(256, 256), matte=None, **options):
-    return protect_masks(points, *size, ProtectOptions(**options), matte)
+    height, width = size
+    return protect_masks(points, height, width, ProtectOptions(**options), matte)
 
 
 def test_distances_are_exact():

@@ -318,3 +318,80 @@ def test_a_real_face_comes_back_after_being_moved(astronaut):
         return (small - F.avg_pool2d(small, 5, 1, 2)).permute(0, 2, 3, 1)[0][patch].std()
 
     assert float(detail(output[0])) > 1.5 * float(detail(weak.permute(0, 2, 3, 1))), "the sharp face is back"
+
+
+# --- with Protect Face, in a graph on a real server ---
+
+
+def face_graph(placement):
+    """The photo's surroundings are inverted, which is as strong a change as there is; the face comes back."""
+    several = {"several_faces": "refuse"}
+    return {
+        "1": {"class_type": "LoadImage", "inputs": {"image": "restore_photo.png"}},
+        "2": {"class_type": "LikenessMattePerson", "inputs": {"image": ["1", 0], "model": "u2netp", "device": "cpu"}},
+        "3": {
+            "class_type": "LikenessProtectFace",
+            "inputs": {
+                "image": ["1", 0],
+                "protect": "face and hair",
+                "grow": 0.0,
+                "feather": 0.3,
+                "latent_cell": 8,
+                "mask": ["2", 0],
+                **several,
+            },
+        },
+        "4": {"class_type": "ImageInvert", "inputs": {"image": ["1", 0]}},
+        "5": {
+            "class_type": "LikenessRestoreFace",
+            "inputs": {
+                "original": ["1", 0],
+                "generated": ["4" if placement == SAME else "1", 0],
+                "placement": placement,
+                "match_colour": 1.0,
+                "feather": 8,
+                "keep": ["3", 1],
+                **several,
+            },
+        },
+        "6": {"class_type": "SaveImage", "inputs": {"images": ["5", 0], "filename_prefix": "restored"}},
+        "7": {"class_type": "MaskToImage", "inputs": {"mask": ["3", 1]}},
+        "8": {"class_type": "SaveImage", "inputs": {"images": ["7", 0], "filename_prefix": "keep"}},
+        "9": {"class_type": "MaskToImage", "inputs": {"mask": ["3", 0]}},
+        "10": {"class_type": "SaveImage", "inputs": {"images": ["9", 0], "filename_prefix": "change"}},
+        "11": {"class_type": "EmptyLatentImage", "inputs": {"width": 512, "height": 512, "batch_size": 1}},
+        "12": {"class_type": "SetLatentNoiseMask", "inputs": {"samples": ["11", 0], "mask": ["3", 0]}},
+        "13": {"class_type": "SaveLatent", "inputs": {"samples": ["12", 0], "filename_prefix": "latent"}},
+    }
+
+
+@pytest.mark.comfyui
+@pytest.mark.models
+@pytest.mark.parametrize("placement", [SAME, ALIGN])
+def test_on_a_server_the_face_is_the_photos_own_and_the_rest_is_not(comfyui_server, astronaut, tmp_path, placement):
+    from PIL import Image
+
+    from likeness_studio.runner.result import Folders
+    from likeness_studio.runner.server.backend import ServerBackend
+    from likeness_studio.runner.workflow import Workflow
+
+    Image.open(astronaut).save(comfyui_server.input / "restore_photo.png")
+    folders = Folders(tmp_path / "input", tmp_path / "output", tmp_path / "temp")
+    result = ServerBackend(comfyui_server.url).run(Workflow.from_api("face", face_graph(placement)), folders)
+    assert "12" in {time.node for time in result.times}
+    assert {model["name"] for model in result.models} == {"u2netp", "yunet"}
+    pictures = {
+        path.name.split("_")[0]: np.asarray(Image.open(path).convert("RGB"), np.int16)
+        for path in (tmp_path / "output").rglob("*.png")
+    }
+    photo = np.asarray(Image.open(astronaut).convert("RGB"), np.int16)
+    keep, change = pictures["keep"][..., 0], pictures["change"][..., 0]
+    assert set(np.unique(keep)) == {0, 255}
+    assert change[keep == 255].max() == 0
+    assert 0.04 < (keep == 255).mean() < 0.2
+    difference = np.abs(pictures["restored"] - photo).max(-1)
+    if placement == SAME:
+        assert difference[keep == 255].max() == 0
+        assert np.median(difference[change == 255]) > 60
+    else:
+        assert difference[keep == 255].max() <= 12, "the photo's own face, moved by next to nothing"

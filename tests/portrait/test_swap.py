@@ -220,16 +220,17 @@ def test_the_maths_is_insightfaces_own(models):
     assert np.array_equal(theirs.emap, swapper.table)
     image, engine = smooth_picture(), _Engine()
     (face,) = engine.detect(image[0])
-    source = engine.embed(image[0], face)
+    embedding = engine.embed(image[0], face).embedding
+    assert embedding is not None
     target = type("Theirs", (), {"kps": face.landmarks.astype(np.float32)})
-    person = type("Theirs", (), {"normed_embedding": source.embedding.astype(np.float32)})
+    person = type("Theirs", (), {"normed_embedding": embedding.astype(np.float32)})
     pixels = (image[0].numpy()[..., ::-1] * 255).round().astype(np.uint8)
     crop, _ = theirs.get(np.ascontiguousarray(pixels), target, person, paste_back=False)
     from likeness_studio.nodes.identity.faces import similarity
     from likeness_studio.nodes.portrait.warp import warp
 
     ours = warp(image.permute(0, 3, 1, 2), similarity(face.landmarks, swap.TEMPLATE), 128, 128)
-    made = swapper.swap(ours, swapper.latent(source.embedding))[0].permute(1, 2, 0).numpy()
+    made = swapper.swap(ours, swapper.latent(embedding))[0].permute(1, 2, 0).numpy()
     difference = np.abs(made * 255 - crop[..., ::-1].astype(np.float32))
     assert np.median(difference) < 1.5
     assert np.quantile(difference, 0.99) < 4
@@ -283,3 +284,52 @@ def test_with_a_real_insightface_pack(models, astronaut, portraits, monkeypatch)
     wanted = (photo[0, 130, 226] + colour_for(embedding)).clamp(0, 1)
     assert torch.allclose(output[0][0, 130, 226], wanted, atol=0.06)
     assert torch.equal(output[0][:, 300:], photo[:, 300:])
+
+
+# --- on a real server ---
+
+
+def graph_with_swap(enabled):
+    """Swap Face with an engine whose pack is not there: only somebody who asks for it finds out."""
+    return {
+        "1": {"class_type": "LoadImage", "inputs": {"image": "swap_photo.png"}},
+        "2": {
+            "class_type": "LikenessLoadFaceEngine",
+            "inputs": {"engine": "insightface", "pack": "x", "device": "cpu"},
+        },
+        "3": {
+            "class_type": "LikenessSwapFace",
+            "inputs": {
+                "image": ["1", 0],
+                "source": ["1", 0],
+                "model": "none",
+                "enabled": enabled,
+                "several_faces": "refuse",
+                "engine": ["2", 0],
+            },
+        },
+        "4": {"class_type": "SaveImage", "inputs": {"images": ["3", 0], "filename_prefix": "swapped"}},
+    }
+
+
+@pytest.mark.comfyui
+def test_on_a_server_it_needs_nothing_while_it_is_off(comfyui_server, astronaut, tmp_path):
+    from PIL import Image
+
+    from likeness_studio.runner.errors import ServerExecutionError
+    from likeness_studio.runner.result import Folders
+    from likeness_studio.runner.server.backend import ServerBackend
+    from likeness_studio.runner.workflow import Workflow
+
+    Image.open(astronaut).save(comfyui_server.input / "swap_photo.png")
+    folders = Folders(tmp_path / "input", tmp_path / "output", tmp_path / "temp")
+    backend = ServerBackend(comfyui_server.url)
+    result = backend.run(Workflow.from_api("off", graph_with_swap(False)), folders)
+    (file,) = (tmp_path / "output").rglob("*.png")
+    assert np.array_equal(np.asarray(Image.open(file)), np.asarray(Image.open(astronaut)))
+    assert "2" not in {time.node for time in result.times}, "the engine was not loaded"
+    graph = graph_with_swap(True)
+    del graph["3"]["inputs"]["engine"]
+    with pytest.raises(ServerExecutionError, match="no model is chosen") as caught:
+        backend.run(Workflow.from_api("on", graph), folders)
+    assert caught.value.cause is ModelMissing
