@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -68,6 +69,7 @@ def tiny_vae(
 
     Exit codes: 0 done, 1 failed, 2 usage, 130 stopped.
     """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait halve a shared machine
     from ...nodes.training.tiny_vae_train import Settings
 
     if steps is not None and minutes is not None:
