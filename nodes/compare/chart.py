@@ -9,9 +9,16 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Literal
 
 MARGIN = 0.04
 """Room above and below the data, in units of the cosine."""
+
+PASSES = 12
+"""How often words that are too near are moved apart: a few are in place long before."""
+
+LEAST_BAND = 0.01
+"""A baseline whose lowest and median are nearer than this is one line."""
 
 LEAST_HEIGHT = 0.3
 """The y axis of lines is at least so long: a difference that means nothing must not look like one."""
@@ -67,6 +74,15 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """A line across the plot and what it is called: the threshold, or how well the person's own photos agree."""
+
+    cosine: float
+    words: str
+    kind: Literal["gate", "own"]
+
+
+@dataclass(frozen=True)
 class Chart:
     """A plot. With `numeric` the x of a point is its value, else the place of its bar: 0, 1, 2 ...
 
@@ -83,6 +99,16 @@ class Chart:
     def points(self) -> list[Point]:
         """The points of all series."""
         return [point for series in self.series for point in series.points]
+
+    def limits(self) -> list[Limit]:
+        """What the likeness is held against, the highest first."""
+        found = [] if self.threshold is None else [Limit(self.threshold, f"threshold {self.threshold:.2f}", "gate")]
+        if self.baseline is not None:
+            low, middle = self.baseline
+            found.append(Limit(middle, f"own median {middle:.2f}", "own"))
+            if middle - low >= LEAST_BAND:
+                found.append(Limit(low, f"own lowest {low:.2f}", "own"))
+        return sorted(found, key=lambda limit: -limit.cosine)
 
     def x_ticks(self) -> list[tuple[float, str]]:
         """Where the x axis is labelled: at the values that were tried, where they are few, else at round numbers."""
@@ -103,7 +129,8 @@ class Chart:
         values = [cosine for point in self.points for cosine in point.cosines]
         values += [] if self.threshold is None else [self.threshold]
         values += list(self.baseline or ())
-        values = values or [0.0, 1.0]
+        if not values:
+            return 0.0, 1.0
         low = math.floor(round((min(values) - MARGIN) * 10, 6)) / 10
         high = math.ceil(round((max(values) + MARGIN) * 10, 6)) / 10
         high = min(high, 1.0)
@@ -141,6 +168,18 @@ def chart_of(
         Series(name, tuple(sorted(points.values(), key=lambda point: point.x))) for name, points in found.items()
     )
     return Chart(series, numeric, x_label, threshold, baseline)
+
+
+def apart(places: Sequence[float], gap: float) -> list[float]:
+    """Places from top to bottom, moved so that none is nearer than `gap` to the next."""
+    found = list(places)
+    for _ in range(PASSES):
+        for place in range(len(found) - 1):
+            short = gap - (found[place + 1] - found[place])
+            if short > 0:
+                found[place] -= short / 2
+                found[place + 1] += short / 2
+    return found
 
 
 def ticks(low: float, high: float, most: int) -> list[float]:

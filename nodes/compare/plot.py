@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw
 
-from .chart import Chart, Point, Series
+from .chart import Chart, Point, Series, apart
 from .lettering import fitted, width_of, write
 
 WIDTH, HEIGHT = 1280, 760
@@ -23,6 +23,8 @@ COLOURS = ("#1c5d99", "#c2571a", "#2a7f4f", "#7a4ea3", "#8a6412", "#0f7c82", "#a
 SMALL, NORMAL, LARGE = 20, 22, 28
 SIDES = ("circle", "square", "triangle", "diamond")
 LEGEND_ROW = 34
+RIGHT = 200
+"""Room to the right of the axes, where the threshold and the baseline are named."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,9 @@ def plot(chart: Chart, title: str) -> Image.Image:
     picture = Image.new("RGB", (WIDTH * FINE, height * FINE), PAPER)
     draw = ImageDraw.Draw(picture)
     top = 96 + len(legend) * LEGEND_ROW
-    frame = _Frame(100 * FINE, top * FINE, (WIDTH - 36) * FINE, (height - 92) * FINE, chart.x_range(), chart.y_range())
+    frame = _Frame(
+        100 * FINE, top * FINE, (WIDTH - RIGHT) * FINE, (height - 92) * FINE, chart.x_range(), chart.y_range()
+    )
     write(draw, (100 * FINE, 24 * FINE), fitted(title, LARGE * FINE, (WIDTH - 136) * FINE), LARGE * FINE, INK)
     _legend(draw, legend)
     _axes(draw, frame, chart, height)
@@ -91,36 +95,25 @@ def _upright(draw: ImageDraw.ImageDraw, middle: tuple[float, float], text: str) 
 
 
 def _limits(draw: ImageDraw.ImageDraw, frame: _Frame, chart: Chart) -> None:
-    """The threshold and the person's own median, each named at its line."""
-    taken: list[float] = []
-    if chart.threshold is not None:
-        y = frame.y(chart.threshold)
-        _dashed(draw, frame, y, GATE)
-        _tag(draw, frame, y, f"threshold {chart.threshold:.2f}", GATE, taken)
+    """The threshold and how well the person's own photos agree, each named to the right of its line."""
     if chart.baseline is not None:
         y = frame.y(chart.baseline[1])
         draw.line((frame.left, y, frame.right, y), fill=OWN, width=2 * FINE)
-        _tag(draw, frame, y, f"own photos: median {chart.baseline[1]:.2f}, lowest {chart.baseline[0]:.2f}", OWN, taken)
+    if chart.threshold is not None:
+        _dashed(draw, frame, frame.y(chart.threshold))
+    names = chart.limits()
+    places = apart([frame.y(limit.cosine) for limit in names], (SMALL + 4) * FINE)
+    for limit, y in zip(names, places, strict=True):
+        colour = GATE if limit.kind == "gate" else OWN
+        write(draw, (frame.right + 12 * FINE, y), limit.words, SMALL * FINE, colour, "lm")
 
 
-def _dashed(draw: ImageDraw.ImageDraw, frame: _Frame, y: float, colour: str) -> None:
+def _dashed(draw: ImageDraw.ImageDraw, frame: _Frame, y: float) -> None:
+    draw.line((frame.left, y, frame.right, y), fill=PAPER, width=5 * FINE)
     x, dash = frame.left, 14 * FINE
     while x < frame.right:
-        draw.line((x, y, min(x + dash * 0.6, frame.right), y), fill=colour, width=3 * FINE)
+        draw.line((x, y, min(x + dash * 0.6, frame.right), y), fill=GATE, width=3 * FINE)
         x += dash
-
-
-def _tag(draw: ImageDraw.ImageDraw, frame: _Frame, y: float, text: str, colour: str, taken: list[float]) -> None:
-    """Words at the right end of a line, on paper; above it, or below where another tag or the edge is in the way."""
-    size = SMALL * FINE
-    above = y - 6 * FINE
-    crowded = above - size < frame.top or any(abs(above - other) < size * 1.3 for other in taken)
-    bottom = y + 8 * FINE + size if crowded else above
-    taken.append(bottom)
-    right = frame.right - 8 * FINE
-    wide = width_of(text, size)
-    draw.rectangle((right - wide - 6 * FINE, bottom - size, right + 6 * FINE, bottom + 2 * FINE), fill=PAPER)
-    write(draw, (right, bottom), text, size, colour, "rd")
 
 
 def _lines(draw: ImageDraw.ImageDraw, frame: _Frame, chart: Chart) -> None:

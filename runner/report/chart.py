@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from ...nodes.compare.chart import Chart, Point
+from ...nodes.compare.chart import Chart, Point, apart
 
 WIDTH, HEIGHT = 980, 430
-LEFT, RIGHT, TOP, BOTTOM = 58, 16, 24, 56
+LEFT, RIGHT, TOP, BOTTOM = 58, 126, 24, 56
 COLOURS = 8
 """So many colours has the style sheet for series."""
 
@@ -91,19 +91,17 @@ def _tick(x: float, y: float, words: str, letters: int) -> Markup:
 
 
 def _limits(chart: Chart, frame: _Frame) -> list[Markup]:
-    parts: list[Markup] = []
-    right, taken = WIDTH - RIGHT, []
-    named = [] if chart.threshold is None else [(chart.threshold, f"threshold {chart.threshold:.2f}", "gate")]
+    right, parts = WIDTH - RIGHT, []
     if chart.baseline is not None:
-        low, middle = chart.baseline
-        named.append((middle, f"own photos: median {middle:.2f}, lowest {low:.2f}", "own"))
-    for value, words, style in named:
-        y = frame.y(value)
-        place = y - 7
-        if place < TOP + 8 or any(abs(place - other) < 18 for other in taken):
-            place = y + 18
-        taken.append(place)
-        parts += [_line(LEFT, y, right, y, style), _text(right - 4, place, words, f"end halo {style}-words")]
+        y = frame.y(chart.baseline[1])
+        parts.append(_line(LEFT, y, right, y, "own"))
+    if chart.threshold is not None:
+        y = frame.y(chart.threshold)
+        parts += [_line(LEFT, y, right, y, "under"), _line(LEFT, y, right, y, "gate")]
+    names = chart.limits()
+    places = apart([frame.y(limit.cosine) for limit in names], 17)
+    for limit, y in zip(names, places, strict=True):
+        parts.append(_text(right + 8, round(y + 4.5, 1), limit.words, f"{limit.kind}-words"))
     return parts
 
 

@@ -154,16 +154,16 @@ def _picture(file: SavedFile, folder: Path) -> Picture | None:
 def _verdict(result: RunResult) -> dict[str, str]:
     """The first thing to read: a word for the colour, a headline and one sentence."""
     reports = result.likeness
-    if not reports and result.enrollments:
-        accepted = sum(int(report.get("accepted") or 0) for report in result.enrollments)
-        given = sum(len(report.get("photos") or ()) for report in result.enrollments)
-        sentence = f"{accepted} of {given} reference photos were accepted. No picture was checked in this run."
-        return {"kind": "none", "headline": "A person was enrolled.", "sentence": sentence}
     if not reports and result.comparisons:
         pictures = [picture for report in result.comparisons for picture in report.get("pictures") or ()]
         passed = sum(picture.get("passed") is True for picture in pictures if isinstance(picture, Mapping))
         sentence = f"{passed} of {len(pictures)} pictures show the same person. A comparison is no verdict on a result."
         return {"kind": "none", "headline": "Pictures were compared.", "sentence": sentence}
+    if not reports and result.enrollments:
+        accepted = sum(int(report.get("accepted") or 0) for report in result.enrollments)
+        given = sum(len(report.get("photos") or ()) for report in result.enrollments)
+        sentence = f"{accepted} of {given} reference photos were accepted. No picture was checked in this run."
+        return {"kind": "none", "headline": "A person was enrolled.", "sentence": sentence}
     if not reports:
         sentence = "This workflow has no likeness check, so nothing was proven about who is in the pictures."
         return {"kind": "none", "headline": "Not checked", "sentence": sentence}
