@@ -28,7 +28,11 @@ LAYOUT = tomllib.loads(Path(__file__).with_name("workflows.toml").read_text())
 
 PLACE = """
 ({columns, groups, note, noteHeight, gap, noteWidth, version, core, meta}) => {
-  const find = (title) => app.graph._nodes.find((node) => node.title === title);
+  const find = (title) => {
+    const found = app.graph._nodes.find((node) => node.title === title);
+    if (!found) throw new Error(`no node is called ${title}`);
+    return found;
+  };
   const headroom = 70;
   const passing = new Set(Object.values(meta).map((said) => said.stage)
     .filter((stage) => stage?.passes?.some((name) => name)).map((stage) => stage.name));
@@ -104,6 +108,27 @@ PLACE = """
 }
 """
 
+LOOK = """
+(margin) => {
+  app.canvas.low_quality_zoom_threshold = 0;
+  app.extensionManager.setting.set('Comfy.Minimap.Visible', false);
+  const boxes = [...app.graph._nodes, ...app.graph._groups].map((each) => each.boundingRect ?? each._bounding);
+  const left = Math.min(...boxes.map((box) => box[0])), top = Math.min(...boxes.map((box) => box[1])) - 40;
+  const right = Math.max(...boxes.map((box) => box[0] + box[2]));
+  const bottom = Math.max(...boxes.map((box) => box[1] + box[3]));
+  const view = app.canvas.canvas.getBoundingClientRect();
+  const width = view.width - 2 * margin, height = view.height - 2 * margin;
+  const scale = Math.min(width / (right - left), height / (bottom - top));
+  app.canvas.ds.scale = scale;
+  app.canvas.ds.offset = [margin / scale - left, margin / scale - top];
+  app.canvas.setDirty(true, true);
+  const corner = [view.left + margin, view.top + margin];
+  return [...corner, corner[0] + (right - left) * scale, corner[1] + (bottom - top) * scale];
+}
+"""
+MARGIN = 100
+"""Pixels of the screen around the graph, where the canvas has its bars."""
+
 CORE = "0.3.64"
 """The ComfyUI that the graphs were drawn on, which is what the canvas writes as the version of core's nodes."""
 
@@ -131,14 +156,27 @@ def draw(canvas: Canvas, api: Path) -> dict[str, Any]:
     return workflow
 
 
-def cover(screenshot: Path, name: str) -> None:
+def picture(canvas: Canvas, target: Path) -> None:
+    """The whole graph and nothing else, as large as the screen."""
+    from PIL import Image
+
+    box = canvas.evaluate(LOOK, MARGIN)
+    canvas.page.wait_for_timeout(1500)
+    canvas.screenshot(target)
+    with Image.open(target) as screen:
+        graph = screen.convert("RGB").crop(
+            tuple(round(edge) + (12 if place > 1 else -12) for place, edge in enumerate(box))
+        )
+    graph.save(target)
+
+
+def cover(drawn: Path, name: str) -> None:
     """The graph as the template browser's picture."""
     from PIL import Image, ImageOps
 
-    with Image.open(screenshot) as picture:
-        width, height = picture.size
-        graph = picture.convert("RGB").crop((60, 90, width - 20, height - 60))
-    ImageOps.pad(graph, (1152, 768), color=graph.getpixel((4, 4))).save(ROOT / "workflows" / f"{name}.jpg", quality=85)
+    with Image.open(drawn) as graph:
+        sheet = ImageOps.pad(graph, (1536, 1024), Image.Resampling.LANCZOS, color=graph.getpixel((2, 2)))
+    sheet.save(ROOT / "workflows" / f"{name}.jpg", quality=80)
 
 
 def main() -> None:
@@ -151,17 +189,17 @@ def main() -> None:
     for api in sorted((ROOT / "workflows" / "api").glob("*.json")):
         if arguments.names and api.stem not in arguments.names:
             continue
-        with open_canvas(arguments.url, 2560, 1440) as canvas, tempfile.TemporaryDirectory() as temp:
+        with open_canvas(arguments.url, 3840, 2160) as canvas, tempfile.TemporaryDirectory() as temp:
             workflow = draw(canvas, api)
             if canvas.errors:
                 raise SystemExit(f"{api.stem}: {canvas.errors}")
             if canvas.missing_nodes():
                 raise SystemExit(f"{api.stem}: this server lacks {', '.join(canvas.missing_nodes())}.")
             (ROOT / "workflows" / api.name).write_text(json.dumps(workflow, indent=1) + "\n")
-            screenshot = (arguments.screenshots or Path(temp)) / f"{api.stem}.png"
-            canvas.screenshot(screenshot)
+            drawn = (arguments.screenshots or Path(temp)) / f"{api.stem}.png"
+            picture(canvas, drawn)
             if arguments.covers and "groups" in LAYOUT[api.stem]:
-                cover(screenshot, api.stem)
+                cover(drawn, api.stem)
         print(f"workflows/{api.name}")
 
 

@@ -102,7 +102,7 @@ def test_no_lora_is_on_in_a_workflow_that_is_shared():
     for name in bundled():
         for node in api(name).values():
             if node["class_type"] == "LikenessLoadLoraStack":
-                assert not [key for key, value in node["inputs"].items() if key.startswith("on_") and value]
+                assert not [key for key, value in node["inputs"].items() if key.startswith("lora_") and value != "none"]
 
 
 @pytest.mark.parametrize("name", bundled())
