@@ -33,7 +33,7 @@ PLACE = """
     if (!found) throw new Error(`no node is called ${title}`);
     return found;
   };
-  const headroom = 70;
+  const headroom = 90;
   const passing = new Set(Object.values(meta).map((said) => said.stage)
     .filter((stage) => stage?.passes?.some((name) => name)).map((stage) => stage.name));
   const size = (node) => {
