@@ -166,6 +166,33 @@ def lora_patches(tensors: dict[str, Any], names: dict[str, Any]) -> dict[Any, An
     return _needed("comfy.lora").load_lora(tensors, names, log_missing=False)
 
 
+def add_lora_patches(value: Any, groups: list[tuple[dict[Any, Any], float]]) -> None:
+    """Add groups of patches, each with its strength and in order, to a copied MODEL or CLIP.
+
+    All weights that they name must exist. ComfyUI's `add_patches` lists the model's weights at each call, which is
+    most of its time: the first group goes through it, and the others are written as it wrote the first, or go through
+    it too where another ComfyUI writes them in another way.
+    """
+    patcher = getattr(value, "patcher", value)
+    for number, (patches, strength) in enumerate(groups):
+        entries = [(*_weight_and_part(key), strength, patch) for key, patch in patches.items()]
+        if number > 0:
+            for name, part, each, patch in entries:
+                patcher.patches.setdefault(name, []).append((each, patch, 1.0, *part))
+            continue
+        value.add_patches(patches, strength)
+        name, part, each, patch = entries[-1]
+        if patcher.patches[name][-1:] != [(each, patch, 1.0, *part)]:
+            for rest in groups[1:]:
+                value.add_patches(*rest)
+            return
+
+
+def _weight_and_part(key: Any) -> tuple[str, tuple[Any, Any]]:
+    """The weight that a patch's key names, and which part of it and by which function."""
+    return (key, (None, None)) if isinstance(key, str) else (key[0], (key[1], key[2] if len(key) > 2 else None))
+
+
 def _needed(module: str) -> Any:
     found = _comfy(module)
     if found is None:

@@ -14,10 +14,8 @@ from .files import MEMORY_LIMIT, Cache, LoraFile, open_lora
 from .header import TensorInfo
 from .layers import Layer, layers_of
 from .names import is_text
+from .patched import Patched
 from .rows import Row, Stack
-
-APPLIED = "likeness_loras"
-"""Attachment of a model that holds the tokens of the stacks on it, so that none is put on twice."""
 
 
 @dataclass(frozen=True)
@@ -86,11 +84,13 @@ def map_lora(file: LoraFile, target: Target) -> Mapped:
 
 
 def _map(file: LoraFile, target: Target) -> Mapped:
-    layers = file.layers.found
-    tensors = host.lora_renamed(file.read())
-    if tensors.keys() != file.header.tensors.keys():
-        shapes = {name: TensorInfo(name, "", tuple(tensor.shape), 0, 0) for name, tensor in tensors.items()}
-        layers = layers_of(file.header, shapes).found
+    """Layers are compared by the header; only the tensors of those that match are read."""
+    layers, infos, new = file.layers.found, file.header.tensors, {}
+    renamed = host.lora_renamed(dict(infos))
+    if renamed.keys() != infos.keys():
+        new = {name: value for name, value in renamed.items() if not isinstance(value, TensorInfo)}
+        infos = renamed | {name: TensorInfo(name, "", tuple(value.shape), 0, 0) for name, value in new.items()}
+        layers = layers_of(file.header, infos).found
     matched, unmatched, misshapen = [], [], []
     for base, layer in layers.items():
         shape = target.shape(base)
@@ -98,9 +98,15 @@ def _map(file: LoraFile, target: Target) -> Mapped:
             unmatched.append(base)
         else:
             (matched if fits_shape(layer, shape) else misshapen).append(base)
+    wanted = {part.name for base in matched for part in layers[base].parts.values()} - new.keys()
+    read = file.read(list(wanted)) if wanted else {}
+    tensors = {name: read[info.name] for name, info in infos.items() if info.name in read} | new
     patches = host.lora_patches(tensors, {base: target.names[base] for base in matched}) if matched else {}
-    used = sum(part.end - part.begin for base in matched for part in layers[base].parts.values())
-    return Mapped(patches, matched, unmatched, misshapen, used)
+    patches = {
+        key: patch for key, patch in patches.items() if (key if isinstance(key, str) else key[0]) in target.shapes
+    }
+    size = sum(tensor.nbytes for tensor in read.values())
+    return Mapped(patches, matched, unmatched, misshapen, size)
 
 
 @dataclass
@@ -125,51 +131,21 @@ def apply_stack(model: Any, clip: Any | None, stack: Stack) -> tuple[Any, Any | 
     """
     outcomes = []
     progress = host.Progress(len(stack.all_rows()))
-    on_model, on_clip = _Patched(model), _Patched(clip)
+    on_model, on_clip = Patched(model), Patched(clip)
     for part in stack.chain():
         for row in part.rows:
             outcome = Outcome(row, open_lora(row.lora))
             _apply_row(outcome, on_model, on_clip, part.token)
             outcomes.append(outcome)
             progress.step()
-        if part.rows:
-            on_model.mark(part.token)
-            on_clip.mark(part.token)
-    return on_model.value, on_clip.value, outcomes
+        on_model.mark(part.token)
+        on_clip.mark(part.token)
+    return on_model.result(), on_clip.result(), outcomes
 
 
-class _Patched:
-    """A MODEL or CLIP that is copied at the first patch, as ComfyUI's nodes do."""
-
-    def __init__(self, value: Any | None) -> None:
-        self.value = value
-        self._copied = False
-        self._had: frozenset[str] = frozenset()
-        if value is not None:
-            self._had = getattr(value, "patcher", value).get_attachment(APPLIED) or frozenset()
-
-    def has(self, token: str) -> bool:
-        return token in self._had
-
-    def add(self, patches: dict[Any, Any], strength: float) -> None:
-        if self.value is not None and patches and strength != 0:
-            self._copy()
-            self.value.add_patches(patches, strength)
-
-    def mark(self, token: str) -> None:
-        if self._copied and self.value is not None and not self.has(token):
-            patcher = getattr(self.value, "patcher", self.value)
-            patcher.set_attachments(APPLIED, (patcher.get_attachment(APPLIED) or frozenset()) | {token})
-
-    def _copy(self) -> None:
-        if not self._copied and self.value is not None:
-            self.value = self.value.clone()
-            self._copied = True
-
-
-def _apply_row(outcome: Outcome, on_model: _Patched, on_clip: _Patched, token: str) -> None:
+def _apply_row(outcome: Outcome, on_model: Patched, on_clip: Patched, token: str) -> None:
     file, row = outcome.file, outcome.row
-    model, clip = on_model.value, on_clip.value
+    model, clip = on_model.given, on_clip.given
     check_base(file, of_model_class(host.model_config(model)))
     mapped = map_lora(file, target_of(model=model))
     mapped_text = map_lora(file, target_of(clip=clip)) if clip is not None else None

@@ -11,7 +11,7 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from ..errors import LoraFileDamaged, UnsafeWeights
 from ..models.safety import refuse_pickle
@@ -27,8 +27,7 @@ DTYPE_BYTES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class TensorInfo:
+class TensorInfo(NamedTuple):
     """One tensor as the header describes it; `begin` and `end` are bytes from the start of the data."""
 
     name: str

@@ -135,7 +135,7 @@ def layers_of(header: Header, tensors: Mapping[str, TensorInfo] | None = None) -
             grouped.setdefault(match[1], {})[ROLES[match[2]]] = tensor
     found = {}
     for base, parts in grouped.items():
-        if set(parts) <= SETTINGS:
+        if parts.keys() <= SETTINGS:
             other += [part.name for part in parts.values()]
             continue
         kind = _kind(header, base, parts)
@@ -159,14 +159,25 @@ NEEDS = (
 """Kind, the roles that it needs, and those by which it is recognised."""
 
 
+INNER = {
+    "lora": (("up", 1, "down", 0),),
+    "locon": (("up", 1, "mid", 0), ("mid", 1, "down", 0)),
+    "loha": (("w1_a", 1, "w1_b", 0), ("w2_a", 1, "w2_b", 0)),
+    "loha with a core": (("w1_a", 0, "t1", 0), ("t1", 1, "w1_b", 0), ("w2_a", 0, "t2", 0), ("t2", 1, "w2_b", 0)),
+    "lokr": (("k1_a", 1, "k1_b", 0), ("k2_a", 1, "k2_b", 0)),
+    "lokr with a core": (("k1_a", 1, "k1_b", 0), ("k2_a", 0, "k_t2", 0), ("k_t2", 1, "k2_b", 0)),
+}
+"""Dimensions that must agree: a role and its axis, another role and its axis."""
+
+
 def _kind(header: Header, base: str, parts: Mapping[str, TensorInfo]) -> str:
     if any(role.startswith("k") for role in parts):
         if not all(f"k{side}" in parts or {f"k{side}_a", f"k{side}_b"} <= set(parts) for side in (1, 2)):
             raise _incomplete(header, base, "a Kronecker factor")
         return "lokr"
     for kind, required, telling in NEEDS:
-        if telling & set(parts):
-            if not required <= set(parts):
+        if not telling.isdisjoint(parts):
+            if not required <= parts.keys():
                 raise _incomplete(header, base, ", ".join(sorted(required - set(parts))))
             if kind == "loha" and ("t1" in parts) != ("t2" in parts):
                 raise _incomplete(header, base, "t1 or t2")
@@ -182,6 +193,8 @@ def _incomplete(header: Header, base: str, missing: str) -> LoraFileDamaged:
 
 def _check(header: Header, base: str, kind: str, parts: Mapping[str, TensorInfo]) -> None:
     """Inner dimensions agree, so that multiplying the parts cannot fail later."""
+    if kind in ("loha", "lokr") and ("t1" in parts or "k_t2" in parts):
+        kind += " with a core"
     dims = {role: part.shape for role, part in parts.items()}
     for role, shape in dims.items():
         if role not in SETTINGS and (0 in shape or (role in MATRICES and len(shape) < 2)):
@@ -189,19 +202,8 @@ def _check(header: Header, base: str, kind: str, parts: Mapping[str, TensorInfo]
                 f"{header.path.name} has a part of shape {list(shape)} for its layer {base[:120]!r}, which is no "
                 "matrix; it is not loaded, get it again."
             )
-    pairs = {
-        "lora": [("up", 1, "down", 0)],
-        "locon": [("up", 1, "mid", 0), ("mid", 1, "down", 0)],
-        "loha": [("w1_a", 0, "t1", 0), ("t1", 1, "w1_b", 0), ("w2_a", 0, "t2", 0), ("t2", 1, "w2_b", 0)]
-        if "t1" in dims
-        else [("w1_a", 1, "w1_b", 0), ("w2_a", 1, "w2_b", 0)],
-        "lokr": [("k1_a", 1, "k1_b", 0)]
-        + ([("k2_a", 0, "k_t2", 0), ("k_t2", 1, "k2_b", 0)] if "k_t2" in dims else [("k2_a", 1, "k2_b", 0)]),
-    }
-    for first, axis, second, other_axis in pairs.get(kind, []):
-        if first not in dims or second not in dims:
-            continue
-        if dims[first][axis] != dims[second][other_axis]:
+    for first, axis, second, other_axis in INNER.get(kind, ()):
+        if first in dims and second in dims and dims[first][axis] != dims[second][other_axis]:
             raise LoraFileDamaged(
                 f"{header.path.name} has parts of {list(dims[first])} and {list(dims[second])} for its layer "
                 f"{base[:120]!r}, which do not fit each other; it is not loaded, get it again."
