@@ -195,9 +195,14 @@ class Chat(_Model):
             raise ValueError("it has no chat template, and it is neither BLIP nor Florence-2")
 
     def _said(self, picture: Image, step: Callable[[], None]) -> list[str]:
-        request = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": REQUEST}]}]
-        words = self._processor.apply_chat_template(request, add_generation_prompt=True)
-        inputs = self._processor(images=[picture], text=[words], return_tensors="pt")
+        content = [{"type": "image", "image": picture}, {"type": "text", "text": REQUEST}]
+        inputs = self._processor.apply_chat_template(
+            [{"role": "user", "content": content}],
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
+        )
         said = self._text(self._generate(inputs)[0, inputs["input_ids"].shape[1] :])
         step()
         return [said]

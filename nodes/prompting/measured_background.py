@@ -29,6 +29,9 @@ above the crown. A head is 2.5 eye distances wide, so most hair stays outside.""
 UNIFORM = 5.0
 """CIELAB difference (root mean square) up to which a background is one colour, or one smooth gradient."""
 
+ONE_COLOUR = 20.0
+"""A background that varies by more than this (CIELAB, root mean square) has no colour to name."""
+
 BLURRED = 1.0
 """Mean difference of L* between neighbours of the grid below which a varied background is out of focus."""
 
@@ -79,9 +82,10 @@ class Background:
         return "dark" if self.lab[0] < _DARK else "bright" if self.lab[0] > _LIGHT else "medium"
 
     def words(self) -> str:
-        """A phrase such as "plain light grey background"; a busy one is given no colour, because it has many."""
-        if self.uniformity == "busy":
-            return "busy background" if self.brightness == "medium" else f"busy {self.brightness} background"
+        """A phrase such as "plain light grey background"; one of many colours is given none."""
+        if self.uniformity == "busy" or self.spread > ONE_COLOUR:
+            shade = "" if self.brightness == "medium" else f"{self.brightness} "
+            return f"{self.uniformity} {shade}background"
         return f"{self.uniformity} {colour_name(*self.lab)} background"
 
     def numbers(self) -> dict[str, Any]:
@@ -108,13 +112,14 @@ def colour_name(lightness: float, a: float, b: float) -> str:
     if chroma < TINTED:
         if grey in ("black", "white"):
             return grey if grey == "black" else ("off-white" if 20 <= hue < 120 else grey)
-        return f"{_tint(hue)}{grey}"
+        shade = "light " if grey == "light grey" else "" if grey == "grey" else "dark "
+        return f"{shade}{_tint(hue)} grey"
     name = next(name for most, name in _HUES if hue < most)
     return _shade(name, lightness, chroma)
 
 
 def _tint(hue: float) -> str:
-    return "warm " if hue < 105 or hue >= 320 else "greenish " if hue < 190 else "bluish "
+    return "warm" if hue < 105 or hue >= 320 else "greenish" if hue < 190 else "bluish"
 
 
 def _shade(name: str, lightness: float, chroma: float) -> str:

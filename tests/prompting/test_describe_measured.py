@@ -92,7 +92,7 @@ def test_with_a_matte_the_framing_ends_where_the_person_ends():
         ("#d0d0d0", "light grey"),
         ("#3d4146", "charcoal"),
         ("#22324d", "navy"),
-        ("#5b6b78", "bluish dark grey"),
+        ("#5b6b78", "dark bluish grey"),
         ("#1f3c88", "dark blue"),
         ("#4a6a8c", "blue"),
         ("#0a1a50", "navy"),
@@ -221,8 +221,14 @@ def test_faces_that_cannot_be_described(photo, engine):
         measure(torch.cat([photo, photo], 2), None, engine)
 
     class Tiny:
+        key = "tiny"
+        models = []  # noqa: RUF012
+
         def detect(self, image):
             return [Face((0, 0, 20, 20), _seen(), 0.9)]
+
+        def embed(self, image, face):
+            return face
 
     with pytest.raises(FaceNotUsable, match="20 pixels"):
         measure(photo, None, Tiny())
