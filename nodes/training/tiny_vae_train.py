@@ -29,9 +29,6 @@ LAST_RATE = 0.01
 
 LARGEST_GRADIENT = 1.0
 
-SMALL_CROPS_UNTIL = 0.5
-"""Share of the training with crops of half the side: four times the steps in the same time, when steps matter most."""
-
 MEASURED_TIMES = 10
 """How often the held-out photos are measured on the way."""
 
@@ -84,7 +81,6 @@ class Training:
     device: torch.device
     step: int = 0
     seconds: float = 0.0
-    megapixels: float = 0.0
     history: list[Measured] = field(default_factory=list)
 
     @property
@@ -136,9 +132,8 @@ def _step(training: Training, photos: Photos) -> float:
     settings, device = training.settings, training.device
     for group in training.optimizer.param_groups:
         group["lr"] = settings.rate * schedule(training.done)
-    crop = crop_side(settings, training.done)
-    pictures = photos.crops(settings.batch, crop, training.generator)
-    side = crop // tiny_vae.STRIDE
+    pictures = photos.crops(settings.batch, settings.crop, training.generator)
+    side = settings.crop // tiny_vae.STRIDE
     noise = LATENT_NOISE * torch.randn(settings.batch, 4, side, side, generator=training.generator)
     pictures = pictures.to(device, memory_format=torch.channels_last)
     with _precision(device):
@@ -154,15 +149,7 @@ def _step(training: Training, photos: Photos) -> float:
     torch.nn.utils.clip_grad_norm_(training.model.parameters(), LARGEST_GRADIENT)
     training.optimizer.step()
     training.step += 1
-    training.megapixels += settings.batch * crop * crop / 1e6
     return value.item()
-
-
-def crop_side(settings: Settings, done: float) -> int:
-    """Side of the crops in pixels, a multiple of 8, when `done` of the training (0..1) is behind."""
-    if done >= SMALL_CROPS_UNTIL:
-        return settings.crop
-    return max(settings.crop // 2 // tiny_vae.STRIDE, 2) * tiny_vae.STRIDE
 
 
 def schedule(done: float) -> float:
@@ -209,7 +196,6 @@ def save_state(training: Training, file: Path) -> None:
         "settings": asdict(training.settings),
         "step": training.step,
         "seconds": training.seconds,
-        "megapixels": training.megapixels,
         "history": [asdict(measured) for measured in training.history],
     }
     tiny_vae.write(file, tensors, {"likeness_training": json.dumps(about)})
@@ -227,7 +213,6 @@ def load_state(file: Path, settings: Settings, device: torch.device) -> Training
         training.optimizer.load_state_dict(_optimizer_state(training.optimizer, tensors))
         training.generator.set_state(tensors["generator"])
         training.step, training.seconds = int(about["step"]), float(about["seconds"])
-        training.megapixels = float(about["megapixels"])
         training.history = [Measured(**measured) for measured in about["history"]]
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise TrainingStateInvalid(
@@ -257,8 +242,8 @@ def _optimizer_state(optimizer: torch.optim.AdamW, tensors: dict[str, torch.Tens
 def _progress(training: Training, value: float) -> Progress:
     done = training.done
     left = training.seconds * (1.0 - done) / done if done else math.inf
-    speed = training.megapixels / max(training.seconds, 1e-9)
-    return Progress(training.step, done, training.seconds, value, left, speed)
+    pixels = training.step * training.settings.batch * training.settings.crop**2 / 1e6
+    return Progress(training.step, done, training.seconds, value, left, pixels / max(training.seconds, 1e-9))
 
 
 def _precision(device: torch.device) -> torch.autocast:

@@ -191,16 +191,6 @@ def test_psnr_is_the_known_figure():
     assert tiny_vae_loss.psnr(picture, picture) == 100.0
 
 
-def test_crops_are_small_first():
-    assert [tiny_vae_train.crop_side(tiny_vae_train.Settings(crop=64), done) for done in (0.0, 0.4, 0.5, 1.0)] == [
-        32,
-        32,
-        64,
-        64,
-    ]
-    assert tiny_vae_train.crop_side(tiny_vae_train.Settings(crop=40), 0.0) == 16, "whole latents"
-
-
 def test_the_rate_rises_and_falls():
     values = [tiny_vae_train.schedule(done / 100) for done in range(101)]
     assert values[0] < 0.1
