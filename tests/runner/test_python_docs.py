@@ -57,5 +57,8 @@ def check(number: int, printed: str, desk: Path) -> None:
     elif number == 5:
         assert "1 of 1 are confirmed" in printed
         assert "me passed" in printed
+    elif number == 6:
+        assert "navy · match_light 0 0.9" in printed
+        assert "compare.html has all 4" in printed
     else:
         assert "True" in printed
