@@ -29,6 +29,9 @@ above the crown. A head is 2.5 eye distances wide, so most hair stays outside.""
 UNIFORM = 5.0
 """CIELAB difference (root mean square) up to which a background is one colour, or one smooth gradient."""
 
+SMOOTH = 0.25
+"""A strong gradient may leave more than that unexplained, up to this share of its own spread."""
+
 ONE_COLOUR = 20.0
 """A background that varies by more than this (CIELAB, root mean square) has no colour to name."""
 
@@ -72,7 +75,7 @@ class Background:
         """plain, gradient, blurred or busy."""
         if self.spread <= UNIFORM:
             return "plain"
-        if self.residual <= UNIFORM:
+        if self.residual <= max(UNIFORM, SMOOTH * self.spread):
             return "gradient"
         return "blurred" if self.detail < BLURRED else "busy"
 
@@ -83,7 +86,7 @@ class Background:
 
     def words(self) -> str:
         """A phrase such as "plain light grey background"; one of many colours is given none."""
-        if self.uniformity == "busy" or self.spread > ONE_COLOUR:
+        if self.uniformity == "busy" or (self.uniformity == "blurred" and self.spread > ONE_COLOUR):
             shade = "" if self.brightness == "medium" else f"{self.brightness} "
             return f"{self.uniformity} {shade}background"
         return f"{self.uniformity} {colour_name(*self.lab)} background"

@@ -1,6 +1,7 @@
 """What is measured of a portrait: poses of known angle, backgrounds of known colour, light of a known side."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from likeness_studio.nodes.identity.faces import Face
 from likeness_studio.nodes.photos import from_pil, load_photo, to_pil
 from likeness_studio.nodes.portrait.colour import parse_colour
 from likeness_studio.nodes.prompting.measured import measure
-from likeness_studio.nodes.prompting.measured_background import background, colour_name
+from likeness_studio.nodes.prompting.measured_background import Background, background, colour_name
 from likeness_studio.nodes.prompting.measured_framing import framing
 from likeness_studio.nodes.prompting.measured_light import face_light
 from likeness_studio.nodes.prompting.measured_pose import EYES_APART, NOSE_DEPTH, NOSE_DOWN, head_pose
@@ -155,6 +156,10 @@ def test_a_busy_and_a_blurred_background():
     assert _behind(busy).words() in ("busy background", "busy dark background")
     blurred = from_pil(to_pil(busy).filter(ImageFilter.GaussianBlur(40)))[0]
     assert _behind((blurred - 0.5) * 3 + 0.5).uniformity == "blurred"
+    many = Background((70.0, 0.0, 20.0), 30.0, 12.0, 0.5, 0.4, True)
+    assert many.words() == "blurred background"
+    assert replace(many, residual=7.0).words() == "gradient beige background"
+    assert replace(many, spread=15.0).words() == "blurred beige background"
 
 
 def test_no_background_is_seen():
