@@ -45,7 +45,7 @@ def test_help_page_names_every_socket(node):
     words = re.sub(r"[_\s]+", " ", page.lower())
     for socket in [*schema.inputs, *schema.outputs]:
         name = (socket.id or socket.display_name).lower()
-        if not re.fullmatch(r"photos_[3-7]", name):
+        if not re.fullmatch(r"photos_[3-7]|(on|lora|strength|strength_model|strength_clip)_[2-7]", name):
             assert name.replace("_", " ") in words, f"{name} is not explained"
     assert "**example" in words
     assert "**limits" in words

@@ -166,7 +166,6 @@ class MergeLoras(io.ComfyNode):
             ),
             is_output_node=True,
             inputs=[
-                *row_inputs(two_strengths=False),
                 io.Int.Input(
                     "rank",
                     default=0,
@@ -185,6 +184,7 @@ class MergeLoras(io.ComfyNode):
                     default="merged",
                     tooltip="Name inside output/loras; .safetensors is added. A file that is there is never replaced.",
                 ),
+                *row_inputs(two_strengths=False),
                 LorasType.Input(
                     "loras", optional=True, tooltip="Rows of Load LoRA Stack, which come first, with their strengths."
                 ),
