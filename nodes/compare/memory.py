@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -99,12 +98,12 @@ class CudaMemory:
 
 
 def device_name(device: torch.device) -> str:
-    """What the memory is of, for people: the GPU's name, or this process."""
+    """What the memory is of, for people: the GPU's name, or this process on the processor."""
     if device.type == "cuda":
         import torch
 
         return torch.cuda.get_device_name(device)
-    return f"{sys.platform} process"
+    return "cpu (whole process)"
 
 
 def memory_of(device: torch.device, over: Callable[[], bool]) -> CudaMemory | ProcessMemory:
