@@ -96,6 +96,17 @@ _ENDS = {
 }
 _MIDDLE = {"resnets.0": "middle_block.0", "attentions.0": "middle_block.1", "resnets.1": "middle_block.2"}
 
+_OPEN_CLIP = {
+    "text_model.encoder.layers": "transformer.resblocks",
+    "text_model.embeddings.token_embedding": "token_embedding",
+    "text_model.embeddings.position_embedding.weight": "positional_embedding",
+    "text_model.final_layer_norm": "ln_final",
+    "layer_norm": "ln_",
+    "self_attn": "attn",
+    "mlp.fc1": "mlp.c_fc",
+    "mlp.fc2": "mlp.c_proj",
+}
+
 
 def cache_folder() -> Path:
     """``LIKENESS_TEST_CHECKPOINTS``, or a folder of the user's cache."""
@@ -120,6 +131,21 @@ def sd15_checkpoint(folder: Path, vae: Path | None = None) -> Path:
     tensors = {f"model.diffusion_model.{key}": value for key, value in unet_weights(SD15_UNET)}
     tensors |= {f"cond_stage_model.transformer.{key}": value for key, value in text_weights(CLIP_L)}
     tensors |= {f"first_stage_model.{key}": value.contiguous() for key, value in _autoencoder(vae).items()}
+    return _save(target, tensors, made_of)
+
+
+def sdxl_checkpoint(folder: Path, vae: Path | None = None) -> Path:
+    """SDXL base 1.0 with random weights (7 GB on disk and in memory), otherwise as `sd15_checkpoint`."""
+    made_of = f"{VERSION} {SEED} {_digest(vae)}"
+    target = folder / SDXL_NAME
+    if _made_of(target) == made_of:
+        return target
+    tensors = {f"model.diffusion_model.{key}": value for key, value in unet_weights(SDXL_UNET)}
+    tensors |= {f"conditioner.embedders.0.transformer.{key}": value for key, value in text_weights(CLIP_L)}
+    large = open_clip_layout(dict(text_weights(CLIP_G)))
+    tensors |= {f"conditioner.embedders.1.model.{key}": value for key, value in large.items()}
+    autoencoder = _autoencoder(vae) | {"vae_scale": torch.tensor(0.13025)}
+    tensors |= {f"first_stage_model.{key}": value.contiguous() for key, value in autoencoder.items()}
     return _save(target, tensors, made_of)
 
 
@@ -158,6 +184,22 @@ def text_weights(config: dict[str, Any]) -> Iterator[tuple[str, torch.Tensor]]:
         yield published, random_tensor(published, tuple(value.shape))
 
 
+def open_clip_layout(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A text encoder under the names of OpenCLIP, as SDXL's checkpoint has its large one: q, k and v are one matrix."""
+    renamed: dict[str, torch.Tensor] = {}
+    for key, value in weights.items():
+        if key == "text_projection.weight":
+            renamed["text_projection"] = value.T.contiguous()
+        elif "_proj." in key and ".out_proj." not in key:
+            base, end = key.split(".q_proj.") if ".q_proj." in key else ("", "")
+            if base:
+                parts = [weights[f"{base}.{part}_proj.{end}"] for part in "qkv"]
+                renamed[f"{_open_clip(base)}.in_proj_{end}"] = torch.cat(parts)
+        else:
+            renamed[_open_clip(key)] = value
+    return renamed
+
+
 def checkpoint_name(key: str, stages: int, with_attention: set[str]) -> str:
     """The name in a checkpoint of the tensor that diffusers calls `key`, for networks with two layers in a block.
 
@@ -193,6 +235,12 @@ def random_tensor(name: str, shape: tuple[int, ...], gain: float = 1.0) -> torch
     deviation = 0.02 if "embedding.weight" in name else gain / math.sqrt(math.prod(shape[1:]))
     generator = torch.Generator().manual_seed(SEED + zlib.crc32(name.encode()))
     return torch.randn(shape, generator=generator).mul_(deviation).half()
+
+
+def _open_clip(key: str) -> str:
+    for theirs, name in _OPEN_CLIP.items():
+        key = key.replace(theirs, name)
+    return key
 
 
 def _is_scale(name: str) -> bool:
