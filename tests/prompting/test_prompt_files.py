@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from likeness_studio.nodes.errors import PresetInvalid, PresetUnknown
@@ -119,7 +121,9 @@ def test_a_broken_file_breaks_neither_the_list_nor_other_files(user_file, caplog
     user_file(GOOD, "good.toml")
     assert {"our lobby", "modern office"} <= set(options("setting"))
     assert "broken.toml" in caplog.text
-    inputs = {each.id: each.default for each in ProfessionalPrompt.GET_SCHEMA().inputs if not each.optional}
+    inputs: dict[str, Any] = {
+        each.id: each.default for each in ProfessionalPrompt.GET_SCHEMA().inputs if not each.optional
+    }
     with pytest.raises(PresetInvalid, match=r"broken\.toml"):
         ProfessionalPrompt.execute(**inputs)
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from likeness_studio.nodes import host
 from likeness_studio.nodes.prompting.brief import Brief, Dialect, Kind
 from likeness_studio.nodes.prompting.clip_vocabulary import SIZE, readable
+from likeness_studio.nodes.prompting.colour_names import NAMES
 from likeness_studio.nodes.prompting.length import by_encoder, by_vocabulary, clip_chunks
 from likeness_studio.nodes.prompting.prompt import write
 from likeness_studio.nodes.prompting.prompt_node import ProfessionalPrompt
 from likeness_studio.nodes.prompting.weights import segments
 
-INPUTS = {each.id: each.default for each in ProfessionalPrompt.GET_SCHEMA().inputs if not each.optional}
+INPUTS: dict[str, Any] = {each.id: each.default for each in ProfessionalPrompt.GET_SCHEMA().inputs if not each.optional}
 
 
 @pytest.fixture
@@ -73,7 +75,8 @@ def test_words_beyond_the_first_chunk_are_shown_on_the_node(store):
     additions = "hands folded on the table, a fountain pen, blue ceramic cup, open notebook, a framed map, desk lamp, "
     additions += "a vase with white tulips, folded newspaper, leather briefcase"
     additions += ", a lighthouse in the distance"
-    output = ProfessionalPrompt.execute(**INPUTS | {"additions": additions})
+    inputs: dict[str, Any] = INPUTS | {"additions": additions}
+    output = ProfessionalPrompt.execute(**inputs)
     report = json.loads(output.args[2])
     assert report["length"]["chunks"] == 2
     assert report["length"]["tokens"] > 75
@@ -91,9 +94,10 @@ def test_our_own_words_give_way_first(clip_words, presets):
 
     short = write(Brief({Kind.ROLE: "lawyer"}), Dialect.TAGS, presets, count)
     assert short.positive.endswith("natural skin texture, sharp focus on the eyes")
-    filler = tuple(f"{word} shirt" for word in "red blue green black white grey pink brown teal navy".split()) * 2
+    filler = tuple(f"{colour} shirt" for colour in NAMES)
     room = Brief({Kind.ROLE: "lawyer"}, additions=(*filler[:10], "a " + "very " * 28 + "long scarf"))
     long = write(room, Dialect.TAGS, presets, count)
+    assert long.length is not None
     assert long.length.fits
     assert "sharp focus on the eyes" not in long.positive
 

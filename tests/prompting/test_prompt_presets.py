@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from likeness_studio.nodes.prompting.length import by_vocabulary
 from likeness_studio.nodes.prompting.parts import resolve
 from likeness_studio.nodes.prompting.prompt import write
 from likeness_studio.nodes.prompting.wording import plain, says
+from likeness_studio.tests.prompting.snapshots import write as write_snapshots
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 PRESETS = preset_files.built_in()
@@ -33,15 +33,7 @@ JUNK = "8k 4k uhd hdr masterpiece trending artstation award-winning hyperrealist
 JUNK += " unreal best amazing stunning perfect"
 
 
-def _writer():
-    spec = importlib.util.spec_from_file_location("write_snapshots", SNAPSHOTS / "write.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-WRITER = _writer()
-PAGES = WRITER.pages()
+PAGES = write_snapshots.pages()
 
 
 def words_of(preset):
@@ -90,7 +82,7 @@ def test_a_preset_in_every_wording_is_well_formed_and_fits(preset, dialect, clip
     for words in preset.wordings[dialect]:
         only = replace(preset, wordings=dict.fromkeys(Dialect, (words,)))
         presets = PRESETS.merged(preset_files.Presets({preset.kind: {preset.name: only}}, preset_files.Style()))
-        for choices in ({preset.kind: preset.name}, WRITER.DEFAULTS | {preset.kind: preset.name}):
+        for choices in ({preset.kind: preset.name}, write_snapshots.DEFAULTS | {preset.kind: preset.name}):
             parts = resolve(Brief(choices), dialect, presets)
             text = positive(parts, dialect)
             well_formed(text, dialect)
@@ -105,9 +97,10 @@ def test_a_preset_in_every_wording_is_well_formed_and_fits(preset, dialect, clip
 
 @pytest.mark.parametrize("dialect", Dialect, ids=[dialect.key for dialect in Dialect])
 def test_whole_combinations_are_well_formed_without_contradiction_and_fit(dialect, clip_words):
-    for brief in WRITER.briefs(PRESETS, COMBINATIONS, seed=11):
+    for brief in write_snapshots.briefs(PRESETS, COMBINATIONS, seed=11):
         prompt = write(brief, dialect, PRESETS, lambda text: by_vocabulary(text, dialect, clip_words))
         well_formed(prompt.positive, dialect)
+        assert prompt.length is not None
         assert prompt.length.fits
         assert prompt.negative_length is None or prompt.negative_length.fits
         for word in prompt.negative.split(", ") if prompt.negative else []:

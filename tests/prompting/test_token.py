@@ -71,7 +71,7 @@ def test_judgement(clip_words, token, good, words):
     assert judgement.good is good
     assert judgement.words.startswith(words)
     if not good:
-        suggestion = re.search(r"Better: '(\w+)'", judgement.words)[1]
+        (suggestion,) = re.findall(r"Better: '(\w+)'", judgement.words)
         assert judge(suggestion, "Maria", clip_words).good
 
 
@@ -100,7 +100,7 @@ def test_the_phrase(token, noun, context, said):
     [("", Scheme.RARE_ENTRY), ("李", Scheme.CAESAR), ("12", Scheme.REVERSED), ("Aoi", Scheme.CONSONANTS)],
 )
 def test_a_name_that_leaves_nothing_is_refused(name, scheme):
-    with pytest.raises(NameUnusable, match="rare vocabulary entry|is empty"):
+    with pytest.raises(NameUnusable, match=r"rare vocabulary entry|is empty"):
         make_token(name, scheme)
 
 
