@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 from likeness_studio.nodes.prompting import preset_files
@@ -22,11 +23,6 @@ DEFAULTS = {
 WHOLE = 24
 
 
-def variations(preset: preset_files.Preset) -> int:
-    """The most wordings that a preset has in any dialect."""
-    return max(len(wordings) for wordings in preset.wordings.values())
-
-
 def briefs(presets: preset_files.Presets, count: int, seed: int = 4) -> list[Brief]:
     """Whole combinations, drawn at random, the same for the same seed."""
     draw = random.Random(seed)
@@ -43,7 +39,7 @@ def preset_page(kind: Kind, presets: preset_files.Presets) -> str:
         rows.append(f"## {preset.name}")
         for dialect in Dialect:
             for number, words in enumerate(preset.wordings[dialect]):
-                only = preset_files.Preset(**(vars(preset) | {"wordings": dict.fromkeys(Dialect, (words,))}))
+                only = replace(preset, wordings=dict.fromkeys(Dialect, (words,)))
                 alone = presets.merged(preset_files.Presets({kind: {preset.name: only}}, preset_files.Style()))
                 text = positive(resolve(Brief({kind: preset.name}), dialect, alone), dialect)
                 rows.append(f"{dialect.key} {number}: {text}")
