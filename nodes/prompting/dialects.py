@@ -110,7 +110,7 @@ def _prose(parts: Parts) -> str:
 def _edit(parts: Parts) -> str:
     body = [
         f"Turn this photo into a professional {parts.shot or 'portrait'} of {_same(parts)}",
-        f"Replace the background with {parts.scene}{', softly out of focus' if parts.focus == 'shallow' else ''}"
+        f"Change the background to {parts.scene}{', softly out of focus' if parts.focus == 'shallow' else ''}"
         if parts.scene
         else "",
         f"Change the clothing to {parts.attire}" if parts.attire else "",

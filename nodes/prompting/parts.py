@@ -161,7 +161,7 @@ def _described(parts: Parts, brief: Brief, dialect: Dialect, chosen: dict[Kind, 
         filled |= {"scene": scene, "setting": _behind(scene)}
     framing = chosen.get(Kind.FRAMING)
     if POSE in words and not (framing and framing.claims.get("gaze")):
-        filled[POSE] = words[POSE]
+        filled[POSE] = words[POSE] if dialect is Dialect.TAGS else _posture(words[POSE])
     if filled.get(Kind.EXPRESSION, "").endswith("ing") and dialect is not Dialect.TAGS:
         filled[POSE] = ", ".join(part for part in (filled.pop(Kind.EXPRESSION), filled.get(POSE, parts.pose)) if part)
     sources = dict.fromkeys(words, "the description")
@@ -190,6 +190,15 @@ def _tidy(text: str) -> str:
     for opening in ("wearing ", "dressed in ", "with ", "in front of ", "lit with ", "lit by "):
         text = text.removeprefix(opening)
     return text
+
+
+def _posture(pose: str) -> str:
+    """A described pose as it follows the person in a sentence."""
+    parts = pose.split(", ")
+    return ", ".join(
+        f"with the {part}" if part.startswith(("head ", "chin ")) else f"in {part}" if " view" in part else part
+        for part in parts
+    )
 
 
 def _behind(scene: str) -> str:

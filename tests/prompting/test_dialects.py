@@ -40,7 +40,7 @@ def test_one_meaning_in_four_dialects(say):
     assert "The person wears a tailored charcoal suit" in say(LAWYER, Dialect.PROSE)
     edit = say(LAWYER, Dialect.EDIT)
     assert "of the same person, a lawyer." in edit
-    assert "Replace the background with a modern office with glass partitions, softly out of focus." in edit
+    assert "Change the background to a modern office with glass partitions, softly out of focus." in edit
     assert "Relight the portrait with soft window light from one side." in edit
 
 
@@ -163,7 +163,7 @@ def test_a_description_fills_what_is_unspecified_and_nothing_else(say, presets):
     said = say({}, Dialect.PROSE, described=described)
     assert said.startswith(
         "A professional head-and-shoulders portrait photograph of a person, taken against a plain light grey "
-        "background. The person wears a dark suit and has a broad smile, head turned slightly to the left. The "
+        "background. The person wears a dark suit and has a broad smile, with the head turned slightly to the left. The "
         "portrait is lit with even light on the face."
     )
     chosen = say(LAWYER, Dialect.PROSE, described=described)

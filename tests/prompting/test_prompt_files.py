@@ -51,7 +51,7 @@ def test_a_users_preset_is_listed_and_written(user_file):
     assert "(lobby, oak slats:1.1)" in said[Dialect.TAGS]
     assert "In a lobby with oak slats." in said[Dialect.SENTENCES]
     assert "taken in a lobby with oak slats." in said[Dialect.PROSE]
-    assert "Replace the background with a lobby with oak slats." in said[Dialect.EDIT]
+    assert "Change the background to a lobby with oak slats." in said[Dialect.EDIT]
 
 
 def test_a_users_preset_with_a_known_name_replaces_ours_and_no_other(user_file):
