@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jinja2
 import torch
 import transformers
 from safetensors import SafetensorError
@@ -38,6 +39,18 @@ YES_NO = {
     "is the person smiling?": {"yes": "the person is smiling"},
 }
 
+_FAILURES = (
+    OSError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    SafetensorError,
+    jinja2.TemplateError,
+)
+"""What transformers raises when the files of a folder are no model, or do not belong together."""
+
 FLORENCE_TASK = "<MORE_DETAILED_CAPTION>"
 
 REQUEST = (
@@ -63,7 +76,9 @@ def load(name: str, path: Path, config: dict[str, Any], device: torch.device) ->
         return Chat(name, path, _class("AutoModelForImageTextToText"), device)
     except ImportError as error:
         raise DependencyMissing(f"The captioning model {name!r} needs a package that is missing: {error}") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, SafetensorError) as error:
+    except torch.OutOfMemoryError:
+        raise
+    except _FAILURES as error:
         raise CaptionerUnusable(
             f"The folder {path} cannot be loaded as a captioning model of the kind {kind!r} "
             f"({_first_line(error)}); get the transformers version of the model, complete, from its publisher."
@@ -123,11 +138,18 @@ class _Model:
         self._model.eval()
 
     def sentences(self, picture: Image, step: Callable[[], None]) -> list[str]:
-        """Everything that the model says of an RGB picture."""
+        """Everything that the model says of an RGB picture. Raises CaptionerUnusable when it cannot take pictures."""
         self._model.to(self._device)
         try:
             with torch.no_grad():
                 return [sentence for sentence in self._said(picture, step) if sentence]
+        except torch.OutOfMemoryError:
+            raise
+        except _FAILURES as error:
+            raise CaptionerUnusable(
+                f"The captioning model {self.name!r} failed on a picture ({_first_line(error)}); "
+                "check that all its files are of one version, or choose another model."
+            ) from error
         finally:
             self._model.to("cpu")
 

@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -329,6 +330,31 @@ def test_a_truncated_file_is_refused(models):
     file.write_bytes(file.read_bytes()[:-1000])
     with pytest.raises(CaptionerUnusable, match="tiny-blip"):
         captioner.load_captioner("tiny-blip")
+
+
+def test_files_that_do_not_belong_together_are_named(models):
+    file = models / "tiny-florence" / "processor_config.json"
+    parts = json.loads(file.read_text())
+    parts["image_processor"]["image_seq_length"] = 9
+    file.write_text(json.dumps(parts))
+    with pytest.raises(CaptionerUnusable, match="'tiny-florence' failed on a picture"):
+        captioner.load_captioner("tiny-florence").sentences(GREY, lambda: None)
+
+
+def test_a_hostile_chat_template_runs_no_code(models, tmp_path):
+    trap = tmp_path / "ran"
+    template = "{{ ''.__class__.__mro__[1].__subclasses__() }}{{ cycler.__init__.__globals__.os.mknod('TRAP') }}"
+    (models / "tiny-llava" / "chat_template.jinja").write_text(template.replace("TRAP", str(trap)))
+    with pytest.raises(CaptionerUnusable, match="failed on a picture"):
+        captioner.load_captioner("tiny-llava").sentences(GREY, lambda: None)
+    assert not trap.exists()
+
+
+def test_half_precision_says_the_same(models):
+    loaded: Any = captioner.load_captioner("tiny-blip")
+    loaded._dtype = torch.float16
+    loaded._model.half()
+    assert loaded.sentences(GREY, lambda: None) == [FREE, WORN, BEHIND]
 
 
 def test_without_transformers(models, monkeypatch):

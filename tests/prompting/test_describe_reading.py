@@ -4,6 +4,8 @@ import json
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from likeness_studio.nodes.prompting.describe import describe
 from likeness_studio.nodes.prompting.describe_reading import read_caption, vocabulary
@@ -121,6 +123,22 @@ def test_who_somebody_is_is_never_said(who):
     every = {word for noun in vocabulary().nouns.values() for words in noun for word in words}
     every |= {word for words in vocabulary().modifiers.values() for word in words}
     assert who not in every
+
+
+WORDS = sorted({word for caption, _ in CAPTIONS for word in caption.split()} | set(GENDER) | set(ETHNICITY) | set(AGE))
+
+
+@given(st.lists(st.sampled_from([*WORDS, ",", ".", "and", "no"]), max_size=40).map(" ".join) | st.text(max_size=80))
+def test_nothing_but_the_vocabulary_is_read(caption):
+    known = vocabulary()
+    every = {word for nouns in known.nouns.values() for noun in nouns for word in noun}
+    every |= {word for words in known.modifiers.values() for word in words}
+    every |= {word for phrase in known.expression for word in phrase.split()}
+    every |= {"a", "an", "and", "no", "wearing", "hair", "head", "bald", "shaved", "tied-back", "clean-shaven"}
+    for name, phrase in read_caption([caption]).items():
+        assert name in FIELDS
+        if name != "background":
+            assert set(re.findall(r"[^\s,]+", phrase)) <= every
 
 
 def _measured(uniformity):
