@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 
 SPECTRUM_WEIGHT = 0.1
-LATENT_WEIGHT = 0.05
+LATENT_WEIGHT = 0.005
+"""Small, for the few crops of a batch are never of mean 0 themselves: at 0.05 their colours were lost."""
 
 LATENT_NOISE = 0.05
 """Standard deviation of the noise on the latents while training. With latents of unit size it costs next to no
