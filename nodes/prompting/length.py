@@ -18,6 +18,7 @@ from .weights import segments
 CHUNK = 75
 """Tokens of text in one chunk of CLIP."""
 _ROW = CHUNK + 2
+_EMBEDDING = "embedding:"
 _WHOLE = 8
 """Stretches of so many tokens or more are cut at a chunk's end (ComfyUI's max_word_length)."""
 
@@ -66,7 +67,9 @@ def by_vocabulary(text: str, dialect: Dialect, vocabulary: Vocabulary) -> Length
     chunks = clip_chunks([vocabulary.pieces(part) for part, _ in segments(text)])
     beyond = _words([piece for chunk in chunks[1:] for piece in chunk])
     tokens = sum(map(len, chunks))
-    return Length(tokens, CHUNK, len(chunks), beyond, vocabulary.source, exact=True)
+    exact = _EMBEDDING not in text
+    source = vocabulary.source if exact else f"{vocabulary.source}, which knows no embeddings"
+    return Length(tokens, CHUNK, len(chunks), beyond, source, exact)
 
 
 def clip_chunks(stretches: Sequence[Sequence[Piece]]) -> list[list[Piece]]:

@@ -86,7 +86,8 @@ class Presets:
 
 def user_files() -> list[Path]:
     """The user's preset files: ``presets/*.toml`` below each model folder, by name."""
-    return [file for folder in host.model_dirs() for file in sorted((folder / "presets").glob("*.toml"))]
+    found = (file for folder in host.model_dirs() for file in sorted((folder / "presets").glob("*.toml")))
+    return [file for file in found if file.is_file()]
 
 
 def stamp() -> list[tuple[str, int, int]]:
@@ -135,7 +136,7 @@ def read(file: Path) -> Presets:
         tables = tomllib.loads(text)
     except (OSError, UnicodeDecodeError) as error:
         raise PresetInvalid(f"{file} cannot be read ({error}); save it as UTF-8 text or move it away.") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise PresetInvalid(f"{file} is not TOML: {error}; correct that line.") from error
     reader = _Reader(file, text)
     by_kind: dict[Kind, dict[str, Preset]] = {}

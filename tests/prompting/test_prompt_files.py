@@ -128,6 +128,14 @@ def test_a_broken_file_breaks_neither_the_list_nor_other_files(user_file, caplog
         ProfessionalPrompt.execute(**inputs)
 
 
+def test_a_link_to_nowhere_and_a_folder_are_no_preset_files(model_dir):
+    folder = model_dir / "presets"
+    (folder / "folder.toml").mkdir(parents=True)
+    (folder / "gone.toml").symlink_to(model_dir / "nothing.toml")
+    assert "modern office" in options("setting")
+    assert preset_files.load() == preset_files.built_in()
+
+
 def test_a_preset_that_is_not_there_is_named():
     with pytest.raises(PresetUnknown, match=r"no setting preset called 'moon'; choose one of seamless white"):
         resolve(Brief({Kind.SETTING: "moon"}), Dialect.TAGS, preset_files.built_in())

@@ -57,6 +57,12 @@ def test_weights_do_not_count(clip_words):
     assert (plain.tokens, plain.chunks) == (weighted.tokens, weighted.chunks) == (5, 1)
 
 
+def test_an_embedding_is_not_counted_exactly(clip_words):
+    length = by_vocabulary("suit, embedding:mine", Dialect.TAGS, clip_words)
+    assert not length.exact
+    assert "knows no embeddings" in length.counted_by
+
+
 @pytest.mark.parametrize(("words", "chunks"), [(0, 1), (75, 1), (76, 2), (150, 2), (151, 3)])
 def test_a_chunk_holds_75_tokens(clip_words, words, chunks):
     length = by_vocabulary(" ".join(["suit"] * words), Dialect.TAGS, clip_words)
