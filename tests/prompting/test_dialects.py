@@ -163,8 +163,8 @@ def test_a_description_fills_what_is_unspecified_and_nothing_else(say, presets):
     said = say({}, Dialect.PROSE, described=described)
     assert said.startswith(
         "A professional head-and-shoulders portrait photograph of a person, taken against a plain light grey "
-        "background. The person wears a dark suit and has a broad smile, with the head turned slightly to the left. The "
-        "portrait is lit with even light on the face."
+        "background. The person wears a dark suit and has a broad smile, with the head turned slightly to the left. "
+        "The portrait is lit with even light on the face."
     )
     chosen = say(LAWYER, Dialect.PROSE, described=described)
     assert "dark suit" not in chosen
