@@ -67,6 +67,11 @@ def write(brief: Brief, dialect: Dialect, presets: Presets, count: Counter | Non
     notes += left_out
     if not dialect.has_negative and parts.wanted_away:
         notes.append("This dialect has no negative prompt: what is to be avoided is said in the prompt.")
+    if length is not None and length.limit != dialect.limit:
+        notes.append(
+            f"{dialect.value} is written for encoders that read {dialect.limit} tokens at once and "
+            f"{length.counted_by} reads {length.limit}: see whether another dialect suits the model."
+        )
     if uncounted:
         notes.append(f"The length could not be counted: {uncounted}")
     return Prompt(dialect, text, unwanted, parts, tuple(notes), length, count(unwanted) if count and unwanted else None)

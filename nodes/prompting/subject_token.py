@@ -122,6 +122,8 @@ def rank(piece: Piece) -> int:
 def judge(token: str, name: str, vocabulary: Vocabulary) -> Judgement:
     """How well `token` serves as an identifier, by CLIP's vocabulary; with a suggestion when it does not."""
     pieces = tuple(vocabulary.pieces(token))
+    if not pieces:
+        return Judgement(token, pieces, False, f"Bad: CLIP reads nothing of {token!r}.")
     rarest, commonest = max(piece.entry for piece in pieces), min(piece.entry for piece in pieces)
     better = f"Better: {_rare_entry(name)!r}, one rare piece (scheme {Scheme.RARE_ENTRY.value!r})."
     listed = " + ".join(f"{piece.text} (rank {rank(piece):,})" for piece in pieces)

@@ -175,6 +175,20 @@ def test_of_several_encoders_the_one_with_the_long_memory_counts():
     assert by_encoder("suit " * 600, Encoder({"qwen25_7b": template_rows})).chunks == 2
 
 
+@pytest.mark.parametrize(
+    ("dialect", "rows", "noted"),
+    [
+        (Dialect.TAGS, clip_rows, False),
+        (Dialect.TAGS, template_rows, True),
+        (Dialect.PROSE, clip_rows, True),
+        (Dialect.PROSE, template_rows, False),
+    ],
+)
+def test_a_dialect_for_another_encoder_is_noted(presets, dialect, rows, noted):
+    prompt = write(Brief(), dialect, presets, lambda text: by_encoder(text, Encoder({"x": rows})))
+    assert any("see whether another dialect suits" in note for note in prompt.notes) is noted
+
+
 def test_the_connected_clip_counts_in_the_node():
     output = ProfessionalPrompt.execute(**INPUTS, clip=Encoder({"g": clip_rows, "l": clip_rows}))
     report = json.loads(output.args[2])
