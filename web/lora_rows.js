@@ -8,10 +8,25 @@ const NODES = {
   LikenessMergeLoras: ["on", "lora", "strength"],
 };
 
+const loaded = new WeakSet();
 const widget = (node, name) => node.widgets?.find((candidate) => candidate.name === name);
 const linked = (node, name) => node.inputs?.some((input) => input.name === name && input.link != null);
 
-function fit(node) {
+// The canvas makes room for hidden widgets too, four pixels more than they say.
+function show(widget, visible) {
+  widget.hidden = !visible;
+  if (visible) delete widget.computeSize;
+  else widget.computeSize = () => [0, -4];
+}
+
+// A new node gets the least height, a loaded one keeps what it was saved with, and later the height follows the rows.
+const HEIGHT = {
+  added: (height, before, least) => least,
+  loaded: (height, before, least) => Math.max(height, least),
+  changed: (height, before, least) => Math.max(height + least - before, least),
+};
+
+function fit(node, what = "changed") {
   const kinds = NODES[node.comfyClass];
   let used = 0;
   for (let row = 1; row <= ROWS; row++) {
@@ -23,18 +38,13 @@ function fit(node) {
   for (let row = 1; row <= ROWS; row++) {
     for (const kind of kinds) {
       const shown = widget(node, `${kind}_${row}`);
-      if (shown) shown.hidden = row > used + 1;
+      if (shown) show(shown, row <= used + 1);
     }
   }
-  // A node that was made larger, or saved with its size, keeps what it has beyond its rows.
   const [width, least] = node.computeSize();
-  const height = node.size[1] >= before ? node.size[1] + least - before : Math.max(node.size[1], least);
-  node.setSize([Math.max(node.size[0], width), height]);
+  node.setSize([Math.max(node.size[0], width), HEIGHT[what](node.size[1], before, least)]);
   node.setDirtyCanvas?.(true, true);
 }
-
-// The canvas sizes a new node for all of its widgets after it was created.
-const fitSoon = (node) => requestAnimationFrame(() => fit(node));
 
 function watch(node) {
   for (let row = 1; row <= ROWS; row++) {
@@ -62,9 +72,13 @@ app.registerExtension({
   nodeCreated(node) {
     if (!NODES[node.comfyClass]) return;
     watch(node);
-    fitSoon(node);
+    fit(node, "added");
+    // A graph in API format fills its widgets without a word.
+    requestAnimationFrame(() => fit(node, loaded.has(node) ? "loaded" : "added"));
   },
   loadedGraphNode(node) {
-    if (NODES[node.comfyClass]) fitSoon(node);
+    if (!NODES[node.comfyClass]) return;
+    loaded.add(node);
+    fit(node, "loaded");
   },
 });
