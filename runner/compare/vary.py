@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ def check_axes(workflow: Workflow, axes: Sequence[Axis], catalog: Catalog) -> No
             except LikenessError as error:
                 problems.append(error)
                 continue
-            same = graphs.setdefault(changed.hash, value)
+            same = graphs.setdefault(json.dumps(changed.to_api(), sort_keys=True), value)
             if same != value:
                 problems.append(BadVary(f"{axis.name} is the same with {same!r} and with {value!r}; leave one out."))
         place = _place(workflow, axis)

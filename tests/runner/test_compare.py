@@ -102,6 +102,14 @@ def test_nothing_runs_when_the_question_is_wrong(blank, tmp_path, vary, more, er
     assert not (tmp_path / "out").exists()
 
 
+def test_photos_may_be_varied_like_any_other_value():
+    from likeness_studio.runner.catalog import local_catalog
+    from likeness_studio.runner.compare.vary import check_axes
+    from likeness_studio.runner.workflow import load
+
+    check_axes(load("studio_headshot"), [read_axis("Photo.image=a.jpg,b.jpg")], local_catalog())
+
+
 def test_a_seed_that_is_varied_cannot_be_set_as_well(tmp_path):
     with pytest.raises(BadVary, match="--seeds sets it too"):
         compare(options("studio_headshot", tmp_path / "out", "Backdrop.seed=1,2", seeds=(3,)))
@@ -219,7 +227,10 @@ def test_a_picture_that_is_not_the_person_is_a_result(astronaut, tmp_path):
     assert result.failed == 0
     assert [cell.confirmed for cell in result.cells] == [1, 0]
     assert [cell.checked for cell in result.cells] == [True, True]
-    assert "Not confirmed" in result.html.read_text("utf-8")
+    html = result.html.read_text("utf-8")
+    assert "Not confirmed" in html
+    assert "The threshold is not the same in all runs." in html
+    assert "gate-words\"" not in html, "no line for a threshold that differs"
 
 
 def read_setting(text):
