@@ -47,6 +47,12 @@ EYE_DEPTH = 0.95
 LARGEST_TURN = 0.8
 """Largest sine of the head's turn that the oval follows: 53 degrees."""
 
+CHEEK = 0.9
+"""Eye line to below the ears, above any collar: here it is seen how wide the hair falls."""
+
+SHORT_HAIR = 0.3
+"""Hair that reaches less far beyond the face's oval there does not fall beside it."""
+
 SOLID = 0.8
 """From this value on, the matte says that a pixel is the person's. Below, too much of the old background shines
 through for a pixel that stays as it is."""
@@ -100,10 +106,13 @@ class Oval:
     def inside(self, height: int, width: int) -> torch.Tensor:
         """The pixels inside, as a boolean mask [H,W]."""
         right, down = self.level(height, width)
+        return torch.from_numpy(np.abs(right) <= self.half_width(down, np.where(right < 0, self.left, self.right)))
+
+    def half_width(self, down: np.ndarray, axis: float | np.ndarray) -> np.ndarray:
+        """How wide the face is at heights below the centre, on the side with the half axis `axis`; -1 outside of it."""
         along = down / np.where(down < 0, self.up, self.down)
-        taper = 1 - JAW * np.clip(along, 0, 1)
-        across = right / (np.where(right < 0, self.left, self.right) * taper)
-        return torch.from_numpy(np.square(across) + np.square(along) <= 1)
+        curve = np.sqrt(np.clip(1 - np.square(along), 0, None)) * (1 - JAW * np.clip(along, 0, 1))
+        return np.where(np.abs(along) <= 1, axis * curve, -1).astype(np.float32)
 
 
 def face_oval(landmarks: np.ndarray) -> Oval:
@@ -159,8 +168,30 @@ def kept_region(
     face &= person
     if protect is Protect.FACE:
         return face
-    head = person & oval.above_neck(height, width)
-    return face | _connected(head, face)
+    head = _connected(person & oval.above_neck(height, width), face)
+    return face | (head & _without_collar(head, oval))
+
+
+def _without_collar(head: torch.Tensor, oval: Oval) -> torch.Tensor:
+    """The pixels [H,W] without those that jut out to the side below the cheeks: a collar or a shoulder.
+
+    Each side is looked at from CHEEK down. Hair that is wide there may fall straight, and no wider. Beside a face with
+    short hair nothing reaches further out than there, measured from the face's oval, which narrows to the chin.
+    """
+    right, down = oval.level(*head.shape)
+    start = oval.chin + (CHEEK - EYE_TO_CHIN) * oval.unit
+    row = np.maximum(np.floor(down - start), 0).astype(int)
+    height = start + np.arange(int(row.max()) + 1, dtype=np.float32)
+    allowed = np.ones(head.shape, dtype=bool)
+    for side, axis in ((-1, oval.left), (1, oval.right)):
+        outward = side * right
+        at_cheek = head.numpy() & (outward > 0) & (np.abs(down - start) < 0.1 * oval.unit)
+        widest = float(outward[at_cheek].max(initial=axis))
+        face = oval.half_width(height, axis)
+        beside = widest - float(face[0])
+        limit = face + beside if beside < SHORT_HAIR * oval.unit else np.full_like(face, widest)
+        allowed &= (row == 0) | (outward <= limit[row])
+    return torch.from_numpy(allowed)
 
 
 def _connected(mask: torch.Tensor, seed: torch.Tensor) -> torch.Tensor:

@@ -24,11 +24,8 @@ def from_lab(lab: torch.Tensor) -> torch.Tensor:
     return to_display(xyz @ matrix.T).clamp(0, 1)
 
 
-def matched_to(
-    picture: torch.Tensor, reference: torch.Tensor, inside: torch.Tensor, reference_inside: torch.Tensor
-) -> torch.Tensor:
-    """`picture` [H,W,3] with the mean and the spread that `reference` has, each measured inside its boolean mask."""
-    lab = to_lab(picture)
-    own, wanted = lab[inside], to_lab(reference)[reference_inside]
-    scale = (wanted.std(0) / own.std(0).clamp_min(1e-3)).clamp(*SPREAD)
-    return from_lab((lab - own.mean(0)) * scale + wanted.mean(0))
+def matched_to(colours: torch.Tensor, own: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Colours [...,3] changed as it takes to give the sample `own` [N,3] the mean and the spread of `wanted` [M,3]."""
+    sample, goal = to_lab(own), to_lab(wanted)
+    scale = (goal.std(0) / sample.std(0).clamp_min(1e-3)).clamp(*SPREAD)
+    return from_lab((to_lab(colours) - sample.mean(0)) * scale + goal.mean(0))

@@ -18,7 +18,7 @@ from .distance import distance_to, smooth
 from .filters import soft_blur
 from .match import skin_mask
 from .reinhard import matched_to
-from .seam import BAND, REACH, border_distance, colour_field, same_content, seam_step
+from .seam import led_to, same_content, seam_step
 from .tensors import pixels, planes
 from .warp import Similarity, inverse, warp
 
@@ -64,14 +64,8 @@ def restore_in_place(
     """
     check_in_place(original, generated)
     own, new, inside = original[0], generated[0], keep[0] >= 0.5
-    scale = math.sqrt(float(inside.sum()))
-    reach, band = REACH * scale, max(3.0, BAND * scale)
-    limit = max(3 * reach, feather + 1, band + 1)
-    outside = distance_to(inside, limit)
-    matched = new
-    if match_colour > 0 and bool(inside.any()):
-        distance = border_distance(inside, outside, limit)
-        matched = (new + match_colour * colour_field(own, new, distance, reach, band)).clamp(0, 1)
+    matched = led_to(own, new, inside, match_colour) if match_colour > 0 and bool(inside.any()) else new
+    outside = distance_to(inside, max(feather + 1, STEP))
     result = torch.lerp(matched, own, _blend(own, matched, outside, feather)[..., None])
     cut = inside[..., None]
     result = torch.where(cut, own, result)
@@ -79,7 +73,6 @@ def restore_in_place(
         "placement": Placement.SAME.value,
         "kept_percent": round(100 * float(inside.float().mean()), 2),
         "feather_pixels": round(feather, 1),
-        "match_reach_pixels": round(reach, 1),
         "largest_difference_inside": float((result - own).abs()[inside].max()) if bool(inside.any()) else 0.0,
         "seam": _seam(inside, own, torch.where(cut, own, new), torch.where(cut, own, matched), result),
     }
@@ -117,12 +110,14 @@ def restore_aligned(
     transform = similarity(*landmarks)
     moved = pixels(warp(planes(original), transform, height, width))[0]
     region = warp(planes(keep), transform, height, width)[0, 0] >= 0.5
-    region &= _inside_source(transform, original.shape[1:3], height, width)
+    region &= _inside_source(transform, original.shape[1:3], height, width).to(region.device)
     new = generated[0]
     weight = smooth(distance_to(~region, feather + 1) / (feather + 1))
     matched = moved
     if match_colour > 0 and bool(region.any()):
-        matched = torch.lerp(moved, matched_to(moved, new, _skin(moved, region), _skin(new, region)), match_colour)
+        recoloured = matched_to(moved[region], _skin(moved, region), _skin(new, region))
+        matched = moved.clone()
+        matched[region] = torch.lerp(moved[region], recoloured, match_colour)
     result = torch.lerp(new, matched, weight[..., None])
     cut = region[..., None]
     report = {
@@ -152,8 +147,10 @@ def _seam(
 
 
 def _skin(picture: torch.Tensor, region: torch.Tensor) -> torch.Tensor:
-    skin = skin_mask(picture, region.to(picture.dtype))
-    return skin if int(skin.sum()) >= FEWEST_SKIN else region
+    """The colours [N,3] of the skin inside a boolean mask [H,W], or all of its colours where there is hardly any."""
+    colours = picture[region]
+    skin = colours[skin_mask(colours, torch.ones(len(colours), device=colours.device))]
+    return skin if len(skin) >= FEWEST_SKIN else colours
 
 
 def _inside_source(transform: Similarity, size: Sequence[int], height: int, width: int) -> torch.Tensor:

@@ -120,6 +120,27 @@ def test_the_matte_cuts_the_face_off_and_gives_hair_and_person():
     assert not bool(head[200:].any()), "neither are the shoulders"
 
 
+def test_a_collar_beside_the_jaw_is_no_hair():
+    points = landmarks()
+    matte = torch.zeros(256, 256)
+    matte[40:200, 88:169] = 1
+    matte[160:, 60:200] = 1
+    head = kept_region(Protect.HEAD, face_oval(points), 256, 256, matte)
+    assert bool(head[140, 90]), "the cheek"
+    assert not bool(head[165:, :85].any() or head[165:, 172:].any()), "the collar"
+    assert bool(head[165, 110:146].all()), "the chin"
+
+
+def test_long_hair_may_fall_straight_and_shoulders_do_not_count():
+    points = landmarks()
+    matte = torch.zeros(256, 256)
+    matte[40:200, 62:195] = 1
+    matte[160:, 20:240] = 1
+    head = kept_region(Protect.HEAD, face_oval(points), 256, 256, matte)
+    assert bool(head[150, 70]), "hair at the height of the mouth"
+    assert not bool(head[160:, :60].any() or head[160:, 197:].any()), "the shoulders"
+
+
 def test_hair_without_a_matte_is_refused():
     for wanted in (Protect.HEAD, Protect.PERSON):
         with pytest.raises(MatteMissing, match=str(wanted.value)):
