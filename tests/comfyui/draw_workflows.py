@@ -105,8 +105,12 @@ PLACE = """
   text.widgets[0].value = note;
   text.pos = [0, 0];
   text.size = [noteWidth, noteHeight];
+  window.likenessSizes = app.graph._nodes.map((node) => [node, [...node.size]]);
 }
 """
+
+SETTLE = "() => { for (const [node, size] of window.likenessSizes) node.setSize(size); }"
+"""The canvas sizes some nodes once more when it first shows them."""
 
 LOOK = """
 (margin) => {
@@ -138,6 +142,7 @@ def draw(canvas: Canvas, api: Path) -> dict[str, Any]:
     graph = json.loads(api.read_text())
     layout = LAYOUT[api.stem]
     canvas.open_file(api)
+    canvas.fit_view()
     given = {
         "columns": layout.get("columns", []),
         "groups": layout.get("groups", []),
@@ -151,6 +156,8 @@ def draw(canvas: Canvas, api: Path) -> dict[str, Any]:
     }
     canvas.evaluate(PLACE, given)
     canvas.fit_view()
+    canvas.evaluate(SETTLE)
+    canvas.page.wait_for_timeout(500)
     workflow = canvas.workflow()
     workflow["extra"] = {}
     return workflow

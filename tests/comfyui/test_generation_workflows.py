@@ -18,6 +18,7 @@ from likeness_studio.runner.files_in import Given
 from likeness_studio.runner.server.backend import ServerBackend
 from likeness_studio.runner.session import run_once
 from likeness_studio.runner.workflow import Node, load
+from likeness_studio.tests.lora import formats
 
 pytestmark = [pytest.mark.comfyui, pytest.mark.models]
 ROOT = Path(__file__).parents[2]
@@ -66,7 +67,7 @@ def test_it_runs_from_the_command_line(name, generation_server, tmp_path):
     shown = CliRunner().invoke(main, words)
     assert shown.exit_code in {0, 3}, shown.output
     result = json.loads(shown.stdout.strip().splitlines()[-1])
-    saved = [Path(output["path"]).name for output in result["outputs"]]
+    saved = [Path(output["file"]).name for output in result["outputs"]]
     assert all(any(file.startswith(start) for file in saved) for start in SAVED[name]), saved
     assert (tmp_path / "report.html").is_file()
     assert (shown.exit_code == 3) == (result.get("verdict") is False)
@@ -136,7 +137,7 @@ def test_reference_profile_says_how_long_each_stage_took(generation_server, tmp_
     finished = run_once(
         small("reference_profile"), ServerBackend(generation_server.url), tmp_path, given("reference_profile")
     )
-    measured = [entry for _, entry in finished.result.shown("measured")]
+    measured = finished.result.measured
     assert {entry["name"] for entry in measured} == {"description", "generation", "face"}
     assert all(entry["seconds"] >= 0 for entry in measured)
     (report,) = finished.result.likeness
@@ -146,9 +147,26 @@ def test_reference_profile_says_how_long_each_stage_took(generation_server, tmp_
 def test_likeness_falls_with_denoise(generation_server, tmp_path):
     workflow = small("compare_models")
     result = run_once(workflow, ServerBackend(generation_server.url), tmp_path, given("compare_models")).result
-    ((_, report),) = result.shown("comparison")
-    low, high = report["images"]
+    (report,) = result.comparisons
+    low, high = report["pictures"]
     assert (low["label"], high["label"]) == ("model A · 0.1", "model A · 0.9")
     assert low["outcome"] == "pass"
     assert high["outcome"] != "pass"
     assert result.verdict is None, "a comparison is no verdict"
+
+
+def test_a_lora_changes_the_picture_and_brings_its_trigger_words(generation_server, tmp_path):
+    backend = ServerBackend(generation_server.url)
+    loras = generation_server.base / "models" / "loras"
+    made = formats.make("kohya", width=320)
+    made.save(loras / "me.safetensors", {"modelspec.trigger_phrase": "zxqv person"})
+    pictures = []
+    for name in ("none", "me.safetensors"):
+        workflow = small("lora_headshot")
+        workflow.set("Subject and style LoRAs.lora_1", name)
+        words = Node("960", "PreviewAny", "Words", {"source": [workflow.find("Prompt").id, 0]})
+        workflow.nodes["960"] = words
+        result = run_once(workflow, backend, tmp_path / name, given("lora_headshot")).result
+        pictures.append(pixels(result, "Save headshots"))
+        assert ("zxqv person" in result.ui["960"]["text"][0]) == (name != "none")
+    assert np.abs(pictures[0] - pictures[1]).mean() > 1

@@ -50,7 +50,7 @@ def test_values_are_those_that_the_nodes_take(name):
         assert {socket.name for socket in spec.inputs if socket.takes_value} <= set(node["inputs"]), where
         for socket in spec.inputs:
             value = node["inputs"].get(socket.name)
-            if socket.choices and isinstance(value, str):
+            if socket.choices and isinstance(value, str) and not value.endswith(".safetensors"):
                 assert value in socket.choices, f"{where}.{socket.name}"
 
 
