@@ -118,6 +118,15 @@ def test_without_the_vocabulary_the_node_works_and_says_so(model_dir, monkeypatc
     assert "likeness models get clip_bpe" in output.ui["text"][0]
 
 
+def test_a_damaged_vocabulary_is_named_and_not_read(model_dir, monkeypatch):
+    monkeypatch.setenv("LIKENESS_OFFLINE", "1")
+    file = model_dir / "clip" / "bpe_simple_vocab_16e6.txt.gz"
+    file.parent.mkdir()
+    file.write_bytes(b"\x1f\x8bnot the vocabulary")
+    notes = json.loads(ProfessionalPrompt.execute(**INPUTS).args[2])["notes"]
+    assert "is not the file that model clip_bpe must be" in notes[-1]
+
+
 def test_comfyuis_own_vocabulary_is_used_inside_comfyui(clip_words, tmp_path, monkeypatch):
     """The same entries and merges as files of ComfyUI's form give the same tokens."""
     from likeness_studio.nodes.prompting import clip_vocabulary
