@@ -70,11 +70,13 @@ def _sentences(parts: Parts) -> str:
     who = _who(parts)
     worn = f" wearing {parts.attire}" if parts.attire else ""
     opening = f"Professional {parts.shot or 'portrait'} photograph of {who}{',' if worn and ', ' in who else ''}{worn}"
-    looks = [f"with {parts.expression}" if parts.expression else "", parts.pose]
+    looks = f"with {parts.expression}" if parts.expression else ""
+    if looks and not worn and ", " not in who:
+        opening, looks = f"{opening} {looks}", ""
     focus = {"shallow": ", softly blurred", "deep": ", clearly recognisable"}.get(parts.focus, "")
     technique = [parts.light, without_article(parts.lens).partition(" at f/")[0]]
     return _joined(
-        _comma(opening, *looks),
+        _comma(opening, looks, parts.pose),
         _comma(*parts.traits),
         parts.setting and parts.setting + focus,
         _comma(*technique),
