@@ -27,6 +27,7 @@ import torch  # noqa: E402
 
 from likeness_studio.nodes.errors import LikenessError  # noqa: E402
 from likeness_studio.nodes.lora.apply import apply_stack  # noqa: E402
+from likeness_studio.nodes.lora.files import LoraFile  # noqa: E402
 from likeness_studio.nodes.lora.rows import Row, Stack  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -80,9 +81,28 @@ def weights_of(patcher):
     return found
 
 
-def ours(model, clip, rows):
+def ours(model, clip, rows, more):
+    """The rows in one stack; `more` are those of a second node that gets the first one's model, CLIP and list."""
     stack = Stack(tuple(Row(*row) for row in rows))
-    return apply_stack(model, clip, stack)
+    found = apply_stack(model, clip, stack)
+    if more:
+        found = apply_stack(*found[:2], Stack(tuple(Row(*row) for row in more), stack))
+    return found
+
+
+class Reads:
+    """How often a file was read."""
+
+    count = 0
+    real = LoraFile.read
+
+    @staticmethod
+    def counted(file, names=None):
+        Reads.count += 1
+        return Reads.real(file, names)
+
+
+LoraFile.read = Reads.counted
 
 
 def core(model, clip, rows):
@@ -105,16 +125,18 @@ def main():
     before = weights_of(model)
     answers = []
     for case in request["cases"]:
-        rows, clip = case["rows"], None
+        rows, more, clip = case["rows"], case.get("more", []), None
+        Reads.count = 0
         if case.get("clip"):
             clip = encoder = encoder or text_encoder()
         before_text = weights_of(clip.patcher) if clip else {}
         try:
-            patched, patched_clip, outcomes = ours(model, clip, rows)
+            patched, patched_clip, outcomes = ours(model, clip, rows, more)
         except LikenessError as error:
             answers.append({"code": error.code, "message": str(error)})
             continue
-        same = core(model, clip, rows)
+        reads = Reads.count
+        same = core(model, clip, rows + more)
         found = changes(patched, before)
         by_core = changes(same[0], before)
         if clip and patched_clip:
@@ -130,6 +152,7 @@ def main():
                 and all(torch.equal(found[name], by_core[name]) for name in found),
                 "outcomes": [[each.matched, each.of, each.matched_text, each.of_text] for each in outcomes],
                 "warnings": [each.warnings for each in outcomes],
+                "reads": reads,
                 "untouched": all(torch.equal(value, before[name]) for name, value in weights_of(model).items()),
             }
         )

@@ -11,6 +11,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
+
+from likeness_studio.nodes.lora.files import open_path
+from likeness_studio.nodes.lora.merge import Source, merge
+from likeness_studio.nodes.lora.save import save
 
 pytestmark = pytest.mark.comfyui
 HERE = Path(__file__).parent
@@ -122,3 +127,97 @@ def test_rows_add_up_in_order_and_strength_0_is_the_identity(folder, on_comfy, a
     for name in one.deltas:
         expected = (one.deltas[name] - 0.5 * two.deltas[name]).float()
         assert torch.allclose(found[name], expected, rtol=1e-5, atol=TOLERANCE)
+
+
+@pytest.fixture(scope="module")
+def awkward(folder, on_comfy):
+    """LoRAs that do not fit, or fit in part, by name."""
+    loras = folder / "models" / "loras"
+    base = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k"
+    xl = {f"{base}.lora_up.weight": torch.zeros(640, 4), f"{base}.lora_down.weight": torch.zeros(4, 2048)}
+    strange = {"somebody.else.lora_up.weight": torch.zeros(8, 4), "somebody.else.lora_down.weight": torch.zeros(4, 8)}
+    save_file(xl, loras / "xl.safetensors")
+    save_file(strange, loras / "strange.safetensors")
+    formats.make("kohya", width=64).save(loras / "wide.safetensors")
+    formats.make("kohya", text=True).save(loras / "text.safetensors")
+    partial = formats.make("kohya")
+    partial.tensors |= strange
+    partial.save(loras / "partial.safetensors", {"modelspec.trigger_phrase": "sks person"})
+    only_text = formats.make("kohya", text=True)
+    only_text.tensors = {name: tensor for name, tensor in only_text.tensors.items() if "lora_te" in name}
+    only_text.save(loras / "only_text.safetensors")
+    names = ["xl", "strange", "wide", "text", "partial", "only_text"]
+    answers = on_comfy([{"rows": [[f"{name}.safetensors", 1, 1]]} for name in names])
+    return dict(zip(names, answers, strict=True))
+
+
+def test_a_wrong_base_model_is_refused_by_name(awkward):
+    assert awkward["xl"]["code"] == "lora_wrong_base"
+    assert awkward["xl"]["message"].startswith("xl.safetensors is a LoRA for SDXL")
+    assert "the model is SD 1.5" in awkward["xl"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("strange", "0 of 1 keys of strange.safetensors"),
+        ("wide", "have the right name and another shape"),
+        ("only_text", "no CLIP is connected"),
+    ],
+)
+def test_a_lora_that_matches_nothing_is_an_error(name, words, awkward):
+    assert awkward[name]["code"] == "lora_matches_nothing"
+    assert words in awkward[name]["message"]
+
+
+def test_a_partial_match_says_how_many(awkward):
+    assert awkward["partial"]["outcomes"] == [[3, 4, 0, 0]]
+    assert awkward["partial"]["warnings"][0][0].startswith("only 3 of 4 keys match the model")
+    assert awkward["partial"]["as_core"] is True
+
+
+def test_text_keys_without_clip_and_missing_trigger_words_are_warnings(awkward):
+    said = "\n".join(awkward["text"]["warnings"][0])
+    assert "1 text-encoder keys are not used, because no CLIP is connected" in said
+    assert "name no trigger words" in said
+    assert "trigger words" not in "\n".join(awkward["partial"]["warnings"][0])
+
+
+def test_files_are_read_once_and_stacks_put_on_once(folder, on_comfy):
+    loras = folder / "models" / "loras"
+    for seed in (1, 2, 3):
+        formats.make("kohya", seed=seed).save(loras / f"row_{seed}.safetensors")
+    rows = [[f"row_{seed}.safetensors", 0.5, 0.5] for seed in (1, 2, 3)]
+    cold, changed, chained = on_comfy(
+        [{"rows": rows}, {"rows": [rows[0], [*rows[1][:1], 0.7, 0.1], rows[2]]}, {"rows": rows[:2], "more": rows[2:]}]
+    )
+    assert cold["reads"] == 3
+    assert changed["reads"] == chained["reads"] == 0
+    assert cold["as_core"] is changed["as_core"] is chained["as_core"] is True
+
+
+@pytest.mark.parametrize("rank", [0, 3])
+def test_a_merged_file_is_loaded_by_comfyui_and_is_the_sum(rank, folder, on_comfy):
+    """Through ComfyUI's own loader too; with a rank, what is loaded is the file's own reduced change."""
+    loras = folder / "models" / "loras"
+    one, two = formats.make("peft", seed=5, text=True), formats.make("lokr", seed=6)
+    sources = []
+    for name, made, weight in (("m1", one, 0.8), ("m2", two, -0.6)):
+        path = made.save(loras / f"{name}.safetensors")
+        sources.append(Source(open_path(path, path.name), weight, weight))
+    merged = merge(sources, rank, "float32")
+    save(merged, {}, loras / f"merged_{rank}")
+    saved = folder / f"merged_{rank}.pt"
+    (answer,) = on_comfy([{"rows": [[f"merged_{rank}.safetensors", 1, 1]], "save": str(saved), "clip": True}])
+    assert answer["as_core"] is True
+    assert answer["outcomes"] == [[3, 3, 1, 1]]
+    found = torch.load(saved, weights_only=True)
+    lost = total = 0.0
+    for name, change in found.items():
+        expected = 0.8 * one.deltas[name] - 0.6 * two.deltas.get(name, torch.zeros(1))
+        if rank == 0:
+            assert torch.allclose(change, expected.float(), rtol=1e-5, atol=TOLERANCE)
+        lost += float(torch.linalg.norm(change - expected)) ** 2
+        total += float(torch.linalg.norm(expected)) ** 2
+    assert (lost / total) ** 0.5 == pytest.approx(merged.error, abs=1e-5)
+    assert (merged.error > 0.01) == (rank > 0)

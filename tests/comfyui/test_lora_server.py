@@ -1,0 +1,129 @@
+"""The LoRA nodes on a real server with LoRA files: lists, a run, the saved file, errors, and rows on the canvas."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+import torch
+
+from likeness_studio.nodes import host
+from likeness_studio.nodes.lora.nodes import NODES
+
+pytestmark = pytest.mark.comfyui
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+SECONDS = 60
+
+
+def module(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    found = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+formats = module(HERE.parent / "lora" / "formats.py")
+
+
+@pytest.fixture(scope="module")
+def server(comfyui_server):
+    """The tests' server with two LoRAs and a pickle in its folder; they are taken away again."""
+    loras = comfyui_server.base / "models" / "loras"
+    made = [
+        formats.make("kohya", text=True, seed=1).save(
+            loras / "subject.safetensors", {"modelspec.trigger_phrase": "sks person"}
+        ),
+        formats.make("lokr", seed=2).save(loras / "style.safetensors"),
+    ]
+    torch.save({"a": torch.zeros(9)}, loras / "old.pt")
+    yield comfyui_server
+    for path in (*made, loras / "old.pt"):
+        path.unlink()
+
+
+def run(server, graph):
+    answer = httpx.post(f"{server.url}/prompt", json={"prompt": graph})
+    assert answer.status_code == 200, answer.text
+    prompt_id = answer.json()["prompt_id"]
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        history = httpx.get(f"{server.url}/history/{prompt_id}").json()
+        if prompt_id in history:
+            return history[prompt_id]
+        time.sleep(0.1)
+    raise AssertionError("It did not finish.")
+
+
+@pytest.mark.parametrize("node", NODES, ids=[node.GET_SCHEMA().node_id for node in NODES])
+def test_the_stand_in_lists_the_files_as_the_server_does(node, server, monkeypatch):
+    monkeypatch.setattr(host, "model_files", lambda kind: ["old.pt", "style.safetensors", "subject.safetensors"])
+    mine = json.loads(json.dumps(node.GET_NODE_INFO_V1()))
+    real = httpx.get(f"{server.url}/object_info/{mine['name']}").json()[mine["name"]]
+    mine.pop("python_module")
+    real.pop("python_module", None)
+    assert mine == real
+
+
+def test_the_workflow_inspects_and_merges(server):
+    graph = json.loads((ROOT / "workflows" / "api" / "merge_loras.json").read_text())
+    entry = run(server, graph)
+    assert entry["status"]["status_str"] == "success"
+    subject = entry["outputs"]["1"]["lora"][0]
+    assert (subject["base_model"], subject["trigger_words"]) == ("SD 1.5", ["sks person"])
+    assert entry["outputs"]["1"]["images"][0]["type"] == "temp"
+    merged = entry["outputs"]["3"]["merged"][0]
+    assert Path(merged["file"]).parent == server.output / "loras"
+    assert Path(merged["file"]).is_file()
+    listed = httpx.get(f"{server.url}/object_info/LoraLoader").json()["LoraLoader"]["input"]["required"]["lora_name"][0]
+    assert Path(merged["file"]).name in listed
+    Path(merged["file"]).unlink()
+
+
+def test_a_graph_may_leave_the_later_rows_out(server):
+    graph = json.loads((ROOT / "workflows" / "api" / "merge_loras.json").read_text())
+    keep = {"rank", "precision", "filename", "on_1", "lora_1", "strength_1"}
+    graph["3"]["inputs"] = {name: value for name, value in graph["3"]["inputs"].items() if name in keep}
+    merged = run(server, {"3": graph["3"]})["outputs"]["3"]["merged"][0]
+    assert [each["file"] for each in merged["sources"]] == ["subject.safetensors"]
+    Path(merged["file"]).unlink()
+
+
+def test_a_pickle_stops_the_graph_with_its_reason(server):
+    graph = {"1": {"class_type": "LikenessInspectLora", "inputs": {"lora": "old.pt"}}}
+    entry = run(server, graph)
+    (message,) = [body for kind, body in entry["status"]["messages"] if kind == "execution_error"]
+    assert message["exception_type"].endswith("UnsafeWeights")
+    assert "old.pt is a pickle by its name" in message["exception_message"]
+
+
+@pytest.mark.browser
+def test_rows_appear_as_they_are_used(server, canvas_module):
+    shown = "() => stack.widgets.filter((w) => !w.hidden && w.name.startsWith('lora_')).map((w) => w.name)"
+    choose = (
+        "([row, value]) => { const w = stack.widgets.find((w) => w.name === `lora_${row}`);"
+        " w.value = value; w.callback(value); }"
+    )
+    with canvas_module.open_canvas(server.url) as canvas:
+        canvas.evaluate("() => { window.stack = LiteGraph.createNode('LikenessLoadLoraStack'); app.graph.add(stack); }")
+        canvas.page.wait_for_timeout(500)
+        assert canvas.evaluate(shown) == ["lora_1"]
+        one_row = canvas.evaluate("() => stack.size[1]")
+        canvas.evaluate(choose, [1, "style.safetensors"])
+        canvas.evaluate(choose, [2, "subject.safetensors"])
+        canvas.page.wait_for_timeout(500)
+        assert canvas.evaluate(shown) == ["lora_1", "lora_2", "lora_3"]
+        assert canvas.evaluate("() => stack.size[1]") > one_row
+        assert len(canvas.prompt()[str(canvas.evaluate("() => stack.id"))]["inputs"]) == 32
+        canvas.evaluate(choose, [2, "none"])
+        assert canvas.evaluate(shown) == ["lora_1", "lora_2"]
+        canvas.evaluate(choose, [1, "none"])
+        canvas.page.wait_for_timeout(500)
+        assert canvas.evaluate("() => stack.size[1]") == one_row
+        assert canvas.errors == []
