@@ -2,7 +2,7 @@
 import { app } from "../../scripts/app.js";
 import { ComfyWidgets } from "../../scripts/widgets.js";
 
-const SPEAKING = new Set(["LikenessLoadFaceEngine", "LikenessCheckLikeness", "LikenessSaveIdentity", "LikenessStopMeasuring", "LikenessCompareLikeness", "LikenessProfessionalPrompt", "LikenessSubjectToken"]);
+const SPEAKING = new Set(["LikenessLoadFaceEngine", "LikenessCheckLikeness", "LikenessSaveIdentity", "LikenessStopMeasuring", "LikenessCompareLikeness", "LikenessProfessionalPrompt", "LikenessSubjectToken", "LikenessLoadLoraStack", "LikenessInspectLora", "LikenessMergeLoras"]);
 
 function say(node, text) {
   let widget = node.widgets?.find((candidate) => candidate.name === "result");

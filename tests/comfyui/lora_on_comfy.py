@@ -102,7 +102,7 @@ class Reads:
         return Reads.real(file, names)
 
 
-LoraFile.read = Reads.counted
+LoraFile.read = Reads.counted  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def core(model, clip, rows):

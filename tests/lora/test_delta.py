@@ -124,7 +124,7 @@ def test_thin_factors_give_the_same_as_a_full_decomposition():
     from likeness_studio.nodes.lora.delta import Factors
 
     parts = [Factors(random(40, 5), random(5, 70)), Factors(random(40, 7), random(7, 70))]
-    whole = sum(flat(part) for part in parts)
+    whole = torch.stack([flat(part) for part in parts]).sum(0)
     left, values, right = torch.linalg.svd(whole)
     best = left[:, :4] * values[:4] @ right[:4]
     up, down, lost, total = reduced(parts, 4)
