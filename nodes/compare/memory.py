@@ -103,7 +103,7 @@ def device_name(device: torch.device) -> str:
         import torch
 
         return torch.cuda.get_device_name(device)
-    return "cpu (whole process)"
+    return f"{device.type} (whole process)"
 
 
 def memory_of(device: torch.device, over: Callable[[], bool]) -> CudaMemory | ProcessMemory:
