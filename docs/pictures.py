@@ -1,6 +1,14 @@
 """Make the pictures of the README, the template browser and the registry from a finished `make demo`.
 
 .venv/bin/likeness demo && .venv/bin/python docs/pictures.py
+
+The plot in docs/likeness_against_denoise.jpg is what the workflow compare_models made of the demo photo, on a server
+with a checkpoint of random weights (tests/comfyui/random_weights.py). It is made when this has been run before:
+
+.venv/bin/likeness run compare_models --server URL --input Photo=runner/demo.jpg --set Sampler.steps=4 \\
+  --set Sampler.cfg=1 --set "Denoise.values=0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8"
+
+Pictures of the other generative workflows are pictures of their graphs: tests/comfyui/draw_workflows.py --covers.
 """
 
 from __future__ import annotations
@@ -18,6 +26,7 @@ from likeness_studio.nodes.photos import load_photo, to_pil
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "runner" / "demo.jpg"
 RUN = ROOT / "output" / "demo"
+COMPARISON = ROOT / "output" / "compare_models"
 PAPER, INK = "#f4f4f2", "#22282b"
 HEIGHT, GAP = 640, 32
 
@@ -49,7 +58,22 @@ def boxed(photo: torch.Tensor, label: str) -> Image.Image:
     return annotate(photo, load_engine(device="cpu").detect(photo)[0], label, GOOD)
 
 
+def likeness_against_denoise() -> None:
+    """The newest plot and the pictures that it is about, one above the other; without a comparison nothing."""
+    plots, grids = (sorted(COMPARISON.glob(f"comparison_{kind}_*.png")) for kind in ("plot", "grid"))
+    if not (plots and grids):
+        return
+    plot = Image.open(plots[-1]).convert("RGB")
+    grid = Image.open(grids[-1]).convert("RGB")
+    grid = grid.resize((plot.width, round(grid.height * plot.width / grid.width)), Image.Resampling.LANCZOS)
+    sheet = Image.new("RGB", (plot.width, plot.height + grid.height), "white")
+    sheet.paste(plot, (0, 0))
+    sheet.paste(grid, (0, plot.height))
+    sheet.save(ROOT / "docs" / "likeness_against_denoise.jpg", quality=88)
+
+
 def main() -> None:
+    likeness_against_denoise()
     report = json.loads((RUN / "report.json").read_text())
     before = Image.open(DEMO).convert("RGB")
     after = Image.open(sorted(RUN.glob("headshot_*.png"))[-1]).convert("RGB")

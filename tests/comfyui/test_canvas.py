@@ -67,6 +67,19 @@ def test_a_workflow_opens_and_converts_to_its_api_file(path, comfyui_server, can
     }
 
 
+@pytest.mark.parametrize("name", ["img2img_headshot_sdxl", "edit_headshot"])
+def test_missing_models_are_offered(name, comfyui_server, canvas_module):
+    graph = json.loads((ROOT / "workflows" / "api" / f"{name}.json").read_text())
+    models = [model for node in graph.values() for model in node["_meta"].get("models", ())]
+    with canvas_module.open_canvas(comfyui_server.url) as canvas:
+        canvas.open_file(ROOT / "workflows" / f"{name}.json")
+        canvas.page.get_by_text("Missing Models").wait_for(timeout=20_000)
+        said = canvas.page.inner_text("body")
+    for model in models:
+        assert f"{model['directory']} / {model['name']}" in said
+    assert said.count("Copy URL") == len(models)
+
+
 def test_studio_headshot_runs_from_the_run_button(comfyui_server, canvas_module, demo_on_server, tmp_path):
     with canvas_module.open_canvas(comfyui_server.url, 2560, 1440) as canvas:
         canvas.open_file(ROOT / "workflows" / "studio_headshot.json")
