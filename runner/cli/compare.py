@@ -122,7 +122,8 @@ def _show(out: Output, result: CompareResult) -> None:
         seconds = "" if cell.seconds is None else f"  {cell.seconds:7.2f} s"
         out.say(f"{clean(cell.label):<{wide}}  {number(cell.likeness):>5}  {confirmed}{seconds}{why}")
     if result.best is not None and len(result.cells) > 1:
-        out.say(f"Most like the person: {clean(result.best.label)} ({number(result.best.likeness)})")
+        words = "Most like the person:" if result.best.confirmed else "No combination is confirmed; nearest comes"
+        out.say(f"{words} {clean(result.best.label)} ({number(result.best.likeness)})")
     earlier = f", {result.runs - result.runs_now} were there before" if result.runs_now < result.runs else ""
     out.say(f"Time      {result.runs_now} runs in {duration(result.seconds)}{earlier}")
     out.say(f"Report    {result.html}")
