@@ -200,6 +200,16 @@ def _needed(module: str) -> Any:
     return found
 
 
+def folders_of(kind: str) -> list[Path]:
+    """Folders called `kind` in our model folders, beside them, and where ComfyUI and its other packs look for them."""
+    found = [root / kind for folder in model_dirs() for root in (folder, folder.parent)]
+    comfy = _comfy("folder_paths")
+    if comfy is not None:
+        registered = comfy.folder_names_and_paths.get(kind, ([], set()))[0]
+        found += [Path(comfy.models_dir) / kind, *(Path(folder) for folder in registered)]
+    return list(dict.fromkeys(found))
+
+
 def inside(folder: Path, name: str) -> Path:
     """`folder / name`, resolved, and refused with UnsafePath when it would leave `folder`."""
     root = folder.resolve()

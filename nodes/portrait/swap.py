@@ -44,8 +44,8 @@ FEATHER = 0.3
 
 
 def folders() -> list[Path]:
-    """Where swapping models are looked for: the `insightface` folder in our model folders and beside them."""
-    return [root / "insightface" for model_dir in host.model_dirs() for root in (model_dir, model_dir.parent)]
+    """Where swapping models are looked for, the folder to put one into first."""
+    return host.folders_of("insightface")
 
 
 def swap_models() -> list[str]:
