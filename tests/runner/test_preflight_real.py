@@ -25,7 +25,13 @@ HERE = Path(__file__).parent
 def server(tmp_path_factory):
     """A ComfyUI with model files in name only, a foreign pack, and a queue that is held, so that nothing runs."""
     base = tmp_path_factory.mktemp("preflight")
-    for folder, files in graphs.MODEL_FILES.items():
+    wanted = {folder: list(files) for folder, files in graphs.MODEL_FILES.items()}
+    for model in (model for name in bundled() for node in load(name) for model in node.sources.get("models", ())):
+        wanted.setdefault(model["directory"], []).append(model["name"])
+    wanted["loras"] += [
+        file for node in load("merge_loras") for file in node.inputs.values() if str(file).endswith(".safetensors")
+    ]
+    for folder, files in wanted.items():
         for file in files:
             path = base / "models" / folder / file
             path.parent.mkdir(parents=True, exist_ok=True)
