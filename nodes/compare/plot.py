@@ -130,8 +130,9 @@ def _lines(draw: ImageDraw.ImageDraw, frame: _Frame, chart: Chart) -> None:
 def _point(draw: ImageDraw.ImageDraw, frame: _Frame, point: Point, number: int, colour: str, words: str) -> None:
     x = frame.x(point.x)
     if point.low is None or point.high is None or point.middle is None:
-        _cross(draw, (x, frame.bottom - 14 * FINE), colour)
-        write(draw, (x, frame.bottom - 26 * FINE), point.problem, SMALL * FINE, colour, "md")
+        y = frame.bottom - (16 + number * (SMALL + 2)) * FINE
+        _cross(draw, (x, y), colour)
+        write(draw, (x + 14 * FINE, y), point.problem, SMALL * FINE, colour, "lm")
         return
     if point.high > point.low:
         draw.line((x, frame.y(point.low), x, frame.y(point.high)), fill=colour, width=2 * FINE)

@@ -120,7 +120,7 @@ def _point(point: Point, frame: _Frame, number: int, name: str, *, alone: bool) 
     x, style = frame.x(point.x), f"s{number % COLOURS}"
     about = _about(point, name)
     if point.middle is None or point.low is None or point.high is None:
-        return _missing(x, style, about)
+        return _missing(x, style, about, number)
     parts = [Markup("<title>{}</title>").format(about)]
     if point.high > point.low:
         parts.append(_line(x, frame.y(point.low), x, frame.y(point.high), f"range {style}"))
@@ -130,8 +130,9 @@ def _point(point: Point, frame: _Frame, number: int, name: str, *, alone: bool) 
     return Markup("<g>{}</g>").format(Markup("").join(parts))
 
 
-def _missing(x: float, style: str, about: str) -> Markup:
-    y = HEIGHT - BOTTOM - 12
+def _missing(x: float, style: str, about: str, row: int = 0) -> Markup:
+    """A cross above the axis; those of several lines at one place stand above one another."""
+    y = HEIGHT - BOTTOM - 12 - 15 * row
     cross = Markup('<path d="M{} {}l10 10m0 -10l-10 10" class="range {}"/>').format(x - 5, y - 5, style)
     return Markup("<g><title>{}</title>{}</g>").format(about, cross)
 
