@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import torch
@@ -30,14 +29,14 @@ def chart(title: str, subtitle: str, blocks: Mapping[str, Block]) -> torch.Tenso
     font, large = ImageFont.load_default(FONT), ImageFont.load_default(TITLE_FONT)
     draw.text((MARGIN, MARGIN), _cut(draw, title, large), font=large, fill=INK)
     draw.text((MARGIN, MARGIN + TITLE_FONT + 8), _cut(draw, subtitle, font), font=font, fill=INK)
-    norms = [block.norm for block in blocks.values() if block.norm is not None and math.isfinite(block.norm)]
+    norms = [block.norm for block in blocks.values() if block.norm is not None]
     largest = max(norms, default=0.0) or 1.0
     left, right = MARGIN + LABEL_WIDTH, WIDTH - MARGIN - VALUE_WIDTH
     for index, (name, block) in enumerate(blocks.items()):
         middle = top + index * ROW + ROW // 2
         draw.text((left - 10, middle), name, font=font, fill=INK, anchor="rm")
         end = left
-        if block.norm is not None and math.isfinite(block.norm):
+        if block.norm is not None:
             end = left + round((right - left) * block.norm / largest)
             colour = TEXT_BAR if name.startswith("text") else BAR
             draw.rectangle((left, middle - ROW // 2 + 4, max(end, left + 1), middle + ROW // 2 - 4), fill=colour)
@@ -49,7 +48,8 @@ def chart(title: str, subtitle: str, blocks: Mapping[str, Block]) -> torch.Tenso
 def _value(block: Block) -> str:
     ranks = f"rank {'/'.join(map(str, block.ranks[:3]))}" if block.ranks else "no rank"
     alphas = f", alpha {'/'.join(f'{alpha:g}' for alpha in block.alphas[:3])}" if block.alphas else ""
-    return f"{'depends on the model' if block.norm is None else f'{block.norm:.3g}'}   {ranks}{alphas}"
+    norm = "depends on the model" if block.norm is None else f"{block.norm:.3g}"
+    return f"{'not finite' if block.damaged else norm}   {ranks}{alphas}"
 
 
 def _cut(draw: ImageDraw.ImageDraw, text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:

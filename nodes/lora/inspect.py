@@ -12,7 +12,7 @@ import torch
 from .delta import delta_of, why_not
 from .facts import TAGS_SHOWN, hashes, licence, plain, tags, training
 from .files import LoraFile, count_kinds
-from .layers import WORDS, Layer
+from .layers import SETTINGS, WORDS, Layer
 from .names import block_of, block_order
 
 FORMATS = (
@@ -29,13 +29,14 @@ FORMATS = (
 class Block:
     """The layers of one block: ranks and alphas that occur, and the Frobenius norm of the change at strength 1.
 
-    `norm` is None where the change depends on the model's weights.
+    `norm` is None where the change depends on the model's weights, and where numbers are not finite (`damaged`).
     """
 
     layers: int = 0
     ranks: list[int] = field(default_factory=list)
     alphas: list[float] = field(default_factory=list)
     norm: float | None = 0.0
+    damaged: bool = False
 
 
 def naming(file: LoraFile) -> str:
@@ -62,7 +63,8 @@ def blocks_of(file: LoraFile, step: Callable[[], object] = lambda: None) -> dict
         block.norm = _added_norm(block.norm, layer, tensors)
         step()
     for block in found.values():
-        block.norm = None if block.norm is None else math.sqrt(block.norm)
+        block.damaged = block.damaged or (block.norm is not None and not math.isfinite(block.norm))
+        block.norm = None if block.norm is None or block.damaged else math.sqrt(block.norm)
     return {name: found[name] for name in sorted(found, key=block_order)}
 
 
@@ -71,7 +73,10 @@ def _note_rank(block: Block, layer: Layer, tensors: dict[str, torch.Tensor]) -> 
         return
     alpha = float(tensors[layer.parts["alpha"].name]) if "alpha" in layer.parts else float(layer.rank)
     block.ranks = sorted({*block.ranks, layer.rank})
-    block.alphas = sorted({*block.alphas, round(alpha, 6)})
+    if math.isfinite(alpha):
+        block.alphas = sorted({*block.alphas, round(alpha, 6)})
+    else:
+        block.damaged = True
 
 
 def _added_norm(squared: float | None, layer: Layer, tensors: dict[str, torch.Tensor]) -> float | None:
@@ -86,7 +91,7 @@ def inspect(file: LoraFile, step: Callable[[], object] = lambda: None) -> dict[s
     header, family = file.header, file.family
     metadata = header.metadata
     kinds = count_kinds(file.layers.found)
-    parameters = sum(tensor.numel for layer in file.layers.found.values() for tensor in layer.parts.values())
+    parts = [part for layer in file.layers.found.values() for role, part in layer.parts.items() if role not in SETTINGS]
     blocks = blocks_of(file, step)
     stated_hash = metadata.get("sshs_model_hash", "")
     found_hashes = hashes(header.path, header.data_start)
@@ -100,8 +105,8 @@ def inspect(file: LoraFile, step: Callable[[], object] = lambda: None) -> dict[s
         "kinds": {WORDS[kind]: count for kind, count in kinds.items()},
         "layers": len(file.layers.found),
         "other_tensors": [plain(name, 120) for name in file.layers.other[:20]],
-        "parameters": parameters,
-        "dtypes": sorted({tensor.dtype for tensor in header.tensors.values()}),
+        "parameters": sum(part.numel for part in parts),
+        "dtypes": sorted({part.dtype for part in parts}),
         "blocks": {name: asdict(block) for name, block in blocks.items()},
         "trigger_words": file.trigger_words,
         "tags": tags(metadata)[:TAGS_SHOWN],
@@ -115,7 +120,7 @@ def inspect(file: LoraFile, step: Callable[[], object] = lambda: None) -> dict[s
 
 def text_of(found: dict[str, Any]) -> str:
     """The report for people."""
-    kinds = ", ".join(f"{count} {name}" for name, count in found["kinds"].items())
+    kinds = ", ".join(f"{_layers(count)} of {name}" for name, count in found["kinds"].items())
     lines = [
         f"{found['file']}: {found['base_model']} ({found['base_model_from']})",
         f"{kinds or 'no layers'}; names of {found['naming']}; {found['parameters']:,} parameters in "
@@ -140,6 +145,11 @@ def text_of(found: dict[str, Any]) -> str:
 def block_text(name: str, block: Block) -> str:
     """One block in a line."""
     norm = "norm depends on the model" if block.norm is None else f"norm {block.norm:.4g}"
+    norm = "holds numbers that are not finite" if block.damaged else norm
     ranks = "/".join(map(str, block.ranks)) or "none"
     alphas = "/".join(f"{alpha:g}" for alpha in block.alphas) or "none"
-    return f"{name}: {block.layers} layers, rank {ranks}, alpha {alphas}, {norm}"
+    return f"{name}: {_layers(block.layers)}, rank {ranks}, alpha {alphas}, {norm}"
+
+
+def _layers(count: int) -> str:
+    return "1 layer" if count == 1 else f"{count} layers"

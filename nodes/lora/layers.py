@@ -41,6 +41,9 @@ MATRICES = {
 }  # fmt: skip
 """Roles whose tensors have two dimensions or more."""
 
+MAX_NUMBERS = 2**28
+"""Of a change. A few thin parts can stand for a matrix that fills any memory; the largest weights have 2**27."""
+
 WORDS = {
     "lora": "LoRA", "locon": "LoRA with a Tucker core", "loha": "LoHa", "lokr": "LoKr", "glora": "GLoRA",
     "oft": "OFT or BOFT", "full": "full difference", "norm": "norm", "bias": "bias", "set": "replacement",
@@ -140,7 +143,12 @@ def layers_of(header: Header, tensors: Mapping[str, TensorInfo] | None = None) -
             continue
         kind = _kind(header, base, parts)
         _check(header, base, kind, parts)
-        found[base] = Layer(base, kind, parts)
+        found[base] = layer = Layer(base, kind, parts)
+        if layer.matrix is not None and math.prod(layer.matrix) > MAX_NUMBERS:
+            raise LoraFileDamaged(
+                f"{header.path.name} has a change of {list(layer.matrix)} for its layer {base[:120]!r}, larger than "
+                "any model's weight; it is not loaded."
+            )
     ia3 = {name.removesuffix(".weight") for name in other} & {base for base in found if found[base].kind == "ia3"}
     return Layers(found, [name for name in other if name.removesuffix(".weight") not in ia3])
 

@@ -139,7 +139,7 @@ def main():
         same = core(model, clip, rows + more)
         found = changes(patched, before)
         by_core = changes(same[0], before)
-        if clip and patched_clip:
+        if clip and patched_clip and same[1]:
             found |= changes(patched_clip.patcher, before_text)
             by_core |= changes(same[1].patcher, before_text)
         if case.get("save"):

@@ -137,6 +137,7 @@ def test_every_format_is_grouped_without_a_rest(formats, tmp_path):
         ({"a.lokr_w1": (2, 2)}, "lacks a Kronecker factor"),
         ({"a.lokr_w1": (4,), "a.lokr_w2": (4, 4)}, "no matrix"),
         ({"a.b1.weight": (2, 2)}, "lacks a1, a2, b2"),
+        ({"a.lokr_w1": (200, 200), "a.lokr_w2": (200, 200)}, "larger than any"),
     ],
 )
 def test_layers_with_missing_or_unfitting_parts_are_refused(tmp_path, tensors, words):

@@ -70,7 +70,7 @@ def test_without_an_active_row_model_and_clip_come_back_as_they_are():
 
 def test_a_row_needs_a_file_that_is_there_and_inside_the_folder(loras):
     model = SimpleNamespace(get_attachment=lambda name: None)
-    with pytest.raises(ModelMissing, match="gone.safetensors"):
+    with pytest.raises(ModelMissing, match=r"gone.safetensors"):
         LoadLoraStack.execute(model, lora_1="gone.safetensors")
     with pytest.raises(UnsafePath):
         LoadLoraStack.execute(model, lora_1="../secret.safetensors")
@@ -113,7 +113,9 @@ def test_inspecting_says_everything(loras, formats, local):
     assert found["base_model"] == "SD 1.5"
     assert found["naming"] == "kohya"
     assert found["kinds"] == {"LoRA": 4}
-    assert found["parameters"] == sum(tensor.numel() for tensor in made.tensors.values())
+    assert found["parameters"] == sum(
+        tensor.numel() for name, tensor in made.tensors.items() if not name.endswith("alpha")
+    )
     assert found["dtypes"] == ["F32"]
     assert list(found["blocks"]) == ["text encoder 1", "down 0.0", "middle"]
     down = [delta for name, delta in made.deltas.items() if "input_blocks" in name]
@@ -123,6 +125,7 @@ def test_inspecting_says_everything(loras, formats, local):
         "ranks": [4],
         "alphas": [2.0],
         "norm": pytest.approx(expected, rel=1e-6),
+        "damaged": False,
     }
     assert found["licence"] == "CC0-1.0"
     assert found["training"]["learning rate"] == "0.0001"
@@ -131,7 +134,7 @@ def test_inspecting_says_everything(loras, formats, local):
     assert words == "sks person"
     assert picture.shape[0] == 1
     assert picture.shape[2:] == (1024, 3)
-    for word in ("SD 1.5", "sks person (12)", found["sha256"], "middle: 1 layers, rank 4, alpha 2", "CC0-1.0"):
+    for word in ("SD 1.5", "sks person (12)", found["sha256"], "middle: 1 layer, rank 4, alpha 2", "CC0-1.0"):
         assert word in output.ui["text"][0]
     assert len(list(local.temp_dir.iterdir())) == len(output.ui["images"]) == 1
 
@@ -155,6 +158,16 @@ def test_a_change_that_depends_on_the_model_has_no_norm(loras):
     output = InspectLora.execute("oft.safetensors")
     assert json.loads(output[0])["blocks"]["middle"]["norm"] is None
     assert "norm depends on the model" in output.ui["text"][0]
+
+
+def test_numbers_that_are_not_finite_are_said(loras):
+    base = "lora_unet_mid_block_attentions_0_proj_in"
+    tensors = {f"{base}.lora_up.weight": torch.full((4, 1), float("nan")), f"{base}.lora_down.weight": torch.ones(1, 4)}
+    save_file(tensors, loras / "nan.safetensors")
+    output = InspectLora.execute("nan.safetensors")
+    assert json.loads(output[0])["blocks"]["middle"]["damaged"] is True
+    assert "NaN" not in output[0]
+    assert "holds numbers that are not finite" in output.ui["text"][0]
 
 
 @pytest.mark.parametrize("run", [lambda: InspectLora.execute("none"), lambda: MergeLoras.execute(0, "float16", "x")])
