@@ -359,6 +359,14 @@ class BadNumbers(CompareError):
     hint = "Write numbers with a decimal point, separated by commas, such as 0.1, 0.3, 0.5."
 
 
+class NothingToCompare(CompareError):
+    """No picture came to the comparison."""
+
+    code = "nothing_to_compare"
+    meaning = "A comparison was given an empty list of pictures."
+    hint = "Take the pictures from before the gate: a gate that nothing passes gives an empty list."
+
+
 class LabelsMismatch(CompareError):
     """There are more or fewer labels than pictures to compare."""
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from ..errors import NothingToCompare
 from ..identity.engines import FaceEngine, engine_of
 from ..identity.identity import Identity
 from ..identity.judging import gate_for, judge
@@ -158,7 +159,9 @@ class CompareLikeness(io.ComfyNode):
 
         branches = [(images, labels or [])]
         branches += [(more.get(f"images_{number}") or [], more.get(f"labels_{number}") or []) for number in MORE]
-        batches = [batch for batch, _ in branches for batch in batch]
+        batches = [batch for pictures, _ in branches for batch in pictures]
+        if not any(len(batch) for batch in batches):
+            raise NothingToCompare("There is no picture to compare; connect one that is there in every run.")
         names = [name for batch, words in branches if batch for name in spread(words, [len(each) for each in batch])]
         pictures = [picture[..., :3] for batch in batches for picture in batch]
         chosen = engine[0] if engine else engine_of(identity[0].engine)

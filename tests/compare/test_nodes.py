@@ -8,7 +8,7 @@ from PIL import ImageFilter
 
 from likeness_studio.nodes import host
 from likeness_studio.nodes.compare.nodes import CompareLikeness, TryStrengths
-from likeness_studio.nodes.errors import LabelsMismatch
+from likeness_studio.nodes.errors import LabelsMismatch, NothingToCompare
 from likeness_studio.nodes.identity.nodes import EnrollIdentity
 from likeness_studio.nodes.identity.verdict import DEFAULT_STRICTNESS
 from likeness_studio.nodes.photos import from_pil, load_photo, to_pil
@@ -115,6 +115,12 @@ def test_pictures_of_different_sizes_stand_in_one_grid(compare, blurred):
 def test_labels_that_do_not_fit_are_refused(compare, blurred):
     with pytest.raises(LabelsMismatch):
         compare(blurred, labels=["1", "2"])
+
+
+@pytest.mark.models
+def test_an_empty_list_of_pictures_is_refused(compare):
+    with pytest.raises(NothingToCompare):
+        compare([])
 
 
 @pytest.mark.models
