@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from likeness_studio.nodes import host
 from likeness_studio.nodes.lora.nodes import NODES
@@ -17,7 +18,8 @@ from likeness_studio.nodes.lora.nodes import NODES
 pytestmark = pytest.mark.comfyui
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-SECONDS = 60
+SECONDS = 120
+CHECKPOINT = "v1-5-pruned-emaonly-fp16.safetensors"
 
 
 def module(path):
@@ -127,3 +129,45 @@ def test_rows_appear_as_they_are_used(server, canvas_module):
         canvas.page.wait_for_timeout(500)
         assert canvas.evaluate("() => stack.size[1]") == one_row
         assert canvas.errors == []
+
+
+@pytest.fixture(scope="module")
+def sd15_server(generation_server):
+    """A server with Stable Diffusion 1.5 in full size (random weights), a LoRA for it and one for SDXL."""
+    loras = generation_server.base / "models" / "loras"
+    made = formats.make("kohya", width=320, text=True, seed=1)
+    made.save(loras / "subject.safetensors", {"modelspec.trigger_phrase": "sks person"})
+    base = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k"
+    xl = {f"{base}.lora_up.weight": torch.zeros(640, 4), f"{base}.lora_down.weight": torch.zeros(4, 2048)}
+    save_file(xl, loras / "xl.safetensors")
+    return generation_server
+
+
+def stack_graph(lora, clip=True):
+    row = {"on_1": True, "lora_1": lora, "strength_model_1": 0.8, "strength_clip_1": 0.8}
+    return {
+        "1": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": CHECKPOINT}},
+        "2": {
+            "class_type": "LikenessLoadLoraStack",
+            "inputs": row | {"model": ["1", 0]} | ({"clip": ["1", 1]} if clip else {}),
+        },
+        "3": {"class_type": "PreviewAny", "inputs": {"source": ["2", 4]}},
+        "4": {"class_type": "PreviewAny", "inputs": {"source": ["2", 2]}},
+    }
+
+
+def test_the_stack_on_a_real_checkpoint(sd15_server):
+    outputs = run(sd15_server, stack_graph("subject.safetensors"))["outputs"]
+    (found,) = json.loads(outputs["3"]["text"][0])["loras"]
+    assert (found["base_model"], found["matched"], found["keys"]) == ("SD 1.5", 3, 3)
+    assert (found["matched_text_encoder"], found["keys_text_encoder"]) == (1, 1)
+    assert found["warnings"] == []
+    assert outputs["4"]["text"] == ["sks person"]
+    assert "3 of 3 keys, 1 of 1 in the text encoder" in outputs["2"]["text"][0]
+
+
+def test_an_sdxl_lora_on_sd15_stops_the_graph_with_its_reason(sd15_server):
+    entry = run(sd15_server, stack_graph("xl.safetensors", clip=False))
+    (message,) = [body for kind, body in entry["status"]["messages"] if kind == "execution_error"]
+    assert message["exception_type"].endswith("LoraWrongBase")
+    assert "xl.safetensors is a LoRA for SDXL" in message["exception_message"]
