@@ -44,6 +44,7 @@ class Mapped:
     matched: list[str]
     unmatched: list[str]
     misshapen: list[str]
+    other: list[str]
     size: int
 
 
@@ -85,20 +86,20 @@ def map_lora(file: LoraFile, target: Target) -> Mapped:
 
 def _map(file: LoraFile, target: Target) -> Mapped:
     """Layers are compared by the header; only the tensors of those that match are read."""
-    layers, infos, new = file.layers.found, file.header.tensors, {}
+    layers, infos, new = file.layers, file.header.tensors, {}
     renamed = host.lora_renamed(dict(infos))
     if renamed.keys() != infos.keys():
         new = {name: value for name, value in renamed.items() if not isinstance(value, TensorInfo)}
         infos = renamed | {name: TensorInfo(name, "", tuple(value.shape), 0, 0) for name, value in new.items()}
-        layers = layers_of(file.header, infos).found
+        layers = layers_of(file.header, infos)
     matched, unmatched, misshapen = [], [], []
-    for base, layer in layers.items():
+    for base, layer in layers.found.items():
         shape = target.shape(base)
         if shape is None or layer.kind == "ia3":
             unmatched.append(base)
         else:
             (matched if fits_shape(layer, shape) else misshapen).append(base)
-    wanted = {part.name for base in matched for part in layers[base].parts.values()} - new.keys()
+    wanted = {part.name for base in matched for part in layers.found[base].parts.values()} - new.keys()
     read = file.read(list(wanted)) if wanted else {}
     tensors = {name: read[info.name] for name, info in infos.items() if info.name in read} | new
     patches = host.lora_patches(tensors, {base: target.names[base] for base in matched}) if matched else {}
@@ -106,7 +107,7 @@ def _map(file: LoraFile, target: Target) -> Mapped:
         key: patch for key, patch in patches.items() if (key if isinstance(key, str) else key[0]) in target.shapes
     }
     size = sum(tensor.nbytes for tensor in read.values())
-    return Mapped(patches, matched, unmatched, misshapen, size)
+    return Mapped(patches, matched, unmatched, misshapen, layers.other, size)
 
 
 @dataclass
@@ -178,7 +179,8 @@ def _count(outcome: Outcome, mapped: Mapped, mapped_text: Mapped | None) -> None
     if outcome.matched == 0 and (outcome.of or not text):
         _refuse_unmatched(outcome, mapped, mapped_text)
     if outcome.matched < outcome.of:
-        first = next(base for base in body if base not in set(mapped.matched))
+        matched = set(mapped.matched)
+        first = next(base for base in body if base not in matched)
         outcome.warnings.append(
             f"only {outcome.matched} of {outcome.of} keys match the model"
             + (f", {len(mapped.misshapen)} of them have another shape" if mapped.misshapen else "")
@@ -188,6 +190,11 @@ def _count(outcome: Outcome, mapped: Mapped, mapped_text: Mapped | None) -> None
         outcome.warnings.append(f"its {outcome.of_text} text-encoder keys are not used, because no CLIP is connected")
     elif outcome.matched_text < outcome.of_text:
         outcome.warnings.append(f"only {outcome.matched_text} of {outcome.of_text} text-encoder keys match the CLIP")
+    if mapped.other:
+        outcome.warnings.append(
+            f"{len(mapped.other)} of its tensors belong to no kind of layer that is known, the first is "
+            f"{mapped.other[0][:100]!r}"
+        )
     if file.family.contradiction:
         outcome.warnings.append(
             f"its metadata say {file.family.stated} and its layers {file.family.name}, which counts"

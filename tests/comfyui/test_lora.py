@@ -141,7 +141,7 @@ def awkward(folder, on_comfy):
     formats.make("kohya", width=64).save(loras / "wide.safetensors")
     formats.make("kohya", text=True).save(loras / "text.safetensors")
     partial = formats.make("kohya")
-    partial.tensors |= strange
+    partial.tensors |= strange | {"bundle_emb.sks": torch.zeros(3)}
     partial.save(loras / "partial.safetensors", {"modelspec.trigger_phrase": "sks person"})
     only_text = formats.make("kohya", text=True)
     only_text.tensors = {name: tensor for name, tensor in only_text.tensors.items() if "lora_te" in name}
@@ -173,6 +173,7 @@ def test_a_lora_that_matches_nothing_is_an_error(name, words, awkward):
 def test_a_partial_match_says_how_many(awkward):
     assert awkward["partial"]["outcomes"] == [[3, 4, 0, 0]]
     assert awkward["partial"]["warnings"][0][0].startswith("only 3 of 4 keys match the model")
+    assert "1 of its tensors belong to no kind of layer that is known" in awkward["partial"]["warnings"][0][1]
     assert awkward["partial"]["as_core"] is True
 
 
