@@ -38,25 +38,6 @@ def make() -> AutoencoderTiny:
     return AutoencoderTiny()
 
 
-def initialise(model: AutoencoderTiny) -> None:
-    """Give an untrained one first weights that keep the signal's size, from torch's global seed.
-
-    He et al., "Delving Deep into Rectifiers" (2015), the last layer of each residual block at a fifth of it, so that a
-    block begins near the identity. PyTorch's own default lets the signal fade out over this depth.
-    """
-    for module in model.modules():
-        if isinstance(module, torch.nn.Conv2d):
-            torch.nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            if module.bias is not None:
-                torch.nn.init.zeros_(module.bias)
-    with torch.no_grad():
-        for name, weight in model.named_parameters():
-            if name.endswith("conv.4.weight"):
-                weight.mul_(0.2)
-        for half in (model.encoder, model.decoder):
-            half.layers[-1].weight.mul_(0.5)  # pyright: ignore[reportCallIssue, reportOperatorIssue]
-
-
 def encode(model: AutoencoderTiny, pictures: torch.Tensor) -> torch.Tensor:
     """Pictures [B,3,H,W] in 0..1, sides divisible by 8 -> latents [B,4,H/8,W/8] of about unit size."""
     return model.encoder(pictures * 2.0 - 1.0)

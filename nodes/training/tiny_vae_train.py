@@ -17,11 +17,15 @@ from ..errors import TrainingDiverged, TrainingStateInvalid
 from . import tiny_vae
 from .tiny_vae_data import Photos
 from .tiny_vae_loss import LATENT_NOISE, loss, psnr
+from .tiny_vae_start import initialise
 
 if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
 
-WARM_UP = 0.02
+COLOUR_CROPS = 256
+"""Crops that the first weights take their colours from."""
+
+WARM_UP = 0.05
 """Share of the training in which the learning rate rises; then it falls along a cosine."""
 
 LAST_RATE = 0.01
@@ -40,7 +44,7 @@ class Settings:
     size: int = 256
     crop: int = 64
     batch: int = 16
-    rate: float = 1e-3
+    rate: float = 5e-4
     steps: int | None = None
     minutes: float | None = None
     seed: int = 0
@@ -91,15 +95,16 @@ class Training:
         return min(self.seconds / (60.0 * (self.settings.minutes or 1.0)), 1.0)
 
 
-def start(settings: Settings, device: torch.device) -> Training:
-    """A training at its first step. Raises DependencyMissing without diffusers."""
+def start(settings: Settings, device: torch.device, photos: Photos) -> Training:
+    """A training at its first step, from the colours of `photos`. Raises DependencyMissing without diffusers."""
     with torch.inference_mode(False), torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         model = tiny_vae.make()
-        tiny_vae.initialise(model)
+        generator = torch.Generator().manual_seed(settings.seed)
+        initialise(model, photos.crops(COLOUR_CROPS, settings.crop, generator))
         model = model.to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         optimizer = torch.optim.AdamW(model.parameters(), lr=settings.rate, betas=(0.9, 0.99), weight_decay=1e-4)
-    return Training(settings, model, optimizer, torch.Generator().manual_seed(settings.seed), device)
+    return Training(settings, model, optimizer, generator, device)
 
 
 def train(
@@ -201,9 +206,9 @@ def save_state(training: Training, file: Path) -> None:
     tiny_vae.write(file, tensors, {"likeness_training": json.dumps(about)})
 
 
-def load_state(file: Path, settings: Settings, device: torch.device) -> Training:
+def load_state(file: Path, settings: Settings, device: torch.device, photos: Photos) -> Training:
     """The training that `save_state` wrote. Raises TrainingStateInvalid when it is none or had other settings."""
-    training = start(settings, device)
+    training = start(settings, device, photos)
     try:
         with safe_open(file, "pt") as content:
             about = json.loads((content.metadata() or {})["likeness_training"])

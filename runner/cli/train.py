@@ -41,7 +41,7 @@ def train() -> None:
 @click.option("--size", type=click.IntRange(64, 1024), default=256, show_default=True, help="Side that it is made for.")
 @click.option("--crop", type=click.IntRange(32, 512), default=64, show_default=True, help="Side of the crops.")
 @click.option("--batch", type=click.IntRange(1, 512), default=8, show_default=True, help="Crops in a step.")
-@click.option("--rate", type=click.FloatRange(0, min_open=True), default=1e-3, show_default=True, help="Learning rate.")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), default=5e-4, show_default=True, help="Learning rate.")
 @click.option("--photos", "limit", type=click.IntRange(2), default=4000, show_default=True, help="Photos to read.")
 @click.option("--family", type=click.Choice(["sd15", "sdxl"]), default="sd15", show_default=True, help="Its models.")
 @click.option("--seed", type=int, default=0, show_default=True, help="For weights, crops and noise.")
@@ -103,11 +103,11 @@ class _Session:
 
         with _first_signal() as stopped:
             place = torch_device(device)
-            if resume:
-                training = engine.load_state(session.state_file(self.output), self.settings, place)
-            else:
-                training = engine.start(self.settings, place)
             photos = self._photos(data, limit)
+            if resume:
+                training = engine.load_state(session.state_file(self.output), self.settings, place, photos)
+            else:
+                training = engine.start(self.settings, place, photos)
             self._begin(training, photos)
             with _line_of(self.out) as line:
                 whole = engine.train(

@@ -26,7 +26,7 @@ def photos(photo_folder):
 
 
 def trained(settings, photos):
-    training = tiny_vae_train.start(settings, CPU)
+    training = tiny_vae_train.start(settings, CPU, photos)
     assert tiny_vae_train.train(training, photos)
     return training
 
@@ -35,26 +35,38 @@ def weights(training):
     return torch.cat([value.flatten() for value in training.model.state_dict().values()])
 
 
-def test_a_few_dozen_steps_lower_the_loss_and_raise_the_fidelity(photos):
-    training = tiny_vae_train.start(tiny_vae_train.Settings(size=64, crop=32, batch=4, steps=80, rate=2e-3), CPU)
+def test_it_begins_as_shrinking_and_enlarging(photos):
+    training = tiny_vae_train.start(SHORT, CPU, photos)
+    picture = photos.held_out[0][0]
+    smaller = torch.nn.functional.avg_pool2d(picture, 8)
+    enlarged = torch.nn.functional.interpolate(smaller, scale_factor=8, mode="bilinear", align_corners=False)
+    begun = tiny_vae.reconstruct(training.model, picture)
+    assert tiny_vae_loss.psnr(begun, enlarged) > 20.0, "but for its clamp and the borders"
+    latents = tiny_vae.encode(training.model, picture).detach()
+    assert latents[:, :3].std().item() == pytest.approx(1.0, abs=0.5)
+
+
+def test_a_few_dozen_steps_lower_the_loss_and_raise_the_fidelity(photo_folder):
+    photos = tiny_vae_data.load(tiny_vae_data.split([photo_folder], 10), 128)
+    settings = tiny_vae_train.Settings(size=128, crop=48, batch=4, steps=60, rate=3e-4)
+    training = tiny_vae_train.start(settings, CPU, photos)
     before = tiny_vae_train.measure(training, photos)
     losses = []
     tiny_vae_train.train(training, photos, lambda progress: losses.append(progress.loss))
     after = training.history[-1]
-    assert sum(losses[-10:]) < 0.6 * sum(losses[:10])
-    assert after.psnr > before.psnr + 4.0
+    assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
+    assert after.psnr > before.psnr + 0.3
     assert len(training.history) == tiny_vae_train.MEASURED_TIMES
-    assert 0.5 < after.latent_deviation < 2.0, "untrained latents are smaller by far"
-    assert before.latent_deviation < 0.2
+    assert 0.5 < after.latent_deviation < 2.0
 
 
 def test_a_stopped_training_goes_on_as_if_it_had_not_been(photos, tmp_path):
     whole = trained(SHORT, photos)
-    first = tiny_vae_train.start(SHORT, CPU)
+    first = tiny_vae_train.start(SHORT, CPU, photos)
     assert not tiny_vae_train.train(first, photos, stopped=lambda: first.step == 3)
     assert first.step == 3
     tiny_vae_train.save_state(first, tmp_path / "state.safetensors")
-    second = tiny_vae_train.load_state(tmp_path / "state.safetensors", SHORT, CPU)
+    second = tiny_vae_train.load_state(tmp_path / "state.safetensors", SHORT, CPU, photos)
     assert second.step == 3
     assert tiny_vae_train.train(second, photos)
     assert torch.equal(weights(second), weights(whole))
@@ -76,27 +88,27 @@ def test_training_works_in_inference_mode(photos):
 
 
 def test_a_state_of_other_settings_is_refused(photos, tmp_path):
-    tiny_vae_train.save_state(tiny_vae_train.start(SHORT, CPU), tmp_path / "state.safetensors")
+    tiny_vae_train.save_state(tiny_vae_train.start(SHORT, CPU, photos), tmp_path / "state.safetensors")
     other = tiny_vae_train.Settings(size=64, crop=32, batch=5, steps=8, seed=3)
     with pytest.raises(TrainingStateInvalid, match="batch 4"):
-        tiny_vae_train.load_state(tmp_path / "state.safetensors", other, CPU)
+        tiny_vae_train.load_state(tmp_path / "state.safetensors", other, CPU, photos)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\x80\x04pickle", b"\xff" * 200])
-def test_a_state_that_is_none_is_refused(content, tmp_path):
+def test_a_state_that_is_none_is_refused(content, photos, tmp_path):
     file = tmp_path / "state.safetensors"
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(TrainingStateInvalid):
-        tiny_vae_train.load_state(file, SHORT, CPU)
+        tiny_vae_train.load_state(file, SHORT, CPU, photos)
     with pytest.raises(TrainingStateInvalid):
         tiny_vae.load(file)
 
 
-def test_a_safetensors_file_of_something_else_is_refused(tmp_path):
+def test_a_safetensors_file_of_something_else_is_refused(photos, tmp_path):
     save_file({"weight": torch.zeros(2)}, tmp_path / "other.safetensors")
     with pytest.raises(TrainingStateInvalid):
-        tiny_vae_train.load_state(tmp_path / "other.safetensors", SHORT, CPU)
+        tiny_vae_train.load_state(tmp_path / "other.safetensors", SHORT, CPU, photos)
     with pytest.raises(TrainingStateInvalid):
         tiny_vae.load(tmp_path / "other.safetensors")
 
@@ -127,7 +139,7 @@ def test_the_file_has_the_names_that_comfyui_reads_and_comes_back(photos, tmp_pa
 
 
 def test_the_picture_shows_held_out_photos_above_what_became_of_them(photos):
-    sheet = draw(tiny_vae_train.start(SHORT, CPU), photos)
+    sheet = draw(tiny_vae_train.start(SHORT, CPU, photos), photos)
     assert sheet.size == (192, 384)
     colours = sheet.crop((0, 0, 192, 192)).getcolors(192 * 192)
     assert colours is not None
@@ -194,7 +206,7 @@ def test_psnr_is_the_known_figure():
 def test_the_rate_rises_and_falls():
     values = [tiny_vae_train.schedule(done / 100) for done in range(101)]
     assert values[0] < 0.1
-    assert max(values) == values[2] == pytest.approx(1.0)
+    assert max(values) == values[5] == pytest.approx(1.0)
     assert values[100] == pytest.approx(tiny_vae_train.LAST_RATE)
-    assert all(before > after for before, after in itertools.pairwise(values[2:]))
-    assert math.isclose(values[51], 0.505, abs_tol=0.01)
+    assert all(before > after for before, after in itertools.pairwise(values[5:]))
+    assert math.isclose(values[52], 0.51, abs_tol=0.02)
