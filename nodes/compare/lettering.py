@@ -51,7 +51,17 @@ def fitted(text: str, size: int, width: float) -> str:
 
 
 def write(
-    draw: ImageDraw.ImageDraw, at: tuple[float, float], text: str, size: int, colour: str, anchor: str = "la"
+    draw: ImageDraw.ImageDraw,
+    at: tuple[float, float],
+    text: str,
+    size: int,
+    colour: str,
+    anchor: str = "la",
+    *,
+    halo: int = 0,
 ) -> None:
-    """Draw `text` at a point, which is where Pillow's `anchor` says (la: left and top)."""
-    draw.text(at, text, font=font_for(text, size), fill=colour, anchor=anchor)
+    """Draw `text` at a point, which is where Pillow's `anchor` says (la: left and top), on a white rim of `halo`."""
+    font = font_for(text, size)
+    if halo:
+        draw.text(at, text, font=font, fill="white", anchor=anchor, stroke_width=halo, stroke_fill="white")
+    draw.text(at, text, font=font, fill=colour, anchor=anchor)

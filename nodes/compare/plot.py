@@ -60,8 +60,8 @@ def plot(chart: Chart, title: str) -> Image.Image:
     write(draw, (100 * FINE, 24 * FINE), fitted(title, LARGE * FINE, (WIDTH - 136) * FINE), LARGE * FINE, INK)
     _legend(draw, legend)
     _axes(draw, frame, chart, height)
-    (_lines if chart.numeric else _bars)(draw, frame, chart)
-    _limits(draw, frame, chart)
+    for part in (_limits, _lines) if chart.numeric else (_bars, _limits):
+        part(draw, frame, chart)
     return picture.resize((WIDTH, height), Image.Resampling.LANCZOS)
 
 
@@ -140,7 +140,7 @@ def _point(draw: ImageDraw.ImageDraw, frame: _Frame, point: Point, number: int, 
     _mark(draw, (x, y), SIDES[number % len(SIDES)], colour)
     if words:
         top = min(y, frame.y(point.high)) - 14 * FINE
-        write(draw, (x, top), words, SMALL * FINE, INK, "md")
+        write(draw, (x, top), words, SMALL * FINE, INK, "md", halo=4 * FINE)
 
 
 def _mark(draw: ImageDraw.ImageDraw, at: tuple[float, float], shape: str, colour: str) -> None:

@@ -35,8 +35,8 @@ class _Frame:
 def svg(chart: Chart, about: str) -> Markup:
     """The chart. `about` is what a screen reader says of it."""
     frame = _Frame(chart.x_range(), chart.y_range())
-    parts = [*_axes(chart, frame), *(_lines(chart, frame) if chart.numeric else _bars(chart, frame))]
-    parts += _limits(chart, frame)
+    parts, limits = _axes(chart, frame), _limits(chart, frame)
+    parts += [*limits, *_lines(chart, frame)] if chart.numeric else [*_bars(chart, frame), *limits]
     inner = Markup("\n").join(parts)
     return Markup('<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}">\n{}\n</svg>').format(
         WIDTH, HEIGHT, about, inner
