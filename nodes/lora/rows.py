@@ -27,7 +27,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Stack:
-    """Active rows in order. `parts` names the nodes' runs that they come from, `applied_by` of this value."""
+    """The active rows of one run of a node, which `token` names, and those of the nodes `before`."""
 
     rows: tuple[Row, ...] = ()
     before: Stack | None = None
