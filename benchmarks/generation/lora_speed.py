@@ -70,7 +70,7 @@ class Comfy:
 
         import nodes  # pyright: ignore[reportMissingImports]
 
-        self.loader = nodes.LoraLoader
+        self.loader = nodes.LoraLoader  # pyright: ignore[reportAttributeAccessIssue]
         config = comfy.supported_models.SD15(UNET)
         config.set_inference_dtype(torch.float32, None)
         unet = config.get_model({}, "")
