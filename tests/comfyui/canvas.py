@@ -43,6 +43,16 @@ class Canvas:
         )
         self.page.wait_for_timeout(1500)
 
+    def close_dialogs(self) -> None:
+        """Close what the canvas says of nodes or models that it misses."""
+        self.page.wait_for_timeout(1000)
+        for _ in range(3):
+            buttons = self.page.locator(".p-dialog-close-button")
+            if not buttons.count():
+                return
+            buttons.last.click()
+            self.page.wait_for_timeout(800)
+
     def missing_nodes(self) -> list[str]:
         """Types on the canvas that the server does not know."""
         return self.page.evaluate(

@@ -80,8 +80,7 @@ def test_it_runs_from_the_run_button(name, generation_server, canvas_module):
         shutil.copy(DEMO, generation_server.input / file)
     with canvas_module.open_canvas(generation_server.url, 2560, 1440) as canvas:
         canvas.open_file(ROOT / "workflows" / f"{name}.json")
-        canvas.page.wait_for_timeout(1000)
-        canvas.page.keyboard.press("Escape")  # closes what the canvas says of nodes of other packs
+        canvas.close_dialogs()
         for place, value in SETTINGS[name].items():
             title, _, widget = place.rpartition(".")
             canvas.evaluate(
