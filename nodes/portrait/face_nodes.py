@@ -204,7 +204,7 @@ class RestoreFace(io.ComfyNode):
                 io.String.Output(
                     "report",
                     display_name="report",
-                    tooltip="JSON: the measured seam as CIELAB differences, and how the face was moved.",
+                    tooltip="JSON: whether the face was restored, the seam as CIELAB differences, how it was moved.",
                 ),
             ],
         )
@@ -221,9 +221,10 @@ class RestoreFace(io.ComfyNode):
         keep: torch.Tensor | None = None,
         engine: FaceEngine | None = None,
     ) -> io.NodeOutput:
-        """Restore picture by picture."""
+        """Restore picture by picture. A generated picture without a usable face passes through: its run was long."""
+        from ..errors import FaceNotUsable
         from ..host import Progress
-        from .restore import check_in_place, restore_aligned, restore_in_place
+        from .restore import check_in_place, left_alone, restore_aligned, restore_in_place
         from .tensors import check_image, check_mask, check_same_size, joined, match_batch
 
         generated = check_image(generated, "generated picture")
@@ -242,14 +243,22 @@ class RestoreFace(io.ComfyNode):
             own, new = original[index : index + 1], generated[index : index + 1]
             region = finder.region(own, index) if keep is None else keep[index : index + 1]
             if aligned:
-                landmarks = finder.landmarks(own, index), finder.landmarks(new, index)
-                restored.append(restore_aligned(own, new, region, landmarks, match_colour, feather))
+                face = finder.landmarks(own, index)
+                try:
+                    landmarks = face, finder.landmarks(new, index)
+                except FaceNotUsable as error:
+                    restored.append(left_alone(new, str(error).partition(";")[0]))
+                else:
+                    restored.append(restore_aligned(own, new, region, landmarks, match_colour, feather))
             else:
                 restored.append(restore_in_place(own, new, region, match_colour, feather))
             progress.step()
         reports = [{"picture": index, **each.report} for index, each in enumerate(restored)]
+        unchanged = [f"{report['reason']}: passed on as it is." for report in reports if "reason" in report]
         return io.NodeOutput(
-            joined([each.image for each in restored]), json.dumps(reports, indent=2), ui={"models": finder.models}
+            joined([each.image for each in restored]),
+            json.dumps(reports, indent=2),
+            ui={"models": finder.models} | ({"text": ["\n".join(unchanged)]} if unchanged else {}),
         )
 
 

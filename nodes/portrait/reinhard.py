@@ -27,5 +27,5 @@ def from_lab(lab: torch.Tensor) -> torch.Tensor:
 def matched_to(colours: torch.Tensor, own: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     """Colours [...,3] changed as it takes to give the sample `own` [N,3] the mean and the spread of `wanted` [M,3]."""
     sample, goal = to_lab(own), to_lab(wanted)
-    scale = (goal.std(0) / sample.std(0).clamp_min(1e-3)).clamp(*SPREAD)
+    scale = (goal.std(0, correction=0) / sample.std(0, correction=0).clamp_min(1e-3)).clamp(*SPREAD)
     return from_lab((to_lab(colours) - sample.mean(0)) * scale + goal.mean(0))

@@ -53,6 +53,11 @@ def check_in_place(original: torch.Tensor, generated: torch.Tensor) -> None:
         )
 
 
+def left_alone(generated: torch.Tensor, reason: str) -> Restored:
+    """`generated` [1,H,W,3] as it is, because it has no face that the original's could be moved onto."""
+    return Restored(generated, {"placement": Placement.ALIGN.value, "restored": False, "reason": reason})
+
+
 def restore_in_place(
     original: torch.Tensor, generated: torch.Tensor, keep: torch.Tensor, match_colour: float, feather: float
 ) -> Restored:
@@ -71,12 +76,17 @@ def restore_in_place(
     result = torch.where(cut, own, result)
     report = {
         "placement": Placement.SAME.value,
+        "restored": bool(inside.any()),
         "kept_percent": round(100 * float(inside.float().mean()), 2),
         "feather_pixels": round(feather, 1),
-        "largest_difference_inside": float((result - own).abs()[inside].max()) if bool(inside.any()) else 0.0,
+        "largest_difference_inside": _largest_difference(result[inside], own[inside]),
         "seam": _seam(inside, own, torch.where(cut, own, new), torch.where(cut, own, matched), result),
     }
     return Restored(result[None], report)
+
+
+def _largest_difference(one: torch.Tensor, other: torch.Tensor) -> float:
+    return float(torch.where(one == other, 0.0, (one - other).abs()).max()) if one.numel() else 0.0
 
 
 def _blend(own: torch.Tensor, new: torch.Tensor, outside: torch.Tensor, feather: float) -> torch.Tensor:
@@ -122,6 +132,7 @@ def restore_aligned(
     cut = region[..., None]
     report = {
         "placement": Placement.ALIGN.value,
+        "restored": bool(region.any()),
         "scale": round(abs(transform[0]), 4),
         "turned_degrees": round(math.degrees(cmath.phase(transform[0])), 2),
         "shift_pixels": [round(transform[1].real, 1), round(transform[1].imag, 1)],
@@ -139,11 +150,15 @@ def _seam(
     """Steps of colour across the border of the protected area `inside`, as mean CIELAB differences.
 
     `own` is the step that the unchanged picture has there anyway; `before` and `after` are those of a hard cut
-    without and with the colour match; `result` is what is left after blending.
+    without and with the colour match; `result` is what is left after blending. None where there is no border, or
+    where a picture has values that are no numbers.
     """
     steps = {"own": own, "before": before, "after": after, "result": result}
     measured = {name: seam_step(picture, inside) for name, picture in steps.items()}
-    return {name: None if value is None else round(value, 2) for name, value in measured.items()}
+    return {
+        name: round(value, 2) if value is not None and math.isfinite(value) else None
+        for name, value in measured.items()
+    }
 
 
 def _skin(picture: torch.Tensor, region: torch.Tensor) -> torch.Tensor:

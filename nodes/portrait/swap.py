@@ -155,6 +155,7 @@ def swap_face(image: torch.Tensor, target: Face, source: Face, swapper: Swapper)
     weight = smooth(distance_to(~region, feather + 1) / (feather + 1)).to(image.device)
     result = torch.where(weight[..., None] > 0, torch.lerp(image[0], pasted[0], weight[..., None]), image[0])
     report = {
+        "swapped": bool((weight > 0).any()),
         "box": [round(value, 1) for value in target.box],
         "eye_distance_pixels": round(oval.unit, 1),
         "enlarged": round(abs(back[0]), 2),

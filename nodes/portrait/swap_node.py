@@ -75,10 +75,11 @@ class SwapFace(io.ComfyNode):
         source: torch.Tensor | None = None,
         engine: FaceEngine | None = None,
     ) -> io.NodeOutput:
-        """Swap picture by picture, or pass them on."""
+        """Swap picture by picture, or pass them on. A picture without a usable face is passed on: its run was long."""
         if not enabled or source is None:
             report = {"enabled": False, "note": "Swap Face is off: the pictures are passed on as they are."}
             return io.NodeOutput(image, json.dumps(report, indent=2), ui={"models": []})
+        from ..errors import FaceNotUsable
         from ..host import Progress
         from ..identity.engines import load_engine
         from .subject import one_face
@@ -95,12 +96,18 @@ class SwapFace(io.ComfyNode):
         progress = Progress(image.shape[0])
         swapped, reports = [], []
         for index, (picture, person) in enumerate(zip(image.split(1), sources.split(1), strict=True)):
-            target = one_face(engine.detect(picture[0]), largest, index)
             face = engine.embed(person[0], one_face(engine.detect(person[0]), largest, index))
-            result, report = swap_face(picture, target, face, swapper)
+            try:
+                target = one_face(engine.detect(picture[0]), largest, index)
+            except FaceNotUsable as error:
+                result, report = picture, {"swapped": False, "reason": str(error).partition(";")[0]}
+            else:
+                result, report = swap_face(picture, target, face, swapper)
             swapped.append(result)
             reports.append({"picture": index, **report})
             progress.step()
+        unchanged = [f"{report['reason']}: passed on as it is." for report in reports if "reason" in report]
         used = {"name": swapper.name, "licence": LICENCE, "commercial": "no", "use": "face swapping"}
         report = {"enabled": True, "model": used, "engine": engine.key, "warnings": warnings, "pictures": reports}
-        return io.NodeOutput(joined(swapped), json.dumps(report, indent=2), ui={"models": [*engine.models, used]})
+        shown = {"models": [*engine.models, used]} | ({"text": ["\n".join(unchanged)]} if unchanged else {})
+        return io.NodeOutput(joined(swapped), json.dumps(report, indent=2), ui=shown)

@@ -209,6 +209,11 @@ def test_an_aligned_face_takes_the_colours_of_the_new_skin():
     assert torch.equal(matched.image[0][outside], generated[0][outside])
 
 
+def test_a_face_of_one_pixel_has_a_colour_that_is_a_number():
+    colours = torch.tensor([[0.5, 0.4, 0.3]])
+    assert bool(matched_to(colours, colours, colours * 0.9).isfinite().all())
+
+
 def test_nothing_from_beyond_the_original_is_pasted():
     """Where the original ends, the generated picture stays, not a smear of the original's edge."""
     source, target = face_at(20, (15, 60), 0), face_at(20, (115, 60), 0)
@@ -236,6 +241,20 @@ class _Faces:
             return []
         unit = width / 8
         return [Face((0, 0, unit, unit), face_at(unit, (width / 2, height / 3), 0), 0.9)] * self.count
+
+
+class _NoFaceInTheFirst(_Faces):
+    """Has no face in the first generated picture that it is shown at its full size."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = 0
+
+    def detect(self, image):
+        if image.shape[0] == image.shape[1]:
+            return []
+        self.seen += 1
+        return [] if self.seen == 2 else super().detect(image)
 
 
 @pytest.fixture
@@ -283,6 +302,41 @@ class TestNode:
         output = run(original, generated, ALIGN, engine=_Faces())
         assert output[0].shape == (2, 200, 150, 3)
         assert json.loads(output[1])[0]["scale"] == pytest.approx(150 / 128, rel=0.01)
+
+    def test_a_generated_picture_without_a_face_passes_through_and_the_others_are_restored(self):
+        original, generated = textured(), torch.rand(3, 160, 128, 3)
+        output = run(original, generated, ALIGN, keep=disc(), engine=_NoFaceInTheFirst())
+        faceless, *others = json.loads(output[1])
+        assert torch.equal(output[0][0], generated[0])
+        assert faceless == {
+            "picture": 0, "placement": ALIGN, "restored": False, "reason": "Picture 0 has no face",
+        }  # fmt: skip
+        assert all(report["restored"] and "seam" in report for report in others)
+        assert not torch.equal(output[0][1], generated[1])
+        assert output.ui["text"] == ["Picture 0 has no face: passed on as it is."]
+        assert "text" not in run(original, original, ALIGN, engine=_Faces()).ui
+
+    def test_every_kind_of_batch_keeps_its_protected_pixels_exactly(self):
+        """Sizes that are no multiple of 8, values outside of 0..1 and one mask or one photo for several pictures."""
+        generated = torch.randn(3, 93, 117, 3, generator=torch.Generator().manual_seed(3)) * 2
+        for photos in (1, 3):
+            original = torch.randn(photos, 93, 117, 3, generator=torch.Generator().manual_seed(photos)) * 2
+            for masks in (1, 3):
+                keep = torch.cat([disc(93, 117, 20 + 3 * place, (60, 45)) for place in range(masks)])
+                output = run(original, generated, keep=keep)
+                inside = keep.expand(3, -1, -1) > 0
+                assert torch.equal(output[0][inside], original.expand(3, -1, -1, -1)[inside])
+                assert [each["largest_difference_inside"] for each in json.loads(output[1])] == [0.0] * 3
+        with pytest.raises(ShapeMismatch, match="2 of keep masks for 3"):
+            run(original, generated, keep=keep[:2])
+
+    def test_a_picture_of_no_numbers_makes_a_report_that_every_reader_takes(self):
+        """What a half-precision VAE gives when it overflows."""
+        original, generated = textured(), torch.full((1, 160, 128, 3), math.nan)
+        output = run(original, generated, keep=disc())
+        report = json.loads(output[1], parse_constant=pytest.fail)[0]
+        assert report["seam"]["before"] is None
+        assert torch.equal(output[0][disc() > 0], original[disc() > 0])
 
     def test_faces_that_cannot_be_used(self):
         original = textured()

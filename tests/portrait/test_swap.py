@@ -251,6 +251,21 @@ def test_batches_and_faces(models):
     assert run(pictures, pictures, engine=_Engine(count=2), several="largest")[0].shape == pictures.shape
 
 
+def test_a_picture_without_a_face_passes_through_and_the_others_are_swapped(models):
+    write_model(models / "insightface" / "inswapper_128.onnx")
+    pictures = torch.cat([torch.zeros_like(smooth_picture()), smooth_picture(level=0.6)])
+    engine = _Engine()
+    detect = engine.detect
+    engine.detect = lambda image: detect(image) if bool(image.any()) else []
+    output = run(pictures, smooth_picture(level=0.3), engine=engine)
+    faceless, swapped = json.loads(output[1])["pictures"]
+    assert faceless == {"picture": 0, "swapped": False, "reason": "Picture 0 has no face"}
+    assert swapped["swapped"] is True
+    assert torch.equal(output[0][0], pictures[0])
+    assert not torch.equal(output[0][1], pictures[1])
+    assert output.ui["text"] == ["Picture 0 has no face: passed on as it is."]
+
+
 def test_a_face_larger_than_the_networks_is_said_to_be_soft(models):
     write_model(models / "insightface" / "inswapper_128.onnx")
     large, small = (
