@@ -2,7 +2,11 @@
 import { app } from "../../scripts/app.js";
 import { ComfyWidgets } from "../../scripts/widgets.js";
 
-const SPEAKING = new Set(["LikenessLoadFaceEngine", "LikenessCheckLikeness", "LikenessSaveIdentity", "LikenessStopMeasuring", "LikenessCompareLikeness", "LikenessProfessionalPrompt", "LikenessSubjectToken", "LikenessLoadLoraStack", "LikenessInspectLora", "LikenessMergeLoras"]);
+const SPEAKING = new Set([
+  "LikenessLoadFaceEngine", "LikenessCheckLikeness", "LikenessGate", "LikenessSaveIdentity", "LikenessRestoreFace",
+  "LikenessSwapFace", "LikenessStopMeasuring", "LikenessCompareLikeness", "LikenessProfessionalPrompt",
+  "LikenessSubjectToken", "LikenessLoadLoraStack", "LikenessInspectLora", "LikenessMergeLoras",
+]);
 
 function say(node, text) {
   let widget = node.widgets?.find((candidate) => candidate.name === "result");

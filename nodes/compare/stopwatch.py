@@ -5,19 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .. import host
+from ..graph import links, upstream
 from .memory import device_name, memory_of
 
 if TYPE_CHECKING:
     import torch
 
 STOP = "LikenessStopMeasuring"
-LINK = 2
-"""A link in API format is a list of a node's id and the number of its output."""
 
 
 @dataclass(frozen=True)
@@ -80,26 +78,10 @@ def stage_fingerprint() -> str | float:
     stops = [
         node_id
         for node_id, node in run.graph.items()
-        if node.get("class_type") == STOP and (_links(node).get("stopwatch") or [None])[0] == run.node
+        if node.get("class_type") == STOP and (links(node).get("stopwatch") or [None])[0] == run.node
     ]
-    found = _ancestry(run.graph, stops)
+    found = upstream(run.graph, stops)
     words = [
         [node_id, run.graph[node_id].get("class_type"), run.graph[node_id].get("inputs")] for node_id in sorted(found)
     ]
     return hashlib.sha256(json.dumps(words, sort_keys=True, default=repr).encode()).hexdigest()
-
-
-def _ancestry(graph: Mapping[str, Any], nodes: list[str]) -> set[str]:
-    found: set[str] = set()
-    pending = list(nodes)
-    while pending:
-        node_id = pending.pop()
-        if node_id not in found and node_id in graph:
-            found.add(node_id)
-            pending += [str(link[0]) for link in _links(graph[node_id]).values()]
-    return found
-
-
-def _links(node: Mapping[str, Any]) -> dict[str, list[Any]]:
-    inputs = node.get("inputs") or {}
-    return {name: value for name, value in inputs.items() if isinstance(value, list) and len(value) == LINK}

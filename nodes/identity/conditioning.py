@@ -1,9 +1,13 @@
-"""Find out which face recogniser a generator was steered by: a judge must not be the one that was optimised."""
+"""Find out from the graph what a judgement is not worth: the judge steered the generator, or the face was pasted."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+from ..graph import upstream
+
+RESTORE = "LikenessRestoreFace"
 
 STEERED_BY = {
     "instantid": "insightface/antelopev2",
@@ -46,4 +50,17 @@ def independence_warnings(engine: str, prompt: Mapping[str, Any] | None) -> list
         "recogniser that it was steered by, so check with another engine."
         for node_id, recogniser in steering_recognisers(prompt).items()
         if recogniser.split("/")[0] == family
+    ]
+
+
+def restored_warnings(prompt: Mapping[str, Any] | None, judge: str | None) -> list[str]:
+    """A warning for each Restore Face among what the node with the id `judge` depends on, or in the whole graph where
+    that is not known: the photo's own face is always like the person."""
+    graph = prompt or {}
+    seen = upstream(graph, [judge]) if judge in graph else graph
+    return [
+        f"Node {node_id} (Restore Face) put the photo's own face into what is judged here: that it is like the person "
+        "says nothing about the generator; to judge that, take the pictures from before it."
+        for node_id in graph
+        if node_id in seen and graph[node_id].get("class_type") == RESTORE
     ]

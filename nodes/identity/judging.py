@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 
+from .. import host
 from ..schema import io
 from .calibration import calibration_of
-from .conditioning import independence_warnings
+from .conditioning import independence_warnings, restored_warnings
 from .draw import BAD, GOOD, UNKNOWN, annotate, batch_of
 from .engines import FaceEngine
 from .identity import Identity
@@ -39,9 +40,11 @@ def judge(
     several_faces: str,
     min_face: int,
 ) -> Judgement:
-    """Check likeness, and warn when the graph that `node` runs in was steered by the judge."""
+    """Check likeness, and warn when in the graph of `node` the judge steered the generator, or a face was pasted."""
     judgement = check_likeness(engine, identity, pictures, gate, SeveralFaces(several_faces), min_face)
-    judgement.warnings.extend(independence_warnings(engine.key, getattr(node.hidden, "prompt", None)))
+    prompt, run = getattr(node.hidden, "prompt", None), host.current_run()
+    judgement.warnings.extend(independence_warnings(engine.key, prompt))
+    judgement.warnings.extend(restored_warnings(prompt, None if run is None else run.node))
     return judgement
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -164,6 +165,26 @@ def test_the_gate_looks_through_its_graph(monkeypatch):
     monkeypatch.setitem(conditioning.STEERED_BY, "likenessswapface", "yunet-sface")
     (warning,) = gate(0.6, prompt=graph).ui["likeness"][0]["warnings"]
     assert "a generator fools the recogniser" in warning
+
+
+def test_a_restored_face_is_said_only_where_the_gate_comes_after_it(local):
+    graph = {
+        "1": {"class_type": "LikenessRestoreFace", "inputs": {}},
+        "2": {"class_type": "LikenessGate", "inputs": {"images": ["1", 0]}},
+        "3": {"class_type": "LikenessGate", "inputs": {"images": ["0", 0]}},
+    }
+    local.graph, local.node = graph, "2"
+    output = gate(0.6, prompt=graph)
+    (warning,) = output.ui["likeness"][0]["warnings"]
+    assert "photo's own face" in warning
+    assert warning in output.ui["text"][0]
+    local.node = "3"
+    assert gate(0.6, prompt=graph).ui["likeness"][0]["warnings"] == []
+
+
+def test_the_canvas_shows_what_the_gate_says():
+    script = (Path(__file__).parents[2] / "web" / "text.js").read_text("utf-8")
+    assert '"LikenessGate"' in script
 
 
 # --- in a graph, here ---
