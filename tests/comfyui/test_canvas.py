@@ -128,3 +128,33 @@ def test_photo_sockets_grow(comfyui_server, canvas_module):
         assert canvas.evaluate(f"() => ({sockets})(enroll)") == ["photos", "photos_2", "photos_3"]
         canvas.evaluate("() => { enroll.disconnectInput(enroll.findInputSlot('photos_2')); }")
         assert canvas.evaluate(f"() => ({sockets})(enroll)") == ["photos", "photos_2"]
+
+
+def test_branch_sockets_of_compare_likeness_grow_together(comfyui_server, canvas_module):
+    sockets = "(() => compare.inputs.map((i) => i.name).filter((name) => /^(images|labels)/.test(name)).sort())()"
+    own = ["images", "labels"]
+    with canvas_module.open_canvas(comfyui_server.url) as canvas:
+        canvas.evaluate(
+            "() => { window.compare = LiteGraph.createNode('LikenessCompareLikeness'); app.graph.add(compare);"
+            "window.load = LiteGraph.createNode('LoadImage'); app.graph.add(load);"
+            "window.tries = LiteGraph.createNode('LikenessTryStrengths'); app.graph.add(tries);"
+            "window.join = (from, slot, name) => from.connect(slot, compare, compare.findInputSlot(name)); }"
+        )
+        canvas.page.wait_for_timeout(500)
+        assert canvas.evaluate(sockets) == sorted([*own, "images_2", "labels_2"])
+        canvas.evaluate("join(load, 0, 'images_2')")
+        assert canvas.evaluate(sockets) == sorted([*own, "images_2", "labels_2", "images_3", "labels_3"])
+        canvas.evaluate("join(load, 0, 'images_3'); join(tries, 1, 'labels_2'); join(load, 0, 'images_4')")
+        assert canvas.evaluate(sockets) == sorted([*own, *(f"{kind}_{n}" for kind in own for n in (2, 3, 4))])
+        links = "compare.inputs.filter((i) => i.link != null).map((i) => i.name).sort()"
+        assert canvas.evaluate(links) == ["images_2", "images_3", "images_4", "labels_2"]
+        canvas.evaluate("compare.disconnectInput(compare.findInputSlot('images_4'))")
+        canvas.evaluate("compare.disconnectInput(compare.findInputSlot('images_3'))")
+        canvas.evaluate("compare.disconnectInput(compare.findInputSlot('images_2'))")
+        assert canvas.evaluate(sockets) == sorted([*own, "images_2", "labels_2", "images_3", "labels_3"])
+        canvas.evaluate("app.loadGraphData(app.graph.serialize())")
+        canvas.page.wait_for_timeout(500)
+        canvas.evaluate("window.compare = app.graph._nodes.find((n) => n.type === 'LikenessCompareLikeness')")
+        assert canvas.evaluate(links) == ["labels_2"]
+        assert canvas.evaluate(sockets) == sorted([*own, "images_2", "labels_2", "images_3", "labels_3"])
+        assert canvas.errors == []
