@@ -28,11 +28,29 @@ class Label:
         series, _, words = text.rpartition(BETWEEN)
         return cls(text, series, words, as_number(words))
 
+    def within(self, name: str) -> Label:
+        """The label in a series that is part of another one, `name`."""
+        series = f"{name}{BETWEEN}{self.series}" if self.series else name
+        return Label(f"{name}{BETWEEN}{self.text}", series, self.words, self.value)
+
 
 def written(series: str, value: float) -> str:
     """The label of a number in a series."""
-    number = f"{value:g}"
+    number = f"{value:.12g}"
     return f"{series.strip()}{BETWEEN}{number}" if series.strip() else number
+
+
+def of_branches(branches: Sequence[tuple[Sequence[str], Sequence[int]]]) -> list[Label]:
+    """The labels of several branches of a graph, each given as for `spread`, one after another.
+
+    Two branches with a label in common, such as those of one Try Strengths, become two series: "images" and
+    "images 2". Otherwise their pictures would be one point of the plot. Branches without pictures are left out.
+    """
+    found = {number: spread(*branch) for number, branch in enumerate(branches, 1) if branch[1]}
+    texts = [text for labels in found.values() for text in {label.text for label in labels}]
+    if len(set(texts)) == len(texts):
+        return [label for labels in found.values() for label in labels]
+    return [label.within(f"images {number}" if number > 1 else "images") for number in found for label in found[number]]
 
 
 def spread(labels: Sequence[str], batches: Sequence[int]) -> list[Label]:

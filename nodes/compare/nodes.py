@@ -120,7 +120,7 @@ class CompareLikeness(io.ComfyNode):
                             f"labels_{number}",
                             optional=True,
                             force_input=True,
-                            tooltip="Their labels; give each branch a series of its own.",
+                            tooltip="Their labels. A branch with the labels of another one becomes a series.",
                         ),
                     )
                 ),
@@ -154,7 +154,7 @@ class CompareLikeness(io.ComfyNode):
         """Judge, then draw."""
         from ..photos import from_pil, to_pil
         from .comparison import Compared, Comparison, read_measured
-        from .labels import spread
+        from .labels import of_branches
         from .plot import plot
 
         branches = [(images, labels or [])]
@@ -162,7 +162,7 @@ class CompareLikeness(io.ComfyNode):
         batches = [batch for pictures, _ in branches for batch in pictures]
         if not any(len(batch) for batch in batches):
             raise NothingToCompare("There is no picture to compare; connect one that is there in every run.")
-        names = [name for batch, words in branches if batch for name in spread(words, [len(each) for each in batch])]
+        names = of_branches([(words, [len(each) for each in pictures]) for pictures, words in branches])
         pictures = [picture[..., :3] for batch in batches for picture in batch]
         chosen = engine[0] if engine else engine_of(identity[0].engine)
         gate = gate_for(chosen, strictness[0], custom_threshold[0])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from likeness_studio.nodes.compare.labels import Label, spread, written
+from likeness_studio.nodes.compare.labels import Label, of_branches, spread, written
 from likeness_studio.nodes.compare.numbers import MOST_VALUES, numbers
 from likeness_studio.nodes.errors import BadNumbers, LabelsMismatch
 
@@ -49,6 +49,25 @@ def test_what_is_written_is_read_back():
     label = Label.read(written(" model A ", 0.25))
     assert (label.series, label.value) == ("model A", 0.25)
     assert written("", 3.0) == "3"
+
+
+def test_a_large_number_is_written_as_it_was_typed():
+    assert written("", 1234567.0) == "1234567"
+    assert written("", 0.1) == "0.1"
+
+
+def test_branches_with_the_same_labels_are_series():
+    labels = of_branches([(["0.1", "a · 0.2"], [1, 1]), ([], []), (["0.1"], [1])])
+    assert [(label.text, label.series, label.value) for label in labels] == [
+        ("images · 0.1", "images", 0.1),
+        ("images · a · 0.2", "images · a", 0.2),
+        ("images 3 · 0.1", "images 3", 0.1),
+    ]
+    assert [Label.read(label.text) for label in labels] == labels
+    assert [label.text for label in of_branches([([], [2]), ([], [1])])] == [
+        "images · picture 1", "images · picture 2", "images 2 · picture 1",
+    ]  # fmt: skip
+    assert [label.text for label in of_branches([(["0.1"], [2]), (["0.2"], [1])])] == ["0.1", "0.1", "0.2"]
 
 
 def test_labels_go_to_the_pictures_of_their_batch():
