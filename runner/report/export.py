@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
+from ...nodes.compare.numbers import as_number
 from ..batch.job import JobRow
 from ..errors import OutputUnwritable
 from . import facts
@@ -82,10 +83,12 @@ def replaced(path: Path, encoding: str = "utf-8") -> Iterator[TextIO]:
 
 
 def cell(value: Any) -> Any:
-    """A value as a cell that a spreadsheet takes for what it is. Numbers are ours and stay numbers."""
+    """A value as a cell that a spreadsheet takes for what it is: a number, also one in words such as -0.5, or text."""
     if value is None or isinstance(value, int | float):
         return value
     text = BETWEEN.join(value) if isinstance(value, list) else str(value)
+    if as_number(text) is not None:
+        return text
     return "'" + text if text.lstrip().startswith(FORMULA) else text
 
 

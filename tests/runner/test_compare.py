@@ -147,6 +147,21 @@ def test_the_picture_of_each_cell_is_its_own(blank, tmp_path):
     assert colours == [(255, 255, 255), (255, 255, 0)]
 
 
+def test_hostile_values_are_only_text_and_numbers_stay_numbers(blank, tmp_path):
+    values = ("<img src=x onerror=alert(1)>", "=cmd|calc", "@x", "-0.5", "a b", "a_b", '"a, b"')
+    result = compare(options(blank, tmp_path / "out", "Save.filename_prefix=" + ",".join(values)))
+    html = result.html.read_text("utf-8")
+    assert "<img src=x" not in html
+    assert "&lt;img src=x" in html
+    with result.csv.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["Save.filename_prefix"] for row in rows] == [
+        values[0], "'=cmd|calc", "'@x", "-0.5", "a b", "a_b", "a, b",
+    ]  # fmt: skip
+    names = [trial.name for cell in result.cells for trial in cell.trials]
+    assert len(set(names)) == len(names)
+
+
 def test_without_a_likeness_check_the_page_says_so(blank, tmp_path):
     html = compare(options(blank, tmp_path / "out", "Blank.color=0,255")).html.read_text("utf-8")
     assert "no likeness check, so nothing was judged" in html
@@ -231,7 +246,7 @@ def test_a_picture_that_is_not_the_person_is_a_result(astronaut, tmp_path):
     assert "Not confirmed" in html
     assert "No combination is confirmed; nearest comes" in html
     assert "The threshold is not the same in all runs." in html
-    assert "gate-words\"" not in html, "no line for a threshold that differs"
+    assert 'gate-words"' not in html, "no line for a threshold that differs"
 
 
 def read_setting(text):
