@@ -57,7 +57,7 @@ def restored_warnings(prompt: Mapping[str, Any] | None, judge: str | None) -> li
     """A warning for each Restore Face among what the node with the id `judge` depends on, or in the whole graph where
     that is not known: the photo's own face is always like the person."""
     graph = prompt or {}
-    seen = upstream(graph, [judge]) if judge in graph else graph
+    seen = upstream(graph, [judge]) if judge is not None and judge in graph else graph
     return [
         f"Node {node_id} (Restore Face) put the photo's own face into what is judged here: that it is like the person "
         "says nothing about the generator; to judge that, take the pictures from before it."
