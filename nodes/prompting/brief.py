@@ -73,7 +73,8 @@ def phrases(text: str) -> tuple[str, ...]:
     """The phrases of a text that separates them by commas or lines; brackets, as in weights, are not cut apart."""
     found, depth, current = [], 0, ""
     for letter in text.replace("\n", ",") + ",":
-        depth += (letter == "(") - (letter == ")")
+        if not current.endswith("\\"):
+            depth += (letter == "(") - (letter == ")")
         if letter == "," and depth <= 0:
             found.append(" ".join(current.split()))
             current, depth = "", 0

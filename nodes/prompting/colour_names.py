@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ..errors import BadColour
+from .wording import without_article
 
 NAMES = {
     "white": "#ffffff",
@@ -53,15 +54,19 @@ NAMES = {
 """Colour words that photographers and captions use, and a typical value of each."""
 
 _HEX = re.compile(r"#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})")
+_BARE_HEX = re.compile(r"(?=.*\d)[0-9a-fA-F]{6}")
+_NUMBERS = re.compile(r"#|(rgb|hs[lvb]|cmyk|lab|lch)a?\b.*\d", re.IGNORECASE)
 
 
 def in_words(colour: str) -> str:
-    """`colour` in words: a text as it is, ``#rrggbb`` or ``#rgb`` as the nearest of `NAMES` in CIELAB.
+    """`colour` in words: words without their article, ``#rrggbb``, ``#rgb`` or ``rrggbb`` as the nearest of `NAMES`.
 
-    Raises BadColour for a text that begins with # and is no such number.
+    The nearest is that of the least CIELAB difference. Raises BadColour for numbers in any other form.
     """
-    colour = " ".join(colour.split()).strip(" ,.")
-    if not colour.startswith("#"):
+    colour = without_article(" ".join(colour.split()).strip(" ,."))
+    if _BARE_HEX.fullmatch(colour):
+        colour = f"#{colour}"
+    if not _NUMBERS.match(colour):
         return colour
     if _HEX.fullmatch(colour) is None:
         raise BadColour(f"{colour!r} is not a colour; write #rrggbb, or the colour in words such as 'dark green'.")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from .brief import PERSON, Dialect
 from .parts import Parts
-from .wording import indefinite, listed, plain, says, sentence, without_article
+from .wording import indefinite, listed, plain, says, sentence, with_article, without_article
 
 _TRAIT_WEIGHT = 1.2
 
@@ -44,8 +44,8 @@ def _who(parts: Parts) -> str:
     if parts.role in ("", PERSON):
         return subject
     if parts.subject == PERSON:
-        return indefinite(parts.role)
-    return f"{subject}, {indefinite(parts.role)}"
+        return with_article(parts.role)
+    return f"{subject}, {with_article(parts.role)}"
 
 
 def _tags(parts: Parts) -> str:
@@ -130,7 +130,7 @@ def _edit(parts: Parts) -> str:
 def _same(parts: Parts) -> str:
     subject = without_article(parts.subject)
     same = subject if subject[0].isupper() else f"the same {subject}"
-    return same if parts.role in ("", PERSON) else f"{same}, {indefinite(parts.role)}"
+    return same if parts.role in ("", PERSON) else f"{same}, {with_article(parts.role)}"
 
 
 def _relight(parts: Parts) -> str:
@@ -153,7 +153,7 @@ def _unchanged(parts: Parts) -> list[str]:
 
 
 def _features(parts: Parts) -> str:
-    return ", ".join(trait.removeprefix("wearing ") for trait in parts.traits)
+    return ", ".join(trait.removeprefix("wearing ").removeprefix("with ") for trait in parts.traits)
 
 
 def _comma(*rows: str) -> str:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 
-from .brief import SUITS_THE_ROLE, UNSPECIFIED, Brief, Dialect, Kind
+from .brief import PERSON, SUITS_THE_ROLE, UNSPECIFIED, Brief, Dialect, Kind
 from .colour_names import in_words
 from .preset_files import Preset, Presets
-from .wording import noun_phrase
+from .weights import balanced, unweighted
+from .wording import listed, noun_phrase, says, without_article
 
 POSE = "pose"
+_AGAINST_GAZE = {"camera": "profile view", "aside": "facing the camera"}
+"""What a described pose may not say beside a gaze that a preset claims."""
+_THERE = " in the background"
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,12 @@ class Parts:
 def resolve(brief: Brief, dialect: Dialect, presets: Presets) -> Parts:
     """The parts of `brief` in the words of `dialect`. Raises PresetUnknown and BadColour."""
     notes: list[str] = []
+    brief = _readable(brief, dialect)
+    wanted_away = tuple(dict.fromkeys((*brief.avoid, *brief.avoid_traits)))
     chosen = _without_contradictions(_chosen(brief, presets, notes), notes)
     words = {kind: _wording(preset, dialect, brief.variation) for kind, preset in chosen.items()}
     parts = Parts(
-        subject=" ".join(brief.subject.split()) or "person",
+        subject=_subject(brief.subject),
         role=words.get(Kind.ROLE, ""),
         attire=words.get(Kind.ATTIRE, ""),
         expression=words.get(Kind.EXPRESSION, ""),
@@ -57,15 +63,46 @@ def resolve(brief: Brief, dialect: Dialect, presets: Presets) -> Parts:
         traits=brief.traits,
         additions=brief.additions,
         avoid=tuple(word for preset in chosen.values() for word in preset.avoid),
-        wanted_away=tuple(dict.fromkeys((*brief.avoid, *brief.avoid_traits))),
+        wanted_away=wanted_away,
         allows=tuple(word for preset in chosen.values() for word in preset.allows),
-        closing=presets.style.closing.get(dialect, ()),
+        closing=_closing(presets.style.closing.get(dialect, ()), wanted_away, notes),
         used={kind.value: preset.name for kind, preset in chosen.items()},
     )
     parts = _with_framing(parts, chosen, words.get(Kind.FRAMING, ""), dialect, notes)
     parts = _with_setting(parts, chosen, words.get(Kind.SETTING, ""), brief.colour, notes)
     parts = _described(parts, brief, dialect, chosen, notes)
     return replace(parts, notes=tuple(notes))
+
+
+def _readable(brief: Brief, dialect: Dialect) -> Brief:
+    """What the user typed, so that no bracket of it spoils the weights of other parts, or is read out in prose."""
+    clean = balanced if dialect.has_negative else unweighted
+
+    def each(phrases: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(clean(phrase) for phrase in phrases)
+
+    return replace(
+        brief,
+        subject=clean(brief.subject),
+        colour=clean(brief.colour),
+        traits=each(brief.traits),
+        additions=each(brief.additions) if dialect.has_negative else brief.additions,
+        avoid=each(brief.avoid),
+        avoid_traits=each(brief.avoid_traits),
+        described={kind: clean(words) for kind, words in brief.described.items()},
+    )
+
+
+def _subject(text: str) -> str:
+    subject = " ".join(text.split()).strip(" ,;")
+    return subject if any(map(str.isalnum, subject)) and without_article(subject).lower() != PERSON else PERSON
+
+
+def _closing(usual: tuple[str, ...], wanted_away: tuple[str, ...], notes: list[str]) -> tuple[str, ...]:
+    """Our closing words without those that say what the user does not want."""
+    unwanted = {words: word for words in usual for word in wanted_away if says(words, word)}
+    notes += [f"{words!r} was left out: {word!r} is to be avoided." for words, word in unwanted.items()]
+    return tuple(words for words in usual if words not in unwanted)
 
 
 def _chosen(brief: Brief, presets: Presets, notes: list[str]) -> dict[Kind, Preset]:
@@ -136,7 +173,7 @@ def _with_setting(parts: Parts, chosen: dict[Kind, Preset], words: str, colour: 
         return parts
     if setting.coloured:
         named = in_words(colour) or setting.colour or "neutral grey"
-        if colour.strip().startswith("#"):
+        if colour.strip() and named not in " ".join(colour.split()):
             notes.append(f"{colour.strip()} is said as {named!r}: text encoders know colours by name.")
         words = words.replace("{colour}", named)
     focus = framing.focus if framing and setting.depth else ""
@@ -150,22 +187,39 @@ def _described(parts: Parts, brief: Brief, dialect: Dialect, chosen: dict[Kind, 
     if dialect is Dialect.EDIT:
         notes.append("The description is not used: an edit instruction keeps what it does not name.")
         return parts
-    words = {kind: _tidy(text) for kind, text in brief.described.items() if _open(brief, kind) and _tidy(text)}
+    words = {kind: _tidy(text) for kind, text in brief.described.items() if _open(brief, kind)}
+    words[POSE] = _pose_that_fits(words.get(POSE, ""), chosen, notes)
+    words[Kind.FRAMING] = _shot(words.get(Kind.FRAMING, ""), dialect)
+    words = {kind: text for kind, text in words.items() if text}
     filled: dict[str, str] = {}
     for kind in (Kind.ATTIRE, Kind.EXPRESSION, Kind.LIGHT):
         if kind in words:
             filled[kind] = words[kind] if dialect is Dialect.TAGS else noun_phrase(words[kind])
-    if shot := _shot(words.get(Kind.FRAMING, ""), dialect):
-        filled["shot"] = shot
+    if Kind.FRAMING in words:
+        filled["shot"] = words[Kind.FRAMING]
     if scene := words.get(Kind.SETTING):
         filled |= {"scene": scene, "setting": _behind(scene)}
-    framing = chosen.get(Kind.FRAMING)
-    if POSE in words and not (framing and framing.claims.get("gaze")):
+    if POSE in words:
         filled[POSE] = words[POSE] if dialect is Dialect.TAGS else _posture(words[POSE])
     if filled.get(Kind.EXPRESSION, "").endswith("ing") and dialect is not Dialect.TAGS:
         filled[POSE] = ", ".join(part for part in (filled.pop(Kind.EXPRESSION), filled.get(POSE, parts.pose)) if part)
     sources = dict.fromkeys(words, "the description")
     return replace(parts, **filled, used=parts.used | sources)
+
+
+def _pose_that_fits(pose: str, chosen: dict[Kind, Preset], notes: list[str]) -> str:
+    """A described pose without what the chosen presets contradict. A framing that poses the person says all of it."""
+    framing = chosen.get(Kind.FRAMING)
+    if pose and framing and ("gaze" in framing.claims or set(framing.pose_claims) - {"gaze"}):
+        notes.append(f"The description's {pose!r} is not used: the framing {framing.name!r} has a pose of its own.")
+        return ""
+    parts = pose.split(", ")
+    for preset in chosen.values():
+        against = _AGAINST_GAZE.get(preset.claims.get("gaze", ""), "\0")
+        for part in [part for part in parts if against in part]:
+            parts.remove(part)
+            notes.append(f"The description's {part!r} is not used: the {preset.kind} is {preset.name!r}.")
+    return ", ".join(parts)
 
 
 def _open(brief: Brief, kind: str) -> bool:
@@ -176,6 +230,8 @@ def _open(brief: Brief, kind: str) -> bool:
 def _shot(framing: str, dialect: Dialect) -> str:
     """A described framing as the kind of shot, "" when it is none."""
     framing = framing.split(",")[0].strip()
+    if framing == "close-up of the face":
+        return "close-up portrait"
     if framing.endswith(("portrait", "headshot")):
         return framing
     if framing != "head and shoulders":
@@ -203,6 +259,14 @@ def _posture(pose: str) -> str:
 
 def _behind(scene: str) -> str:
     """A described background as it follows the person in a sentence."""
+    if scene.endswith(_THERE):
+        surfaces, _, things = scene.removesuffix(_THERE).rpartition(", ")
+        seen = listed(map(noun_phrase, things.split(" and ")))
+        return (
+            f"against {listed(map(noun_phrase, surfaces.split(', ')))} with {seen} behind"
+            if surfaces
+            else (f"with {seen}{_THERE}")
+        )
     if scene.endswith((" background", " backdrop", " wall")):
         return f"against {noun_phrase(scene)}"
-    return f"with {noun_phrase(scene)} in the background"
+    return f"with {noun_phrase(scene)}{_THERE}"

@@ -14,6 +14,33 @@ def segments(text: str) -> list[tuple[str, float]]:
     return [(part.replace(_OPEN, "(").replace(_CLOSE, ")"), weight) for part, weight in _weighted(hidden, 1.0)]
 
 
+def unweighted(text: str) -> str:
+    """The words of a prompt as a generator without weights should read them."""
+    return "".join(part for part, _ in segments(text))
+
+
+def balanced(text: str) -> str:
+    """`text` with a backslash before each bracket that has no partner.
+
+    ComfyUI would count such a bracket on through the whole prompt and read no weight after it.
+    """
+    open_at: list[int] = []
+    lonely: list[int] = []
+    for at, letter in enumerate(text):
+        if text[at - 1 : at] == "\\":
+            continue
+        if letter == "(":
+            open_at.append(at)
+        elif letter == ")":
+            if open_at:
+                open_at.pop()
+            else:
+                lonely.append(at)
+    for at in sorted([*open_at, *lonely], reverse=True):
+        text = f"{text[:at]}\\{text[at:]}"
+    return text
+
+
 def _weighted(text: str, weight: float) -> Iterator[tuple[str, float]]:
     for part in _outermost(text):
         if not (len(part) > 1 and part[0] == "(" and part[-1] == ")"):

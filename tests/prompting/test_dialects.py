@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from likeness_studio.nodes.errors import BadColour
@@ -9,7 +11,10 @@ from likeness_studio.nodes.prompting.brief import SUITS_THE_ROLE, Brief, Dialect
 from likeness_studio.nodes.prompting.colour_names import NAMES, in_words
 from likeness_studio.nodes.prompting.dialects import negative, positive
 from likeness_studio.nodes.prompting.parts import resolve
+from likeness_studio.nodes.prompting.preset_files import Presets, Style, built_in
 from likeness_studio.nodes.prompting.prompt import write
+from likeness_studio.nodes.prompting.weights import segments, unweighted
+from likeness_studio.nodes.prompting.wording import with_article
 
 LAWYER = {
     Kind.ROLE: "lawyer",
@@ -134,6 +139,8 @@ def test_variation_is_seeded_and_changes_words_not_meaning(presets):
         ("old friend", "of an old friend, a lawyer,"),
         ("Maria Jones", "of Maria Jones, a lawyer,"),
         ("", "of a lawyer,"),
+        (" , ", "of a lawyer,"),
+        ("A person", "of a lawyer,"),
     ],
 )
 def test_the_subject(say, subject, said):
@@ -196,4 +203,145 @@ def test_the_brand_colour_is_said_in_words(presets):
 def test_phrases_and_lines():
     assert phrases("a, (b, c:1.2),\n d ,, a") == ("a", "(b, c:1.2)", "d")
     assert phrases("(never closed, b") == ("(never closed, b",)
+    assert phrases(r"f\(x, y") == (r"f\(x", "y")
     assert lines(" One thing.\n\n Another,  thing \n") == ("One thing.", "Another, thing")
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("HR manager", "an HR manager"),
+        ("UX designer", "a UX designer"),
+        ("NASA engineer", "a NASA engineer"),
+        ("X-ray technician", "an X-ray technician"),
+        ("T-shirt maker", "a T-shirt maker"),
+        ("European diplomat", "a European diplomat"),
+        ("usher", "an usher"),
+        ("ukulele player", "a ukulele player"),
+        ("unidentified guest", "an unidentified guest"),
+        ("the guest", "the guest"),
+        ("", ""),
+    ],
+)
+def test_a_role_has_an_article_even_with_a_capital(word, said):
+    assert with_article(word) == said
+
+
+def test_a_role_of_initials_is_no_name(presets):
+    role = replace(presets.get(Kind.ROLE, "lawyer"), wordings=dict.fromkeys(Dialect, ("HR manager",)))
+    merged = presets.merged(Presets({Kind.ROLE: {"lawyer": role}}, Style()))
+    for dialect in Dialect:
+        for subject in ("person", "Maria Jones"):
+            assert "an HR manager" in write(Brief(LAWYER, subject=subject), dialect, merged, None).positive
+
+
+@pytest.mark.parametrize("dialect", [Dialect.TAGS, Dialect.SENTENCES])
+def test_a_lonely_bracket_leaves_the_weights_of_the_others(presets, dialect):
+    brief = Brief(
+        LAWYER | {Kind.SETTING: "brand colour"},
+        subject="lawyer :(",
+        colour="red)",
+        traits=("smile :)", "grey (short beard"),
+        additions=("(a lighthouse:1.3)", "(never closed", "pier)"),
+        avoid=("hat)", "(beret"),
+    )
+    prompt = write(brief, dialect, presets, None)
+    weights = {words.strip(): weight for words, weight in segments(f"{prompt.positive} | {prompt.negative}")}
+    assert weights["a lighthouse"] == 1.3
+    if dialect is Dialect.TAGS:
+        assert weights["charcoal suit"] == 1.1
+        assert weights["seamless red) background"] == 1.2
+        assert weights["low quality"] == 1.2
+        assert weights["smile :)"] == 1.2
+    assert "(never closed" in unweighted(prompt.positive)
+    assert "(beret" in unweighted(prompt.negative)
+
+
+@pytest.mark.parametrize("dialect", [Dialect.PROSE, Dialect.EDIT])
+def test_weights_are_not_read_out_in_prose(presets, dialect):
+    brief = Brief(LAWYER, traits=("(round glasses:1.2)",), avoid=("(hat:1.3)",), avoid_traits=("((beard))",))
+    said = write(brief, dialect, presets, None).positive
+    assert "round glasses" in said
+    assert "hat" in said
+    assert "beard" in said
+    assert "(" not in said
+    assert "1." not in said
+
+
+@pytest.mark.parametrize("dialect", [Dialect.SENTENCES, Dialect.PROSE, Dialect.EDIT])
+def test_an_embedding_is_found_by_its_name(say, dialect):
+    said = say(LAWYER, dialect, additions=("embedding:mine", "drawn as embedding:other", "A lighthouse"))
+    assert " embedding:mine Drawn as embedding:other A lighthouse." in said
+
+
+def test_what_the_user_avoids_is_not_among_our_closing_words(presets):
+    for dialect in Dialect:
+        prompt = write(Brief(LAWYER, avoid=("skin texture",)), dialect, presets, None)
+        assert any("is to be avoided" in note for note in prompt.notes) is ("skin texture" in CLOSING[dialect])
+        where = prompt.negative if dialect.has_negative else prompt.positive.rpartition(". ")[2]
+        assert "skin texture" in where
+        assert prompt.positive.lower().count("skin texture") == (not dialect.has_negative)
+
+
+CLOSING = {dialect: " ".join(words).lower() for dialect, words in built_in().style.closing.items()}
+
+
+@pytest.mark.parametrize("dialect", [Dialect.TAGS, Dialect.SENTENCES, Dialect.PROSE])
+@pytest.mark.parametrize(
+    ("choices", "pose", "kept", "gone"),
+    [
+        ({Kind.EXPRESSION: "thoughtful, looking away"}, "facing the camera, chin raised", "chin raised", "facing"),
+        ({Kind.EXPRESSION: "direct look"}, "profile view to the left", "gaze", "profile view"),
+        ({Kind.EXPRESSION: "direct look"}, "three-quarter view to the left", "three-quarter view to the left", "\0"),
+        ({Kind.FRAMING: "head and shoulders, turned, 85 mm"}, "facing the camera", "eyes on the camera", "facing"),
+        ({Kind.FRAMING: "full length, 50 mm"}, "facing the camera", "looking into the camera", "facing"),
+        ({Kind.FRAMING: "profile view, 105 mm"}, "facing the camera", "seen from the side", "facing"),
+        ({Kind.FRAMING: "half length, 85 mm"}, "chin raised", "chin raised", "looking into"),
+    ],
+)
+def test_a_described_pose_contradicts_nothing_that_was_chosen(presets, dialect, choices, pose, kept, gone):
+    prompt = write(Brief(choices, described={"pose": pose}), dialect, presets, None)
+    assert kept in prompt.positive
+    assert gone not in prompt.positive
+    left_out = [note for note in prompt.notes if "The description's" in note]
+    assert bool(left_out) is (gone in pose)
+
+
+@pytest.mark.parametrize(
+    ("scene", "said"),
+    [
+        ("office in the background", "taken with an office in the background."),
+        ("american flag and shelves in the background", "taken with an american flag and shelves in the background."),
+        ("large building in the background", "taken with a large building in the background."),
+        (
+            "blurred background, office and flag in the background",
+            "taken against a blurred background with an office and a flag behind.",
+        ),
+        ("brick wall", "taken against a brick wall."),
+    ],
+)
+def test_a_described_background_is_joined_as_people_say_it(say, scene, said):
+    assert said in say({}, Dialect.PROSE, described={"setting": scene})
+
+
+def test_only_what_the_prompt_says_is_called_used(presets):
+    described = {"framing": "two thirds", "pose": "facing the camera", "light": "overexposed face", "attire": "suit"}
+    parts = resolve(Brief({Kind.EXPRESSION: "thoughtful, looking away"}, described=described), Dialect.TAGS, presets)
+    assert parts.used == {"expression": "thoughtful, looking away", "attire": "the description"}
+    close = resolve(Brief({}, described={"framing": "close-up of the face"}), Dialect.PROSE, presets)
+    assert close.shot == "close-up portrait"
+
+
+def test_a_colour_in_numbers_is_never_put_into_a_prompt(presets):
+    brand = {Kind.SETTING: "brand colour"}
+    bare = write(Brief(brand, colour="12494F"), Dialect.TAGS, presets, None)
+    assert "(seamless deep teal background:1.2)" in bare.positive
+    assert "12494F is said as 'deep teal': text encoders know colours by name." in bare.notes
+    named = write(Brief(brand, colour="  a deep\n red. "), Dialect.TAGS, presets, None)
+    assert "(seamless deep red background:1.2)" in named.positive
+    assert named.notes == ()
+    for word in ("facade", "Pantone 300", "lab coat white"):
+        assert in_words(word) == word
+    for colour in ("rgb(18, 73, 79)", "hsl(1 2 3)", "RGBA 1 2 3 4", "#12494g"):
+        with pytest.raises(BadColour, match="write #rrggbb"):
+            in_words(colour)

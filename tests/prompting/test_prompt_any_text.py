@@ -10,7 +10,7 @@ from likeness_studio.nodes.prompting.clip_vocabulary import Vocabulary
 from likeness_studio.nodes.prompting.length import CHUNK, by_vocabulary, clip_chunks
 from likeness_studio.nodes.prompting.prompt import write
 from likeness_studio.nodes.prompting.subject_token import Scheme, judge, make_token
-from likeness_studio.nodes.prompting.weights import segments
+from likeness_studio.nodes.prompting.weights import balanced, segments
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=120)
 MARKS = st.text("ab (),:.1\\\n'", max_size=60)
@@ -31,7 +31,11 @@ def test_any_text_makes_a_prompt(presets, clip_words, subject, additions, avoid,
     )
     prompt = write(brief, dialect, presets, lambda text: by_vocabulary(text, dialect, clip_words))
     for addition in brief.additions:
-        assert addition[1:].strip(" ,;") in prompt.positive
+        said = balanced(addition) if dialect.has_negative else addition
+        assert said[1:].strip(" ,;") in prompt.positive
+    if dialect.has_negative:
+        assert balanced(prompt.positive) == prompt.positive
+        assert balanced(prompt.negative) == prompt.negative
     assert bool(prompt.negative) is dialect.has_negative
     assert prompt.length is not None
     assert prompt.length.chunks >= 1
