@@ -280,3 +280,26 @@ def test_on_a_server_what_has_no_picture_is_skipped(comfyui_server, portrait, tm
     assert report["baseline"]["photos"] == 2
     for file in (tmp_path / "output").rglob("*.png"):
         assert "LikenessGate" in Image.open(file).info["prompt"]
+
+
+@pytest.mark.comfyui
+@pytest.mark.models
+def test_on_a_server_only_the_gate_behind_a_restored_face_warns(comfyui_server, portrait, tmp_path):
+    import shutil
+
+    from likeness_studio.runner.server.backend import ServerBackend
+
+    for name in ("references", "candidates"):
+        shutil.rmtree(comfyui_server.input / name, ignore_errors=True)
+        fill(comfyui_server.input / name, portrait, "obama")
+    graph = {key: node for key, node in folder_graph().items() if key in "1234"}
+    restore = {"placement": "same place", "match_colour": 0.0, "feather": 8, "several_faces": "refuse"}
+    graph["5"] = {
+        "class_type": "LikenessRestoreFace",
+        "inputs": {"original": ["3", 0], "generated": ["3", 0], **restore},
+    }
+    graph["6"] = {"class_type": "LikenessGate", "inputs": graph["4"]["inputs"] | {"images": ["5", 0]}}
+    folders = Folders(tmp_path / "input", tmp_path / "output", tmp_path / "temp")
+    result = ServerBackend(comfyui_server.url).run(Workflow.from_api("gate", graph), folders)
+    warned = {report["node"]: "photo's own face" in " ".join(report["warnings"]) for report in result.likeness}
+    assert warned == {"4": False, "6": True}
