@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 
+from ..errors import PresetUnknown
 from .brief import PERSON, SUITS_THE_ROLE, UNSPECIFIED, Brief, Dialect, Kind
 from .colour_names import in_words
 from .preset_files import Preset, Presets
@@ -116,6 +117,10 @@ def _chosen(brief: Brief, presets: Presets, notes: list[str]) -> dict[Kind, Pres
             if name == UNSPECIFIED:
                 why = f"the role {role.name!r} suggests none" if role else "no role is chosen"
                 notes.append(f"The {kind} is not specified: {why}.")
+            elif role and name not in presets.by_kind[kind]:
+                raise PresetUnknown(
+                    f"The role {role.name!r} suggests the {kind} {name!r}, which is not there; correct {role.source}."
+                )
         if name != UNSPECIFIED:
             chosen[kind] = presets.get(kind, name)
     return chosen

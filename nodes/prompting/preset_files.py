@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import stat
 import tomllib
 from dataclasses import dataclass, field
 from functools import cache
@@ -13,6 +14,7 @@ from typing import Any
 from .. import host
 from ..errors import PresetInvalid, PresetUnknown
 from .brief import SUITS_THE_ROLE, UNSPECIFIED, Dialect, Kind
+from .weights import balanced
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +26,9 @@ _KEYS_OF = {
 }
 _POSE_KEYS = {"words", "tags", "claims"}
 _FOCUS = ("", "shallow", "deep")
+_SUITED = (Kind.SETTING.value, Kind.ATTIRE.value)
+_MOST_BYTES = 1_000_000
+"""A larger file is no preset file, and would take the server seconds to read."""
 _RESERVED = (UNSPECIFIED, SUITS_THE_ROLE)
 
 
@@ -84,16 +89,21 @@ class Presets:
         return Presets(by_kind, Style(closing, {**self.style.negative, **other.style.negative}))
 
 
-def user_files() -> list[Path]:
-    """The user's preset files: ``presets/*.toml`` below each model folder, by name."""
-    found = (file for folder in host.model_dirs() for file in sorted((folder / "presets").glob("*.toml")))
-    return [file for file in found if file.is_file()]
-
-
 def stamp() -> list[tuple[str, int, int]]:
-    """Path, size and time of each user file: what changes when one of them does."""
-    files = [(file, file.stat()) for file in user_files()]
-    return [(str(file), stat.st_size, stat.st_mtime_ns) for file, stat in files]
+    """Path, size and time of each user file, ``presets/*.toml`` below each model folder: what changes when one does.
+
+    In the order in which they are merged: the folder to write to last, and in a folder by name.
+    """
+    found = []
+    for folder in reversed(host.model_dirs()):
+        for file in sorted((folder / "presets").glob("*.toml")):
+            try:
+                entry = file.stat()
+            except OSError:
+                continue
+            if stat.S_ISREG(entry.st_mode):
+                found.append((str(file), entry.st_size, max(entry.st_mtime_ns, entry.st_ctime_ns)))
+    return found
 
 
 @cache
@@ -108,30 +118,38 @@ def built_in() -> Presets:
 def load() -> Presets:
     """Built-in and user presets. Raises PresetInvalid for a user file with an error."""
     presets = built_in()
-    for file, size, time in stamp():
-        presets = presets.merged(_read_once(file, size, time))
+    for found in _of_user():
+        if isinstance(found, PresetInvalid):
+            raise found.with_traceback(None)
+        presets = presets.merged(found)
     return presets
 
 
 def names(kind: Kind) -> list[str]:
     """Names of the presets of a kind, for the list on a node; a user file with an error is left out and logged."""
-    presets = built_in()
-    for file, size, time in stamp():
-        try:
-            presets = presets.merged(_read_once(file, size, time))
-        except PresetInvalid as error:
-            log.warning("%s", error)
-    return list(presets.by_kind[kind])
+    found = [built_in(), *(each for each in _of_user() if isinstance(each, Presets))]
+    return list(dict.fromkeys(name for presets in found for name in presets.by_kind.get(kind, {})))
+
+
+def _of_user() -> list[Presets | PresetInvalid]:
+    return [_read_once(*entry) for entry in stamp()]
 
 
 @cache
-def _read_once(file: str, size: int, time: int) -> Presets:
-    return read(Path(file))
+def _read_once(file: str, size: int, time: int) -> Presets | PresetInvalid:
+    """The presets of a file or what is wrong with it: ComfyUI asks for the lists again and again."""
+    try:
+        return read(Path(file))
+    except PresetInvalid as error:
+        log.warning("%s", error)
+        return error
 
 
 def read(file: Path) -> Presets:
     """The presets of one file. Raises PresetInvalid, which names the file, the line or key, and what to do."""
     try:
+        if file.stat().st_size > _MOST_BYTES:
+            raise PresetInvalid(f"{file} is larger than {_MOST_BYTES:,} bytes, which no preset file is; move it away.")
         text = file.read_text(encoding="utf-8")
         tables = tomllib.loads(text)
     except (OSError, UnicodeDecodeError) as error:
@@ -171,6 +189,9 @@ class _Reader:
         if not isinstance(fields.get("depth", False), bool):
             raise self.wrong(where, "depth", "must be true or false")
         pose_words = self._text(where, pose, "words")
+        suits = self._pairs(where, fields, "suits")
+        if unknown := sorted(set(suits) - set(_SUITED)):
+            raise self.wrong(where, "suits", f"has {unknown[0]!r}; a role suggests {' and '.join(_SUITED)}")
         return Preset(
             kind=kind,
             name=name,
@@ -187,7 +208,7 @@ class _Reader:
             pose=pose_words,
             pose_tags=self._text(where, pose, "tags") or pose_words,
             pose_claims=self._pairs(where, pose, "claims"),
-            suits=self._pairs(where, fields, "suits"),
+            suits=suits,
         )
 
     def style(self, fields: Any) -> Style:
@@ -239,25 +260,35 @@ class _Reader:
         if not wordings:
             raise self.wrong(where, key, "has no wording; write at least one")
         for words in wordings:
-            if words.strip(" ,.") != words or "  " in words or ",," in words.replace(" ", ""):
-                raise self.wrong(where, key, f"has {words!r}; leave out commas, full stops and spaces at its ends")
-            if words.count("(") != words.count(")"):
-                raise self.wrong(where, key, f"has {words!r}, whose brackets do not match; close each weight")
-            if set(re.findall(r"{(.*?)}", words)) - {"colour"}:
-                raise self.wrong(where, key, f"has {words!r}; only {{colour}} is filled in")
+            if " ".join(words.split()).strip(" ,.") != words or ",," in words.replace(" ", ""):
+                raise self.wrong(
+                    where, key, f"has {words!r}; leave out commas, full stops and spaces at its ends, and line ends"
+                )
+            if set(re.findall(r"{(.*?)}", words)) - self._filled_in(where):
+                raise self.wrong(where, key, f"has {words!r}; only {{colour}} is filled in, and only in a setting")
         return wordings
+
+    def _filled_in(self, where: str) -> set[str]:
+        return {"colour"} if where.startswith(f"{Kind.SETTING}.") else set()
 
     def _list(self, where: str, fields: dict[str, Any], key: str) -> tuple[str, ...]:
         value = fields.get(key, [])
         values = [value] if isinstance(value, str) else value
         if not isinstance(values, list) or not all(isinstance(each, str) and each.strip() for each in values):
             raise self.wrong(where, key, "must be text in quotes, or a list of such texts, none of them empty")
+        for each in values:
+            self._brackets(where, key, each)
         return tuple(values)
+
+    def _brackets(self, where: str, key: str, text: str) -> None:
+        if balanced(text) != text:
+            raise self.wrong(where, key, f"has {text!r}, whose brackets do not match; close each weight")
 
     def _text(self, where: str, fields: dict[str, Any], key: str) -> str:
         value = fields.get(key, "")
         if not isinstance(value, str):
             raise self.wrong(where, key, "must be text in quotes")
+        self._brackets(where, key, value)
         return value
 
     def _pairs(self, where: str, fields: dict[str, Any], key: str) -> dict[str, str]:

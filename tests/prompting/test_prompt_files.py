@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from likeness_studio.nodes.errors import PresetInvalid, PresetUnknown
 from likeness_studio.nodes.prompting import preset_files
-from likeness_studio.nodes.prompting.brief import Brief, Dialect, Kind
+from likeness_studio.nodes.prompting.brief import SUITS_THE_ROLE, Brief, Dialect, Kind
 from likeness_studio.nodes.prompting.dialects import positive
 from likeness_studio.nodes.prompting.parts import resolve
 from likeness_studio.nodes.prompting.prompt_node import ProfessionalPrompt
@@ -23,6 +25,10 @@ claims = { place = "indoors" }
 [attire."charcoal suit"]
 words = "a charcoal suit from our own tailor"
 """
+
+DEFAULTS: dict[str, Any] = {
+    each.id: each.default for each in ProfessionalPrompt.GET_SCHEMA().inputs if not each.optional
+}
 
 
 @pytest.fixture
@@ -103,6 +109,13 @@ BROKEN = {
     "pose key": ('[framing."x"]\nwords = "portrait"\npose = { word = "left" }', r"key word is not known here"),
     "style": ('[style]\nflux = ["x"]', r"\[style\] key flux is not known"),
     "style negative of prose": ('[style.negative]\nprose = ["x"]', r"key prose is not known"),
+    "line end": ('[light."x"]\nwords = """soft\nlight"""', r"key words has 'soft\\nlight'; leave out .* line ends"),
+    "brackets the wrong way": ('[light."x"]\nwords = "soft) (light"', r"key words .*brackets do not match"),
+    "brackets of a lens": ('[framing."x"]\nwords = "portrait"\nlens = "a (lens"', r"line 3, .*lens .*do not match"),
+    "brackets of avoid": ('[light."x"]\nwords = "y"\navoid = ["(z"]', r"line 3, .*avoid .*brackets do not match"),
+    "colour of a light": ('[light."x"]\nwords = "{colour} light"', r"only in a setting"),
+    "suits": ('[role."x"]\nwords = "x"\nsuits = { light = "window" }', r"line 3, .*suits has 'light'; a role suggests"),
+    "too large": ("#" * 1_000_001, r"mine\.toml is larger than 1,000,000 bytes"),
     "place a number": ('[setting."x"]\nwords = "a y"\nplace = 1', r"key place must be text in quotes"),
 }
 
@@ -121,11 +134,64 @@ def test_a_broken_file_breaks_neither_the_list_nor_other_files(user_file, caplog
     user_file(GOOD, "good.toml")
     assert {"our lobby", "modern office"} <= set(options("setting"))
     assert "broken.toml" in caplog.text
-    inputs: dict[str, Any] = {
-        each.id: each.default for each in ProfessionalPrompt.GET_SCHEMA().inputs if not each.optional
-    }
     with pytest.raises(PresetInvalid, match=r"broken\.toml"):
-        ProfessionalPrompt.execute(**inputs)
+        ProfessionalPrompt.execute(**DEFAULTS)
+
+
+def test_a_broken_file_is_read_and_logged_once_until_it_changes(user_file, caplog, monkeypatch):
+    file = user_file("[role", "broken.toml")
+    read = []
+    original = preset_files.read
+    monkeypatch.setattr(preset_files, "read", lambda path: read.append(path) or original(path))
+    for _ in range(3):
+        options("setting")
+    assert read == [file]
+    assert caplog.text.count("is not TOML") == 1
+    for _ in range(2):
+        with pytest.raises(PresetInvalid, match="is not TOML"):
+            preset_files.load()
+    file.write_text(GOOD)
+    assert "our lobby" in options("setting")
+    assert preset_files.load().get(Kind.SETTING, "our lobby").depth
+
+
+def test_a_changed_file_changes_what_comfyui_compares(user_file):
+    before = ProfessionalPrompt.fingerprint_inputs()
+    file = user_file(GOOD)
+    added = ProfessionalPrompt.fingerprint_inputs()
+    times = file.stat()
+    file.write_text(GOOD.replace("slats", "tiles"))
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert before != added != ProfessionalPrompt.fingerprint_inputs() != before
+    prompt = ProfessionalPrompt.execute(**DEFAULTS | {"setting": "our lobby"}).args[0]
+    assert "oak tiles" in prompt
+
+
+def test_of_two_files_the_later_name_counts_and_the_first_folder_before_others(
+    user_file, model_dir, tmp_path, monkeypatch
+):
+    lobby = '[setting."our lobby"]\nwords = "a {}"'
+    user_file(lobby.format("b"), "b.toml")
+    user_file(lobby.format("a"), "a.toml")
+    other = tmp_path / "other" / "presets"
+    other.mkdir(parents=True)
+    (other / "z.toml").write_text(lobby.format("z"))
+    monkeypatch.setattr(preset_files.host, "model_dirs", lambda: [model_dir, other.parent])
+    assert preset_files.load().get(Kind.SETTING, "our lobby").wordings[Dialect.PROSE] == ("a b",)
+    assert options("setting").count("our lobby") == 1
+
+
+def test_a_file_that_goes_while_it_is_looked_at_is_left_out(user_file, monkeypatch):
+    file = user_file(GOOD)
+    monkeypatch.setattr(Path, "glob", lambda self, pattern: iter([file, file.with_name("gone.toml")]))
+    assert "our lobby" in options("setting")
+
+
+def test_a_role_that_suggests_what_is_not_there_is_named(user_file):
+    user_file('[role."sommelier"]\nwords = "sommelier"\nsuits = { setting = "cellar" }')
+    brief = Brief({Kind.ROLE: "sommelier", Kind.SETTING: SUITS_THE_ROLE})
+    with pytest.raises(PresetUnknown, match=r"role 'sommelier' suggests the setting 'cellar'.*correct .*mine\.toml"):
+        resolve(brief, Dialect.TAGS, preset_files.load())
 
 
 def test_a_link_to_nowhere_and_a_folder_are_no_preset_files(model_dir):
