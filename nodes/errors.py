@@ -339,6 +339,14 @@ class LoraNotMergeable(LoraError):
     hint = "Leave it out of the merge and apply it with Load LoRA Stack beside the merged file."
 
 
+class LoraNotSaved(LoraError):
+    """A merged LoRA cannot be written."""
+
+    code = "lora_not_saved"
+    meaning = "A merged LoRA cannot be written: the name cannot be used, or the folder or disk does not take it."
+    hint = "Give a shorter, plain name, and look whether output/loras can be written and its disk has room."
+
+
 class NoLoraChosen(LoraError):
     """A node that needs a LoRA was given none."""
 

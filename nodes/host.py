@@ -123,11 +123,16 @@ def model_files(kind: str) -> list[str]:
 
 
 def model_file(kind: str, name: str) -> Path:
-    """The file of that name and kind. Raises UnsafePath, and ModelMissing when there is none."""
+    """The file of that name and kind. Raises UnsafePath, and ModelMissing when there is none.
+
+    The name must stay in its folder; a link that the owner of the folder put there may lead anywhere, as in ComfyUI.
+    """
     comfy = _comfy("folder_paths")
     roots = comfy.get_folder_paths(kind) if comfy is not None else [folder / kind for folder in model_dirs()]
     for root in roots:
-        path = inside(Path(root), name)
+        if Path(name).anchor or ".." in Path(name).parts or "\0" in name:
+            raise UnsafePath(f"The name {name!r} leads outside {root}; give a name inside that folder.")
+        path = Path(root) / name
         if path.is_file():
             return path
     raise ModelMissing(f"There is no file {name!r} in {kind}; put it into {roots[0]}.")

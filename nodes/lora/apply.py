@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import host
-from ..errors import LoraMatchesNothing, LoraWrongBase
+from ..errors import LoraFileDamaged, LoraMatchesNothing, LoraWrongBase
 from .family import UNKNOWN, fits, of_model_class
 from .files import MEMORY_LIMIT, Cache, LoraFile, open_lora
 from .header import TensorInfo
-from .layers import Layer, layers_of
+from .layers import MAX_NUMBERS, Layer, layers_of
 from .names import is_text
 from .patched import Patched
 from .rows import Row, Stack
@@ -20,7 +20,10 @@ from .rows import Row, Stack
 
 @dataclass(frozen=True)
 class Target:
-    """The names of a model's LoRA layers (`host.lora_names`) and the shapes of its weights."""
+    """The names of a model's LoRA layers (`host.lora_names`) and the shapes of its weights.
+
+    The shape of a weight that is kept quantised, packed into whole numbers, says nothing and is empty here.
+    """
 
     names: dict[str, Any]
     shapes: dict[str, tuple[int, ...]]
@@ -32,7 +35,7 @@ class Target:
         if isinstance(where, tuple):
             weight, (axis, _, length) = where[0], where[1]
             whole = self.shapes.get(weight)
-            return None if whole is None else (*whole[:axis], length, *whole[axis + 1 :])
+            return (*whole[:axis], length, *whole[axis + 1 :]) if whole else whole
         return None if where is None else self.shapes.get(where)
 
 
@@ -58,7 +61,8 @@ def target_of(model: Any = None, clip: Any = None) -> Target:
     found = _targets.get(module)
     if found is None:
         names = host.lora_names(model, clip)
-        shapes = {name: tuple(weight.shape) for name, weight in module.state_dict().items()}
+        weights = module.state_dict()
+        shapes = {name: tuple(weight.shape) if weight.is_floating_point() else () for name, weight in weights.items()}
         found = Target(names, shapes, hash((tuple(sorted(map(repr, names.items()))), tuple(sorted(shapes.items())))))
         _targets[module] = found
     return found
@@ -66,8 +70,13 @@ def target_of(model: Any = None, clip: Any = None) -> Target:
 
 def fits_shape(layer: Layer, shape: tuple[int, ...]) -> bool:
     """Whether a layer's change has as many rows and numbers as the weight; True where the file does not tell."""
-    if "reshape" in layer.parts:
+    if not shape or "reshape" in layer.parts:
         return True
+    for role in ("diff_b", "b_norm"):
+        if role in layer.parts and layer.parts[role].shape != shape[:1]:
+            return False
+    if layer.kind == "set":
+        return layer.parts["set"].shape == shape
     if layer.kind in ("full", "norm"):
         return layer.shape == shape
     matrix = layer.matrix
@@ -100,14 +109,26 @@ def _map(file: LoraFile, target: Target) -> Mapped:
         else:
             (matched if fits_shape(layer, shape) else misshapen).append(base)
     wanted = {part.name for base in matched for part in layers.found[base].parts.values()} - new.keys()
-    read = file.read(list(wanted)) if wanted else {}
+    read = file.read_finite(list(wanted)) if wanted else {}
     tensors = {name: read[info.name] for name, info in infos.items() if info.name in read} | new
+    _check_growth(file, matched, tensors)
     patches = host.lora_patches(tensors, {base: target.names[base] for base in matched}) if matched else {}
     patches = {
         key: patch for key, patch in patches.items() if (key if isinstance(key, str) else key[0]) in target.shapes
     }
     size = sum(tensor.nbytes for tensor in read.values())
     return Mapped(patches, matched, unmatched, misshapen, layers.other, size)
+
+
+def _check_growth(file: LoraFile, matched: list[str], tensors: dict[str, Any]) -> None:
+    """Two numbers in a file can enlarge a weight beyond any memory."""
+    for base in matched:
+        size = tensors.get(f"{base}.reshape_weight")
+        if size is not None and not 0 < math.prod(size.flatten().tolist()) <= MAX_NUMBERS:
+            raise LoraFileDamaged(
+                f"{file.name} would enlarge {base[:120]!r} to {size.flatten().tolist()[:8]}, larger than any model's "
+                "weight; it is not loaded."
+            )
 
 
 @dataclass
@@ -137,6 +158,8 @@ def apply_stack(model: Any, clip: Any | None, stack: Stack) -> tuple[Any, Any | 
         for row in part.rows:
             outcome = Outcome(row, open_lora(row.lora))
             _apply_row(outcome, on_model, on_clip, part.token)
+            if any(before.row.lora == row.lora for before in outcomes):
+                outcome.warnings.append("it is in the stack more than once, and its strengths add up")
             outcomes.append(outcome)
             progress.step()
         on_model.mark(part.token)
@@ -147,6 +170,8 @@ def apply_stack(model: Any, clip: Any | None, stack: Stack) -> tuple[Any, Any | 
 def _apply_row(outcome: Outcome, on_model: Patched, on_clip: Patched, token: str) -> None:
     file, row = outcome.file, outcome.row
     model, clip = on_model.given, on_clip.given
+    if file.stranger is not None:
+        raise LoraMatchesNothing(f"{file.name} is no LoRA but {file.stranger}; choose a LoRA.")
     check_base(file, of_model_class(host.model_config(model)))
     mapped = map_lora(file, target_of(model=model))
     mapped_text = map_lora(file, target_of(clip=clip)) if clip is not None else None

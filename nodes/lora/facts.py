@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 PHRASE_KEYS = ("modelspec.trigger_phrase", "trigger_words", "trigger_phrase", "activation text", "instance_prompt")
 """Where a publisher writes the words, the first that is there counts."""
@@ -50,13 +51,19 @@ SETTINGS = {
 }
 """What is shown of the training, and under which metadata keys kohya and Stability's modelspec write it."""
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 WORD_LIMIT = 300
+
+_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
+"""Unicode's categories of control characters, of marks that turn text round or hide it, and of no characters."""
+
+_JOINERS = "\u200c\u200d"
+"""Marks that are not seen and belong to the spelling of Persian and Indian words."""
 
 
 def plain(text: str, limit: int = WORD_LIMIT) -> str:
-    """Text of a stranger's file: without control characters, cut off at `limit` characters."""
-    text = " ".join(_CONTROL.sub("", text).split())
+    """Text of a stranger's file: without what is not seen, cut off at `limit` characters."""
+    seen = (each for each in text[: 20 * limit] if each.isspace() or each in _JOINERS or category(each) not in _UNSEEN)
+    text = " ".join("".join(seen).split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
@@ -64,15 +71,22 @@ def trigger_words(metadata: Mapping[str, str]) -> list[str]:
     """The words that call the LoRA up: as published, else tags on nearly every training picture, else folder names.
 
     kohya trains on folders named ``10_sks person`` and counts captions' tags per folder. Empty if nothing is known.
+    Words go into prompts: what a publisher wrote is taken as a prompt already, brackets in tags are made literal.
     """
     for key in PHRASE_KEYS:
-        words = plain(metadata.get(key, ""))
+        words = plain(metadata.get(key, "")).strip(" ,")
         if words and words.lower() not in ("none", "null"):
             return [words]
     concepts = [name for name, _ in _concepts(metadata)]
     common = [tag for tag, count in tags(metadata) if count >= TAG_SHARE * max(1, _pictures(metadata))]
-    found = [word for word in concepts if word.lower() not in GENERIC_FOLDERS] + common[:TAG_LIMIT]
-    return joined_words([found])
+    named = [word for word in concepts if word.lower() not in GENERIC_FOLDERS]
+    found = named[:TAGS_SHOWN] + common[:TAG_LIMIT]
+    return joined_words([[literal(word) for word in found]])
+
+
+def literal(word: str) -> str:
+    """A word as a prompt must have it: ``saber \\(fate\\)``, because bare brackets are weights to ComfyUI."""
+    return re.sub(r"(?<!\\)[()]", r"\\\g<0>", word)
 
 
 def joined_words(groups: Iterable[Iterable[str]]) -> list[str]:

@@ -21,6 +21,9 @@ MAX_HEADER = 32 * 2**20
 
 MAX_DIMENSIONS = 8
 
+MAX_NAME = 500
+"""Letters of a tensor's name; those of real layers have up to 150."""
+
 DTYPE_BYTES = {
     "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "U16": 2, "I16": 2, "F16": 2, "BF16": 2,
     "U32": 4, "I32": 4, "F32": 4, "U64": 8, "I64": 8, "F64": 8,
@@ -129,7 +132,18 @@ def _parse(path: Path, text: bytes) -> dict[str, Any]:
 def _metadata(path: Path, entry: Any) -> dict[str, str]:
     if not isinstance(entry, dict) or not all(isinstance(value, str) for value in entry.values()):
         _refuse(path, "has metadata that are not words")
+    if not all(_is_text(word) for pair in entry.items() for word in pair):
+        _refuse(path, "has metadata with half a character (a lone surrogate)")
     return entry
+
+
+def _is_text(word: str) -> bool:
+    """Whether `word` can be written as UTF-8; half of a surrogate pair from a ``\\u`` escape cannot."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _whole(value: Any) -> bool:
@@ -137,6 +151,8 @@ def _whole(value: Any) -> bool:
 
 
 def _tensor(path: Path, name: str, entry: Any) -> TensorInfo:
+    if len(name) > MAX_NAME or not _is_text(name):
+        _refuse(path, f"has a tensor of an unusable name, which begins with {name[:80]!r}")
     if not isinstance(entry, dict) or set(entry) != {"dtype", "shape", "data_offsets"}:
         _refuse(path, f"does not give dtype, shape and data_offsets for {name[:80]!r}")
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]

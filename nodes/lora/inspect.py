@@ -104,6 +104,7 @@ def inspect(file: LoraFile, step: Callable[[], object] = lambda: None) -> dict[s
         "naming": naming(file),
         "kinds": {WORDS[kind]: count for kind, count in kinds.items()},
         "layers": len(file.layers.found),
+        "instead": file.stranger,
         "other_tensors": [plain(name, 120) for name in file.layers.other[:20]],
         "parameters": sum(part.numel for part in parts),
         "dtypes": sorted({part.dtype for part in parts}),
@@ -123,8 +124,9 @@ def text_of(found: dict[str, Any]) -> str:
     kinds = ", ".join(f"{_layers(count)} of {name}" for name, count in found["kinds"].items())
     lines = [
         f"{found['file']}: {found['base_model']} ({found['base_model_from']})",
-        f"{kinds or 'no layers'}; names of {found['naming']}; {found['parameters']:,} parameters in "
-        f"{', '.join(found['dtypes'])}",
+        f"{kinds}; names of {found['naming']}; {found['parameters']:,} parameters in {', '.join(found['dtypes'])}"
+        if kinds
+        else f"It has no LoRA layer: it is {found['instead'] or 'no LoRA of a format that is known'}.",
         f"Trigger words: {', '.join(found['trigger_words']) or 'none in the metadata'}",
         f"Licence: {found['licence']}",
         f"sha256 {found['sha256']}, AutoV3 {found['autov3']}",

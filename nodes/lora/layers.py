@@ -79,6 +79,13 @@ class Layer:
         return None
 
     @property
+    def kernel_told(self) -> bool:
+        """Whether `shape` has a convolution's kernel; LoHa and LoKr without a core multiply it into the columns."""
+        return not (self.kind == "loha" and "t1" not in self.parts) and not (
+            self.kind == "lokr" and "k2_b" in self.parts and "k_t2" not in self.parts
+        )
+
+    @property
     def matrix(self) -> tuple[int, int] | None:
         """Rows and columns of the change as a matrix [out, in x kernel]; None where they follow from the model."""
         shape = self.shape

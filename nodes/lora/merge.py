@@ -94,7 +94,12 @@ def _terms(sources: Sequence[Source], family: str) -> dict[str, list[_Term]]:
     found: dict[str, list[_Term]] = {}
     inside: dict[tuple[bool, str], tuple[str, str]] = {}
     for source in sources:
-        tensors = source.file.read()
+        if not source.file.layers.found:
+            raise LoraNotMergeable(
+                f"{source.file.name} has no LoRA layer, it is {source.file.stranger or 'of no known format'}; leave it "
+                "out."
+            )
+        tensors = source.file.read_finite()
         for base, layer in source.file.layers.found.items():
             weight = source.text if is_text(base) else source.model
             if weight == 0:
@@ -139,7 +144,8 @@ def _merge_layer(merged: Merged, name: str, terms: list[_Term], rank: int, dtype
         return
     if len({_size(delta) for delta in deltas}) > 1:
         _shapes_differ(name, terms)
-    if len(shape) == 1 or (rank == 0 and any(isinstance(delta, Whole) for delta in deltas)):
+    told = len(shape) > 2 or any(term.layer.matrix is not None and term.layer.kernel_told for term in terms)
+    if len(shape) == 1 or (told and rank == 0 and any(isinstance(delta, Whole) for delta in deltas)):
         whole = torch.stack([flat(delta) for delta in deltas]).sum(0)
         merged.total += float(torch.sum(whole**2))
         _store(merged, f"{name}.diff", whole.reshape(shape), dtype)
@@ -191,12 +197,16 @@ def reduced(deltas: Sequence[Delta], rank: int) -> tuple[torch.Tensor, torch.Ten
 
     Of the stacked factors U and D a QR decomposition of each is taken, and the singular values of the small matrix
     between them are those of the sum (Halko, Martinsson and Tropp 2011, section 5.1): exact, without the full
-    matrix. With rank 0, and fewer columns of U than the matrix has rows and columns, the factors are returned.
+    matrix. With rank 0, and fewer columns of U than the matrix has rows and columns, the factors are returned; a sum
+    that is no product of thin factors is then itself one factor, and the other is the unit matrix.
     """
     if any(isinstance(delta, Whole) for delta in deltas):
-        left, values, right = torch.linalg.svd(
-            torch.stack([flat(delta) for delta in deltas]).sum(0), full_matrices=False
-        )
+        whole = torch.stack([flat(delta) for delta in deltas]).sum(0)
+        if rank == 0:
+            unit = torch.eye(min(whole.shape), dtype=whole.dtype)
+            pair = (unit, whole) if whole.shape[0] <= whole.shape[1] else (whole, unit)
+            return *pair, 0.0, float(torch.sum(whole**2))
+        left, values, right = torch.linalg.svd(whole, full_matrices=False)
     else:
         factors = [delta for delta in deltas if isinstance(delta, Factors)]
         up = torch.cat([each.up for each in factors], dim=1)

@@ -17,7 +17,7 @@ from .header import stamp_of
 from .inspect import Block, inspect, text_of
 from .merge import PRECISIONS, Merged, Source, common_family, layer_count, merge
 from .rows import CATEGORY, NONE, LorasType, Row, Stack, row_inputs, rows_of
-from .save import facts_of, metadata_of, save
+from .save import facts_of, forbids_merging, metadata_of, place, save
 
 Stamp = tuple[str, int, int]
 
@@ -204,7 +204,7 @@ class MergeLoras(io.ComfyNode):
         cls, rank: int, precision: str, filename: str, loras: Stack | None = None, **rows: Any
     ) -> io.NodeOutput:
         """Merge and save."""
-        path = host.inside(host.output_dir() / "loras", filename or "merged")
+        path = place(filename)
         chosen = Stack(rows_of(rows), loras).all_rows()
         if not chosen:
             raise NoLoraChosen("Merge LoRAs was given no active row; choose LoRAs and weights other than 0.")
@@ -289,6 +289,11 @@ def _merge_report(
         "relative_error": merged.error,
         "worst_layer": worst[0],
         "worst_relative_error": worst[1],
+        "warnings": [
+            f"the licence of {each['file']} ({each['licence']}) seems to forbid merging"
+            for each in facts
+            if forbids_merging(each["licence"])
+        ],
     }
 
 
@@ -296,6 +301,7 @@ def _merge_text(report: dict[str, Any]) -> str:
     sources = " + ".join(f"{each['weight']:g} x {each['file']}" for each in report["sources"])
     lines = [
         f"{sources} ({report['base_model']})",
+        "Licences: " + "; ".join(f"{each['file']}: {each['licence']}" for each in report["sources"]),
         f"{report['layers']} layers, rank up to {report['largest_rank']}, {report['precision']}",
     ]
     if report["rank"] == 0:
@@ -305,6 +311,7 @@ def _merge_text(report: dict[str, Any]) -> str:
             f"The reduction to rank {report['rank']} lost {report['relative_error']:.2%} of the change's norm, at "
             f"worst {report['worst_relative_error']:.2%} in {report['worst_layer']}."
         )
+    lines += [f"Warning: {warning}" for warning in report["warnings"]]
     return "\n".join([*lines, report["file"]])
 
 

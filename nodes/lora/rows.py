@@ -79,13 +79,21 @@ def _strength(name: str, kind: str, later: bool) -> Any:
 
 
 def rows_of(widgets: Mapping[str, Any]) -> tuple[Row, ...]:
-    """The rows that do something: on, with a LoRA, and with a strength other than 0."""
+    """The rows that do something: on, with a LoRA, and with a strength other than 0.
+
+    A widget that is missing or None has its default; in `fingerprint_inputs` the value of a linked one is None.
+    """
+
+    def given(name: str, default: Any) -> Any:
+        value = widgets.get(name)
+        return default if value is None else value
+
     found = []
     for number in range(1, ROWS + 1):
-        lora = widgets.get(f"lora_{number}") or NONE
-        one = widgets.get(f"strength_{number}", 1.0)
-        model = float(widgets.get(f"strength_model_{number}", one))
-        clip = float(widgets.get(f"strength_clip_{number}", one))
-        if widgets.get(f"on_{number}", True) and lora != NONE and (model != 0 or clip != 0):
+        lora = given(f"lora_{number}", NONE)
+        one = given(f"strength_{number}", 1.0)
+        model = float(given(f"strength_model_{number}", one))
+        clip = float(given(f"strength_clip_{number}", one))
+        if given(f"on_{number}", True) and lora != NONE and (model != 0 or clip != 0):
             found.append(Row(lora, model, clip))
     return tuple(found)

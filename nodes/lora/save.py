@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from .. import host
+from ..errors import LoraNotSaved, UnsafePath
 from .facts import hashes, joined_words, licence
 from .family import Family
 from .merge import Merged, Source
@@ -23,6 +27,16 @@ ARCHITECTURE = {
     "SDXL": "stable-diffusion-xl-v1-base/lora", "SD 3": "stable-diffusion-3-medium/lora", "Flux": "flux-1-dev/lora",
 }  # fmt: skip
 """How kohya's trainer and Stability's modelspec call a base model."""
+
+
+_FORBIDS = re.compile(
+    r"no[- ]?deriv|\bnd\b|no[- ]?merg|not? .{0,20}\bmerg|\bmerg\w* .{0,20}(not|forbid|prohib)", re.IGNORECASE
+)
+
+
+def forbids_merging(licence: str) -> bool:
+    """Whether a licence as stated reads as if changed or merged versions were not allowed, such as CC BY-ND."""
+    return _FORBIDS.search(licence) is not None
 
 
 def facts_of(source: Source) -> dict[str, Any]:
@@ -65,18 +79,43 @@ def metadata_of(
     return found
 
 
+def place(filename: str) -> Path:
+    """Where a merge of that name is written: inside output/loras. Raises UnsafePath."""
+    folder = host.output_dir() / "loras"
+    path = host.inside(folder, filename.strip() or "merged")
+    if path == folder.resolve():
+        raise UnsafePath(f"The name {filename!r} is that of the folder {path} itself; give a file's name.")
+    if not filename.isprintable():
+        raise UnsafePath(f"The name {filename[:80]!r} has characters that are not seen; give another name.")
+    return path
+
+
 def save(merged: Merged, metadata: dict[str, str], path: Path) -> Path:
-    """Write to `path`, or to the first free ``name_2``, ``name_3`` … beside it. Returns where it was written."""
+    """Write to `path`, or to the first free ``name_2``, ``name_3`` … beside it. Returns where it was written.
+
+    Raises LoraNotSaved.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     path = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    part = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         save_file(merged.tensors, part, metadata)
         return _claim(part, path)
+    except (OSError, SafetensorError) as error:
+        raise LoraNotSaved(
+            f"{path.name[:80]} cannot be written to {path.parent} ({str(error)[:100]}); give another name or room."
+        ) from error
     finally:
-        part.unlink(missing_ok=True)
+        _forget(part)
+
+
+def _forget(part: Path) -> None:
+    """Take a half-written file away, also where its folder could not be made."""
+    with suppress(OSError):
+        part.unlink()
 
 
 def _claim(part: Path, path: Path) -> Path:

@@ -146,8 +146,16 @@ def awkward(folder, on_comfy):
     only_text = formats.make("kohya", text=True)
     only_text.tensors = {name: tensor for name, tensor in only_text.tensors.items() if "lora_te" in name}
     only_text.save(loras / "only_text.safetensors")
-    names = ["xl", "strange", "wide", "text", "partial", "only_text"]
-    answers = on_comfy([{"rows": [[f"{name}.safetensors", 1, 1]]} for name in names])
+    broken = formats.make("kohya")
+    next(iter(broken.tensors.values()))[0] = float("nan")
+    broken.save(loras / "broken.safetensors")
+    save_file({"model.diffusion_model.out.0.weight": torch.ones(4)}, loras / "checkpoint.safetensors")
+    grown = formats.make("kohya")
+    base = next(iter(formats.LINEAR))
+    grown.tensors[f"{base}.reshape_weight"] = torch.tensor([2**20, 2**20])
+    grown.save(loras / "grown.safetensors")
+    names = ["xl", "strange", "wide", "text", "partial", "only_text", "broken", "checkpoint", "grown"]
+    answers = on_comfy([{"rows": [[f"{name}.safetensors", 1, 1]] * (1 + (name == "text"))} for name in names])
     return dict(zip(names, answers, strict=True))
 
 
@@ -168,6 +176,25 @@ def test_a_wrong_base_model_is_refused_by_name(awkward):
 def test_a_lora_that_matches_nothing_is_an_error(name, words, awkward):
     assert awkward[name]["code"] == "lora_matches_nothing"
     assert words in awkward[name]["message"]
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "words"),
+    [
+        ("broken", "lora_file_damaged", "broken.safetensors holds numbers that are not finite"),
+        ("grown", "lora_file_damaged", "grown.safetensors would enlarge"),
+        ("checkpoint", "lora_matches_nothing", "checkpoint.safetensors is no LoRA but a checkpoint"),
+    ],
+)
+def test_what_would_spoil_the_model_is_refused(name, code, words, awkward):
+    assert awkward[name]["code"] == code
+    assert words in awkward[name]["message"]
+
+
+def test_the_same_lora_twice_is_said_and_adds_up(awkward):
+    assert "its strengths add up" in "\n".join(awkward["text"]["warnings"][1])
+    assert "its strengths add up" not in "\n".join(awkward["text"]["warnings"][0])
+    assert awkward["text"]["as_core"] is True
 
 
 def test_a_partial_match_says_how_many(awkward):

@@ -7,12 +7,12 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from likeness_studio.nodes.errors import LoraNotMergeable, LoraWrongBase
+from likeness_studio.nodes.errors import LoraFileDamaged, LoraNotMergeable, LoraWrongBase
 from likeness_studio.nodes.lora.delta import bias_of, delta_of, flat
 from likeness_studio.nodes.lora.files import open_path
 from likeness_studio.nodes.lora.merge import Merged, Source, merge, reduced
 from likeness_studio.nodes.lora.names import canonical
-from likeness_studio.nodes.lora.save import facts_of, metadata_of, save
+from likeness_studio.nodes.lora.save import facts_of, forbids_merging, metadata_of, save
 
 SINGLE = 1e-6
 """Relative tolerance of changes stored in float32 and computed in float64."""
@@ -156,6 +156,76 @@ def test_numbers_that_do_not_fit_the_precision_are_refused(tmp_path):
     with pytest.raises(LoraNotMergeable, match="float16 cannot hold"):
         merge([Source(open_path(path, "large"), 1, 1)], 0, "float16")
     assert merge([Source(open_path(path, "large"), 1, 1)], 0, "float32").tensors
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("part", ["up", "alpha"])
+def test_numbers_that_are_not_finite_are_refused_by_file(part, rank, made, tmp_path):
+    good, _ = made("kohya")
+    tensors = {"a.lora_up.weight": torch.ones(4, 1), "a.lora_down.weight": torch.ones(1, 4), "a.alpha": torch.ones(())}
+    bad = {"up": "a.lora_up.weight", "alpha": "a.alpha"}[part]
+    tensors[bad] = torch.full_like(tensors[bad], float("nan" if part == "up" else "inf"))
+    path = tmp_path / "broken.safetensors"
+    save_file(tensors, path)
+    with pytest.raises(LoraFileDamaged, match=f"broken.safetensors holds numbers that are not finite.*{bad}"):
+        merge([Source(good, 1, 1), Source(open_path(path, path.name), 1, 1)], rank)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2, torch.int8])
+def test_every_kind_of_number_is_checked_and_merged(dtype, tmp_path):
+    path = tmp_path / f"{dtype}.safetensors"
+    save_file({"a.lora_up.weight": torch.ones(4, 1).to(dtype), "a.lora_down.weight": torch.ones(1, 4).to(dtype)}, path)
+    merged = merge([Source(open_path(path, path.name), 1, 1)], 0)
+    up, down = (merged.tensors[f"a.lora_{side}.weight"] for side in ("up", "down"))
+    assert torch.equal(up @ down, torch.ones(4, 4))
+
+
+def test_the_largest_numbers_of_float16_are_finite(tmp_path):
+    path = tmp_path / "wide.safetensors"
+    save_file({"a.diff": torch.tensor([[65504.0, -65504.0]], dtype=torch.float16)}, path)
+    assert open_path(path, "wide").read_finite()
+
+
+def test_a_whole_change_without_a_kernel_is_stored_so_that_a_convolution_takes_it(formats, tmp_path):
+    """A LoHa of rank 8 has rank 64, more than 32 rows: ComfyUI takes no difference of [32, 288] for [32, 32, 3, 3]."""
+    sources, expected = [], 0.0
+    for seed in (1, 2):
+        lora = formats.make("conv loha", seed=seed, rank=8)
+        path = lora.save(tmp_path / f"{seed}.safetensors")
+        sources.append(Source(open_path(path, path.name), 0.5, 1))
+        expected = expected + 0.5 * next(iter(lora.deltas.values()))
+    merged = merge(sources, 0)
+    assert not any(name.endswith(".diff") for name in merged.tensors)
+    (found,) = changes(save(merged, {}, tmp_path / "sum"), formats).values()
+    assert close(found, expected)
+    assert merged.error == 0
+
+
+def test_a_file_that_is_no_lora_is_not_left_out_silently(made, tmp_path):
+    path = tmp_path / "model.safetensors"
+    save_file({"model.diffusion_model.out.0.weight": torch.ones(4)}, path)
+    with pytest.raises(LoraNotMergeable, match=r"model.safetensors has no LoRA layer, it is a checkpoint"):
+        merge([Source(made("kohya")[0], 1, 1), Source(open_path(path, path.name), 1, 1)], 0)
+
+
+@pytest.mark.parametrize(
+    ("licence", "forbids"),
+    [
+        ("CC-BY-ND-4.0", True),
+        ("CC BY-NC-ND", True),
+        ("https://creativecommons.org/licenses/by-nc-NoDerivatives", True),
+        ("free to use, no merging", True),
+        ("Merges are not allowed", True),
+        ("do not merge", True),
+        ("CC0-1.0", False),
+        ("CreativeML Open RAIL-M", False),
+        ("CC-BY-4.0", False),
+        ("Apache-2.0, merging allowed", False),
+        ("not stated", False),
+    ],
+)
+def test_a_licence_that_forbids_merging_is_recognised(licence, forbids):
+    assert forbids_merging(licence) is forbids
 
 
 def test_what_cannot_be_merged_is_refused_by_name(made, tmp_path):

@@ -32,6 +32,16 @@ def dataset(**folders):
         (dataset(**{"10_img": (10, {"smile": 3, "zkz": 10, "portrait": 9})}), ["zkz", "portrait"]),
         (dataset(**{"1_a_b": (4, {"x": 4}), "2_img": (4, {"x": 4, "y": 4})}), ["a b", "x"]),
         ({"ss_tag_frequency": json.dumps({"3_img": {"one": 5, "two": 5, "three": 1}})}, ["one", "two"]),
+        ({"modelspec.trigger_phrase": "(sks:1.2), person, "}, ["(sks:1.2), person"]),
+        (
+            dataset(**{"1_img": (2, {"saber (fate)": 2, "looking \\(up\\)": 2})}),
+            ["saber \\(fate\\)", "looking \\(up\\)"],
+        ),
+        ({"ss_tag_frequency": json.dumps({"3_img": {"t\ud83d\u202ex": 3}})}, ["tx"]),
+        (
+            {"ss_dataset_dirs": json.dumps({f"1_c{number}": {} for number in range(500)})},
+            [f"c{number}" for number in range(20)],
+        ),
         ({"ss_tag_frequency": "not json"}, []),
         ({"ss_tag_frequency": "[1, 2]", "ss_dataset_dirs": "[" * 100_000}, []),
         ({"ss_tag_frequency": json.dumps({"a": 3, "b": {"t": "many", "u": True}})}, ["a", "b"]),
@@ -74,6 +84,10 @@ def test_settings_and_licence():
 
 def test_strange_text_is_cut_and_cleaned():
     assert plain("a\x1b[31mred\x00\n  b") == "a[31mred b"
+    assert plain("\u202eab\ud800\x9bc\u200b") == "abc"
+    assert (
+        plain("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645") == "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+    )
     assert plain("x" * 1000) == "x" * 299 + "…"
 
 

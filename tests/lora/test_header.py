@@ -99,6 +99,9 @@ def test_a_header_length_that_is_a_lie(raw, length, words):
         (b'{"a": 1' + b" " * 9, 0, "not JSON"),
         (b'{"a": ' + b"9" * 6000 + b"}", 0, "not JSON"),
         (b'{"\xff": 1}' + b" " * 9, 0, "not JSON"),
+        (b'{"__metadata__": {"a": "\\ud800"}, "b": 1}', 0, "half a character"),
+        ({"a\ud800": tensor(0, 4, [1])}, 4, "unusable name"),
+        ({"a" * 501: tensor(0, 4, [1])}, 4, "unusable name"),
         (b'{"a": {}, "a": {}}', 0, "names 'a' twice"),
     ],
 )

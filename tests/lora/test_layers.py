@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from likeness_studio.nodes.errors import LoraFileDamaged, LoraWrongBase
-from likeness_studio.nodes.lora.apply import check_base
+from likeness_studio.nodes.lora.apply import check_base, fits_shape
 from likeness_studio.nodes.lora.family import family_of, fits, of_model_class
 from likeness_studio.nodes.lora.files import open_path
 from likeness_studio.nodes.lora.header import TensorInfo
@@ -183,3 +183,19 @@ def test_blocks_are_named_and_ordered_as_data_passes():
     assert {base: block_of(base) for base in names} == names
     ordered = ["text encoder 1", "down 0.0", "down 0 sampler", "down 1.0", "middle", "up 1.0", "double 2", "double 10"]
     assert sorted(sorted(ordered), key=block_order) == ordered
+
+
+def test_shapes_that_a_weight_cannot_take_do_not_fit():
+    def of(kind, **parts):
+        return Layer("a", kind, {role: TensorInfo(role, "F32", shape, 0, 0) for role, shape in parts.items()})
+
+    thin = {"up": (8, 2), "down": (2, 12)}
+    assert fits_shape(of("lora", **thin), (8, 12))
+    assert fits_shape(of("lora", **thin), (8, 3, 2, 2))
+    assert not fits_shape(of("lora", **thin), (12, 8))
+    assert fits_shape(of("set", set=(8, 12)), (8, 12))
+    assert not fits_shape(of("set", set=(1, 12)), (8, 12))
+    assert fits_shape(of("bias", diff_b=(8,)), (8, 12))
+    assert not fits_shape(of("bias", diff_b=(9,)), (8, 12))
+    assert not fits_shape(of("lora", **thin, diff_b=(12,)), (8, 12))
+    assert not fits_shape(of("norm", w_norm=(8,), b_norm=(9,)), (8,))

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from likeness_studio.nodes.errors import (
     DependencyMissing,
     LoraFileDamaged,
+    LoraNotSaved,
     ModelMissing,
     NoLoraChosen,
     UnsafePath,
@@ -203,6 +204,75 @@ def test_a_merge_stays_in_its_folder(name, loras, formats):
         MergeLoras.execute(0, "float16", name, lora_1="1.safetensors", strength_1=1.0)
 
 
+@pytest.mark.parametrize("name", [".", "a/..", "./"])
+def test_the_folder_itself_is_no_name_for_a_merge(name, loras, formats, local):
+    formats.make("kohya").save(loras / "1.safetensors")
+    with pytest.raises(UnsafePath, match="folder"):
+        MergeLoras.execute(0, "float16", name, lora_1="1.safetensors", strength_1=1.0)
+    assert list(local.output_dir.rglob("*.safetensors")) == []
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "taken.safetensors/x"])
+def test_a_name_that_cannot_be_written_is_said(name, loras, formats, local):
+    formats.make("kohya").save(loras / "1.safetensors")
+    MergeLoras.execute(0, "float16", "taken", lora_1="1.safetensors", strength_1=1.0)
+    with pytest.raises(LoraNotSaved, match="cannot be written"):
+        MergeLoras.execute(0, "float16", name, lora_1="1.safetensors", strength_1=1.0)
+    assert [path.name for path in (local.output_dir / "loras").iterdir()] == ["taken.safetensors"]
+
+
+def test_a_merge_shows_licences_and_warns_of_those_that_forbid_it(loras, formats):
+    formats.make("kohya", seed=1).save(loras / "1.safetensors", {"modelspec.license": "CC-BY-ND-4.0"})
+    formats.make("kohya", seed=2).save(loras / "2.safetensors", {"modelspec.license": "CC0-1.0"})
+    output = MergeLoras.execute(0, "float16", "m", lora_1="1.safetensors", lora_2="2.safetensors")
+    assert "Licences: 1.safetensors: CC-BY-ND-4.0; 2.safetensors: CC0-1.0" in output.ui["text"][0]
+    (warning,) = json.loads(output[1])["warnings"]
+    assert warning == "the licence of 1.safetensors (CC-BY-ND-4.0) seems to forbid merging"
+    assert f"Warning: {warning}" in output.ui["text"][0]
+
+
+def test_a_link_that_the_owner_put_into_the_folder_is_followed(loras, formats, tmp_path):
+    made = formats.make("kohya").save(tmp_path / "another disk" / "a.safetensors")
+    (loras / "linked.safetensors").symlink_to(made)
+    (loras / "more").symlink_to(made.parent)
+    assert len(open_lora("linked.safetensors").layers.found) == len(open_lora("more/a.safetensors").layers.found) == 3
+    for name in (str(made), "more/../../secret.safetensors", "a\0.safetensors"):
+        with pytest.raises(UnsafePath):
+            open_lora(name)
+
+
+def test_a_checkpoint_among_the_loras_is_called_one(loras):
+    save_file({"model.diffusion_model.out.0.weight": torch.ones(4)}, loras / "model.safetensors")
+    text = InspectLora.execute("model.safetensors").ui["text"][0]
+    assert "It has no LoRA layer: it is a checkpoint, which belongs into models/checkpoints." in text
+
+
+def test_a_hostile_number_of_blocks_makes_no_endless_picture(loras):
+    tensors = {}
+    for number in range(1000):
+        base = f"lora_unet_down_blocks_{number}_attentions_0_proj_in"
+        tensors |= {f"{base}.lora_up.weight": torch.ones(1, 1), f"{base}.lora_down.weight": torch.ones(1, 1)}
+    save_file(tensors, loras / "many.safetensors")
+    assert InspectLora.execute("many.safetensors")[2].shape[1] < 4000
+
+
+def test_a_file_that_is_replaced_after_its_check_is_not_used(loras, formats):
+    formats.make("kohya").save(loras / "1.safetensors")
+    file = open_lora("1.safetensors")
+    formats.make("kohya", seed=2, text=True).save(loras / "1.safetensors")
+    with pytest.raises(LoraFileDamaged, match="was changed"):
+        file.read()
+    (loras / "1.safetensors").write_bytes(b"gone")
+    with pytest.raises(LoraFileDamaged, match=r"1\.safetensors cannot be read"):
+        file.read()
+
+
+def test_headers_that_are_kept_are_bounded_by_their_bytes(loras, formats):
+    formats.make("kohya").save(loras / "1.safetensors", {"note": "x" * 2**20})
+    open_lora("1.safetensors")
+    assert 2**20 < files._files.used <= files._files.limit < 2**26
+
+
 def test_a_file_is_read_once_until_it_changes(loras, formats, monkeypatch):
     formats.make("kohya").save(loras / "1.safetensors")
     count = []
@@ -234,4 +304,7 @@ def test_a_node_runs_again_when_a_file_changed(loras, formats):
     formats.make("kohya", text=True).save(loras / "1.safetensors")
     assert before != LoadLoraStack.fingerprint_inputs(model=None, on_1=True, lora_1="1.safetensors")
     assert InspectLora.fingerprint_inputs(lora="gone.safetensors") == ["gone.safetensors"]
+    linked = {"on_1": None, "strength_model_1": None, "strength_clip_1": None, "on_2": None, "lora_2": None}
+    again = LoadLoraStack.fingerprint_inputs(model=None, lora_1="1.safetensors", **linked)
+    assert again == LoadLoraStack.fingerprint_inputs(model=None, on_1=True, lora_1="1.safetensors")
     assert MergeLoras.fingerprint_inputs(on_1=False, lora_1="1.safetensors") == []
