@@ -6,7 +6,8 @@ The plot in docs/likeness_against_denoise.jpg is what the workflow compare_model
 with a checkpoint of random weights (tests/comfyui/random_weights.py). It is made when this has been run before:
 
 .venv/bin/likeness run compare_models --server URL --input Photo=runner/demo.jpg --set Sampler.steps=4 \\
-  --set Sampler.cfg=1 --set "Denoise.values=0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.8"
+  --set Sampler.cfg=1 --set "Frame.crop=tight portrait" --set Frame.width=256 --set Frame.height=320 \\
+  --set "Denoise.values=0.1, 0.2, 0.3, 0.35, 0.4, 0.5, 0.6, 0.8" --set Compare.several_faces=largest
 
 Pictures of the other generative workflows are pictures of their graphs: tests/comfyui/draw_workflows.py --covers.
 """
@@ -59,16 +60,15 @@ def boxed(photo: torch.Tensor, label: str) -> Image.Image:
 
 
 def likeness_against_denoise() -> None:
-    """The newest plot and the pictures that it is about, one above the other; without a comparison nothing."""
+    """The newest plot and the pictures that it is about, side by side; without a comparison nothing."""
     plots, grids = (sorted(COMPARISON.glob(f"comparison_{kind}_*.png")) for kind in ("plot", "grid"))
     if not (plots and grids):
         return
     plot = Image.open(plots[-1]).convert("RGB")
-    grid = Image.open(grids[-1]).convert("RGB")
-    grid = grid.resize((plot.width, round(grid.height * plot.width / grid.width)), Image.Resampling.LANCZOS)
-    sheet = Image.new("RGB", (plot.width, plot.height + grid.height), "white")
+    grid = scaled(Image.open(grids[-1]).convert("RGB"), plot.height)
+    sheet = Image.new("RGB", (plot.width + grid.width, plot.height), "white")
     sheet.paste(plot, (0, 0))
-    sheet.paste(grid, (0, plot.height))
+    sheet.paste(grid, (plot.width, 0))
     sheet.save(ROOT / "docs" / "likeness_against_denoise.jpg", quality=88)
 
 
