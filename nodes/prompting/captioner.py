@@ -44,12 +44,13 @@ class Captioner(Protocol):
 
 
 def folders() -> list[str]:
-    """Names of the captioning models on this machine: folders that hold a config.json."""
+    """Names of the captioning models on this machine: folders that hold a config.json; a link out of there is none."""
     found = {
-        path.parent.relative_to(root / KIND).as_posix()
-        for root in host.model_dirs()
+        path.parent.relative_to(root).as_posix()
+        for root in (folder / KIND for folder in host.model_dirs())
         for pattern in ("*/config.json", "*/*/config.json")
-        for path in (root / KIND).glob(pattern)
+        for path in root.glob(pattern)
+        if path.parent.resolve().is_relative_to(root.resolve())
     }
     return sorted(found)
 
@@ -65,7 +66,10 @@ def folder(name: str) -> Path:
 
 
 def check_folder(path: Path) -> None:
-    """Raise UnsafeWeights when the weights are a pickle, CaptionerUnusable when a file is missing."""
+    """Raise UnsafeWeights when the weights are a pickle, CaptionerUnusable when a file is missing or a broken link."""
+    for file in path.iterdir():
+        if not file.exists():
+            raise CaptionerUnusable(f"{file} is a link to nothing; copy the files themselves from the publisher.")
     weights = sorted(path.glob("*.safetensors"))
     for file in weights or sorted(path.iterdir()):
         if weights or file.suffix.lower() in PICKLE_SUFFIXES:

@@ -139,8 +139,8 @@ class _Model:
 
     def sentences(self, picture: Image, step: Callable[[], None]) -> list[str]:
         """Everything that the model says of an RGB picture. Raises CaptionerUnusable when it cannot take pictures."""
-        self._model.to(self._device)
         try:
+            self._model.to(self._device)
             with torch.no_grad():
                 return [sentence for sentence in self._said(picture, step) if sentence]
         except torch.OutOfMemoryError:

@@ -82,7 +82,7 @@ class DescribePhoto(io.ComfyNode):
         engine: FaceEngine | None = None,
     ) -> io.NodeOutput:
         """Measure, caption if asked to, and put it together."""
-        photo = check_image(image)[:1]
+        photo = check_image(image)[:1].nan_to_num().clamp(0, 1)
         matte = None
         if mask is not None:
             matte = check_mask(mask)[:1]

@@ -17,13 +17,15 @@ HELD = ("holding", "holds", "carrying", "carries", "removed")
 
 REACH = 4
 _OTHERS = re.compile(r"\b(?:another|other|a second) (?:man|woman|person|people|men|women|boy|girl|child)\b.*$")
+_GOING_ON = ("wearing", "wears", "with", "in")
+"""After a thing these begin another one: what was denied is the first ("no glasses, wearing a tie")."""
 _JOINERS = ("and", ",", "or")
 _WORD = re.compile(r"[a-z]+(?:[-'][a-z]+)*|,")
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The words of describe_words.toml: nouns and modifiers by field, as the file says."""
+    """The words of describe_words.toml: nouns and modifiers by field, as the file says; `things`: how nouns end."""
 
     nouns: dict[str, list[tuple[str, ...]]]
     before: dict[str, frozenset[str]]
@@ -31,6 +33,7 @@ class Vocabulary:
     not_these: dict[str, list[str]]
     spelling: dict[str, str]
     expression: dict[str, list[re.Pattern[str]]]
+    things: frozenset[str]
     people: frozenset[str]
 
 
@@ -52,6 +55,7 @@ def vocabulary() -> Vocabulary:
             phrase: [re.compile(rf"\b{pattern}\b") for pattern in patterns]
             for phrase, patterns in table["expression"].items()
         },
+        frozenset(noun.split()[-1] for nouns in table["nouns"].values() for noun in nouns),
         frozenset(table["people"]["words"]),
     )
 
@@ -83,8 +87,9 @@ def read_caption(sentences: list[str]) -> dict[str, str]:
 
 
 def _plain(text: str) -> str:
-    """Lower case, our spelling, and "salt and pepper" as one word."""
+    """Lower case, our spelling, and one word for "salt and pepper" and for BLIP's "t - shirt" and "chef ' s"."""
     low = re.sub(r"[^\S\n]+", " ", text.lower().replace("’", "'"))
+    low = re.sub(r"(?<=[a-z]) ([-']) (?=[a-z])", r"\1", low)
     low = low.replace("salt and pepper", "salt-and-pepper").replace("clean shaven", "clean-shaven")
     return re.sub(r"[a-z]+", lambda word: vocabulary().spelling.get(word[0], word[0]), low)
 
@@ -145,6 +150,10 @@ def _follows(words: list[str], start: int, turning: tuple[str, ...]) -> bool:
     for stop in (",", "but"):
         if stop in before:
             before = before[len(before) - before[::-1].index(stop) :]
+    for at in range(len(before) - 1, 0, -1):
+        if before[at] in _GOING_ON and before[at - 1] in vocabulary().things:
+            before = before[at:]
+            break
     return any(word in turning for word in before)
 
 
@@ -225,7 +234,9 @@ _BEHIND = [
     re.compile(r"\b(?:on|with) (an? [\w -]*?(?:background|backdrop))\b"),
     re.compile(rf"\b(?:standing|sitting|seated) in (an? .+?){_END}"),
 ]
-_FILLER = re.compile(r"^(?:(?:appears|seems) to be|looks like|it is|is|of|what looks like|an?|the|some|what)\s+")
+_FILLER = re.compile(
+    r"^(?:but|(?:it )?(?:appears|seems) to be|(?:it )?looks like|it is|is|of|what looks like|an?|the|some|what)\s+"
+)
 _SURFACE = re.compile(r"\b(?:background|backdrop|wall|curtain|curtains)$")
 _THERE = " in the background"
 

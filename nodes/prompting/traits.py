@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from .brief import phrases
 from .description import Description
 
 NOT_SAID = "not said"
@@ -90,9 +91,9 @@ def keep_traits(said: dict[str, str], more: str = "", description: Description |
                 f"{_title(kind)}: the description says '{told}'; '{known[kind].choice.name}' counts, as chosen."
             )
     _resolve(known, notes)
-    phrases = _unique([*_phrases(known, notes), *_split(more)])
+    wanted = _unique([*_phrases(known, notes), *_split(more)])
     avoid = _unique(part for trait in known.values() for part in _split(trait.choice.avoid))
-    kept = [part for part in avoid if not _mentions(phrases, part)]
+    kept = [part for part in avoid if not _mentions(wanted, part)]
     notes += [f"'{part}' is asked for, so it is not avoided." for part in avoid if part not in kept]
     report = {
         "traits": [
@@ -105,7 +106,7 @@ def keep_traits(said: dict[str, str], more: str = "", description: Description |
         "not_said": [kind for kind in kinds() if kind not in known],
         "notes": notes,
     }
-    return Kept(", ".join(phrases), ", ".join(kept), report)
+    return Kept(", ".join(wanted), ", ".join(kept), report)
 
 
 def _spoken(said: dict[str, str]) -> dict[str, Trait]:
@@ -186,10 +187,11 @@ def hair_phrase(words: list[str]) -> str:
 
 
 def _coloured(words: str, colour: str) -> str:
-    """`colour` before the last word, in the place of a colour that is there: "short beard" -> "short grey beard"."""
+    """`colour` before the noun, in the place of a colour that is there: "short beard" -> "short grey beard"."""
     colours = {choice.words for choice in kinds()["facial_hair_colour"].choices.values()}
-    *before, noun = [word for word in words.split() if word not in colours]
-    return " ".join([*before, colour, noun])
+    first, joiner, rest = " ".join(word for word in words.split() if word not in colours).partition(" and ")
+    *before, noun = first.split()
+    return " ".join([*before, colour, noun]) + joiner + rest
 
 
 def _phrase(kind: str, choice: Choice) -> str:
@@ -201,7 +203,7 @@ def _title(kind: str) -> str:
 
 
 def _split(text: str) -> list[str]:
-    return [part for part in (" ".join(part.split()) for part in re.split(r"[,;\n]", text)) if part]
+    return list(phrases(text.replace(";", ",")))
 
 
 def _unique(parts: Iterable[str]) -> list[str]:
@@ -212,6 +214,6 @@ def _unique(parts: Iterable[str]) -> list[str]:
     return list(found.values())
 
 
-def _mentions(phrases: list[str], term: str) -> bool:
+def _mentions(wanted: list[str], term: str) -> bool:
     """Whether a phrase to keep names what would be avoided, as whole words, in the singular or the plural."""
-    return any(re.search(rf"(?<![\w-]){re.escape(term)}s?(?![\w-])", phrase, re.IGNORECASE) for phrase in phrases)
+    return any(re.search(rf"(?<![\w-]){re.escape(term)}s?(?![\w-])", phrase, re.IGNORECASE) for phrase in wanted)

@@ -143,6 +143,36 @@ def test_folders_that_are_no_captioner(models):
         captioner.load_captioner("tiny-florence")
 
 
+def test_a_broken_link_is_named_and_a_link_out_of_the_folder_is_not_listed(models, tmp_path):
+    """As a copied cache of its publisher's downloads leaves them behind."""
+    file = models / "tiny-blip" / "model.safetensors"
+    file.unlink()
+    file.symlink_to(tmp_path / "blobs" / "gone")
+    with pytest.raises(CaptionerUnusable, match=r"model\.safetensors is a link to nothing"):
+        captioner.load_captioner("tiny-blip")
+    (models / "tiny-florence").rename(tmp_path / "elsewhere")
+    (models / "tiny-florence").symlink_to(tmp_path / "elsewhere")
+    assert "tiny-florence" not in captioner.folders()
+    with pytest.raises(UnsafePath):
+        captioner.load_captioner("tiny-florence")
+
+
+def test_a_caption_that_fails_leaves_the_device(learnt, models, monkeypatch):
+    loaded: Any = captioner.load_captioner("tiny-blip")
+    moves = []
+
+    def full(device):
+        moves.append(str(device))
+        if len(moves) == 1:
+            raise torch.OutOfMemoryError("full")
+
+    monkeypatch.setattr(loaded._model, "to", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        loaded.sentences(learnt.GREY, lambda: None)
+    assert moves[-1] == "cpu"
+    assert len(moves) == 2
+
+
 def test_weights_of_another_model_are_refused(models):
     shutil.copy(models / "tiny-florence" / "model.safetensors", models / "tiny-blip" / "model.safetensors")
     with pytest.raises(CaptionerUnusable, match="are not in the file"):

@@ -1,5 +1,6 @@
 """What is measured of a portrait: poses of known angle, backgrounds of known colour, light of a known side."""
 
+import json
 import math
 from dataclasses import replace
 
@@ -8,11 +9,12 @@ import pytest
 import torch
 from PIL import Image, ImageFilter
 
-from likeness_studio.nodes.errors import FaceNotUsable
+from likeness_studio.nodes.errors import FaceNotUsable, ShapeMismatch
 from likeness_studio.nodes.identity.engines import load_engine
 from likeness_studio.nodes.identity.faces import Face
 from likeness_studio.nodes.photos import from_pil, load_photo, to_pil
 from likeness_studio.nodes.portrait.colour import parse_colour
+from likeness_studio.nodes.prompting.describe_node import DescribePhoto
 from likeness_studio.nodes.prompting.measured import measure
 from likeness_studio.nodes.prompting.measured_background import Background, background, colour_name
 from likeness_studio.nodes.prompting.measured_framing import framing
@@ -222,7 +224,7 @@ def test_sharpness_is_said_of_large_faces_only(photo, engine):
 def test_faces_that_cannot_be_described(photo, engine):
     with pytest.raises(FaceNotUsable, match="no face"):
         measure(torch.rand(1, 200, 160, 3), None, engine)
-    with pytest.raises(FaceNotUsable, match="2 faces"):
+    with pytest.raises(FaceNotUsable, match=r"2 faces; crop it to one person\.$"):
         measure(torch.cat([photo, photo], 2), None, engine)
 
     class Tiny:
@@ -237,3 +239,39 @@ def test_faces_that_cannot_be_described(photo, engine):
 
     with pytest.raises(FaceNotUsable, match="20 pixels"):
         measure(photo, None, Tiny())
+
+
+@pytest.mark.parametrize("covered", ["nothing", "another place", "inverted"])
+def test_a_mask_that_is_not_the_persons_is_refused(photo, engine, covered):
+    """What it calls background would be the person."""
+    person = torch.zeros(photo.shape[:3])
+    person[:, 20:, 120:340] = 1
+    mask = {"nothing": person * 0, "another place": person.roll(220, 2), "inverted": 1 - person}[covered]
+    with pytest.raises(FaceNotUsable, match=r"mask covers \d+% of the face.*invert it"):
+        measure(photo, mask, engine)
+    assert measure(photo, person, engine).numbers["background"]["from_mask"]
+    everything = measure(photo, torch.ones_like(person), engine)
+    assert "background" not in everything.words
+
+
+def test_pixels_that_are_no_numbers_or_out_of_range_do_not_stop_the_node(photo, engine):
+    broken = photo * 1.1 - 0.05
+    whole = measure(broken.clamp(0, 1), None, engine)
+    broken[:, 0, 0] = math.nan
+    broken[:, 1, 0] = math.inf
+
+    def refuse(constant):
+        raise ValueError(constant)
+
+    fields = json.loads(DescribePhoto.execute(broken, engine=engine)[2], parse_constant=refuse)["fields"]
+    assert {name: fields[name]["value"] for name in whole.words} == whole.words
+
+
+def test_of_batches_the_first_picture_and_mask_are_looked_at(photo, engine):
+    alpha = torch.cat([photo, photo[..., :1]], 3)
+    person = torch.ones(photo.shape[:3])
+    batch, masks = torch.cat([alpha, alpha * 0]), torch.cat([person, person * 0, person * 0])
+    one = DescribePhoto.execute(photo, mask=person, engine=engine)[2]
+    assert DescribePhoto.execute(batch, mask=masks, engine=engine)[2] == one
+    with pytest.raises(ShapeMismatch, match="mask is 40 x 30"):
+        DescribePhoto.execute(photo, mask=torch.ones(1, 30, 40), engine=engine)

@@ -42,6 +42,14 @@ CAPTIONS = [
             "background": "plain grey wall",
         },
     ),
+    (
+        "a man with no glasses wearing a black t - shirt and a chef ' s jacket",
+        {"glasses": "no glasses", "attire": "black t-shirt and chef's jacket"},
+    ),
+    (
+        "The background is blurred, but it appears to be an office with large windows.",
+        {"background": "blurred background, office and large windows in the background"},
+    ),
     ("a man wearing a suit and tie with glasses", {"attire": "suit and tie", "glasses": "wearing glasses"}),
     ("a close up of a man with a beard and a tie", {"facial_hair": "beard", "attire": "tie"}),
     (

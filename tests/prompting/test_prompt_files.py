@@ -163,8 +163,8 @@ def test_a_changed_file_changes_what_comfyui_compares(user_file):
     file.write_text(GOOD.replace("slats", "tiles"))
     os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert before != added != ProfessionalPrompt.fingerprint_inputs() != before
-    prompt = ProfessionalPrompt.execute(**DEFAULTS | {"setting": "our lobby"}).args[0]
-    assert "oak tiles" in prompt
+    inputs: dict[str, Any] = DEFAULTS | {"setting": "our lobby"}
+    assert "oak tiles" in ProfessionalPrompt.execute(**inputs).args[0]
 
 
 def test_of_two_files_the_later_name_counts_and_the_first_folder_before_others(

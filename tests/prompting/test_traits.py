@@ -100,6 +100,8 @@ def test_clean_shaven_has_no_colour():
 def test_the_colour_of_a_described_beard_is_replaced():
     kept = keep_traits({"facial_hair_colour": "white"}, description=_described(facial_hair="full grey beard"))
     assert kept.traits == "full white beard"
+    both = keep_traits({"facial_hair_colour": "grey"}, description=_described(facial_hair="short beard and moustache"))
+    assert both.traits == "short grey beard and moustache"
 
 
 def test_free_text_is_kept_once_and_not_avoided():
@@ -107,6 +109,11 @@ def test_free_text_is_kept_once_and_not_avoided():
     assert kept.traits == "round glasses, mole on the left cheek"
     assert "glasses" not in kept.avoid.split(", ")
     assert any("'glasses' is asked for" in note for note in kept.report["notes"])
+
+
+def test_a_weight_of_free_text_is_not_cut_apart():
+    kept = keep_traits({}, "(freckles, mole:1.2); dimples")
+    assert kept.report["more"] == ["(freckles, mole:1.2)", "dimples"]
 
 
 def test_what_captions_say_can_be_kept():
