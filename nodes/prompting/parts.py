@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field, replace
 
 from ..errors import PresetUnknown
@@ -15,6 +16,12 @@ from .wording import listed, noun_phrase, says, without_article
 POSE = "pose"
 _AGAINST_GAZE = {"camera": "profile view", "aside": "facing the camera"}
 """What a described pose may not say beside a gaze that a preset claims."""
+_OTHER_GAZE = re.compile(
+    r"(?<![\w-])(?:(?:look|gaz|glanc)(?:s|es|ing) (?:\w+ly )?(?:away|aside|down|up|out|off|back|past|over|sideways"
+    r"|(?:at|to|into|towards?) (?!the (?:camera|lens|viewer)))|eyes closed|closed eyes|profile view|side view)",
+    re.IGNORECASE,
+)
+"""Words of a user's own that say where the eyes go, if not into the camera."""
 _THERE = " in the background"
 
 
@@ -160,6 +167,10 @@ def _with_framing(parts: Parts, chosen: dict[Kind, Preset], shot: str, dialect: 
     if framing is None:
         return parts
     pose = framing.pose_tags if dialect is Dialect.TAGS else framing.pose
+    own = next((words for words in parts.additions if _OTHER_GAZE.search(words)), None)
+    if own and pose and framing.pose_claims.get("gaze") == "camera":
+        notes.append(f"{pose!r} was left out: you say {own!r}.")
+        pose = ""
     for preset in chosen.values():
         for key, value in framing.pose_claims.items():
             if preset.claims.get(key, value) != value and pose:

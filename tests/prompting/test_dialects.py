@@ -345,3 +345,22 @@ def test_a_colour_in_numbers_is_never_put_into_a_prompt(presets):
     for colour in ("rgb(18, 73, 79)", "hsl(1 2 3)", "RGBA 1 2 3 4", "#12494g"):
         with pytest.raises(BadColour, match="write #rrggbb"):
             in_words(colour)
+
+
+@pytest.mark.parametrize("dialect", [Dialect.TAGS, Dialect.SENTENCES, Dialect.PROSE])
+@pytest.mark.parametrize(
+    ("addition", "kept"),
+    [
+        ("looking out of the window", False),
+        ("The person is glancing aside", False),
+        ("eyes closed", False),
+        ("looking directly at the camera", True),
+        ("looks at a screen", False),
+        ("looking relaxed", True),
+        ("a good-looking desk", True),
+    ],
+)
+def test_where_the_user_says_that_the_eyes_go_counts(presets, dialect, addition, kept):
+    prompt = write(Brief(LAWYER, additions=(addition,)), dialect, presets, None)
+    assert ("looking into the camera" in prompt.positive) is kept
+    assert any("you say" in note for note in prompt.notes) is not kept
