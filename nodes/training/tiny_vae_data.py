@@ -80,18 +80,24 @@ class Photos:
 def split(folders: Sequence[Path], limit: int) -> list[Folder]:
     """Choose by hash of the file's stem what is held out, and at most `limit` photos in all to train on.
 
-    Copies of a photo in several sizes, under one stem, are all on the same side. Raises TrainingDataTooSmall.
+    Copies of a photo in several sizes, under one stem, are all on the same side, in all folders. Raises
+    TrainingDataTooSmall.
     """
-    found = []
+    everything: list[tuple[Path, list[Path]]] = []
+    stems: set[str] = set()
     for folder in folders:
         if not folder.is_dir():
             raise TrainingDataTooSmall(f"There is no folder {folder}; give a folder of photos with --data.")
         paths = sorted((path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES), key=_order)
-        held_out = [path for path in paths if _draw(path) < HELD_OUT_SHARE] or paths[:1]
-        training = [path for path in paths if path not in set(held_out)]
+        stems |= {path.stem for path in paths if _draw(path) < HELD_OUT_SHARE} or {path.stem for path in paths[:1]}
+        everything.append((folder, paths))
+    found = []
+    for folder, paths in everything:
+        held_out = [path for path in paths if path.stem in stems]
+        training = [path for path in paths if path.stem not in stems]
         if not training:
             raise TrainingDataTooSmall(
-                f"{folder} has {len(paths)} photos; at least two are needed, one of them to measure with."
+                f"{folder} has {len(paths)} photos; at least two of different names are needed, one to measure with."
             )
         found.append(Folder(folder, tuple(training[: max(limit // len(folders), 1)]), tuple(held_out[:MAX_MEASURED])))
     return found
@@ -104,7 +110,7 @@ def load(folders: Iterable[Folder], size: int, on_photo: Callable[[], None] = la
     """
     photos = Photos(size)
     for folder in folders:
-        training = _read(folder.training, photos.refused, lambda image: _at_most(image, 2 * size), on_photo)
+        training = _read(folder.training, photos.refused, lambda image: _kept(image, 2 * size), on_photo)
         held_out = _read(folder.held_out, photos.refused, lambda image: middle_square(image, size), on_photo)
         if not training or not held_out:
             raise TrainingDataTooSmall(
@@ -112,7 +118,7 @@ def load(folders: Iterable[Folder], size: int, on_photo: Callable[[], None] = la
                 "be read; at least one of each is needed."
             )
         photos.folders.append(folder.path)
-        photos.training.append([(image[0] * 255.0).round().to(torch.uint8) for image in training])
+        photos.training.append(training)
         photos.held_out.append(held_out)
     return photos
 
@@ -143,6 +149,11 @@ def _read(
             continue
         images.append(shape(image[:1].permute(0, 3, 1, 2)))
     return images
+
+
+def _kept(image: torch.Tensor, short_side: int) -> torch.Tensor:
+    """A picture [1,3,H,W] in 0..1 as it is kept: uint8 [3,H,W], a quarter of the memory."""
+    return (_at_most(image, short_side)[0] * 255.0).round().to(torch.uint8)
 
 
 def _at_most(image: torch.Tensor, short_side: int) -> torch.Tensor:

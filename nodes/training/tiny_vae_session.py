@@ -26,6 +26,11 @@ def state_file(output: Path) -> Path:
     return output.with_suffix(".state.safetensors")
 
 
+def files_of(output: Path) -> list[Path]:
+    """All files that a training writes."""
+    return [output, state_file(output), output.with_suffix(".json"), output.with_suffix(".jpg")]
+
+
 def save_whole(training: Training, output: Path, family: str) -> None:
     """Write the autoencoder as it is now, and the state."""
     about = {"steps": str(training.step), "seconds": f"{training.seconds:.0f}"}

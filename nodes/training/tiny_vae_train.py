@@ -219,7 +219,7 @@ def load_state(file: Path, settings: Settings, device: torch.device, photos: Pho
         training.generator.set_state(tensors["generator"])
         training.step, training.seconds = int(about["step"]), float(about["seconds"])
         training.history = [Measured(**measured) for measured in about["history"]]
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (OSError, SafetensorError, AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise TrainingStateInvalid(
             f"{file} is no state of a training ({type(error).__name__}: {error}); start anew without --resume."
         ) from error

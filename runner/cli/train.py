@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...nodes.errors import Interrupted
+from ..errors import OutputUnwritable
 from .output import Output, current_output, json_option
 
 if TYPE_CHECKING:
@@ -70,6 +72,7 @@ def tiny_vae(
     Exit codes: 0 done, 1 failed, 2 usage, 130 stopped.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait halve a shared machine
+    from ...nodes.training.tiny_vae_session import files_of
     from ...nodes.training.tiny_vae_train import Settings
 
     if steps is not None and minutes is not None:
@@ -78,8 +81,9 @@ def tiny_vae(
         raise click.UsageError(f"--output {output} must end in .safetensors.")
     if crop % 8:
         raise click.UsageError(f"--crop {crop} must be a multiple of 8, the pixels to a latent.")
-    if output.exists() and not resume:
-        raise click.UsageError(f"{output} exists; give --resume to go on with it, or another name.")
+    there = next((file for file in files_of(output) if file.exists()), None)
+    if there is not None and not resume:
+        raise click.UsageError(f"{there} exists; give --resume to go on with its training, or another --output.")
     if steps is None and minutes is None:
         minutes = DEFAULT_MINUTES
     settings = Settings(size=size, crop=crop, batch=batch, rate=rate, steps=steps, minutes=minutes, seed=seed)
@@ -101,9 +105,10 @@ class _Session:
         from ...nodes.training import tiny_vae_session as session
         from ...nodes.training import tiny_vae_train as engine
 
-        with _first_signal() as stopped:
+        _check_folder(self.output)
+        with _first_signal() as stopped, _writing(self.output):
             place = torch_device(device)
-            photos = self._photos(data, limit)
+            photos = self._photos(data, limit, stopped)
             if resume:
                 training = engine.load_state(session.state_file(self.output), self.settings, place, photos)
             else:
@@ -118,19 +123,32 @@ class _Session:
                     stopped.is_set,
                 )
             session.save_whole(training, self.output, self.family)
+            if whole:
+                values = session.finish(training, photos, training.history[-1], self.output, self.family)
+                self.out.result(values, lambda: self._show(values))
         if not whole:
             raise Interrupted(
                 f"The training was stopped after {training.step} steps; {self.output} holds what there is, and "
                 "the same command with --resume goes on."
             )
-        values = session.finish(training, photos, training.history[-1], self.output, self.family)
-        self.out.result(values, lambda: self._show(values))
 
-    def _photos(self, data: tuple[Path, ...], limit: int) -> Photos:
+    def _photos(self, data: tuple[Path, ...], limit: int, stopped: threading.Event) -> Photos:
         from ...nodes.training import tiny_vae_data as engine
 
         self.out.say("Reading photos ...")
-        return engine.load(engine.split(data, limit), self.settings.size)
+        folders = engine.split(data, limit)
+        total = sum(len(folder.training) + len(folder.held_out) for folder in folders)
+        number = 0
+        with _line_of(self.out) as line:
+
+            def on_photo() -> None:
+                nonlocal number
+                number += 1
+                line.show(f"photo {number} of {total}")
+                if stopped.is_set():
+                    raise Interrupted("The training was stopped before it began; nothing was written.")
+
+            return engine.load(folders, self.settings.size, on_photo)
 
     def _begin(self, training: Training, photos: Photos) -> None:
         for refused in photos.refused:
@@ -172,6 +190,28 @@ class _Session:
         for folder, value in measured["folders"].items():
             self.out.say(f"         {value:.2f} dB in {folder}")
         self.out.say(f"Time     {_minutes(measured['seconds'])} of training on {values['device']}")
+
+
+def _check_folder(output: Path) -> None:
+    """Find out before the training, not after it, that its files cannot be written."""
+    with _writing(output):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=output.parent).close()
+
+
+@contextmanager
+def _writing(output: Path) -> Iterator[None]:
+    """Clear words when a file of the training cannot be written."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except (OSError, SafetensorError) as error:
+        raise OutputUnwritable(
+            f"{output} cannot be written ({error}); make room, or choose another --output."
+        ) from error
 
 
 class _Line:

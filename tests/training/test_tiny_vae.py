@@ -159,6 +159,28 @@ def test_held_out_photos_are_chosen_by_name_before_training(photo_folder, tmp_pa
     assert len(tiny_vae_data.split([tmp_path, photo_folder], 10)[0].training) == 5
 
 
+def test_no_copy_of_a_held_out_photo_is_trained_on(tmp_path):
+    """Also where too few photos are there for the draw to hold one out, and where folders share photos."""
+    for folder, count in (("small", 3), ("large", 40)):
+        for size in ("32", "64"):
+            (tmp_path / folder / size).mkdir(parents=True)
+            for index in range(count):
+                (tmp_path / folder / size / f"person{index}.png").touch()
+    for chosen in (["small"], ["small", "large"], ["large", "small"]):
+        folders = tiny_vae_data.split([tmp_path / name for name in chosen], 1000)
+        held_out = {path.stem for folder in folders for path in folder.held_out}
+        assert not held_out & {path.stem for folder in folders for path in folder.training}
+        assert all(folder.held_out and folder.training for folder in folders)
+
+
+def test_photos_in_memory_take_a_byte_a_colour(photos, monkeypatch, photo_folder):
+    kept = []
+    real = tiny_vae_data._read
+    monkeypatch.setattr(tiny_vae_data, "_read", lambda *values: kept.append(real(*values)) or kept[-1])
+    tiny_vae_data.load(tiny_vae_data.split([photo_folder], 10), 64)
+    assert {image.dtype for image in kept[0]} == {torch.uint8}
+
+
 def test_too_few_photos_are_refused(tmp_path):
     with pytest.raises(TrainingDataTooSmall, match="no folder"):
         tiny_vae_data.split([tmp_path / "nowhere"], 10)

@@ -78,6 +78,35 @@ def test_a_file_that_is_there_is_not_trained_over(photo_folder, tmp_path):
     assert (tmp_path / "vae.safetensors").read_bytes() == b"precious"
 
 
+@pytest.mark.parametrize("name", ["vae.jpg", "vae.json", "vae.state.safetensors"])
+def test_nothing_beside_it_is_written_over(name, photo_folder, tmp_path):
+    """A training called after a photo must not take the photo's place."""
+    (tmp_path / name).write_bytes(b"precious")
+    outcome = call("--data", photo_folder, "-o", tmp_path / "vae.safetensors", "--steps", 3, *SMALL)
+    assert outcome.exit_code == 2
+    assert f"{name} exists" in outcome.output.replace("\n", "")
+    assert (tmp_path / name).read_bytes() == b"precious"
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_training(photo_folder, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    outcome = call("--data", photo_folder, "-o", tmp_path / "file" / "vae.safetensors", "--steps", 10_000, *SMALL)
+    assert outcome.exit_code == 1
+    assert "output_unwritable" in outcome.output
+    assert "Reading photos" not in outcome.output
+
+
+def test_a_disk_that_fills_up_on_the_way_is_told(photo_folder, tmp_path, monkeypatch):
+    def full(*values):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tiny_vae, "save_file", full)
+    outcome = call("--data", photo_folder, "-o", tmp_path / "vae.safetensors", "--steps", 1, *SMALL)
+    assert outcome.exit_code == 1
+    assert "output_unwritable" in outcome.output
+    assert "No space left" in outcome.output
+
+
 def test_going_on_without_a_beginning_is_an_error(photo_folder, tmp_path):
     outcome = call("--data", photo_folder, "-o", tmp_path / "vae.safetensors", "--steps", 3, "--resume")
     assert outcome.exit_code == 1
