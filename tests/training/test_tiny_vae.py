@@ -165,7 +165,7 @@ def test_no_copy_of_a_held_out_photo_is_trained_on(tmp_path):
         for size in ("32", "64"):
             (tmp_path / folder / size).mkdir(parents=True)
             for index in range(count):
-                (tmp_path / folder / size / f"person{index}.png").touch()
+                (tmp_path / folder / size / f"portrait{index}.png").touch()
     for chosen in (["small"], ["small", "large"], ["large", "small"]):
         folders = tiny_vae_data.split([tmp_path / name for name in chosen], 1000)
         held_out = {path.stem for folder in folders for path in folder.held_out}
