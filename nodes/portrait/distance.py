@@ -1,18 +1,36 @@
-"""How far each pixel is from a mask: exact Euclidean distances up to a limit, on any device, without SciPy."""
+"""How far each pixel is from a mask: Euclidean distances up to a limit, on any device, without SciPy."""
 
 from __future__ import annotations
 
 import math
 
 import torch
+import torch.nn.functional as F
+
+EXACT = 128
+"""So many pixels from the mask distances are exact: the time grows with the reach times the area."""
 
 
 def distance_to(mask: torch.Tensor, limit: float) -> torch.Tensor:
     """Distances in pixels from each pixel of a boolean mask [H,W] to the nearest True one, cut off at `limit`.
 
-    0 inside the mask, 1 at its direct neighbours, `limit` where nothing is nearer. Separable: the squared distance is
-    the smallest of (distance within the column)² + (step to the side)² (Saito and Toriwaki 1994), and steps beyond
-    the limit cannot matter. Only the mask's surroundings are looked at.
+    0 inside the mask, 1 at its direct neighbours, `limit` where nothing is nearer. Exact up to EXACT pixels; beyond,
+    they are worked out on a smaller mask and are within 1.5 % of `limit`.
+    """
+    if limit <= EXACT:
+        return _exact(mask, limit)
+    cell, (height, width) = math.ceil(limit / EXACT), mask.shape
+    padded = F.pad(mask[None, None].float(), (0, -width % cell, 0, -height % cell))
+    coarse = _exact(F.max_pool2d(padded, cell)[0, 0] > 0, limit / cell)[None, None]
+    far = F.interpolate(coarse, padded.shape[-2:], mode="bilinear", align_corners=False)[0, 0, :height, :width] * cell
+    near = _exact(mask, EXACT)
+    return torch.where(near < EXACT, near, far.clamp(EXACT, limit))
+
+
+def _exact(mask: torch.Tensor, limit: float) -> torch.Tensor:
+    """Exact distances, separably: the squared distance is the smallest of (distance within the column)² + (step to
+    the side)² (Saito and Toriwaki 1994), and steps beyond the limit cannot matter. Only the mask's surroundings are
+    looked at.
     """
     far = torch.full(mask.shape, float(limit), device=mask.device)
     reach = math.ceil(limit)

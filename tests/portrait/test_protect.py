@@ -69,6 +69,18 @@ def test_distances_are_exact():
     assert torch.equal(distance_to(torch.zeros(5, 6, dtype=torch.bool), 3), torch.full((5, 6), 3.0))
 
 
+def test_far_from_the_mask_distances_are_near_enough():
+    x, y = torch.arange(300)[None] - 40, torch.arange(410)[:, None] - 60
+    true = ((x**2 + y**2).float().sqrt() - 20).clamp_min(0)
+    mask, limit = true == 0, 330.0
+    found, wanted = distance_to(mask, limit), true.clamp(max=limit)
+    assert float((found - wanted).abs().max()) <= 0.015 * limit
+    exact = distance_to(mask, 100)
+    assert torch.equal(found[exact < 100], exact[exact < 100])
+    assert bool((found[mask] == 0).all())
+    assert torch.equal(distance_to(torch.zeros(5, 6, dtype=torch.bool), limit), torch.full((5, 6), limit))
+
+
 def test_a_frontal_face_is_an_upright_symmetric_oval_from_hairline_to_chin():
     inside = kept_region(Protect.FACE, face_oval(landmarks()), 256, 257)
     assert torch.equal(inside, inside.flip(1)), "symmetric about the nose"
