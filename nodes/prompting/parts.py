@@ -16,12 +16,15 @@ from .wording import listed, noun_phrase, says, without_article
 POSE = "pose"
 _AGAINST_GAZE = {"camera": "profile view", "aside": "facing the camera"}
 """What a described pose may not say beside a gaze that a preset claims."""
-_OTHER_GAZE = re.compile(
-    r"(?<![\w-])(?:(?:look|gaz|glanc)(?:s|es|ing) (?:\w+ly )?(?:away|aside|down|up|out|off|back|past|over|sideways"
-    r"|(?:at|to|into|towards?) (?!the (?:camera|lens|viewer)))|eyes closed|closed eyes|profile view|side view)",
-    re.IGNORECASE,
-)
-"""Words of a user's own that say where the eyes go, if not into the camera."""
+_SAID_OTHERWISE = {
+    ("gaze", "camera"): re.compile(
+        r"(?<![\w-])(?:(?:look|gaz|glanc)(?:s|es|ing) (?:\w+ly )?(?:away|aside|down|up|out|off|back|past|over|sideways"
+        r"|(?:at|to|into|towards?) (?!the (?:camera|lens|viewer)))|eyes closed|closed eyes|profile view|side view)",
+        re.IGNORECASE,
+    ),
+    ("body", "standing"): re.compile(r"\b(?:seated|sitting|sits|kneeling|wheelchair)\b", re.IGNORECASE),
+}
+"""Words of a user's own that contradict what a framing's pose claims."""
 _THERE = " in the background"
 
 
@@ -167,8 +170,8 @@ def _with_framing(parts: Parts, chosen: dict[Kind, Preset], shot: str, dialect: 
     if framing is None:
         return parts
     pose = framing.pose_tags if dialect is Dialect.TAGS else framing.pose
-    own = next((words for words in parts.additions if _OTHER_GAZE.search(words)), None)
-    if own and pose and framing.pose_claims.get("gaze") == "camera":
+    own = _contradicting((parts.subject, *parts.traits, *parts.additions), framing.pose_claims)
+    if own and pose:
         notes.append(f"{pose!r} was left out: you say {own!r}.")
         pose = ""
     for preset in chosen.values():
@@ -179,6 +182,12 @@ def _with_framing(parts: Parts, chosen: dict[Kind, Preset], shot: str, dialect: 
                 )
                 pose = ""
     return replace(parts, shot=shot, lens=framing.lens, pose=pose)
+
+
+def _contradicting(said: tuple[str, ...], claims: dict[str, str]) -> str:
+    """The first of the user's phrases that contradicts a claim, else ""."""
+    against = [words for claim, words in _SAID_OTHERWISE.items() if claim in claims.items()]
+    return next((phrase for phrase in said for words in against if words.search(phrase)), "")
 
 
 def _with_setting(parts: Parts, chosen: dict[Kind, Preset], words: str, colour: str, notes: list[str]) -> Parts:

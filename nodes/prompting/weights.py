@@ -36,9 +36,8 @@ def balanced(text: str) -> str:
                 open_at.pop()
             else:
                 lonely.append(at)
-    for at in sorted([*open_at, *lonely], reverse=True):
-        text = f"{text[:at]}\\{text[at:]}"
-    return text
+    alone = {*open_at, *lonely}
+    return "".join(f"\\{letter}" if at in alone else letter for at, letter in enumerate(text))
 
 
 def _weighted(text: str, weight: float) -> Iterator[tuple[str, float]]:

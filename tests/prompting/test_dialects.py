@@ -364,3 +364,12 @@ def test_where_the_user_says_that_the_eyes_go_counts(presets, dialect, addition,
     prompt = write(Brief(LAWYER, additions=(addition,)), dialect, presets, None)
     assert ("looking into the camera" in prompt.positive) is kept
     assert any("you say" in note for note in prompt.notes) is not kept
+
+
+@pytest.mark.parametrize("dialect", [Dialect.TAGS, Dialect.SENTENCES, Dialect.PROSE])
+def test_a_person_in_a_wheelchair_does_not_stand(presets, dialect):
+    standing = {Kind.FRAMING: "full length, 50 mm"}
+    assert "standing" in write(Brief(standing), dialect, presets, None).positive
+    prompt = write(Brief(standing, traits=("seated in a wheelchair",)), dialect, presets, None)
+    assert "full-length" in prompt.positive
+    assert "standing" not in prompt.positive
