@@ -21,7 +21,7 @@ def distance_to(mask: torch.Tensor, limit: float) -> torch.Tensor:
         return _exact(mask, limit)
     cell, (height, width) = math.ceil(limit / EXACT), mask.shape
     padded = F.pad(mask[None, None].float(), (0, -width % cell, 0, -height % cell))
-    coarse = _exact(F.max_pool2d(padded, cell)[0, 0] > 0, limit / cell)[None, None]
+    coarse = _exact(F.max_pool2d(padded, cell)[0, 0] > 0, limit / cell + 1)[None, None]
     far = F.interpolate(coarse, padded.shape[-2:], mode="bilinear", align_corners=False)[0, 0, :height, :width] * cell
     near = _exact(mask, EXACT)
     return torch.where(near < EXACT, near, far.clamp(EXACT, limit))
