@@ -171,3 +171,53 @@ def test_an_sdxl_lora_on_sd15_stops_the_graph_with_its_reason(sd15_server):
     (message,) = [body for kind, body in entry["status"]["messages"] if kind == "execution_error"]
     assert message["exception_type"].endswith("LoraWrongBase")
     assert "xl.safetensors is a LoRA for SDXL" in message["exception_message"]
+
+
+@pytest.mark.browser
+def test_rows_survive_reload_copy_bypass_and_links(server, canvas_module):
+    """The values of all rows come back, and as many rows are shown as before."""
+    state = (
+        "() => app.graph._nodes.filter((n) => n.comfyClass === 'LikenessLoadLoraStack').map((n) => ({"
+        " shown: n.widgets.filter((w) => !w.hidden && w.name.startsWith('lora_')).map((w) => w.name),"
+        " values: Object.fromEntries(n.widgets.map((w) => [w.name, w.value])), height: n.size[1], mode: n.mode }))"
+    )
+    with canvas_module.open_canvas(server.url) as canvas:
+        canvas.evaluate("() => { window.stack = LiteGraph.createNode('LikenessLoadLoraStack'); app.graph.add(stack); }")
+        canvas.page.wait_for_timeout(300)
+        canvas.evaluate(
+            "() => { const set = (name, value) => { const w = stack.widgets.find((w) => w.name === name);"
+            " w.value = value; w.callback?.(value); };"
+            " set('lora_1', 'style.safetensors'); set('lora_2', 'subject.safetensors'); set('on_2', false);"
+            " set('strength_model_2', -0.25); }"
+        )
+        canvas.page.wait_for_timeout(300)
+        (before,) = canvas.evaluate(state)
+        assert before["shown"] == ["lora_1", "lora_2", "lora_3"]
+        assert before["values"]["strength_model_2"] == -0.25
+
+        canvas.evaluate("async () => { await app.loadGraphData(JSON.parse(JSON.stringify(app.graph.serialize()))); }")
+        canvas.page.wait_for_timeout(600)
+        assert canvas.evaluate(state) == [before]
+
+        canvas.evaluate(
+            "() => { const n = app.graph._nodes[0]; app.canvas.select(n); app.canvas.copyToClipboard([n]);"
+            " app.canvas.pasteFromClipboard(); }"
+        )
+        canvas.page.wait_for_timeout(600)
+        assert canvas.evaluate(state) == [before, before]
+
+        canvas.evaluate("() => { app.graph._nodes[1].mode = 4; }")
+        canvas.evaluate("async () => { await app.loadGraphData(JSON.parse(JSON.stringify(app.graph.serialize()))); }")
+        canvas.page.wait_for_timeout(600)
+        assert canvas.evaluate(state) == [before, before | {"mode": 4}]
+
+        canvas.evaluate(
+            "() => { const float = LiteGraph.createNode('PrimitiveFloat'); app.graph.add(float);"
+            " const node = app.graph._nodes[0];"
+            " float.connect(0, node, node.inputs.findIndex((i) => i.name === 'strength_model_5')); }"
+        )
+        canvas.page.wait_for_timeout(600)
+        linked = canvas.evaluate(state)[0]
+        assert linked["shown"] == [f"lora_{row}" for row in range(1, 7)]
+        assert linked["values"] == before["values"]
+        assert canvas.errors == []
