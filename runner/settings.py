@@ -127,5 +127,9 @@ def _alike(node: Node, setting: Setting) -> Any:
         raise UnknownInput(f"{node.title} has no input {setting.input!r}{did_you_mean(setting.input, node.inputs)}")
     if as_link(current) is not None:
         raise UnknownInput(f"{where} is linked to another node and cannot be set to a value.")
-    kinds = {bool: "BOOLEAN", int: "INT", float: "FLOAT"}
-    return read(kinds.get(type(current), "STRING"), setting.value, where)
+    return read(type_of(current), setting.value, where)
+
+
+def type_of(value: Any) -> str:
+    """The input type of a value as a file writes it; STRING for all that is no number or truth value."""
+    return {bool: "BOOLEAN", int: "INT", float: "FLOAT"}.get(type(value), "STRING")

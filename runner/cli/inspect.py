@@ -68,7 +68,7 @@ def describe(workflow: Workflow, catalog: Catalog) -> dict[str, Any]:
 
 def _node(node: Node, catalog: Catalog) -> dict[str, Any]:
     spec = catalog.get(node.class_type)
-    sockets = [socket for socket in spec.inputs if socket.takes_value] if spec else []
+    sockets = [socket for socket in spec.inputs if socket.takes_value] if spec else _as_written(node)
     settable = [_input(node, s) for s in sockets if s.name not in node.links and s.name != node.file_input]
     return {
         "id": node.id,
@@ -78,6 +78,14 @@ def _node(node: Node, catalog: Catalog) -> dict[str, Any]:
         "output": bool(spec and spec.is_output),
         "inputs": settable,
     }
+
+
+def _as_written(node: Node) -> list[InputSpec]:
+    """The inputs that the file gives a node whose class is not known here, by the types of their values."""
+    from ..catalog import InputSpec
+    from ..settings import type_of
+
+    return [InputSpec(name, type_of(value), required=True) for name, value in node.inputs.items()]
 
 
 def _input(node: Node, socket: InputSpec) -> dict[str, Any]:
@@ -116,7 +124,17 @@ def _show(out: Output, described: dict[str, Any]) -> None:
     unknown = sorted({node["class_type"] for node in described["nodes"] if not node["known"]})
     if unknown:
         out.say(f"  needs a ComfyUI server (--server URL) for: {', '.join(unknown)}")
+        out.say("  (with --server, inspect also says what those take: limits, and the model files that are there)")
     out.console.print(table)
+    _show_long_lists(out, described)
+
+
+def _show_long_lists(out: Output, described: dict[str, Any]) -> None:
+    """The options that the table only counts, in words."""
+    for node in described["nodes"]:
+        for entry in node["inputs"]:
+            if len(entry["options"] or ()) > MANY:
+                out.say(f"{entry['set']}: {' | '.join(map(str, entry['options']))}\n")
 
 
 def _takes(entry: dict[str, Any]) -> str:

@@ -130,9 +130,21 @@ def test_inspect_for_programs(graph_file):
 
 def test_inspect_names_what_needs_a_server(tmp_path, make):
     path = tmp_path / "x.json"
-    path.write_text(json.dumps({"1": make("KSampler", steps=3)}), "utf-8")
+    path.write_text(json.dumps({"1": make("KSampler", steps=3, denoise=0.5, model=["2", 0])}), "utf-8")
     outcome = call("inspect", path)
     assert "needs a ComfyUI server (--server URL) for: KSampler" in outcome.stdout
+    (node,) = last_object(call("inspect", path, "--json"))["nodes"]
+    assert [(entry["set"].split(".")[1], entry["type"], entry["value"]) for entry in node["inputs"]] == [
+        ("steps", "INT", 3),
+        ("denoise", "FLOAT", 0.5),
+    ]
+
+
+def test_inspect_writes_out_long_lists_of_options():
+    shown = call("inspect", "img2img_headshot_sd15").stdout
+    assert "Sampler.denoise" in shown
+    assert "Checkpoint.ckpt_name" in shown
+    assert "Prompt.setting: unspecified | " in " ".join(shown.split())
 
 
 def test_help_and_early_errors_do_not_import_torch(tmp_path):
