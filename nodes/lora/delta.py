@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .layers import WORDS, Layer
+from .layers import KRONECKER, NEEDS, SETTINGS, WORDS, Layer
 
 CANNOT = {
     "glora": "multiplies the model's weights",
@@ -46,13 +46,17 @@ Delta = Factors | Whole
 Read = Callable[[str], torch.Tensor]
 
 
+_BIAS = {"diff_b", "b_norm"}
+
+
 def why_not(layer: Layer) -> str | None:
     """Why a layer's change cannot be told from the file alone; None if it can."""
     if layer.dora:
         return "is a DoRA, whose effect depends on the lengths of the model's weights"
     if "reshape" in layer.parts:
         return "enlarges the model's weights"
-    if layer.kind not in ("full", "set") and {"diff", "set"} & set(layer.parts):
+    used = next((needed | telling for kind, needed, telling in NEEDS if kind == layer.kind), KRONECKER)
+    if not layer.parts.keys() <= {*used, *SETTINGS, *_BIAS}:
         return "is of two kinds at once"
     reason = CANNOT.get(layer.kind)
     return None if reason is None else f"is {WORDS[layer.kind]}, which {reason}"

@@ -26,7 +26,7 @@ _PIXART_WIDTH = 1152
 _METADATA = (
     (r"stable-diffusion-xl-v1-refiner|sdxl_refiner", "SDXL refiner"),
     (r"sdxl|stable-diffusion-xl|\bxl\b|pony|illustrious|noobai", "SDXL"),
-    (r"sd_?v?3|stable-diffusion-3|stable diffusion 3", "SD 3"),
+    (r"sd[_ ]?v?3|stable-diffusion-3|stable diffusion 3", "SD 3"),
     (r"sd_v2|stable-diffusion-v2|stable-diffusion-2|sd ?2\.|stable diffusion 2", "SD 2"),
     (r"sd_v1|sd_?1\.|sd15|stable-diffusion-v1|sd ?1\.|stable diffusion 1", "SD 1.5"),
     (r"chroma", "Chroma"),

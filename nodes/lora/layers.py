@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..errors import LoraFileDamaged
-from .header import Header, TensorInfo
+from .header import MAX_DIMENSIONS, Header, TensorInfo
 
 ROLES = {
     ".lora_up.weight": "up", ".lora_down.weight": "down", ".lora_mid.weight": "mid",
@@ -35,11 +35,13 @@ _NAME = re.compile(rf"(.+?)({'|'.join(re.escape(ending) for ending in ROLES)})")
 SETTINGS = {"alpha", "dora_scale", "rescale", "reshape"}
 """Roles that say how another tensor is used and change nothing alone."""
 
-MATRICES = {
-    "up", "down", "mid", "w1_a", "w1_b", "w2_a", "w2_b", "t1", "t2",
-    "k1", "k2", "k1_a", "k1_b", "k2_a", "k2_b", "k_t2", "a1", "a2", "b1", "b2",
-}  # fmt: skip
-"""Roles whose tensors have two dimensions or more."""
+DIMENSIONS = (
+    (2, 2, {"w1_a", "w1_b", "w2_a", "w2_b", "k1", "k1_a", "k1_b", "k2_a", "k2_b"}),
+    (2, 5, {"up", "down", "mid", "k2", "a1", "a2", "b1", "b2"}),
+    (4, 4, {"t1", "t2", "k_t2"}),
+    (1, 5, {"diff", "diff_b", "w_norm", "b_norm", "set"}),
+)
+"""How many dimensions tensors of a role may have, least and most, so that ComfyUI and we can multiply them."""
 
 MAX_NUMBERS = 2**28
 """Of a change. A few thin parts can stand for a matrix that fills any memory; the largest weights have 2**27."""
@@ -160,6 +162,9 @@ def layers_of(header: Header, tensors: Mapping[str, TensorInfo] | None = None) -
     return Layers(found, [name for name in other if name.removesuffix(".weight") not in ia3])
 
 
+KRONECKER = {"k1", "k2", "k1_a", "k1_b", "k2_a", "k2_b", "k_t2"}
+"""Roles of LoKr, each of whose two factors is whole or of parts."""
+
 NEEDS = (
     ("locon", {"up", "down", "mid"}, {"mid"}),
     ("lora", {"up", "down"}, {"up", "down"}),
@@ -177,16 +182,19 @@ NEEDS = (
 INNER = {
     "lora": (("up", 1, "down", 0),),
     "locon": (("up", 1, "mid", 0), ("mid", 1, "down", 0)),
-    "loha": (("w1_a", 1, "w1_b", 0), ("w2_a", 1, "w2_b", 0)),
-    "loha with a core": (("w1_a", 0, "t1", 0), ("t1", 1, "w1_b", 0), ("w2_a", 0, "t2", 0), ("t2", 1, "w2_b", 0)),
+    "loha": (("w1_a", 1, "w1_b", 0), ("w2_a", 1, "w2_b", 0), ("w1_a", 0, "w2_a", 0), ("w1_b", 1, "w2_b", 1)),
+    "loha with a core": (
+        ("w1_a", 0, "t1", 0), ("t1", 1, "w1_b", 0), ("w2_a", 0, "t2", 0), ("t2", 1, "w2_b", 0),
+        ("w1_a", 1, "w2_a", 1), ("w1_b", 1, "w2_b", 1), ("t1", 2, "t2", 2), ("t1", 3, "t2", 3),
+    ),
     "lokr": (("k1_a", 1, "k1_b", 0), ("k2_a", 1, "k2_b", 0)),
     "lokr with a core": (("k1_a", 1, "k1_b", 0), ("k2_a", 0, "k_t2", 0), ("k_t2", 1, "k2_b", 0)),
-}
+}  # fmt: skip
 """Dimensions that must agree: a role and its axis, another role and its axis."""
 
 
 def _kind(header: Header, base: str, parts: Mapping[str, TensorInfo]) -> str:
-    if any(role.startswith("k") for role in parts):
+    if not KRONECKER.isdisjoint(parts):
         if not all(f"k{side}" in parts or {f"k{side}_a", f"k{side}_b"} <= set(parts) for side in (1, 2)):
             raise _incomplete(header, base, "a Kronecker factor")
         return "lokr"
@@ -211,11 +219,14 @@ def _check(header: Header, base: str, kind: str, parts: Mapping[str, TensorInfo]
     if kind in ("loha", "lokr") and ("t1" in parts or "k_t2" in parts):
         kind += " with a core"
     dims = {role: part.shape for role, part in parts.items()}
+    flat = {"up", "down"} if kind == "locon" else {"up"}
     for role, shape in dims.items():
-        if role not in SETTINGS and (0 in shape or (role in MATRICES and len(shape) < 2)):
+        least, most = next((each[:2] for each in DIMENSIONS if role in each[2]), (0, MAX_DIMENSIONS))
+        kernel = role in flat and math.prod(shape[2:]) != 1
+        if role not in SETTINGS and (0 in shape or not least <= len(shape) <= most or kernel):
             raise LoraFileDamaged(
                 f"{header.path.name} has a part of shape {list(shape)} for its layer {base[:120]!r}, which is no "
-                "matrix; it is not loaded, get it again."
+                "matrix that it could be; it is not loaded, get it again."
             )
     for first, axis, second, other_axis in INNER.get(kind, ()):
         if first in dims and second in dims and dims[first][axis] != dims[second][other_axis]:

@@ -239,6 +239,8 @@ def test_what_cannot_be_merged_is_refused_by_name(made, tmp_path):
         "replacement": {f"{base}.set_weight": torch.zeros(8, 8)},
         "IA3": {f"{base}.weight": torch.zeros(8), f"{base}.on_input": torch.zeros(())},
         "two kinds": thin | {f"{base}.diff": torch.zeros(8, 8)},
+        "at once": thin | {f"{base}.w_norm": torch.zeros(8)},
+        "kinds at": thin | {f"{base}.hada_{part}": torch.zeros(8, 8) for part in ("w1_a", "w1_b", "w2_a", "w2_b")},
     }
     for word, tensors in cases.items():
         path = tmp_path / f"{word}.safetensors"

@@ -78,6 +78,7 @@ def test_the_base_model_is_told_by_names_and_shapes(layers, name):
         ("ss_base_model_version", "sdxl_base_v1-0", "SDXL"),
         ("ss_base_model_version", "flux1", "Flux"),
         ("ss_base_model_version", "sd3", "SD 3"),
+        ("base_model", "SD 3.5 Large", "SD 3"),
         ("modelspec__architecture", "stable-diffusion-v1/lora", "SD 1.5"),
         ("modelspec__architecture", "stable-diffusion-v2-768-v/lora", "SD 2"),
         ("modelspec__architecture", "stable-diffusion-xl-v1-base/lora", "SDXL"),
@@ -124,6 +125,9 @@ def test_every_format_is_grouped_without_a_rest(formats, tmp_path):
         assert ranks == ({None} if kind.endswith(("whole", "difference")) or kind == "norm" else {4}) or "whole" in kind
 
 
+CORES = {"a.hada_w1_a": (2, 8), "a.hada_w1_b": (2, 8), "a.hada_w2_a": (2, 8), "a.hada_w2_b": (2, 8)}
+
+
 @pytest.mark.parametrize(
     ("tensors", "words"),
     [
@@ -136,6 +140,25 @@ def test_every_format_is_grouped_without_a_rest(formats, tmp_path):
         ({"a.hada_w1_a": (8, 4), "a.hada_w1_b": (4, 8)}, "lacks w2_a, w2_b"),
         ({"a.lokr_w1": (2, 2)}, "lacks a Kronecker factor"),
         ({"a.lokr_w1": (4,), "a.lokr_w2": (4, 4)}, "no matrix"),
+        ({"a.lora_up.weight": (8, 2, 3, 3), "a.lora_down.weight": (2, 8)}, "no matrix"),
+        (
+            {"a.lora_up.weight": (8, 2), "a.lora_mid.weight": (2, 2, 3, 3), "a.lora_down.weight": (2, 8, 3, 3)},
+            "no matrix",
+        ),
+        (
+            {"a.hada_w1_a": (8, 2, 1, 1), "a.hada_w1_b": (2, 8), "a.hada_w2_a": (8, 2), "a.hada_w2_b": (2, 8)},
+            "no matrix",
+        ),
+        ({"a.hada_w1_a": (8, 2), "a.hada_w1_b": (2, 8), "a.hada_w2_a": (8, 2), "a.hada_w2_b": (2, 9)}, "do not fit"),
+        ({"a.hada_w1_a": (8, 2), "a.hada_w1_b": (2, 8), "a.hada_w2_a": (7, 2), "a.hada_w2_b": (2, 8)}, "do not fit"),
+        ({**CORES, "a.hada_t1": (2, 2, 3), "a.hada_t2": (2, 2, 3)}, "no matrix"),
+        ({**CORES, "a.hada_t1": (2, 2, 3, 3), "a.hada_t2": (2, 2, 5, 5)}, "do not fit"),
+        ({"a.lokr_w1": (2, 2, 3, 3), "a.lokr_w2": (4, 4, 3, 3)}, "no matrix"),
+        ({"a.lokr_w1": (2, 2), "a.lokr_w2_a": (4, 2, 1, 1), "a.lokr_w2_b": (2, 4, 1, 1)}, "no matrix"),
+        ({"a.lokr_w1": (2, 2), "a.lokr_w2_a": (2, 4), "a.lokr_w2_b": (2, 4), "a.lokr_t2": (2, 2, 3)}, "no matrix"),
+        ({"a.diff": ()}, "no matrix"),
+        ({"a.w_norm": ()}, "no matrix"),
+        ({"a.diff_b": ()}, "no matrix"),
         ({"a.b1.weight": (2, 2)}, "lacks a1, a2, b2"),
         ({"a.lokr_w1": (200, 200), "a.lokr_w2": (200, 200)}, "larger than any"),
     ],
