@@ -28,6 +28,10 @@ COMPANIONS = (
 )
 """Of each of these groups a folder needs one file: transformers would make up an empty tokenizer instead."""
 
+LARGEST = 1344
+"""Pixels on the longer side of the picture that a model is given: some chat models make a token of every 28 x 28, and
+a photo of 24 million pixels would fill a GPU's memory."""
+
 MOST_TOKENS = 160
 """A caption ends here at the latest."""
 
@@ -94,6 +98,12 @@ def read_config(path: Path) -> dict[str, Any]:
     return config
 
 
+def stamp(name: str) -> tuple[str, int]:
+    """The folder of that name and its last change in ns: what changes when a file does. Raises as `folder`."""
+    path = folder(name)
+    return (str(path), max(file.lstat().st_mtime_ns for file in path.iterdir()))
+
+
 _loaded: dict[tuple[str, int, str], Captioner] = {}
 
 
@@ -105,8 +115,7 @@ def load_captioner(name: str) -> Captioner:
     path = folder(name)
     check_folder(path)
     device = host.torch_device()
-    newest = max(file.stat().st_mtime_ns for file in path.iterdir())
-    key = (str(path), newest, str(device))
+    key = (*stamp(name), str(device))
     if key not in _loaded:
         _loaded.clear()
         _loaded[key] = _load(name, path, device)

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 
 from .. import host
 from ..errors import CaptionerUnusable, DependencyMissing
-from .captioner import MOST_TOKENS, Captioner
+from .captioner import LARGEST, MOST_TOKENS, Captioner
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -139,6 +139,8 @@ class _Model:
 
     def sentences(self, picture: Image, step: Callable[[], None]) -> list[str]:
         """Everything that the model says of an RGB picture. Raises CaptionerUnusable when it cannot take pictures."""
+        picture = picture.copy()
+        picture.thumbnail((LARGEST, LARGEST))
         try:
             self._model.to(self._device)
             with torch.no_grad():

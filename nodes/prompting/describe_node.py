@@ -12,7 +12,7 @@ from ..identity.sockets import FaceEngineType
 from ..photos import to_pil
 from ..portrait.tensors import check_image, check_mask, check_same_size
 from ..schema import io
-from .captioner import folders, load_captioner
+from .captioner import folders, load_captioner, stamp
 from .describe import describe
 from .measured import measure
 from .sockets import CATEGORY, DescriptionType
@@ -72,6 +72,11 @@ class DescribePhoto(io.ComfyNode):
                 ),
             ],
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, model: str | None = None, **_: Any) -> tuple[str, int] | None:
+        """Describe again when a file of the captioning model changed. A linked name is not known yet: None."""
+        return None if model in (None, MEASURED_ONLY) else stamp(model)
 
     @classmethod
     def execute(

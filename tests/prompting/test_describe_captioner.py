@@ -88,6 +88,29 @@ def test_a_model_is_loaded_once_and_again_when_it_changes(models):
     assert captioner.load_captioner("tiny-blip") is not again
 
 
+def test_a_changed_model_describes_again(models):
+    fingerprint = DescribePhoto.fingerprint_inputs
+    before = fingerprint(model="tiny-blip", image=None)
+    assert fingerprint(model="tiny-blip", image=None) == before
+    (models / "tiny-blip" / "added.txt").write_text("new")
+    assert fingerprint(model="tiny-blip", image=None) != before
+    assert fingerprint(model=MEASURED_ONLY, image=None) is None
+    assert fingerprint(model=None, image=None) is None
+    with pytest.raises(ModelMissing):
+        fingerprint(model="absent", image=None)
+
+
+def test_a_large_photo_is_given_to_the_model_small(learnt, models, monkeypatch):
+    loaded: Any = captioner.load_captioner("tiny-blip")
+    seen = []
+    monkeypatch.setattr(loaded, "_said", lambda picture, step: seen.append(picture.size) or ["said"])
+    large = learnt.GREY.resize((6000, 3000))
+    assert loaded.sentences(large, lambda: None) == ["said"]
+    loaded.sentences(learnt.GREY, lambda: None)
+    assert seen == [(1344, 672), learnt.GREY.size]
+    assert large.size == (6000, 3000)
+
+
 def test_stop_ends_a_caption(learnt, models, tmp_path):
     loaded = captioner.load_captioner("tiny-florence")
     here = host.LocalHost(tmp_path, tmp_path, tmp_path, interrupted=lambda: True)
