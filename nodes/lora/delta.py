@@ -124,7 +124,8 @@ def _lokr(layer: Layer, parts: Mapping[str, torch.Tensor], scale: float) -> Delt
     else:
         right = parts["k2"]
     left = left.reshape(*left.shape[:2], *[1] * (right.ndim - 2))
-    return Whole(torch.kron(left, right).flatten(1) * scale)
+    # torch.kron fails on some tensors whose dimensions einsum left in another order.
+    return Whole(torch.kron(left, right.contiguous()).flatten(1) * scale)
 
 
 def flat(delta: Delta) -> torch.Tensor:

@@ -185,6 +185,21 @@ def _lokr(made, kohya, diffusers, weight, shape, rank, alpha):
     made.deltas[weight] = (alpha / rank) * torch.kron(left.double(), right_up.double() @ right_down.double())
 
 
+def _lokr_tucker(made, kohya, diffusers, weight, shape, rank, alpha):
+    left, core = made.random(2, 2), made.random(rank, rank, *shape[2:])
+    up, down = made.random(rank, shape[0] // 2), made.random(rank, shape[1] // 2)
+    made.tensors |= {
+        f"{kohya}.lokr_w1": left,
+        f"{kohya}.lokr_t2": core,
+        f"{kohya}.lokr_w2_a": up,
+        f"{kohya}.lokr_w2_b": down,
+        f"{kohya}.alpha": torch.tensor(alpha),
+    }
+    right = torch.einsum("ijkl,io,jc->ockl", core.double(), up.double(), down.double())
+    change = torch.einsum("ab,ockl->aobckl", left.double(), right)
+    made.deltas[weight] = (alpha / rank) * change.reshape(shape)
+
+
 def _lokr_whole(made, kohya, diffusers, weight, shape, rank, alpha):
     left, right = made.random(2, 2), made.random(shape[0] // 2, shape[1] // 2, *shape[2:])
     made.tensors |= {f"{kohya}.lokr_w1": left, f"{kohya}.lokr_w2": right, f"{kohya}.alpha": torch.tensor(alpha)}
@@ -220,6 +235,7 @@ FORMATS = {
     "lokr": _lokr,
     "lokr whole": _lokr_whole,
     "conv lokr whole": _lokr_whole,
+    "conv lokr tucker": _lokr_tucker,
     "conv difference": _difference,
     "norm": _norm,
 }

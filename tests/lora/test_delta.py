@@ -63,7 +63,7 @@ def close(one, other, tolerance=SINGLE):
 
 CANONICAL = (
     "kohya", "kohya, original names", "peft", "conv", "conv tucker", "loha", "conv loha", "conv loha tucker", "lokr",
-    "lokr whole", "conv lokr whole", "conv difference", "norm",
+    "lokr whole", "conv lokr whole", "conv lokr tucker", "conv difference", "norm",
 )  # fmt: skip
 
 
@@ -148,6 +148,16 @@ def test_half_precision_is_near(precision, tolerance, made, formats, tmp_path):
     found = changes(save(merge([Source(file, 1, 1)], 0, precision), {}, tmp_path / "half"), formats)
     for name in expected:
         assert close(found[name], expected[name], tolerance)
+
+
+def test_a_kronecker_factor_with_a_core_of_any_size(tmp_path):
+    """torch.kron fails on tensors of some strides."""
+    path = tmp_path / "core.safetensors"
+    shapes = {"lokr_w1": (4, 2), "lokr_w2_a": (2, 2), "lokr_w2_b": (2, 2), "lokr_t2": (2, 2, 1, 1)}
+    save_file({f"a.{name}": torch.rand(shape) for name, shape in shapes.items()}, path)
+    file = open_path(path, path.name)
+    (layer,) = file.layers.found.values()
+    assert flat(delta_of(layer, file.read())).shape == (8, 4)
 
 
 def test_numbers_that_do_not_fit_the_precision_are_refused(tmp_path):
