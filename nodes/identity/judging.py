@@ -43,8 +43,9 @@ def judge(
     """Check likeness, and warn when in the graph of `node` the judge steered the generator, or a face was pasted."""
     judgement = check_likeness(engine, identity, pictures, gate, SeveralFaces(several_faces), min_face)
     prompt, run = getattr(node.hidden, "prompt", None), host.current_run()
-    judgement.warnings.extend(independence_warnings(engine.key, prompt))
-    judgement.warnings.extend(restored_warnings(prompt, None if run is None else run.node))
+    judgement.doubts.extend(independence_warnings(engine.key, prompt))
+    judgement.doubts.extend(restored_warnings(prompt, None if run is None else run.node))
+    judgement.warnings.extend(judgement.doubts)
     return judgement
 
 

@@ -87,12 +87,16 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Judgement:
-    """The verdicts on a batch, the gate they were judged by, and what else the reader should know."""
+    """The verdicts on a batch, the gate they were judged by, and what else the reader should know.
+
+    `doubts` are those of the warnings that say why the judge is not independent of what it judges.
+    """
 
     verdicts: list[Verdict]
     gate: Gate
     identity: Identity
     warnings: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
 
     @property
     def all_passed(self) -> bool:
@@ -124,6 +128,7 @@ class Judgement:
             "baseline": baseline,
             "all_passed": self.all_passed,
             "best": None if self.best is None else round(self.best, 4),
+            "independent": not self.doubts,
             "warnings": list(self.warnings),
             "images": [verdict.as_dict() for verdict in self.verdicts],
         }

@@ -36,7 +36,12 @@ class SeedsParam(click.ParamType):
 @click.command()
 @click.argument("workflow")
 @click.option(
-    "--vary", "-v", multiple=True, required=True, metavar="TITLE.INPUT=A,B,C", help="Values to try; may be repeated."
+    "--vary",
+    "-v",
+    multiple=True,
+    required=True,
+    metavar="TITLE.INPUT=A,B,C",
+    help="Values to try, one with a comma in it in double quotes; may be repeated.",
 )
 @click.option("--seeds", type=SeedsParam(), default=None, help="Run every combination once with each of these seeds.")
 @click.option(

@@ -204,8 +204,7 @@ PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 def _compared(row: JobRow) -> tuple[float | None, bool | None, float | None]:
     """Likeness, confirmation and threshold from Compare Likeness, in a workflow without another check."""
     reports = facts.result_list(row, "comparisons")
-    every = [picture for report in reports for picture in report.get("pictures") or ()]
-    pictures = [picture for picture in every if isinstance(picture, Mapping)]
+    pictures = [picture for report in reports for picture in facts.mappings(report.get("pictures"))]
     if not pictures:
         return None, None, None
     cosines = [cosine for picture in pictures if (cosine := facts.finite(picture.get("cosine"))) is not None]

@@ -68,14 +68,22 @@ class Comparison:
     @cached_property
     def check(self) -> Mapping[str, Any]:
         """The first likeness report of all runs: the judge is the same for all."""
-        reports = [
+        return next((report for report in self._reports() if report.get("threshold") is not None), {})
+
+    @cached_property
+    def warnings(self) -> list[str]:
+        """What the judges of all runs warn of, each once: that a face was pasted, that the judge is not independent."""
+        found = [report.get("warnings") for report in self._reports()]
+        words = [word for each in found if isinstance(each, list | tuple) for word in each if isinstance(word, str)]
+        return list(dict.fromkeys(words))
+
+    def _reports(self) -> list[Mapping[str, Any]]:
+        return [
             report
             for row in self.rows
             for name in ("likeness", "comparisons")
             for report in facts.result_list(row, name)
-            if report.get("threshold") is not None
         ]
-        return reports[0] if reports else {}
 
     @cached_property
     def baseline(self) -> tuple[float, float] | None:
@@ -120,6 +128,7 @@ class Comparison:
             "threshold_source": self.check.get("threshold_source"),
             "engine": self.check.get("engine"),
             "baseline": self.check.get("baseline"),
+            "warnings": self.warnings,
             "cells": [cell.as_dict(self.axes) for cell in self.cells],
             "versions": versions(),
         }

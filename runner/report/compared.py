@@ -21,10 +21,13 @@ OUTCOMES = {
     "face_too_small": "Face too small",
 }
 
+BLANK = dict.fromkeys(("label", "outcome", "passed", "cosine", "reason"))
+"""What is said of a picture of which a server says nothing."""
+
 
 def comparison(result: RunResult, report: Mapping[str, Any]) -> dict[str, Any]:
     """One comparison: its plot, its grid where the run has it, and a row for each picture."""
-    pictures = [picture for picture in report.get("pictures") or () if isinstance(picture, Mapping)]
+    pictures = [BLANK | dict(picture) for picture in facts.mappings(report.get("pictures"))]
     chart = _chart(report, pictures)
     sheet = next((thumbnail(file.path, 2 * LARGE) for file in result.previews if file.node == report["node"]), None)
     names = [series.name for series in chart.series]

@@ -49,10 +49,14 @@ def finite(value: Any) -> float | None:
     return float(value)
 
 
-def result_list(row: JobRow, name: str) -> list[Mapping[str, Any]]:
-    """The objects that the kept result has under `name`: a server may have sent anything there."""
-    values = (row.result or {}).get(name)
+def mappings(values: Any) -> list[Mapping[str, Any]]:
+    """The objects of a list: a server may have sent anything."""
     return [value for value in values if isinstance(value, Mapping)] if isinstance(values, list | tuple) else []
+
+
+def result_list(row: JobRow, name: str) -> list[Mapping[str, Any]]:
+    """The objects that the kept result has under `name`."""
+    return mappings((row.result or {}).get(name))
 
 
 def threshold(row: JobRow) -> float | None:

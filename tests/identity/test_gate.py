@@ -178,8 +178,10 @@ def test_a_restored_face_is_said_only_where_the_gate_comes_after_it(local):
     (warning,) = output.ui["likeness"][0]["warnings"]
     assert "photo's own face" in warning
     assert warning in output.ui["text"][0]
+    assert output.ui["likeness"][0]["independent"] is False
     local.node = "3"
-    assert gate(0.6, prompt=graph).ui["likeness"][0]["warnings"] == []
+    (report,) = gate(0.6, prompt=graph).ui["likeness"]
+    assert (report["warnings"], report["independent"]) == ([], True)
 
 
 def test_the_canvas_shows_what_the_gate_says():

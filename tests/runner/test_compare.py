@@ -17,6 +17,7 @@ from likeness_studio.runner.cli import main
 from likeness_studio.runner.compare import CompareOptions, compare
 from likeness_studio.runner.compare.cells import trial_of
 from likeness_studio.runner.compare.options import MOST_RUNS
+from likeness_studio.runner.compare.page import Comparison, write_page
 from likeness_studio.runner.compare.plan import plan_runs
 from likeness_studio.runner.compare.vary import Axis, read_axis
 from likeness_studio.runner.errors import (
@@ -28,6 +29,7 @@ from likeness_studio.runner.errors import (
     UnknownTitle,
     WorkflowInvalid,
 )
+from likeness_studio.runner.workflow import load
 
 
 @pytest.fixture
@@ -277,6 +279,23 @@ def test_nonsense_from_a_server_is_no_figure():
     trial = trial_of(row(result=odd), None)
     assert trial.stages == ()
     assert trial.likeness is None
+
+
+@pytest.mark.parametrize("pictures", [5, "abc", {"passed": True}, None])
+def test_nonsense_for_pictures_is_no_likeness(pictures):
+    trial = trial_of(row(result={"comparisons": [{"threshold": 0.4, "pictures": pictures}]}), None)
+    assert (trial.likeness, trial.confirmed) == (None, None)
+
+
+def test_warnings_of_all_runs_stand_once_on_the_page(blank, tmp_path):
+    asked = options(blank, tmp_path / "out", "Blank.color=0,1")
+    done = compare(asked)
+    pasted = {"threshold": 0.4, "warnings": ["Node 5 (Restore Face) <put> it there.", 7]}
+    rows = [row(result={"likeness": [pasted]}), row(result={"comparisons": [pasted, {"warnings": "none"}]})]
+    shown = Comparison(load(blank), done.axes, done.cells, (), (), rows, tmp_path / "out")
+    assert shown.warnings == pasted["warnings"][:1]
+    assert shown.as_dict()["warnings"] == shown.warnings
+    assert write_page(shown).read_text("utf-8").count("Node 5 (Restore Face) &lt;put&gt; it there.") == 1
 
 
 def test_a_comparison_in_the_graph_gives_the_likeness_where_nothing_else_does():
