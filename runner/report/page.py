@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from ... import __version__
 from ..result import RunResult, SavedFile, judged_images, report_passed
+from . import facts
 from .compared import OUTCOMES, comparison, megabytes, stages
 from .thumbs import LARGE, SMALL, thumbnail
 
@@ -155,8 +156,8 @@ def _verdict(result: RunResult) -> dict[str, str]:
     """The first thing to read: a word for the colour, a headline and one sentence."""
     reports = result.likeness
     if not reports and result.comparisons:
-        pictures = [picture for report in result.comparisons for picture in report.get("pictures") or ()]
-        passed = sum(picture.get("passed") is True for picture in pictures if isinstance(picture, Mapping))
+        pictures = [picture for report in result.comparisons for picture in facts.mappings(report.get("pictures"))]
+        passed = sum(picture.get("passed") is True for picture in pictures)
         sentence = f"{passed} of {len(pictures)} pictures show the same person. A comparison is no verdict on a result."
         return {"kind": "none", "headline": "Pictures were compared.", "sentence": sentence}
     if not reports and result.enrollments:
@@ -172,7 +173,10 @@ def _verdict(result: RunResult) -> dict[str, str]:
     if result.verdict:
         headline = "It is the same person."
         how = "the picture was" if len(images) == 1 else f"all {len(images)} pictures were"
-        sentence = f"An independent face recogniser looked, and {how} confirmed.{_strangers(reports)}"
+        if any(report.get("independent") is False for report in reports):
+            sentence = f"A face recogniser looked, and {how} confirmed, but that proves little: see the warnings."
+        else:
+            sentence = f"An independent face recogniser looked, and {how} confirmed.{_strangers(reports)}"
         return {"kind": "pass", "headline": headline, "sentence": sentence}
     sentence = str(failed[0].get("reason") or "") if failed else "No picture was checked."
     more = f" {len(failed)} of {len(images)} pictures were not confirmed." if len(failed) > 1 else ""
@@ -189,7 +193,7 @@ def _strangers(reports: list[dict[str, Any]]) -> str:
 
 
 def _images(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [image for image in report.get("images") or () if isinstance(image, Mapping)]
+    return facts.mappings(report.get("images"))
 
 
 def _check(result: RunResult, report: Mapping[str, Any]) -> dict[str, Any]:

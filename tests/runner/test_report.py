@@ -62,6 +62,23 @@ def test_page_says_what_was_found(result, tmp_path):
     assert 'href="out.png"' in html
 
 
+def test_a_judge_that_is_not_independent_is_not_called_so(result, tmp_path):
+    assert "An independent face recogniser looked" in page(result, tmp_path)
+    result.ui["1"]["likeness"] = [check(independent=False, warnings=["Node 5 (Restore Face) put the face there."])]
+    html = page(result, tmp_path)
+    assert "An independent" not in html
+    assert "confirmed, but that proves little: see the warnings." in html
+    assert "Node 5 (Restore Face) put the face there." in html
+
+
+@pytest.mark.parametrize("nonsense", [3, "many", {"a": 1}, [4, None], None])
+def test_nonsense_in_a_comparison_is_no_picture(result, tmp_path, nonsense):
+    result.ui = {"1": {"comparison": [{"pictures": nonsense, "threshold": "high", "baseline": 7}]}}
+    assert "0 of 0 pictures" in page(result, tmp_path)
+    result.ui = {"1": {"comparison": [{"pictures": [{"x": 1}, {"cosine": "high", "label": HOSTILE}]}]}}
+    assert "0 of 2 pictures" in page(result, tmp_path)
+
+
 def test_page_stands_alone(result, tmp_path):
     html = page(result, tmp_path)
     assert "<script" not in html
