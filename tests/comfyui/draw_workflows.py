@@ -130,8 +130,8 @@ LOOK = """
   return [...corner, corner[0] + (right - left) * scale, corner[1] + (bottom - top) * scale];
 }
 """
-BACKGROUND = "#222222"
-"""The canvas' own."""
+LARGEST_COVER = (1920, 1280)
+
 MARGIN = 100
 """Pixels of the screen around the graph, where the canvas has its bars."""
 
@@ -184,7 +184,7 @@ def cover(drawn: Path, name: str) -> None:
     from PIL import Image, ImageOps
 
     with Image.open(drawn) as graph:
-        sheet = ImageOps.pad(graph, (1536, 1024), Image.Resampling.LANCZOS, color=BACKGROUND)
+        sheet = ImageOps.contain(graph, LARGEST_COVER, Image.Resampling.LANCZOS)
     sheet.save(ROOT / "workflows" / f"{name}.jpg", quality=80)
 
 
