@@ -59,7 +59,7 @@ def write(brief: Brief, dialect: Dialect, presets: Presets, count: Counter | Non
     text = positive(parts, dialect)
     length = count(text) if count else None
     while length is not None and not length.fits and parts.closing:
-        notes.append(f"{parts.closing[-1]!r} was left out to keep within {length.limit} tokens.")
+        notes.append(f"{parts.closing[-1]!r} was left out: the prompt is longer than {length.limit} tokens.")
         parts = replace(parts, closing=parts.closing[:-1])
         text = positive(parts, dialect)
         length = count(text) if count else None

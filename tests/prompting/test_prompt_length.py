@@ -91,7 +91,7 @@ def test_words_beyond_the_first_chunk_are_shown_on_the_node(store):
     assert "2 chunks. Beyond the first: " in shown
     assert "lighthouse in the distance" in shown.split("Beyond the first: ")[1]
     assert "natural skin texture" not in output.args[0]
-    assert "'natural skin texture' was left out to keep within 75 tokens." in report["notes"]
+    assert "'natural skin texture' was left out: the prompt is longer than 75 tokens." in report["notes"]
 
 
 def test_our_own_words_give_way_first(clip_words, presets):
