@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import numpy as np
@@ -107,6 +108,34 @@ def test_a_stage_that_fails_is_an_error_and_the_next_one_is_measured(run):
         run(broken)
     assert caught.value.as_dict()["code"] == "bad_numbers"
     assert run(graph(sigma=6.0)).measured[0]["seconds"] < 5
+
+
+def test_prompts_that_are_queued_at_once_measure_their_own_stages(comfyui_server, demo_on_server, tmp_path):
+    def go(number):
+        with Client(comfyui_server.url) as client:
+            asked = Workflow.from_api("compare", graph("0.5", sigma=5.0 + number, prefix=f"queued{number}"))
+            return client.run(asked, output=tmp_path / str(number))
+
+    with ThreadPoolExecutor(3) as pool:
+        began = time.monotonic()
+        results = list(pool.map(go, range(3)))
+        took = time.monotonic() - began
+    stages = [result.measured[0] for result in results]
+    assert not any(stage["cached"] for stage in stages)
+    assert all(stage["seconds"] is not None for stage in stages)
+    assert sum(stage["seconds"] for stage in stages) < took, "none counts the time of another one"
+
+
+def test_two_stages_from_one_beginning(run):
+    two = graph("0.5", sigma=4.0)
+    two["10"] = node("ImageInvert", "Invert", image=["7", 0])
+    two["11"] = node("LikenessStopMeasuring", "Later", value=["10", 0], stopwatch=["5", 1], name="later")
+    seconds = {entry["name"]: entry["seconds"] for entry in run(two).measured}
+    assert seconds["later"] >= seconds["blend"] > 0
+    two["11"]["inputs"]["name"] = "renamed"
+    again = {entry["name"]: entry for entry in run(two).measured}
+    assert set(again) == {"blend", "renamed"}
+    assert all(entry["seconds"] is not None for entry in again.values()), "measured anew or kept, never torn apart"
 
 
 def test_two_models_in_one_comparison(run):
