@@ -7,6 +7,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import metadata
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +22,11 @@ PICTURES_SHOWN = 24
 """More results than this are counted and not shown: the page must stay small."""
 
 MOST_CERTAIN = 0.999
+
+MOST_NUMBERS, NUMBER_WIDTH = 3, 5.0
+"""How many scores have their numbers on the scale, and how wide one is there, in percent."""
+
+SHOWN_OTHERWISE = ("likeness", "enrollment", "comparison", "measured", "models")
 
 LIBRARIES = ("torch", "onnxruntime", "numpy", "pillow")
 
@@ -55,6 +61,12 @@ class Scale:
     baseline: tuple[float, float] | None
     median: Mark | None
 
+    @property
+    def numbers_fit(self) -> bool:
+        """Whether there is room for the scores' numbers beside each other."""
+        places = sorted(score.at for score in self.scores)
+        return len(places) <= MOST_NUMBERS and all(b - a >= NUMBER_WIDTH for a, b in pairwise(places))
+
 
 def versions() -> dict[str, str]:
     """What this run was made with."""
@@ -81,18 +93,21 @@ def render(result: RunResult, folder: Path) -> str:
     environment.filters |= {"number": number, "chance": chance, "megabytes": megabytes}
     outputs = [picture for file in result.outputs[:PICTURES_SHOWN] if (picture := _picture(file, folder)) is not None]
     photos = _photos(result)
-    left, right, others = _pair(photos, outputs)
+    compared = bool(result.comparisons and not result.likeness)
+    left, right, others = (None, None, photos) if compared else _pair(photos, outputs)
     return environment.get_template("report.html.j2").render(
         result=result,
         verdict=_verdict(result),
         pair=[picture for picture in (left, right) if picture is not None],
         others=others,
-        more=outputs[1:],
+        more=outputs if compared else outputs[1:],
+        uncut=compared,
         not_shown=max(len(result.outputs) - PICTURES_SHOWN, 0),
         checks=[_check(result, report) for report in result.likeness],
         comparisons=[comparison(result, report) for report in result.comparisons],
         stages=stages(result),
         enrollments=[_enrollment(result, report) for report in result.enrollments],
+        said=_said(result),
         models=result.models,
         times=_bars(result),
         engine="this machine" if result.engine == "local" else result.engine,
@@ -165,6 +180,9 @@ def _verdict(result: RunResult) -> dict[str, str]:
         given = sum(len(report.get("photos") or ()) for report in result.enrollments)
         sentence = f"{accepted} of {given} reference photos were accepted. No picture was checked in this run."
         return {"kind": "none", "headline": "A person was enrolled.", "sentence": sentence}
+    if not reports and not result.outputs:
+        sentence = "This workflow has no likeness check, and saved no picture."
+        return {"kind": "none", "headline": "Done", "sentence": sentence}
     if not reports:
         sentence = "This workflow has no likeness check, so nothing was proven about who is in the pictures."
         return {"kind": "none", "headline": "Not checked", "sentence": sentence}
@@ -235,6 +253,13 @@ def likeness_scale(report: Mapping[str, Any]) -> Scale | None:
         median = mark(float(baseline["median"]))
         span = (mark(float(baseline["low"])).at, median.at)
     return Scale(ticks, mark(float(threshold)), [mark(value) for value in cosines], span, median)
+
+
+def _said(result: RunResult) -> list[tuple[str, str]]:
+    """What the nodes showed as text, such as a prompt, by title; without those that the page shows in another way."""
+    elsewhere = {node for key in SHOWN_OTHERWISE for node, _ in result.shown(key)}
+    texts = ((node, text.strip()) for node, text in result.shown("text") if isinstance(text, str))
+    return [(result.titles.get(node, node), text) for node, text in texts if text and node not in elsewhere]
 
 
 def _bars(result: RunResult) -> list[dict[str, Any]]:

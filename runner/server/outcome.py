@@ -14,7 +14,7 @@ from ..errors import (
     ServerRefused,
     WorkflowRejected,
 )
-from ..workflow import Workflow
+from ..workflow import Node, Workflow
 from .transport import ComfyServer
 
 Shown = dict[str, dict[str, list[Any]]]
@@ -99,7 +99,7 @@ def rejection(workflow: Workflow, answer: dict[str, Any], server: ComfyServer) -
     reports = answer.get("node_errors")
     node_errors = reports if isinstance(reports, dict) else {}
     lines = [
-        f"{_titled(workflow, str(node_id))}: {problem.get('message')} ({problem.get('details')})"
+        f"{_titled(workflow, str(node_id))}: {_no_photo(workflow.nodes.get(str(node_id)), problem) or _words(problem)}"
         for node_id, report in node_errors.items()
         for problem in _problems(report)
     ]
@@ -115,6 +115,18 @@ def rejection(workflow: Workflow, answer: dict[str, Any], server: ComfyServer) -
         words = error if isinstance(error, dict) else {"message": str(error)}
         lines = [" ".join(str(words[key]) for key in ("message", "details") if words.get(key))]
     return WorkflowRejected(f"{server.url} did not accept {workflow.name}: {'; '.join(lines)}.", node_errors)
+
+
+def _words(problem: dict[str, Any]) -> str:
+    return f"{problem.get('message')} ({problem.get('details')})"
+
+
+def _no_photo(node: Node | None, problem: dict[str, Any]) -> str | None:
+    """What to say of a photo that the server has not: its own words are about a validation that failed."""
+    if node is None or node.file_kind != "photo" or problem.get("type") != "custom_validation_failed":
+        return None
+    name = node.inputs.get(str(node.file_input))
+    return f'no photo was given, and the server has no {name!r}; give one with --input "{node.title}=PATH"'
 
 
 def _problems(report: Any) -> list[dict[str, Any]]:

@@ -198,6 +198,15 @@ def test_stop_cancels_our_prompt_only(comfyui_server, backend, workflow, invert,
 
 
 @comfyui
+def test_a_run_without_its_photo_says_how_to_give_one(backend, make, workflow, folders):
+    graph = workflow(
+        {"1": make("LoadImage", title="Photo", image="none.jpg"), "2": make("PreviewImage", images=["1", 0])}
+    )
+    with pytest.raises(errors.WorkflowRejected, match=r'has no .none\.jpg.; give one with --input "Photo=PATH"'):
+        backend.run(graph, folders)
+
+
+@comfyui
 def test_ctrl_c_in_a_terminal_cancels_on_the_server(comfyui_server, make, tmp_path):
     path = tmp_path / "heavy.json"
     path.write_text(json.dumps(heavy(make, 3)), "utf-8")

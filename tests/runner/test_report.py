@@ -235,3 +235,33 @@ def test_refused_reference_photos_are_named(result, tmp_path):
     assert "No face was found in it &lt;b&gt;." in html
     assert "Agrees with the others by 0.74" in html
     assert json.loads((tmp_path / "report.json").read_text())["enrollments"][0]["photos"][1]["outcome"] == "no_face"
+
+
+def test_what_nodes_said_is_in_the_page_unless_it_is_shown_otherwise(result, tmp_path):
+    result.ui["1"]["text"] = ["the verdict, said again"]
+    result.ui["4"] = {"text": ["portrait of a <person>\nNegative: blurry", 7, " "]}
+    result.titles["4"] = "Prompt"
+    html = page(result, tmp_path)
+    assert "<dt>Prompt</dt><dd>portrait of a &lt;person&gt;\nNegative: blurry</dd>" in html
+    assert "the verdict, said again" not in html
+
+
+def test_a_run_without_pictures_claims_none(result, tmp_path):
+    result.ui, result.outputs = {}, []
+    html = page(result, tmp_path)
+    assert "<h1>Done</h1>" in html
+    assert "nothing was proven" not in html
+
+
+def test_a_comparison_shows_its_pictures_whole_and_no_before_and_after(result, tmp_path):
+    result.ui = {"1": {"comparison": [{"pictures": [], "threshold": 0.4, "engine": "yunet-sface"}]}}
+    html = page(result, tmp_path)
+    assert 'class="grid uncut"' in html
+    assert "<b>Before</b>" not in html
+    assert "out.png" in html
+
+
+@pytest.mark.parametrize(("cosines", "fit"), [([0.5, 0.6], True), ([0.5, 0.52], False), ([0.1, 0.3, 0.5, 0.7], False)])
+def test_numbers_stand_on_the_scale_only_where_they_have_room(cosines, fit):
+    scale = likeness_scale({"threshold": 0.4, "images": [{"cosine": cosine} for cosine in cosines]})
+    assert scale.numbers_fit is fit
