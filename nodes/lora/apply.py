@@ -188,8 +188,8 @@ def check_base(file: LoraFile, model: str) -> None:
     family = file.family
     if not fits(family.name, model):
         raise LoraWrongBase(
-            f"{file.name} is a LoRA for {family.name} ({family.why}) and the model is {model}; connect a {family.name} "
-            f"model, or choose a LoRA for {model}."
+            f"{file.name} is a LoRA for {family.name} ({family.why}) and the model is {model}; connect a model of "
+            f"{family.name}, or choose a LoRA for {model}."
         )
 
 
