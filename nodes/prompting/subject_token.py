@@ -78,7 +78,7 @@ def rare_entries() -> tuple[str, ...]:
 def _rare_entry(name: str) -> str:
     """One of `rare_entries`, the same for the same name whatever its case and spaces."""
     key = unicodedata.normalize("NFKC", " ".join(name.casefold().split()))
-    number = int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
+    number = int.from_bytes(hashlib.sha256(key.encode(errors="replace")).digest()[:8], "big")
     return rare_entries()[number % len(rare_entries())]
 
 

@@ -118,3 +118,7 @@ def test_without_the_vocabulary_the_token_is_made_and_not_judged(model_dir, monk
     output = SubjectToken.execute("Maria", "rare vocabulary entry", 3, "person", "")
     assert output.args[0] in rare_entries()
     assert "could not be judged" in json.loads(output.args[2])["judgement"]
+
+
+def test_half_an_emoji_in_a_name_is_no_crash():
+    assert make_token("An\ud83d", Scheme.RARE_ENTRY) == make_token("An?", Scheme.RARE_ENTRY)
