@@ -163,7 +163,9 @@ class RestoreFace(io.ComfyNode):
             description="Brings the original face back into a generated picture: in the same place pixel for pixel, "
             "with the surroundings matched to it, or moved onto the new face. The seam is measured and reported.",
             inputs=[
-                io.Image.Input("generated", tooltip="The generated picture. Bypassed, the node passes it on unchanged."),
+                io.Image.Input(
+                    "generated", tooltip="The generated picture. Bypassed, the node passes it on unchanged."
+                ),
                 io.Image.Input("original", tooltip="The photo whose face is kept."),
                 io.Combo.Input(
                     "placement",

@@ -25,6 +25,9 @@ from .warp import Similarity, inverse, warp
 STEP = 1.5
 """Width in pixels over which the stair steps of a cut are softened."""
 
+CROPPED = 32
+"""A generated picture that is smaller by fewer pixels was probably cropped by a VAE."""
+
 FEWEST_SKIN = 64
 """With fewer skin pixels than this in the face, all its pixels are measured."""
 
@@ -47,9 +50,13 @@ class Restored:
 def check_in_place(original: torch.Tensor, generated: torch.Tensor) -> None:
     """Raise ShapeMismatch unless both IMAGEs have one height and width."""
     if original.shape[1:3] != generated.shape[1:3]:
+        missing = [own - new for own, new in zip(original.shape[1:3], generated.shape[1:3], strict=True)]
+        advice = f"give both in one size or choose '{Placement.ALIGN}'"
+        if all(0 <= rest < CROPPED for rest in missing):
+            advice += "; a VAE crops what it cannot divide, so bring the photo to a multiple of 8 or 16 pixels first"
         raise ShapeMismatch(
             f"The original is {original.shape[2]} x {original.shape[1]} pixels and the generated picture "
-            f"{generated.shape[2]} x {generated.shape[1]}; give both in one size or choose '{Placement.ALIGN}'."
+            f"{generated.shape[2]} x {generated.shape[1]}; {advice}."
         )
 
 

@@ -82,6 +82,10 @@ class TestNode:
         original, generated = textured(), torch.rand(2, 200, 150, 3)
         with pytest.raises(ShapeMismatch, match="128 x 160 pixels and the generated picture 150 x 200"):
             run(original, generated, keep=disc())
+        with pytest.raises(ShapeMismatch, match="a VAE crops what it cannot divide"):
+            run(textured(height=165), textured(), keep=disc(165))
+        with pytest.raises(ShapeMismatch, match=r"choose 'align to the new face'\.$"):
+            run(original, generated, keep=disc())
         with pytest.raises(ShapeMismatch, match="keep mask is 120 x 160"):
             run(original, textured(), keep=disc(width=120))
         with pytest.raises(ShapeMismatch, match="2 of originals for 3"):
