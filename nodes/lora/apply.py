@@ -220,6 +220,12 @@ def _count(outcome: Outcome, mapped: Mapped, mapped_text: Mapped | None) -> None
             f"{len(mapped.other)} of its tensors belong to no kind of layer that is known, the first is "
             f"{mapped.other[0][:100]!r}"
         )
+    cores = sum("k_t2" in layer.parts for layer in file.layers.found.values())
+    if cores:
+        outcome.warnings.append(
+            f"{cores} of its layers are LoKr with a Tucker core, which ComfyUI leaves out with some versions of torch "
+            "(its log says so); Merge LoRAs makes them ordinary ones"
+        )
     if file.family.contradiction:
         outcome.warnings.append(
             f"its metadata say {file.family.stated} and its layers {file.family.name}, which counts"

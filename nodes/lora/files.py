@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
@@ -90,7 +91,8 @@ def _finite(tensor: torch.Tensor) -> bool:
         return True
     if tensor.dtype.itemsize == 1:
         tensor = tensor.float()
-    return all(bool(torch.isfinite(extreme)) for extreme in torch.aminmax(tensor))
+    extremes = torch.aminmax(tensor) if tensor.numel() > 1 else [tensor]
+    return all(math.isfinite(extreme.item()) for extreme in extremes)
 
 
 class Cache:

@@ -30,6 +30,11 @@ _spec.loader.exec_module(formats)
 TOLERANCE = 2e-6
 """Of weights of this size in float32, beside changes computed in float64."""
 
+LEFT_OUT = "conv lokr tucker"
+"""torch.kron fails in ComfyUI on the core's strides (seen with torch 2.14): it logs that and changes nothing."""
+
+APPLIED = [kind for kind in formats.every_format() if kind != LEFT_OUT]
+
 WITH_TEXT = ("kohya", "peft")
 """Formats that are tried on a text encoder too."""
 
@@ -86,7 +91,20 @@ def applied(folder, on_comfy):
     }
 
 
-@pytest.mark.parametrize("kind", formats.every_format())
+def test_what_comfyui_may_leave_out_is_said_and_a_merge_of_it_is_applied(folder, on_comfy, applied):
+    made, answer, _ = applied[LEFT_OUT]
+    assert "Tucker core" in "\n".join(answer["warnings"][0])
+    loras = folder / "models" / "loras"
+    path = made.save(loras / "core.safetensors")
+    save(merge([Source(open_path(path, path.name), 0.75, 1)], 0, "float32"), {}, loras / "from_core")
+    (found,) = on_comfy([{"rows": [["from_core.safetensors", 1, 1]], "save": str(folder / "from_core.pt")}])
+    changed = torch.load(folder / "from_core.pt", weights_only=True)
+    assert found["warnings"] == [["its metadata name no trigger words"]]
+    for name, delta in made.deltas.items():
+        assert torch.allclose(changed[name], (0.75 * delta).float(), rtol=1e-5, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("kind", APPLIED)
 def test_a_lora_changes_the_weights_by_exactly_its_change(kind, applied):
     made, answer, changed = applied[kind]
     assert answer["changed"] == sorted(made.deltas)
