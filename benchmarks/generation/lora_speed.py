@@ -7,7 +7,8 @@ attention and feed-forward and of the text encoder (264, as kohya's trainer make
 SD 1.5's architecture and random weights. In every round both sides run one after the other, in an order that is drawn,
 so that a busy machine hits both. ComfyUI's side is what its executor does: a node runs again when its own strength or
 an earlier node's output changed, and each node keeps the file that it read last. Ours includes the check for changed
-files. Files are in the page cache for both.
+files and, where a file is new, for numbers that are not finite, which reads all of it; ComfyUI's side maps the file and
+reads it only while it patches the weights. Files are in the page cache for both.
 """
 
 from __future__ import annotations
