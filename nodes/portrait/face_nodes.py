@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..schema import io
 from .protect import CELL, Protect
 from .restore import Placement
+from .sockets import CATEGORY, engine_input, several_faces
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,27 +16,7 @@ if TYPE_CHECKING:
 
     from ..identity.engines import FaceEngine
 
-CATEGORY = "Likeness Studio/portrait"
-FaceEngineType = io.Custom("LIKENESS_FACE_ENGINE")
-SEVERAL = ("refuse", "largest")
 DETECTION = "face detection"
-
-
-def several_faces() -> io.Input:
-    """What to do with several people."""
-    return io.Combo.Input(
-        "several_faces",
-        options=list(SEVERAL),
-        default=SEVERAL[0],
-        tooltip="What to do with a picture of several people.",
-    )
-
-
-def engine_input(
-    tooltip: str = "The face engine that finds the face. Default: yunet-sface.", lazy: bool | None = None
-) -> io.Input:
-    """The optional engine socket."""
-    return FaceEngineType.Input("engine", optional=True, lazy=lazy, tooltip=tooltip)
 
 
 def detectors(engine: FaceEngine) -> list[dict[str, str]]:

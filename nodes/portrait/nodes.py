@@ -10,6 +10,7 @@ from .backdrop import STYLES
 from .colour import PAPER
 from .face_nodes import ProtectFace, RestoreFace
 from .frame import CROPS
+from .sockets import CATEGORY, engine_input, several_faces
 from .swap_node import SwapFace
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     from ..identity.engines import FaceEngine
 
-CATEGORY = "Likeness Studio/portrait"
-FaceEngineType = io.Custom("LIKENESS_FACE_ENGINE")
 DEVICES = ("auto", "cpu", "gpu")
 LARGEST_SIDE = 8192
 
@@ -183,16 +182,9 @@ class FrameHeadshot(io.ComfyNode):
                     tooltip="Without a mask: make the frame smaller where the photo ends, or repeat its edge pixels "
                     "and report how many. With a mask it has no effect: the area outside the photo is background.",
                 ),
-                io.Combo.Input(
-                    "several_faces",
-                    options=["refuse", "largest"],
-                    default="refuse",
-                    tooltip="What to do with a photo of several people.",
-                ),
+                several_faces(),
                 io.Mask.Input("mask", optional=True, tooltip="The person's mask, cut in the same way."),
-                FaceEngineType.Input(
-                    "engine", optional=True, tooltip="The face engine that finds the face. Default: yunet-sface."
-                ),
+                engine_input(),
             ],
             outputs=[
                 io.Image.Output(display_name="image", tooltip="The framed pictures."),

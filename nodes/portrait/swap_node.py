@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from ..schema import io
-from .face_nodes import CATEGORY, engine_input, several_faces
+from .sockets import CATEGORY, engine_input, several_faces
 from .swap import LICENCE, NONE, swap_models
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .fleet import distinct, fleet_options
 from .output import FAILED, VERDICT_FAILED, current_output, json_option
-from .run import HeaderParam, SettingParam
+from .run import SettingParam
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,24 +30,11 @@ if TYPE_CHECKING:
     help="A folder of photos, or a CSV or JSONL table with a row for each job.",
 )
 @click.option("--output", "-o", type=click.Path(path_type=Path), required=True, help="Folder for results and ledger.")
-@click.option("--server", "-s", "servers", multiple=True, help="A ComfyUI server's URL or @NAME; may be repeated.")
-@click.option("--header", "headers", type=HeaderParam(), multiple=True, help="A header for the servers.")
 @click.option("--set", "settings", type=SettingParam(), multiple=True, help="Set a value for all jobs.")
 @click.option("--attempts", type=click.IntRange(1, 100), help="Tries for each job [default: 1; with --until-pass 4].")
 @click.option("--until-pass", is_flag=True, help="Try again with a new seed until the likeness is confirmed.")
-@click.option(
-    "--in-flight", type=click.IntRange(1, 64), default=2, show_default=True, help="Jobs at a time on each server."
-)
-@click.option(
-    "--wait",
-    "wait_seconds",
-    type=click.FloatRange(min=0),
-    default=300.0,
-    show_default=True,
-    help="Seconds to go on while no server answers.",
-)
 @click.option("--reports", is_flag=True, help="Also write report.html and report.json for each job.")
-@click.option("--allow-black", is_flag=True, help="Accept a server's picture that is completely black.")
+@fleet_options
 @json_option
 def batch(
     workflow: str,
@@ -68,13 +56,12 @@ def batch(
     """
     from ..batch.options import UNTIL_PASS_ATTEMPTS, BatchOptions
     from ..batch.run import run_batch
-    from ..server.transport import normal_url
 
     options = BatchOptions(
         workflow=workflow,
         inputs=inputs,
         output=output,
-        servers=tuple({normal_url(server): server for server in reversed(servers)}.values())[::-1],
+        servers=distinct(servers),
         settings=settings,
         attempts=attempts or (UNTIL_PASS_ATTEMPTS if until_pass else 1),
         until_pass=until_pass,

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .fleet import distinct, fleet_options
 from .output import FAILED, Output, current_output, json_option
-from .run import HeaderParam, PhotoParam, SettingParam
+from .run import PhotoParam, SettingParam
 
 if TYPE_CHECKING:
     from ..compare import CompareResult
@@ -48,21 +49,8 @@ class SeedsParam(click.ParamType):
     "--input", "-i", "photos", type=PhotoParam(), multiple=True, help="A photo or folder, for a node or in order."
 )
 @click.option("--output", "-o", type=click.Path(path_type=Path), required=True, help="Folder for pictures and report.")
-@click.option("--server", "-s", "servers", multiple=True, help="A ComfyUI server's URL or @NAME; may be repeated.")
-@click.option("--header", "headers", type=HeaderParam(), multiple=True, help="A header for the servers.")
 @click.option("--set", "settings", type=SettingParam(), multiple=True, help="Set a value for all runs.")
-@click.option(
-    "--in-flight", type=click.IntRange(1, 64), default=2, show_default=True, help="Runs at a time on each server."
-)
-@click.option(
-    "--wait",
-    "wait_seconds",
-    type=click.FloatRange(min=0),
-    default=300.0,
-    show_default=True,
-    help="Seconds to go on while no server answers.",
-)
-@click.option("--allow-black", is_flag=True, help="Accept a server's picture that is completely black.")
+@fleet_options
 @json_option
 def compare(
     workflow: str,
@@ -85,7 +73,6 @@ def compare(
     """
     from ..compare import CompareOptions
     from ..compare import compare as compare_all
-    from ..server.transport import normal_url
     from ..stop import stoppable
     from .table import BatchDisplay
 
@@ -95,7 +82,7 @@ def compare(
         output=output,
         photos=photos,
         seeds=seeds or (),
-        servers=tuple({normal_url(server): server for server in reversed(servers)}.values())[::-1],
+        servers=distinct(servers),
         settings=settings,
         in_flight=in_flight,
         wait_seconds=wait_seconds,

@@ -258,7 +258,7 @@ def test_until_pass_needs_a_seed(mirror, photos, tmp_path):
 def test_until_pass_does_not_take_the_backdrops_seed_for_the_faces(workflow, make, photos, tmp_path):
     """Another backdrop behind the same face gets the same verdict: four tries would be three for nothing."""
     graph = workflow({"1": make("LikenessStudioBackdrop", "Wall", seed=3), "2": make("TestJudge", "Judge")})
-    with pytest.raises(errors.NothingToVary, match="The only seed of .* is that of Wall, which moves the background"):
+    with pytest.raises(errors.NothingToVary, match=r"The only seed of .* is that of Wall, which moves the background"):
         require_seeds(graph)
     graph.nodes["3"] = workflow({"3": make("KSampler", seed=5)}).nodes["3"]
     require_seeds(graph)
