@@ -136,7 +136,7 @@ def _show(out: Output, finished: Finished) -> None:
             if photo.get("outcome") != "pass":
                 out.say(f"Refused  reference photo {photo.get('index', 0) + 1}: {photo.get('reason')}")
     for _, saved in result.shown("saved"):
-        out.say(f"Saved    {_short(Path(str(saved)))}")
+        out.say(f"Saved    {_short(Path(str(saved))) if result.engine == 'local' else f'{saved}, on the server'}")
     for report in result.likeness:
         passed = report_passed(report)
         style, word = ("bold green", "same person") if passed else ("bold red", "NOT confirmed")

@@ -6,6 +6,7 @@ import difflib
 from dataclasses import dataclass, field
 
 from ...nodes.errors import LikenessError, PhotoMissing
+from ...nodes.host import model_dirs
 from ..catalog import MODEL_SUFFIXES, Catalog
 from ..errors import GraphCycle, ModelFileMissing, NodeClassMissing, NotAnOption, NothingToRun
 from ..validate import Finding, NodeCheck, needed
@@ -56,7 +57,7 @@ def examine(workflow: Workflow, catalog: Catalog, *, files_follow: bool = True, 
             if not files_follow:
                 found.problems += _photo_missing(node, catalog)
     models = [finding for finding in findings if _names_model(finding)]
-    found.problems += _missing_models(models, sources)
+    found.problems += _missing_models(models, sources, here=strict)
     for finding in findings:
         if finding not in models:
             sure = finding.sure and _list_is_complete(finding)
@@ -104,30 +105,33 @@ def _names_model(finding: Finding) -> bool:
     )
 
 
-def _missing_models(findings: list[Finding], sources: Sources) -> list[LikenessError]:
+def _missing_models(findings: list[Finding], sources: Sources, *, here: bool) -> list[LikenessError]:
     by_file: dict[str, list[Finding]] = {}
     for finding in findings:
         by_file.setdefault(finding.value, []).append(finding)
-    return [_model_missing(name, users, sources) for name, users in by_file.items()]
+    return [_model_missing(name, users, sources, here=here) for name, users in by_file.items()]
 
 
-def _model_missing(name: str, users: list[Finding], sources: Sources) -> ModelFileMissing:
+def _model_missing(name: str, users: list[Finding], sources: Sources, *, here: bool) -> ModelFileMissing:
     first = users[0]
     model = sources.model(name, first.node.class_type, first.socket.name)
     inputs = [f"{user.node.title}.{user.socket.name}" for user in users]
-    folder = f"models/{model['directory']}" if "directory" in model else "the folder of that kind of model"
+    root = str(model_dirs()[0]) if here else "models"
+    folder = f"{root}/{model['directory']}" if "directory" in model else "the folder of that kind of model"
+    there = "" if here else " there"
     base = name.replace("\\", "/").rpartition("/")[2].lower()
     alike = [str(choice) for choice in first.socket.choices or ()]
     alike = [choice for choice in alike if choice.replace("\\", "/").rpartition("/")[2].lower() == base]
     if alike:
         how = f"it has {alike[0]!r}: choose that one"
     elif "url" in model:
-        how = f"fetch {model['url']} into {folder} there"
+        how = f"fetch {model['url']} into {folder}{there}"
     else:
-        how = f"put it into {folder} there, or choose another"
+        how = f"put it into {folder}{there}, or choose another"
     digest = f" ({model.get('hash_type', 'hash')} {model['hash']})" if model.get("hash") and not alike else ""
+    where = "This machine" if here else "The server"
     return ModelFileMissing(
-        f"The server has no model file {name!r} for {', '.join(inputs)}; {how}{digest}.", inputs, model
+        f"{where} has no model file {name!r} for {', '.join(inputs)}; {how}{digest}.", inputs, model
     )
 
 

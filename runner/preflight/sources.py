@@ -37,8 +37,9 @@ FOLDERS = {
     "CLIPVisionLoader.clip_name": "clip_vision",
     "UpscaleModelLoader.model_name": "upscale_models",
     "ModelPatchLoader.name": "model_patches",
+    "LikenessInspectLora.lora": "loras",
 }
-"""Folders below ``models`` by the input of core's loaders that names a file in them."""
+"""Folders below ``models`` by the input of core's loaders and of our nodes that names a file in them."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ class Sources:
     def model(self, name: str, class_type: str, input_name: str) -> dict[str, str]:
         """A model file: `name`, and `url`, `directory`, `hash` and `hash_type`, each where it is known."""
         file = re.split(r"[\\/]", name)[-1]
-        folder = FOLDERS.get(f"{class_type}.{input_name}") or FOLDERS.get(input_name)
+        kind = re.sub(r"^lora_[0-9]+$", "lora_name", input_name)
+        folder = FOLDERS.get(f"{class_type}.{input_name}") or FOLDERS.get(kind)
         guess = {"directory": folder} if folder else {}
         return {"name": name} | guess | _from_manifest(file) | self.models.get(file, {})
 

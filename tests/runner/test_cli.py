@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -100,6 +101,20 @@ def test_failed_verdict_has_its_own_exit_code(graph_file, tmp_path, monkeypatch)
 
     monkeypatch.setattr(RunResult, "verdict", property(lambda self: False))
     assert call("run", graph_file, "-o", tmp_path / "out").exit_code == 3
+
+
+def test_a_file_on_a_server_is_not_called_one_of_this_machine(graph_file, tmp_path, monkeypatch):
+    from likeness_studio.runner.result import RunResult
+
+    monkeypatch.chdir(tmp_path)
+    file = str(tmp_path / "output" / "person.safetensors")
+    monkeypatch.setattr(RunResult, "shown", lambda self, key: iter([("1", file)] if key == "saved" else []))
+    here = call("run", graph_file, "-o", tmp_path / "out").stdout
+    assert f"Saved    {Path('output', 'person.safetensors')}\n" in here
+    elsewhere = property(lambda self: "http://gpu:8188", lambda self, url: None)
+    monkeypatch.setattr(RunResult, "engine", elsewhere, raising=False)
+    there = " ".join(call("run", graph_file, "-o", tmp_path / "out").stdout.split())
+    assert f"Saved {file}, on the server" in there
 
 
 @pytest.mark.parametrize("words", [["--set", "nonsense"], ["--nothing"], []])

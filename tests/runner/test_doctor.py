@@ -76,6 +76,16 @@ def test_nodes_that_need_a_server(graph_file, invert, make):
     assert [problem["code"] for problem in found["problems"]] == ["needs_server"]
 
 
+def test_a_model_file_that_is_not_on_this_machine(tmp_path, monkeypatch):
+    monkeypatch.setenv("LIKENESS_MODELS", str(tmp_path))
+    outcome = call("merge_loras")
+    assert outcome.exit_code == 1
+    shown = " ".join(outcome.stdout.split())
+    assert "This machine has no model file 'subject.safetensors' for Subject LoRA.lora, Merge.lora_1" in shown
+    assert f"put it into {tmp_path / 'loras'}, or choose another." in shown
+    assert "server" not in shown
+
+
 def test_for_programs_one_object(graph_file):
     outcome = call(graph_file, "--json")
     assert len(outcome.stdout.strip().splitlines()) == 1
