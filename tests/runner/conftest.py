@@ -13,6 +13,7 @@ from likeness_studio.runner.catalog import local_classes
 from likeness_studio.runner.local import LocalEngine
 from likeness_studio.runner.result import Folders
 from likeness_studio.runner.workflow import Workflow
+from likeness_studio.tests.runner.batches import write
 
 Graph = dict[str, dict[str, Any]]
 
@@ -156,3 +157,24 @@ def test_engine() -> LocalEngine:
 @pytest.fixture
 def pair_calls() -> list[tuple[str, str]]:
     return Pair.calls
+
+
+@pytest.fixture
+def photos(tmp_path, astronaut):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("a", "b", "c"):
+        # a byte after the picture's end makes another file of the same picture
+        (folder / f"{name}.jpg").write_bytes(astronaut.read_bytes() + name.encode())
+    return folder
+
+
+@pytest.fixture
+def mirror(tmp_path, make):
+    """Photo -> negative -> picture."""
+    graph = {
+        "1": make("LoadImage", "Photo", image=""),
+        "2": make("ImageInvert", "Negative", image=["1", 0]),
+        "3": make("SaveImage", "Save", images=["2", 0], filename_prefix="negative"),
+    }
+    return write(tmp_path / "mirror.json", graph)

@@ -5,117 +5,20 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-import time
 from pathlib import Path
 
 import pytest
 
-from likeness_studio.nodes.errors import FaceNotUsable, Interrupted, PhotoUnreadable
-from likeness_studio.nodes.schema import io
-from likeness_studio.runner import errors, local
+from likeness_studio.nodes.errors import Interrupted
+from likeness_studio.runner import errors
 from likeness_studio.runner.batch import run as run_module
-from likeness_studio.runner.batch.fleet import Fleet, Place
-from likeness_studio.runner.batch.judge import blame, score_of
+from likeness_studio.runner.batch.judge import score_of
 from likeness_studio.runner.batch.ledger import Ledger
 from likeness_studio.runner.batch.options import BatchOptions
-from likeness_studio.runner.batch.run import resume, run_batch
-from likeness_studio.runner.batch.seeds import SEED_BITS, require_seeds, reseeded, seed_for
-from likeness_studio.runner.catalog import describe, local_classes
+from likeness_studio.runner.batch.run import run_batch
 from likeness_studio.runner.result import RunResult
 from likeness_studio.runner.settings import Setting
-
-
-class Judge(io.ComfyNode):
-    """Shows a likeness verdict that depends on the seed alone."""
-
-    calls: list[int] = []  # noqa: RUF012
-    passing: set[int] = set()  # noqa: RUF012
-    scores: dict[int, float] = {}  # noqa: RUF012
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        return io.Schema(
-            node_id="TestJudge",
-            inputs=[io.Image.Input("image"), io.Int.Input("seed", default=0)],
-            outputs=[io.Image.Output()],
-            is_output_node=True,
-        )
-
-    @classmethod
-    def execute(cls, image: object, seed: int) -> io.NodeOutput:
-        cls.calls.append(seed)
-        passed, score = seed in cls.passing, cls.scores.get(seed, 0.1)
-        report = {
-            "all_passed": passed,
-            "best": score,
-            "threshold": 0.4,
-            "images": [{"passed": passed, "cosine": score}],
-        }
-        return io.NodeOutput(image, ui={"likeness": [report]})
-
-
-@pytest.fixture
-def judge(monkeypatch):
-    classes = {**local_classes(), "TestJudge": Judge}
-    monkeypatch.setattr(local, "local_classes", lambda: classes)
-    monkeypatch.setattr(local, "local_catalog", lambda: describe(classes))
-    Judge.calls, Judge.passing, Judge.scores = [], set(), {}
-    return Judge
-
-
-@pytest.fixture
-def photos(tmp_path, astronaut):
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for name in ("a", "b", "c"):
-        # a byte after the picture's end makes another file of the same picture
-        (folder / f"{name}.jpg").write_bytes(astronaut.read_bytes() + name.encode())
-    return folder
-
-
-@pytest.fixture
-def mirror(tmp_path, make):
-    """Photo -> negative -> picture."""
-    graph = {
-        "1": make("LoadImage", "Photo", image=""),
-        "2": make("ImageInvert", "Negative", image=["1", 0]),
-        "3": make("SaveImage", "Save", images=["2", 0], filename_prefix="negative"),
-    }
-    return write(tmp_path / "mirror.json", graph)
-
-
-def write(path, graph):
-    path.write_text(json.dumps(graph), "utf-8")
-    return str(path)
-
-
-@pytest.fixture
-def judged(tmp_path, make):
-    graph = {
-        "1": make("LoadImage", "Photo", image=""),
-        "2": make("TestJudge", "Judge", image=["1", 0], seed=7),
-        "3": make("SaveImage", "Save", images=["2", 0], filename_prefix="picture"),
-    }
-    return write(tmp_path / "judged.json", graph)
-
-
-class Recorder:
-    def __init__(self):
-        self.events, self.views = [], []
-
-    def update(self, view):
-        self.views.append(view)
-
-    def event(self, event):
-        self.events.append(event)
-
-    def of(self, kind):
-        return [event.values for event in self.events if event.kind == kind]
-
-
-def rows(folder):
-    with Ledger.read(folder) as ledger:
-        return {row.name: row for row in ledger.rows()}
+from likeness_studio.tests.runner.batches import Recorder, rows
 
 
 def test_a_batch_is_done_once(mirror, photos, tmp_path):
@@ -220,78 +123,6 @@ def test_a_format_that_is_not_read_is_refused_and_not_left_out(mirror, photos, t
     assert (row.state, row.verdict, row.error_code) == ("failed", "refused", "photo_unreadable")
 
 
-def test_until_pass_takes_the_first_that_passes(judge, judged, photos, tmp_path):
-    table = tmp_path / "one.csv"
-    table.write_text("photo\nphotos/a.jpg\n")
-    options = BatchOptions(judged, table, tmp_path / "out", until_pass=True, attempts=5)
-    run_batch(BatchOptions(judged, table, tmp_path / "dry", until_pass=True, attempts=3))
-    seeds = list(judge.calls)
-    assert seeds[0] == 7
-    assert len(set(seeds)) == 3, "a new seed each time"
-    judge.calls.clear()
-    judge.passing = {seeds[1]}
-    assert run_batch(options).counts.passed == 1
-    assert judge.calls == seeds[:2], "the same seeds in the same order, and none after the one that passes"
-    row = rows(tmp_path / "out")["a"]
-    assert [attempt.outcome for attempt in row.attempts] == ["not_confirmed", "passed"]
-    assert [attempt.seed for attempt in row.attempts] == [None, seeds[1]]
-
-
-def test_until_pass_keeps_the_best_when_none_passes(judge, judged, tmp_path, photos):
-    table = tmp_path / "one.csv"
-    table.write_text("photo\nphotos/a.jpg\n")
-    run_batch(BatchOptions(judged, table, tmp_path / "dry", until_pass=True, attempts=4))
-    seeds = list(judge.calls)
-    judge.scores = {seeds[2]: 0.35}
-    result = run_batch(BatchOptions(judged, table, tmp_path / "out", until_pass=True, attempts=4))
-    row = rows(tmp_path / "out")["a"]
-    assert (result.counts.not_confirmed, row.score) == (1, 0.35)
-    assert len(row.attempts) == 4
-    assert len(list((tmp_path / "out" / "a").iterdir())) == 1
-
-
-def test_until_pass_needs_a_seed(mirror, photos, tmp_path):
-    with pytest.raises(errors.NothingToVary, match="has no node with a seed"):
-        run_batch(BatchOptions(mirror, photos, tmp_path / "out", until_pass=True, attempts=3))
-
-
-def test_until_pass_does_not_take_the_backdrops_seed_for_the_faces(workflow, make, photos, tmp_path):
-    """Another backdrop behind the same face gets the same verdict: four tries would be three for nothing."""
-    graph = workflow({"1": make("LikenessStudioBackdrop", "Wall", seed=3), "2": make("TestJudge", "Judge")})
-    with pytest.raises(errors.NothingToVary, match=r"The only seed of .* is that of Wall, which moves the background"):
-        require_seeds(graph)
-    graph.nodes["3"] = workflow({"3": make("KSampler", seed=5)}).nodes["3"]
-    require_seeds(graph)
-    changed = reseeded(graph, 77)
-    assert changed.nodes["3"].inputs["seed"] == 77
-    assert changed.nodes["1"].inputs["seed"] == 3, "the backdrop stays the one that was chosen"
-    with pytest.raises(errors.NothingToVary, match="moves the background"):
-        run_batch(BatchOptions("studio_headshot", photos, tmp_path / "out", until_pass=True, attempts=3))
-
-
-def test_retry_runs_what_was_chosen_as_before(judge, judged, photos, tmp_path):
-    options = BatchOptions(judged, photos, tmp_path / "out")
-    assert run_batch(options).counts.not_confirmed == 3
-    judge.passing = {7}
-    with Ledger.open(options.output) as ledger:
-        ledger.retry(names=["b"])
-    result = resume(options.output)
-    assert (result.jobs_run, result.counts.passed, result.counts.not_confirmed) == (1, 1, 2)
-
-
-def test_a_retry_until_it_passes_has_seeds_of_its_own(judge, judged, photos, tmp_path):
-    """The same seeds would give the same pictures again."""
-    table = tmp_path / "one.csv"
-    table.write_text("photo\nphotos/a.jpg\n")
-    options = BatchOptions(judged, table, tmp_path / "out", until_pass=True, attempts=3)
-    run_batch(options)
-    for tries in (6, 9):
-        with Ledger.open(options.output) as ledger:
-            assert ledger.retry(not_confirmed=True) == 1
-        resume(options.output)
-        assert len(set(judge.calls)) == len(judge.calls) == tries
-
-
 def test_a_stopped_batch_goes_on(mirror, photos, tmp_path):
     stop, seen = threading.Event(), Recorder()
     seen.event = lambda event: stop.set() if event.kind == "job_finished" else None
@@ -319,19 +150,6 @@ def test_a_second_runner_is_turned_away(mirror, photos, tmp_path):
         run_batch(BatchOptions(mirror, photos, tmp_path / "out"))
 
 
-def test_no_server_at_all_is_a_bounded_wait(mirror, photos, tmp_path):
-    options = BatchOptions(
-        mirror, photos, tmp_path / "out", servers=("http://127.0.0.1:9", "http://127.0.0.1:10"), wait_seconds=0.5
-    )
-    began, seen = time.monotonic(), Recorder()
-    with pytest.raises(errors.NoServer, match=r"answered for 0\.5 s .*127\.0\.0\.1:9.*does not answer"):
-        run_batch(options, seen)
-    assert time.monotonic() - began < 30
-    assert {values["server"] for values in seen.of("server_down")} == {"http://127.0.0.1:9", "http://127.0.0.1:10"}
-    with Ledger.read(options.output) as ledger:
-        assert ledger.counts().pending == 3
-
-
 def test_options_survive_the_ledger():
     options = BatchOptions(
         "studio_headshot", Path("/photos"), Path("/out"), ("http://a", "@default"), (Setting("A", "b", "c"),), 3, True,
@@ -342,81 +160,9 @@ def test_options_survive_the_ledger():
     assert BatchOptions.from_config(kept, Path("/out")) == options
 
 
-@pytest.mark.parametrize(
-    "server", ["http://me:secret@127.0.0.1:9", "me:secret@127.0.0.1:9/", "http://me:my@secret@127.0.0.1:9?token=secret"]
-)
-def test_a_servers_login_is_neither_kept_nor_shown(mirror, photos, tmp_path, server):
-    options = BatchOptions(mirror, photos, tmp_path / "out", servers=(server,), wait_seconds=0.3)
-    seen = Recorder()
-    with pytest.raises(errors.NoServer) as caught:
-        run_batch(options, seen)
-    assert {values["server"] for values in seen.of("server_down")} == {"http://127.0.0.1:9"}
-    with Ledger.read(options.output) as ledger:
-        dump = "\n".join(ledger._database._connection.iterdump())
-        assert ledger.config["servers"] == ["http://127.0.0.1:9"]
-    for text in (str(caught.value), repr(seen.events), repr(seen.views), dump):
-        assert "secret" not in text
-
-
-def test_a_job_that_was_cut_off_is_asked_for_where_a_login_is_needed(mirror, photos, tmp_path):
-    """The ledger has the server without its login; the place that resumes the job has the same name."""
-    options = BatchOptions(mirror, photos, tmp_path / "out", servers=("http://me:secret@127.0.0.1:9/",))
-    with Ledger.open(tmp_path / "out") as ledger:
-        batch = run_module._Batch(options, [], ledger, Recorder(), lambda: False)
-        place = batch._place(batch._client(options.servers[0]))
-    assert place.name == "http://127.0.0.1:9"
-    place.backend.close()
-
-
 def test_an_old_ledger_without_a_command_is_refused():
     with pytest.raises(errors.LedgerUnreadable, match="does not say how"):
         BatchOptions.from_config({}, Path("/out"))
-
-
-def test_seeds_are_new_and_the_same_each_time(workflow, make):
-    graph = workflow({"1": make("KSampler", seed=5, steps=3), "2": make("RandomNoise", noise_seed=["1", 0])})
-    seeds = [seed_for("key", attempt) for attempt in range(1, 50)]
-    assert seeds[0] is None
-    assert len(set(seeds)) == 49
-    assert all(seed is not None and 0 <= seed < 1 << SEED_BITS for seed in seeds[1:])
-    assert seeds == [seed_for("key", attempt) for attempt in range(1, 50)]
-    changed = reseeded(graph, seeds[1])
-    assert changed.nodes["1"].inputs["seed"] == seeds[1]
-    assert changed.nodes["2"].inputs["noise_seed"] == ["1", 0], "a linked seed stays linked"
-    assert graph.nodes["1"].inputs["seed"] == 5
-
-
-@pytest.mark.parametrize(
-    ("error", "whose"),
-    [
-        (errors.ServerUnreachable("x"), "server"),
-        (errors.JobLost("x"), "server"),
-        (errors.ServerBroken("x"), "server"),
-        (errors.ServerOutOfMemory("x"), "server"),
-        (errors.ServerRefused("x", 500), "server"),
-        (errors.ServerRefused("x", 401), "server"),
-        (errors.ServerRefused("a login page"), "server"),
-        (errors.ServerRefused("x", 400), "job"),
-        (errors.LedgerBusy("x"), "disk"),
-        (errors.NodeClassMissing("x", "Nobody", [], {}), "unsuited"),
-        (errors.WorkflowInvalid([errors.ModelFileMissing("x", [], {}), errors.OutOfRange("y")]), "unsuited"),
-        (errors.OutputBlank("x"), "chance"),
-        (errors.InterruptedOnServer("x"), "job"),
-        (errors.OutputUnwritable("x"), "disk"),
-        (errors.TooLargeForServer("x"), "photo"),
-        (errors.NodeFailed("Photo", "1", PhotoUnreadable("x")), "photo"),
-        (errors.NodeFailed("Frame", "1", FaceNotUsable("x")), "photo"),
-        (errors.NodeFailed("Scale", "1", RuntimeError("x")), "chance"),
-        (errors.ServerExecutionError("Frame", "2", "FaceNotUsable", "x"), "photo"),
-        (errors.ServerExecutionError("Photo", "1", "UnidentifiedImageError", "x"), "photo"),
-        (errors.ServerExecutionError("Save", "3", "OSError", "x"), "chance"),
-        (errors.WorkflowRejected("x", {"1": {"errors": []}}), "photo"),
-        (errors.WorkflowRejected("x", {"3": {"errors": []}}), "job"),
-    ],
-)
-def test_whose_fault_an_error_is(workflow, make, error, whose):
-    graph = {"1": make("LoadImage", image="x.jpg"), "2": make("LikenessFrameHeadshot"), "3": make("SaveImage")}
-    assert blame(error, workflow(graph)) == whose
 
 
 def test_the_score_is_that_of_the_least_sure_check():
@@ -424,127 +170,3 @@ def test_the_score_is_that_of_the_least_sure_check():
     assert score_of(result) == 0.5
     result.ui["3"] = {"likeness": [{"best": None}]}
     assert score_of(result) is None
-
-
-def test_jobs_with_the_same_models_belong_together():
-    from likeness_studio.runner.batch.job import JobSpec
-    from likeness_studio.runner.batch.run import affinity
-
-    model = Setting("Checkpoint", "ckpt_name", "a.safetensors")
-    assert affinity(JobSpec("x", settings=(model, Setting("Sampler", "seed", "1")))) == "a.safetensors"
-    assert affinity(JobSpec("y", settings=(Setting("Sampler", "seed", "2"), model))) == "a.safetensors"
-    assert affinity(JobSpec("z")) == ""
-
-
-class Dying:
-    """A server that goes away under its job, once nobody else has one."""
-
-    def __init__(self, ready):
-        self.ready = ready
-
-    def run(self, *_, **__):
-        assert self.ready.wait(30)
-        raise errors.ServerUnreachable("It went away.")
-
-    def close(self):
-        pass
-
-
-@pytest.fixture
-def beside_a_dying_server(monkeypatch):
-    """This process, and a server that dies under its first job; set the event to let it."""
-    ready = threading.Event()
-
-    def both(places, changed):
-        return Fleet([*places, Place("dying", Dying(ready), 1)], changed)
-
-    monkeypatch.setattr(run_module, "Fleet", both)
-    return ready
-
-
-def test_the_last_job_moves_to_a_server_that_is_idle(mirror, photos, tmp_path, beside_a_dying_server):
-    done = 0
-
-    class Waits(Recorder):
-        def event(self, event):
-            nonlocal done
-            super().event(event)
-            done += event.kind == "job_finished"
-
-        def update(self, view):
-            if done == 2 and view.counts.pending == 0:
-                beside_a_dying_server.set()
-
-    options = BatchOptions(mirror, photos, tmp_path / "out")
-    result = run_batch(options, Waits())
-    assert (result.counts.done, result.counts.pending) == (3, 0)
-
-
-def test_a_batch_does_not_wait_for_a_server_when_nothing_is_left_to_do(mirror, photos, tmp_path, monkeypatch):
-    class Gone:
-        def run(self, *_, **__):
-            raise errors.ServerUnreachable("It went away.")
-
-        def close(self):
-            pass
-
-    class Hidden(Place):
-        def probe(self):
-            return errors.ServerUnreachable("It is away.") if self.error and ledger_is_done() else None
-
-    def ledger_is_done():
-        with Ledger.read(tmp_path / "out") as ledger:
-            return not ledger.counts().pending
-
-    def gone(places, changed):
-        return Fleet([Hidden("gone", Gone(), 1)], changed)
-
-    monkeypatch.setattr(run_module, "Fleet", gone)
-    (photos / "a.jpg").unlink()
-    (photos / "b.jpg").unlink()
-    result = run_batch(BatchOptions(mirror, photos, tmp_path / "out"))
-    assert result.counts.failed == 1
-
-
-def test_an_error_of_the_batch_itself_stops_the_jobs(mirror, photos, tmp_path, monkeypatch):
-    class Endless:
-        def run(
-            self, workflow, folders, on_event=lambda event: None, stopped=lambda: False, *, prompt_id=None, resume=False
-        ):
-            deadline = time.monotonic() + 20
-            while time.monotonic() < deadline:
-                if stopped():
-                    raise Interrupted("The run was stopped.")
-                time.sleep(0.01)
-            raise errors.ServerUnreachable("Nobody stopped it.")
-
-        def close(self):
-            pass
-
-    class Broken(Recorder):
-        def update(self, view):
-            raise errors.OutputUnwritable("The disk is full.")
-
-    monkeypatch.setattr(run_module, "Fleet", lambda _, changed: Fleet([Place("slow", Endless(), 1)], changed))
-    began = time.monotonic()
-    with pytest.raises(errors.OutputUnwritable):
-        run_batch(BatchOptions(mirror, photos, tmp_path / "out"), Broken())
-    assert time.monotonic() - began < 10
-    assert all(row.state == "pending" for row in rows(tmp_path / "out").values())
-
-
-def test_a_job_that_fails_by_itself_ends_the_trial_of_its_server(monkeypatch):
-    """The photo was refused, so that the server has answered: it gets its full share again."""
-    from likeness_studio.runner.batch.fleet import Fleet, Place
-    from likeness_studio.runner.local import LocalEngine
-
-    place = Place("somewhere", LocalEngine({}), 2)
-    fleet = Fleet([place])
-    try:
-        place.trial = True
-        assert fleet.take() is place
-        assert place.room == 0
-        fleet.give_back(place)
-        assert place.room == 2
-    finally:
-        fleet.close()
