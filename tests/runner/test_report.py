@@ -264,4 +264,5 @@ def test_a_comparison_shows_its_pictures_whole_and_no_before_and_after(result, t
 @pytest.mark.parametrize(("cosines", "fit"), [([0.5, 0.6], True), ([0.5, 0.52], False), ([0.1, 0.3, 0.5, 0.7], False)])
 def test_numbers_stand_on_the_scale_only_where_they_have_room(cosines, fit):
     scale = likeness_scale({"threshold": 0.4, "images": [{"cosine": cosine} for cosine in cosines]})
+    assert scale is not None
     assert scale.numbers_fit is fit
