@@ -62,7 +62,7 @@ def find_subject(
     """The face of image [H,W,3] in 0..1 that counts, embedded."""
     faces = sorted(engine.detect(image), key=lambda face: -face.size)
     if not faces:
-        return Subject(None, Outcome.NO_FACE, "No face was found; use a photo that shows the whole face.")
+        return Subject(None, Outcome.NO_FACE, "No face was found; it takes a picture that shows the whole face.")
     people = [face for face in faces if face.size >= BYSTANDER * faces[0].size]
     notes = [f"A background face of {face.size:.0f} pixels was not counted." for face in faces[len(people) :]]
     if len(people) > 1 and several is SeveralFaces.REFUSE:
