@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -44,7 +44,7 @@ def comparison(result: RunResult, report: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _chart(report: Mapping[str, Any], pictures: list[Mapping[str, Any]]) -> Chart:
+def _chart(report: Mapping[str, Any], pictures: Sequence[Mapping[str, Any]]) -> Chart:
     own, baseline = report.get("baseline"), None
     if isinstance(own, Mapping):
         low, middle = facts.finite(own.get("low")), facts.finite(own.get("median"))
