@@ -165,7 +165,8 @@ def _judge(index: int, subject: Subject, identity: Identity, gate: Gate, calibra
     cosine = identity.cosine(embedding_of(subject))
     passed = cosine >= gate.threshold
     relation = "reaches" if passed else "is below"
-    reason = f"Likeness {cosine:.2f} {relation} the threshold {gate.threshold:.2f}"
+    digits = 2 if passed or f"{cosine:.2f}" != f"{gate.threshold:.2f}" else 4
+    reason = f"Likeness {cosine:.{digits}f} {relation} the threshold {gate.threshold:.{digits}f}"
     if identity.baseline is not None:
         reason += f"; the person's own photos agree by {identity.baseline:.2f}"
     outcome = Outcome.PASS if passed else Outcome.FAIL

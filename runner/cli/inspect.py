@@ -109,8 +109,12 @@ def _show(out: Output, described: dict[str, Any]) -> None:
     table.add_column("Value", overflow="fold")
     table.add_column("Takes", overflow="fold")
     for node in described["nodes"]:
+        unused = _unused_rows(node["inputs"])
         for entry in node["inputs"]:
-            table.add_row(Text(entry["set"]), Text(repr(entry["value"])), Text(_takes(entry)))
+            if _row(entry) not in unused:
+                table.add_row(Text(entry["set"]), Text(repr(entry["value"])), Text(_takes(entry)))
+        if unused:
+            table.add_row(Text(f"{node['title']}.…_{min(unused)} to …_{max(unused)}"), "", "as …_1")
     out.say(f"{described['workflow']['name']}  {described['workflow']['hash'][:12]}")
     for photo in described["files"]:
         out.say(
@@ -135,6 +139,19 @@ def _show_long_lists(out: Output, described: dict[str, Any]) -> None:
         for entry in node["inputs"]:
             if len(entry["options"] or ()) > MANY:
                 out.say(f"{entry['set']}: {' | '.join(map(str, entry['options']))}\n")
+
+
+def _row(entry: dict[str, Any]) -> int:
+    """The row of inputs that an input belongs to, such as 2 of lora_2; 0 where it belongs to none."""
+    number = entry["set"].rpartition("_")[2]
+    return int(number) if number.isdecimal() else 0
+
+
+def _unused_rows(inputs: list[dict[str, Any]]) -> list[int]:
+    """The rows behind the last one in which the workflow changes something: the table need not say each again."""
+    used = {_row(entry) for entry in inputs if entry["value"] != entry.get("default", entry["value"])}
+    rows = {_row(entry) for entry in inputs}
+    return sorted(row for row in rows if row > max(used | {1})) if 1 in rows else []
 
 
 def _takes(entry: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """Enrollment and verdicts with the real networks on real photos."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -59,6 +60,13 @@ def test_two_other_people_fail(engine, portrait, person, gate):
     assert [verdict.outcome for verdict in judgement.verdicts] == [Outcome.FAIL, Outcome.FAIL]
     assert max(verdict.score or 1 for verdict in judgement.verdicts) < 0.1
     assert not judgement.all_passed
+
+
+def test_a_near_miss_is_not_two_equal_numbers(engine, person, portrait, gate):
+    (passed,) = check_likeness(engine, person, [portrait("obama3")], gate).verdicts
+    missed = check_likeness(engine, person, [portrait("obama3")], Gate.custom(passed.cosine + 1e-4)).verdicts[0]
+    likeness, threshold = re.match(r"Likeness (\S+) is below the threshold (\d\.\d+)", missed.reason).groups()
+    assert float(likeness) < float(threshold)
 
 
 @pytest.mark.parametrize("strictness", STRICTNESS)

@@ -162,6 +162,13 @@ def test_inspect_writes_out_long_lists_of_options():
     assert "Prompt.setting: unspecified | " in " ".join(shown.split())
 
 
+def test_inspect_says_rows_that_are_not_used_once():
+    shown = call("inspect", "merge_loras").stdout
+    assert "Merge.lora_2 " in shown
+    assert "Merge.lora_3 " not in shown
+    assert "Merge.…_3 to …_8 " in shown
+
+
 def test_help_and_early_errors_do_not_import_torch(tmp_path):
     """What makes them quick: `likeness --help` takes a twentieth of a second, torch alone a second."""
     program = textwrap.dedent(
