@@ -7,9 +7,8 @@ Nothing is downloaded, no code of the folder is run, and no pickle is opened.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from .. import host
 from ..errors import CaptionerUnusable, DependencyMissing, ModelMissing
@@ -17,7 +16,8 @@ from ..models.safety import PICKLE_SUFFIXES, refuse_pickle
 
 if TYPE_CHECKING:
     import torch
-    from PIL.Image import Image
+
+    from .captioner_models import Captioner
 
 KIND = "captioning"
 """The folder below the model folders that holds a folder for each model."""
@@ -27,24 +27,6 @@ COMPANIONS = (
     ("processor_config.json", "preprocessor_config.json"),
 )
 """Of each of these groups a folder needs one file: transformers would make up an empty tokenizer instead."""
-
-LARGEST = 1344
-"""Pixels on the longer side of the picture that a model is given: some chat models make a token of every 28 x 28, and
-a photo of 24 million pixels would fill a GPU's memory."""
-
-MOST_TOKENS = 160
-"""A caption ends here at the latest."""
-
-
-class Captioner(Protocol):
-    """A loaded model that says sentences about a picture."""
-
-    name: str
-    steps: int
-
-    def sentences(self, picture: Image, step: Callable[[], None]) -> list[str]:
-        """What it says of an RGB picture; `step` is called after each of `steps` questions."""
-        ...
 
 
 def folders() -> list[str]:

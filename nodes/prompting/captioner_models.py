@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import jinja2
 import torch
@@ -14,10 +14,16 @@ from safetensors import SafetensorError
 
 from .. import host
 from ..errors import CaptionerUnusable, DependencyMissing
-from .captioner import LARGEST, MOST_TOKENS, Captioner
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+LARGEST = 1344
+"""Pixels on the longer side of the picture that a model is given: some chat models make a token of every 28 x 28, and
+a photo of 24 million pixels would fill a GPU's memory."""
+
+MOST_TOKENS = 160
+"""A caption ends here at the latest."""
 
 LOCAL = {"local_files_only": True, "trust_remote_code": False}
 """Given to every from_pretrained: nothing is fetched and no code from the folder is run."""
@@ -58,6 +64,17 @@ REQUEST = (
     "and background. Do not mention gender, age or ethnicity."
 )
 """What a chat model is asked."""
+
+
+class Captioner(Protocol):
+    """A loaded model that says sentences about a picture."""
+
+    name: str
+    steps: int
+
+    def sentences(self, picture: Image, step: Callable[[], None]) -> list[str]:
+        """What it says of an RGB picture; `step` is called after each of `steps` questions."""
+        ...
 
 
 def load(name: str, path: Path, config: dict[str, Any], device: torch.device) -> Captioner:
