@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from ...nodes.errors import Interrupted, LikenessError
-from ..catalog import MODEL_SUFFIXES
+from ..catalog import MODEL_SUFFIXES, local_catalog
 from ..client import Client
 from ..errors import NoServer, ServerUnreachable
 from ..report.export import write_verdicts
@@ -24,6 +24,7 @@ from ..server.backend import ServerBackend
 from ..server.patience import Patience
 from ..session import check_writable
 from ..settings import Setting, apply_all
+from ..validate import refuse_unknown
 from ..workflow import Workflow
 from .fleet import LOCAL, Fleet, Place
 from .inputs import read_inputs
@@ -206,6 +207,8 @@ class _Batch:
 
     def _load(self) -> Workflow:
         workflow = self._ask(lambda client: self._applied(client.load(self.options.workflow), client))
+        if not self.options.servers:
+            refuse_unknown(workflow, local_catalog())
         if self.options.until_pass:
             require_seeds(workflow)
         return workflow

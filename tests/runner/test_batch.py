@@ -35,6 +35,12 @@ def test_a_batch_is_done_once(mirror, photos, tmp_path):
     assert all(len(row.attempts) == 1 for row in rows(options.output).values())
 
 
+def test_a_workflow_that_needs_a_server_is_refused_once_and_not_for_each_photo(photos, tmp_path):
+    with pytest.raises(errors.NeedsServer, match="give one with --server"):
+        run_batch(BatchOptions("img2img_headshot_sd15", photos, tmp_path / "out"))
+    assert not list((tmp_path / "out").glob("*.html"))
+
+
 def test_changed_and_new_photos_run_and_renamed_ones_do_not(mirror, photos, tmp_path):
     options = BatchOptions(mirror, photos, tmp_path / "out")
     run_batch(options)
