@@ -117,7 +117,7 @@ def _show(out: Output, result: CompareResult) -> None:
         words = "Most like the person:" if result.best.confirmed else "No combination is confirmed; nearest comes"
         out.say(f"{words} {clean(result.best.label)} ({number(result.best.likeness)})")
     earlier = f", {result.runs - result.runs_now} were there before" if result.runs_now < result.runs else ""
-    out.say(f"Time      {result.runs_now} runs in {duration(result.seconds)}{earlier}")
+    out.say(f"Time      {result.runs_now} run{'s' * (result.runs_now != 1)} in {duration(result.seconds)}{earlier}")
     out.say(f"Report    {result.html}")
     out.say(f"Table     {result.csv}")
 
