@@ -186,9 +186,8 @@ class _Session:
         measured = values["measured"]
         self.out.say(f"Saved    {values['file']}")
         self.out.say(f"Picture  {values['picture']}")
-        self.out.say(
-            f"PSNR     {measured['psnr']:.2f} dB on {values['held_out']} held-out photo{'s' * (values['held_out'] != 1)}"
-        )
+        held_out = values["held_out"]
+        self.out.say(f"PSNR     {measured['psnr']:.2f} dB on {held_out} held-out photo{'s' * (held_out != 1)}")
         for folder, value in measured["folders"].items():
             self.out.say(f"         {value:.2f} dB in {folder}")
         self.out.say(f"Time     {_minutes(measured['seconds'])} of training on {values['device']}")
