@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import host
-from ..errors import DependencyMissing, ModelError
+from ..errors import DependencyMissing, ModelError, UnsafePath
 from ..models import store
 
 SIZE = 49408
@@ -68,7 +68,8 @@ class Vocabulary:
 def vocabulary(*, download: bool = True) -> Vocabulary:
     """ComfyUI's copy of the vocabulary inside ComfyUI, elsewhere the model store's (1.4 MB, fetched once).
 
-    Raises the errors of `models.store.path` when it cannot be had, and DependencyMissing without `tokenizers`.
+    Raises the errors of `models.store.path` when it cannot be had (UnsafePath where its folder is a link that leads
+    elsewhere), and DependencyMissing without `tokenizers`.
     """
     files = host.clip_vocabulary_files()
     if files is not None and all(file.is_file() for file in files):
@@ -80,7 +81,7 @@ def vocabulary_or_reason() -> tuple[Vocabulary | None, str]:
     """The vocabulary and "", or None and the reason why nothing can be counted."""
     try:
         return vocabulary(), ""
-    except (ModelError, DependencyMissing) as error:
+    except (ModelError, DependencyMissing, UnsafePath) as error:
         return None, str(error)
 
 

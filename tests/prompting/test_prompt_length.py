@@ -203,3 +203,10 @@ def test_the_connected_clip_counts_in_the_node():
     report = json.loads(output.args[2])
     assert report["length"]["counted_by"] == "the connected text encoder (g)"
     assert report["length"]["tokens"] == len(output.args[0].split())
+
+
+def test_a_folder_that_is_a_link_elsewhere_ends_no_run(model_dir, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (model_dir / "clip").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    output = ProfessionalPrompt.execute(**INPUTS)
+    assert "could not be counted" in json.loads(output.args[2])["notes"][-1]
