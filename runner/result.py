@@ -131,6 +131,7 @@ class RunResult:
     times: list[NodeTime] = field(default_factory=list)
     photos: list[InputPhoto] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    model_files: list[dict[str, Any]] = field(default_factory=list)
     prompt_id: str | None = None
     server_seconds: float | None = None
     seconds: float = 0.0
@@ -144,9 +145,10 @@ class RunResult:
 
     @property
     def models(self) -> list[dict[str, Any]]:
-        """The models that nodes say they used, each once."""
+        """The models that nodes say they used, then the other files that the workflow names, each once."""
         entries = (value for _, value in self.shown("models") if isinstance(value, dict) and value.get("name"))
-        return list({str(entry["name"]): entry for entry in entries}.values())
+        used = {str(entry["name"]): entry for entry in entries}
+        return [*used.values(), *(entry for entry in self.model_files if entry["name"] not in used)]
 
     @property
     def likeness(self) -> list[dict[str, Any]]:

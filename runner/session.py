@@ -12,6 +12,7 @@ from pathlib import Path
 from ..nodes.errors import PhotoUnreadable
 from .errors import OutputUnwritable
 from .files_in import Given, stage
+from .model_files import named_models
 from .result import Backend, Folders, OnEvent, RunResult, Stopped, ignore, never
 from .workflow import Workflow
 
@@ -72,6 +73,7 @@ def execute(
         raise _not_staged(error, folders.input) from error
     result = backend.run(staged, folders, on_event, stopped, prompt_id=prompt_id, resume=resume)
     result.workflow_hash = workflow.hash
+    result.model_files = named_models(staged)
     result.photos = used
     return result
 
