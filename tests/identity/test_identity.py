@@ -64,9 +64,11 @@ def test_two_other_people_fail(engine, portrait, person, gate):
 
 def test_a_near_miss_is_not_two_equal_numbers(engine, person, portrait, gate):
     (passed,) = check_likeness(engine, person, [portrait("obama3")], gate).verdicts
+    assert passed.cosine is not None
     missed = check_likeness(engine, person, [portrait("obama3")], Gate.custom(passed.cosine + 1e-4)).verdicts[0]
-    likeness, threshold = re.match(r"Likeness (\S+) is below the threshold (\d\.\d+)", missed.reason).groups()
-    assert float(likeness) < float(threshold)
+    said = re.match(r"Likeness (\S+) is below the threshold (\d\.\d+)", missed.reason)
+    assert said is not None
+    assert float(said[1]) < float(said[2])
 
 
 @pytest.mark.parametrize("strictness", STRICTNESS)
