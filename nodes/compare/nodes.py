@@ -10,7 +10,7 @@ import torch
 from ..errors import NothingToCompare
 from ..identity.engines import FaceEngine, engine_of
 from ..identity.identity import Identity
-from ..identity.judging import gate_for, judge
+from ..identity.judging import gate_for, judge, pictures_of
 from ..identity.sockets import (
     IdentityType,
     engine_input,
@@ -163,7 +163,7 @@ class CompareLikeness(io.ComfyNode):
         if not any(len(batch) for batch in batches):
             raise NothingToCompare("There is no picture to compare; connect one that is there in every run.")
         names = of_branches([(words, [len(each) for each in pictures]) for pictures, words in branches])
-        pictures = [picture[..., :3] for batch in batches for picture in batch]
+        pictures = pictures_of(batches)
         chosen = engine[0] if engine else engine_of(identity[0].engine)
         gate = gate_for(chosen, strictness[0], custom_threshold[0])
         judgement = judge(cls, chosen, identity[0], pictures, gate, several_faces[0], min_face[0])

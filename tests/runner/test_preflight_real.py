@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import Counter
 from pathlib import Path
@@ -14,8 +13,8 @@ from likeness_studio.runner import preflight
 from likeness_studio.runner.catalog import from_object_info
 from likeness_studio.runner.server.transport import ComfyServer
 from likeness_studio.runner.workflow import Workflow, bundled, load
-from likeness_studio.tests.conftest import start_comfyui
 from likeness_studio.tests.runner import preflight_graphs as graphs
+from likeness_studio.tests.runner.held_server import held_server
 
 pytestmark = pytest.mark.comfyui
 HERE = Path(__file__).parent
@@ -36,23 +35,8 @@ def server(tmp_path_factory):
             path = base / "models" / folder / file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
-    pack = base / "custom_nodes" / "foreign_pack"
-    pack.mkdir(parents=True)
-    (pack / "__init__.py").write_text(graphs.FOREIGN_PACK)
-    (base / "input").mkdir()
-    for name in ("me.png", "photo.jpg"):
-        shutil.copy(HERE.parents[1] / "runner" / "demo.jpg", base / "input" / name)
-    hold = base / "hold"
-    hold.touch()
-    process, started = start_comfyui(base)
-    try:
-        httpx.post(f"{started.url}/prompt", json={"prompt": {"1": graphs.node("ForeignWait", file=str(hold))}})
+    with held_server(base, ("me.png", "photo.jpg")) as started:
         yield started
-        httpx.post(f"{started.url}/queue", json={"clear": True})
-    finally:
-        hold.unlink()
-        process.terminate()
-        process.wait(20)
 
 
 @pytest.fixture(scope="module")

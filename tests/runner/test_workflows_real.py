@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 from click.testing import CliRunner
 from safetensors.numpy import save_file
@@ -18,8 +16,7 @@ from likeness_studio.runner.cli import main
 from likeness_studio.runner.errors import ModelFileMissing, NodeClassMissing
 from likeness_studio.runner.server.transport import ComfyServer
 from likeness_studio.runner.workflow import bundled, load
-from likeness_studio.tests.conftest import start_comfyui
-from likeness_studio.tests.runner import preflight_graphs as graphs
+from likeness_studio.tests.runner.held_server import held_server
 
 pytestmark = pytest.mark.comfyui
 ROOT = Path(__file__).parents[2]
@@ -40,37 +37,20 @@ GENERATIVE = [name for name in bundled() if models_of(name)]
 
 
 @contextmanager
-def held_server(base, packs=()):
-    """A ComfyUI with all models in name only, whose queue is held by one prompt, so that nothing else runs."""
+def with_models(base, packs=()):
+    """A held ComfyUI with all models in name only."""
     for name in bundled():
         for model in models_of(name):
             path = base / "models" / model["directory"] / model["name"]
             path.parent.mkdir(parents=True, exist_ok=True)
             save_file({}, path)
-    pack = base / "custom_nodes" / "foreign_pack"
-    pack.mkdir(parents=True)
-    (pack / "__init__.py").write_text(graphs.FOREIGN_PACK)
-    for other in packs:
-        (base / "custom_nodes" / other.name).symlink_to(other)
-    (base / "input").mkdir()
-    for name in ("photo.jpg", "reference.jpg"):
-        shutil.copy(ROOT / "runner" / "demo.jpg", base / "input" / name)
-    hold = base / "hold"
-    hold.touch()
-    process, started = start_comfyui(base)
-    try:
-        httpx.post(f"{started.url}/prompt", json={"prompt": {"1": graphs.node("ForeignWait", file=str(hold))}})
+    with held_server(base, ("photo.jpg", "reference.jpg"), packs) as started:
         yield started
-        httpx.post(f"{started.url}/queue", json={"clear": True})
-    finally:
-        hold.unlink()
-        process.terminate()
-        process.wait(20)
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with held_server(tmp_path_factory.mktemp("workflows")) as started:
+    with with_models(tmp_path_factory.mktemp("workflows")) as started:
         yield started
 
 
@@ -116,7 +96,7 @@ def test_a_stage_of_another_pack_names_the_pack(comfy):
 @pytest.mark.skipif("LIKENESS_TEST_PACKS" not in os.environ, reason="set LIKENESS_TEST_PACKS to a folder of packs")
 def test_other_packs_nodes_are_used_as_they_are(tmp_path):
     folder = Path(os.environ["LIKENESS_TEST_PACKS"])
-    with held_server(tmp_path / "base", [folder / pack for pack, _ in OTHER_PACKS.values()]) as started:
+    with with_models(tmp_path / "base", [folder / pack for pack, _ in OTHER_PACKS.values()]) as started:
         client = ComfyServer(started.url)
         workflow = load("reference_profile")
         for stage in OTHER_PACKS:
