@@ -8,12 +8,15 @@ from .schema import ComfyExtension, io
 def node_classes() -> list[type[io.ComfyNode]]:
     """Every node of the pack."""
     from .compare import nodes as compare
+    from .id_photo import nodes as id_photo
     from .identity import nodes as identity
     from .lora import nodes as lora
     from .portrait import nodes as portrait
     from .prompting import nodes as prompting
+    from .provenance import nodes as provenance
 
-    return [*identity.NODES, *portrait.NODES, *prompting.NODES, *lora.NODES, *compare.NODES]
+    packages = (identity, portrait, id_photo, prompting, lora, compare, provenance)
+    return [node for package in packages for node in package.NODES]
 
 
 class LikenessExtension(ComfyExtension):

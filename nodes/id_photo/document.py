@@ -1,0 +1,91 @@
+"""What a document asks of its photo, as data: the table documents.toml is read into these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+@dataclass(frozen=True)
+class Range:
+    """A closed range; `low` <= `high`."""
+
+    low: float
+    high: float
+
+    @property
+    def middle(self) -> float:
+        """Half-way between both ends."""
+        return (self.low + self.high) / 2
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+
+class HeadTop(StrEnum):
+    """What a document calls the top of the head."""
+
+    CROWN = "crown"
+    """The top of the skull; hair above it is not counted (ISO/IEC 19794-5, ICAO Doc 9303)."""
+    HAIR = "hair"
+    """The highest point, hair included."""
+
+
+class Edits(StrEnum):
+    """How far the picture may be changed beyond cutting, turning, resizing and compressing."""
+
+    NONE = "none"
+    """Nothing at all: no replaced background, no retouching, no changed light."""
+    BACKGROUND = "background"
+    """A plain background may replace the photo's own; the person stays as photographed."""
+    ANY = "any"
+    """The rule says nothing against edits (profiles, applications)."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a figure comes from. `says`: what it says, in a few words. `checked`: ISO date."""
+
+    url: str
+    checked: str
+    says: str = ""
+
+
+@dataclass(frozen=True)
+class Document:
+    """The rules for the photo of one document.
+
+    Lengths are millimetres, pixels are (width, height). `head` (chin to `head_top`), `eyes` (eye line above the bottom
+    edge) and `room` (head top to the top edge) are shares of the picture's height in 0..1; None where no rule is known.
+    A document has `width_mm` and `height_mm` (a print), or `pixels` (an upload), or both. `file_bytes` are bytes.
+    """
+
+    id: str
+    title: str
+    country: str
+    kind: str
+    width_mm: float | None = None
+    height_mm: float | None = None
+    pixels: tuple[int, int] | None = None
+    min_pixels: tuple[int, int] | None = None
+    max_pixels: tuple[int, int] | None = None
+    dpi: int = 300
+    head: Range | None = None
+    head_top: HeadTop = HeadTop.CROWN
+    eyes: Range | None = None
+    room: Range | None = None
+    background: str = ""
+    background_colours: tuple[str, ...] = ()
+    expression: str = "neutral"
+    glasses: str = "no glare"
+    head_covering: str = "religious"
+    file_bytes: Range | None = None
+    formats: tuple[str, ...] = ("jpeg",)
+    edits: Edits = Edits.NONE
+    edits_rule: str = ""
+    authority: str = ""
+    capture: str = ""
+    notes: tuple[str, ...] = ()
+    disputes: tuple[str, ...] = ()
+    confidence: str = "low"
+    sources: tuple[Source, ...] = field(default_factory=tuple)

@@ -1,0 +1,10 @@
+"""The ID photo nodes a user can drag: make one, check one, lay out a sheet of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..schema import io
+
+NODES: list[type[io.ComfyNode]] = []
