@@ -1,1 +1,1 @@
-"""Dense landmarks: 468 points of a face and both irises, and what follows from them: pose, open eyes, a closed mouth."""
+"""Dense landmarks: 468 points of a face and both irises, and what follows from them: pose, open eyes, closed mouth."""

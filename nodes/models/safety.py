@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..errors import UnsafeWeights
 
-SAFE_SUFFIXES = (".onnx", ".safetensors")
+SAFE_SUFFIXES = (".onnx", ".safetensors", ".tflite")
 WORD_LISTS = (".txt.gz",)
 """Vocabularies: read line by line as text, so that nothing in them can run."""
 PICKLE_SUFFIXES = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth", ".t7")
@@ -16,16 +16,16 @@ _CONTAINERS = {b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "gzip", b"BZh": "bzi
 
 
 def refuse_pickle(path: Path) -> None:
-    """Raise UnsafeWeights unless `path` is named as ONNX, safetensors or a word list and does not begin like a pickle.
+    """Raise UnsafeWeights unless `path` is named as ONNX, safetensors, TFLite or a word list and begins like no pickle.
 
-    Reading ONNX and safetensors runs no code from the file, so what passes here and is no model after all only
+    Reading ONNX, safetensors and TFLite runs no code from the file, so what passes here and is no model after all only
     fails to load.
     """
     if path.name.lower().endswith(WORD_LISTS):
         return
     advice = "convert it to safetensors or ONNX, or use another file"
     if path.suffix.lower() not in SAFE_SUFFIXES:
-        kind = "a pickle" if path.suffix.lower() in PICKLE_SUFFIXES else "neither ONNX nor safetensors"
+        kind = "a pickle" if path.suffix.lower() in PICKLE_SUFFIXES else "neither ONNX nor safetensors nor TFLite"
         raise UnsafeWeights(f"{path} is {kind} by its name and is not loaded; {advice}.")
     with path.open("rb") as file:
         head = file.read(8)
