@@ -22,6 +22,13 @@ def test_a_network_is_opened_once() -> None:
 
 
 @pytest.mark.models
+def test_the_runtime_keeps_quiet(capfd: pytest.CaptureFixture[str]) -> None:
+    net = litert.Network(store.path("face_mesh"))
+    net(np.zeros((1, 192, 192, 3), np.float32))
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.models
 def test_threads_that_share_a_network_get_their_own_results() -> None:
     net = litert.network(store.path("face_mesh"))
     inputs = [np.random.default_rng(seed).random((1, 192, 192, 3), np.float32) for seed in range(8)]
