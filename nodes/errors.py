@@ -381,3 +381,19 @@ class LabelsMismatch(CompareError):
     code = "labels_mismatch"
     meaning = "The number of labels is neither that of the pictures nor that of the batches they come in."
     hint = "Take the labels from the Try Strengths node whose values made the pictures, or leave them out."
+
+
+class DocumentUnknown(LikenessError):
+    """No rules are known for a document of that name."""
+
+    code = "document_unknown"
+    meaning = "The table of documents has no entry of that name."
+    hint = "Look at `likeness documents` and give one of its ids, or `icao` for a general 35 x 45 mm photo."
+
+
+class DocumentInvalid(LikenessError):
+    """An entry of the table of documents cannot be used as it is written."""
+
+    code = "document_invalid"
+    meaning = "A file of the table of documents has an unknown key, a wrong type or an impossible value."
+    hint = "Correct the key that the message names, or install the pack again if you did not change the table."

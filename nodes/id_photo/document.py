@@ -42,6 +42,22 @@ class Edits(StrEnum):
     """The rule says nothing against edits (profiles, applications)."""
 
 
+KINDS = ("passport", "visa", "identity card", "residence", "driving licence", "generic", "profile", "application")
+"""What a document's `kind` may be."""
+
+EXPRESSIONS = ("neutral", "closed smile", "any")
+"""What `expression` may be: mouth closed and no smile; a slight smile with the mouth closed; no rule."""
+
+GLASSES = ("none", "no glare", "any")
+"""What `glasses` may be: not allowed; allowed where the eyes are seen without glare or tint; no rule."""
+
+HEAD_COVERINGS = ("none", "religious", "any")
+"""What `head_covering` may be: never; for reasons of religion (or health) with the face free; no rule."""
+
+CONFIDENCES = ("high", "medium", "low")
+"""How sure the figures are: the authority's text, agreed by a second source; one of both; neither, or a dispute."""
+
+
 @dataclass(frozen=True)
 class Source:
     """Where a figure comes from. `says`: what it says, in a few words. `checked`: ISO date."""
@@ -56,8 +72,13 @@ class Document:
     """The rules for the photo of one document.
 
     Lengths are millimetres, pixels are (width, height). `head` (chin to `head_top`), `eyes` (eye line above the bottom
-    edge) and `room` (head top to the top edge) are shares of the picture's height in 0..1; None where no rule is known.
-    A document has `width_mm` and `height_mm` (a print), or `pixels` (an upload), or both. `file_bytes` are bytes.
+    edge), `room` (head top to the top edge) and `chin` (chin above the bottom edge) are shares of the picture's height
+    in 0..1, `head_width` is a share of its width; None where no rule is known. A document has `width_mm` and
+    `height_mm` (a print), or `pixels` (an upload), or both; where the rule gives only `min_pixels` and `max_pixels`,
+    `pixels` is our choice between them. `file_bytes` are bytes. `kind`, `expression`, `glasses`, `head_covering` and
+    `confidence` are one of the words above. `background_colours` are hexadecimal, the one to use first.
+    `authority` is the office's name as it reads in a sentence; `capture` says who must take the photo, where a file
+    made here is not accepted; empty otherwise.
     """
 
     id: str
@@ -74,6 +95,8 @@ class Document:
     head_top: HeadTop = HeadTop.CROWN
     eyes: Range | None = None
     room: Range | None = None
+    chin: Range | None = None
+    head_width: Range | None = None
     background: str = ""
     background_colours: tuple[str, ...] = ()
     expression: str = "neutral"
