@@ -8,7 +8,7 @@ from PIL import ImageDraw, ImageFont
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
-BUILT_IN = frozenset("·°…")
+BUILT_IN = frozenset("·°…±")
 """What Pillow's font has beside ASCII, as far as it is used here."""
 
 SYSTEM = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "Arial.ttf", "arial.ttf", "Arial Unicode.ttf", "segoeui.ttf")
