@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..face_mesh.mesh import FaceMesh, find_mesh
 from ..portrait.subject import one_face
+from .aligned import AlignedFace, Surroundings, align_face, look_around
 
 if TYPE_CHECKING:
     import torch
@@ -27,6 +29,16 @@ class Portrait:
     mesh: FaceMesh
     faces: list[Face] = field(default_factory=list)
     matte: torch.Tensor | None = None
+
+    @cached_property
+    def aligned(self) -> AlignedFace:
+        """The face upright at a fixed size: what photometric measures are defined on."""
+        return align_face(self)
+
+    @cached_property
+    def surroundings(self) -> Surroundings:
+        """The photo round the head, level and small: what background measures are defined on."""
+        return look_around(self)
 
 
 def look_at(
