@@ -1,0 +1,109 @@
+"""What a measured property should be, as data: limits of one or both sides, in words, with advice."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import LimitsInvalid
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One side of a limit: what passes for certain, and what fails for certain; between both nobody can say.
+
+    Where both are equal the rule has one figure, and the measure's own uncertainty decides what is uncertain.
+    """
+
+    passes: float
+    fails: float
+
+    @property
+    def sharp(self) -> bool:
+        """Whether the rule has one figure."""
+        return self.passes == self.fails
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How one measure is judged and what is said of it.
+
+    title: plain words, as a heading. group: the heading above it. at_least, at_most: its bounds, in the measure's unit.
+    too_low, too_high: advice, a sentence. wanted: the limit in words where numbers say nothing. digits: for people.
+    shown: whether the number is shown at all. source: whose rule it is.
+    """
+
+    name: str
+    title: str
+    group: str
+    at_least: Bound | None = None
+    at_most: Bound | None = None
+    too_low: str = ""
+    too_high: str = ""
+    wanted: str = ""
+    digits: int = 2
+    shown: bool = True
+    source: str = ""
+
+    def words(self, unit: str) -> str:
+        """The limit for people, such as "25.0 to 35.0 mm" or "at most 5"."""
+        if self.wanted:
+            return self.wanted
+        low, high = (bound and f"{bound.passes:.{self.digits}f}" for bound in (self.at_least, self.at_most))
+        end = f" {unit}" if unit else ""
+        if low is not None and high is not None:
+            return f"{low} to {high}{end}"
+        if low is not None:
+            return f"at least {low}{end}"
+        return f"at most {high}{end}" if high is not None else ""
+
+
+KEYS = {
+    "title": str,
+    "group": str,
+    "too_low": str,
+    "too_high": str,
+    "wanted": str,
+    "source": str,
+    "digits": int,
+    "shown": bool,
+}
+
+
+def read_limits(file: Path) -> dict[str, Limit]:
+    """The limits of a TOML file by measure, in its order: that is the order of a report.
+
+    A bound is one number, or ``[passes, fails]``. Raises LimitsInvalid, which names the file, the entry and the key.
+    """
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise LimitsInvalid(f"{file.name} cannot be read as TOML ({error}); repair it.") from error
+    return {name: _limit(f"{file.name}, [{name}]", name, entry) for name, entry in table.items()}
+
+
+def _limit(where: str, name: str, entry: Any) -> Limit:
+    if not isinstance(entry, Mapping) or not {"title", "group"} <= set(entry):
+        raise LimitsInvalid(f"{where}: this is no table with a title and a group; add them.")
+    values: dict[str, Any] = {}
+    for key, value in entry.items():
+        if key in ("at_least", "at_most"):
+            values[key] = _bound(f"{where}: {key}", value, rising=key == "at_least")
+        elif key in KEYS and isinstance(value, KEYS[key]):
+            values[key] = value
+        else:
+            raise LimitsInvalid(f"{where}: {key} = {value!r} is no key and value of a limit; correct it.")
+    return Limit(name, **values)
+
+
+def _bound(where: str, value: Any, *, rising: bool) -> Bound:
+    numbers = value if isinstance(value, list) else [value, value]
+    if len(numbers) != 2 or any(isinstance(each, bool) or not isinstance(each, int | float) for each in numbers):
+        raise LimitsInvalid(f"{where} = {value!r} must be a number, or [what passes, what fails].")
+    passes, fails = (float(each) for each in numbers)
+    if passes != fails and (passes > fails) != rising:
+        raise LimitsInvalid(f"{where} = {value!r}: what fails must lie beyond what passes; swap them.")
+    return Bound(passes, fails)
