@@ -1,0 +1,46 @@
+"""IPTC's vocabulary for where a picture comes from (Digital Source Type NewsCodes, release of 2024-10-23)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+VOCABULARY: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+"""What the terms' identifiers start with; http is part of the name."""
+
+ALGORITHMIC = VOCABULARY + "algorithmicMedia"
+"""Made by an algorithm alone, from no sampled content."""
+
+ENHANCED = VOCABULARY + "algorithmicallyEnhanced"
+"""Modified by algorithm without a change of the main content, set up by a human."""
+
+COMPOSITE = VOCABULARY + "composite"
+"""A mix of several elements, of which each may be generated or not."""
+
+COMPOSITE_SYNTHETIC = VOCABULARY + "compositeSynthetic"
+"""A mix of several elements of which at least one is generated."""
+
+EDITED_BY_GENERATION = VOCABULARY + "compositeWithTrainedAlgorithmicMedia"
+"""A picture that a generative model augmented, corrected or enhanced, such as by inpainting."""
+
+GENERATED = VOCABULARY + "trainedAlgorithmicMedia"
+"""Made by a model that was trained on captured content."""
+
+GENERATIVE = frozenset({GENERATED, EDITED_BY_GENERATION, COMPOSITE_SYNTHETIC})
+"""What says that generation had a part."""
+
+UNDECIDED = frozenset({COMPOSITE, VOCABULARY + "virtualRecording"})
+"""What leaves open whether generation had a part."""
+
+
+def normalised(value: str) -> str:
+    """A term as the vocabulary writes it: some programs write https, the qcode ``digsrctype:…`` or the bare term."""
+    text = value.strip()
+    if text.startswith("https://cv.iptc.org/"):
+        text = "http" + text.removeprefix("https")
+    term = text.removeprefix("digsrctype:")
+    return VOCABULARY + term if term and ":" not in term and "/" not in term else text
+
+
+def short(value: str) -> str:
+    """The bare term of one of the vocabulary, anything else unchanged."""
+    return value.removeprefix(VOCABULARY)
