@@ -77,7 +77,7 @@ def _all() -> Mapping[str, Document]:
             if each.id in found:
                 raise DocumentInvalid(f"{file.name} has an entry {each.id!r} that another file has too; rename one.")
             found[each.id] = each
-    order = sorted(found.values(), key=lambda each: (each.country == NOWHERE, each.country))
+    order = sorted(found.values(), key=lambda each: (each.country == NOWHERE, each.country, each.kind == "application"))
     return MappingProxyType({each.id: each for each in order})
 
 

@@ -1,0 +1,221 @@
+"""The table of documents: complete, well formed, and possible: a crop exists that meets all rules of a document."""
+
+import itertools
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from likeness_studio.nodes.errors import DocumentInvalid, DocumentUnknown
+from likeness_studio.nodes.id_photo.document import Edits, HeadTop, Range
+from likeness_studio.nodes.id_photo.documents import (
+    FOLDER,
+    NOWHERE,
+    document,
+    documents,
+    names,
+    near_misses,
+    read,
+)
+from likeness_studio.runner.cli import main
+
+ROOT = Path(__file__).parents[2]
+ALL = list(documents().values())
+EYES = 0.49
+"""The height of the eye line above the chin, as a share of chin to crown: an average head's (eyes about half-way)."""
+HAIR = 1.05
+"""Chin to the top of the hair, as a multiple of chin to crown: short hair."""
+NAMED_IN_THE_ISSUE = (
+    "us-passport", "schengen-visa", "uk-passport", "ca-passport", "in-passport", "cn-visa", "jp-passport", "linkedin",
+)  # fmt: skip
+
+GOOD = """
+[xx-passport]
+title = "Passport of Nowhere"
+country = "Nowhere"
+kind = "passport"
+authority = "Office of Nowhere"
+width_mm = 35
+height_mm = 45
+head_mm = [31.5, 36]
+background = "plain white"
+edits = "none"
+edits_rule = "No changes."
+confidence = "low"
+sources = [{ url = "https://example.org", checked = "2026-11-20", says = "35 x 45 mm" }]
+"""
+
+
+def likeness(*words):
+    return CliRunner().invoke(main, ["documents", *words])
+
+
+def crops(each, steps=40):
+    """Crops of an average head, as (chin, room above the head, room above the hair), with head and eyes as ruled."""
+    heads = each.head or Range(0.3, 0.95)
+    for here, place in itertools.product(range(steps + 1), repeat=2):
+        head = heads.low + (heads.high - heads.low) * here / steps
+        hair = head if each.head_top is HeadTop.HAIR else head * HAIR
+        if each.eyes:
+            eyes = each.eyes.low + (each.eyes.high - each.eyes.low) * place / steps
+        else:
+            eyes = EYES * hair / HAIR + (1 - hair) * place / steps
+        chin = eyes - EYES * hair / HAIR
+        yield chin, 1 - chin - head, 1 - chin - hair
+
+
+def is_possible(each):
+    """Whether a crop exists that meets every rule on lengths and keeps chin and hair in the picture."""
+    return any(
+        chin >= 0
+        and above_hair >= 0
+        and (each.room is None or room in each.room)
+        and (each.chin is None or chin in each.chin)
+        for chin, room, above_hair in crops(each)
+    )
+
+
+def test_there_are_enough():
+    countries = {each.country for each in ALL} - {NOWHERE}
+    official = [each for each in ALL if each.kind not in {"profile", "application", "generic"}]
+    assert len(official) >= 25
+    assert len(countries) >= 20
+    assert {"linkedin", "xing", "cv", "cv-de", "icao", *NAMED_IN_THE_ISSUE} <= set(names())
+
+
+def test_the_order_is_by_country_and_the_general_ones_come_last():
+    countries = [each.country for each in ALL]
+    last = countries.index(NOWHERE)
+    assert countries[:last] == sorted(countries[:last])
+    assert set(countries[last:]) == {NOWHERE}
+    assert names().index("us-passport") < names().index("us-visa")
+
+
+@pytest.mark.parametrize("each", ALL, ids=lambda each: each.id)
+def test_an_entry_is_well_formed(each):
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", each.id)
+    for share in (each.head, each.eyes, each.room, each.chin, each.head_width):
+        assert share is None or 0 <= share.low <= share.high <= 1
+    assert each.head or each.eyes or "gives no" in " ".join(each.disputes + each.notes), "nothing says how to crop"
+    assert each.background_colours
+    assert 72 <= each.dpi <= 1200
+    assert each.sources
+    for source in each.sources:
+        assert source.url.startswith("https://")
+        assert date(2026, 1, 1) <= date.fromisoformat(source.checked) <= date(2026, 11, 20)
+        assert source.says
+    if each.confidence == "high":
+        assert len(each.sources) >= 2, "high means that two sources agree"
+    if each.file_bytes:
+        assert each.file_bytes.low < each.file_bytes.high
+
+
+@pytest.mark.parametrize("each", ALL, ids=lambda each: each.id)
+def test_pixels_and_millimetres_have_one_shape(each):
+    if each.pixels and each.width_mm and each.height_mm:
+        width, height = each.pixels
+        assert width / height == pytest.approx(each.width_mm / each.height_mm, rel=0.02)
+        assert width / each.width_mm * 25.4 == pytest.approx(each.dpi, rel=0.02)
+
+
+@pytest.mark.parametrize("each", ALL, ids=lambda each: each.id)
+def test_the_rules_can_all_be_met(each):
+    assert is_possible(each)
+
+
+@pytest.mark.parametrize(
+    "lengths", ["head = [0.7, 0.8]\neyes = [0.25, 0.3]", "head = [0.7, 0.8]\neyes = [0.66, 0.7]",
+                "head = [0.7, 0.75]\nroom = [0.4, 0.5]", "head = [0.6, 0.7]\nroom = [0.05, 0.1]\nchin = [0.4, 0.5]"],
+)  # fmt: skip
+def test_rules_that_cannot_be_met_are_found(tmp_path, lengths):
+    file = tmp_path / "xx.toml"
+    file.write_text(GOOD.replace("head_mm = [31.5, 36]", lengths))
+    assert not is_possible(read(file)[0])
+
+
+def test_official_documents_are_not_edited_unless_the_rule_says_so():
+    for each in ALL:
+        if each.edits is not Edits.NONE and each.kind not in {"profile", "application"}:
+            assert each.edits is Edits.BACKGROUND
+            assert "background" in each.edits_rule.casefold()
+    for name in ("us-passport", "us-visa", "ca-passport", "au-passport", "nz-passport", "uk-passport-digital"):
+        assert document(name).edits is Edits.NONE
+
+
+@pytest.mark.parametrize("name", ["de-passport", "de-id-card", "fr-passport", "fr-id-card", "ca-passport"])
+def test_who_must_take_the_photo_is_said(name):
+    assert re.search("photograph|office|booth", document(name).capture)
+
+
+def test_millimetres_become_shares(tmp_path):
+    file = tmp_path / "xx.toml"
+    file.write_text(GOOD)
+    (each,) = read(file)
+    assert (each.head.low, each.head.high) == pytest.approx((0.7, 0.8))
+    assert each.head.middle == pytest.approx(0.75)
+    assert 0.75 in each.head
+    assert document("us-passport").eyes.low == pytest.approx(28 / 51)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("kind =", "knid =", "there is no key 'knid'; 'kind' is near"),
+        ('kind = "passport"', 'kind = "pass"', "kind = 'pass' must be one of passport, visa"),
+        ("width_mm = 35", "width_mm = -35", "width_mm = -35 must be a number above 0"),
+        ("width_mm = 35", "", "width_mm and height_mm go together"),
+        ("width_mm = 35\nheight_mm = 45\nhead_mm = [31.5, 36]", "", "has width_mm and height_mm, or pixels"),
+        ("[31.5, 36]", "[36, 31.5]", "the lower number first"),
+        ("[31.5, 36]", "[31.5, 46]", "head_mm needs a picture in mm that is larger"),
+        ("head_mm = [31.5, 36]", "head = [70, 80]", "as shares of the picture, 0 to 1"),
+        ("head_mm", "head = [0.7, 0.8]\nhead_mm", "no head beside"),
+        ("head_mm", "eyes = [0.7, true]\nhead_mm", "eyes = [0.7, True] must be"),
+        ("https:", "http:", "begins with https://"),
+        ("2026-11-20", "20 Nov 2026", "date is like 2026-11-20"),
+        ('authority = "Office of Nowhere"', "", "authority is missing"),
+        ("xx-passport", "XX_passport", "an id has small letters"),
+        ('title = "', 'title = ["', "cannot be read as TOML"),
+        ("head_mm", "dpi = 300.5\nhead_mm", "dpi = 300.5 must be a whole number above 0"),
+        ("head_mm", "pixels = [35]\nhead_mm", "must be [width, height] in pixels"),
+        ("head_mm", "pixels = [350, 450]\nmin_pixels = [400, 500]\nhead_mm", "min_pixels does not go with"),
+        ("head_mm", 'background_colours = ["white"]\nhead_mm', 'colours such as "#FFFFFF"'),
+        ("head_mm", 'formats = ["heic"]\nhead_mm', "must be a list of jpeg, png and webp"),
+        ("head_mm", 'notes = "none"\nhead_mm', "must be a list of texts"),
+    ],
+)
+def test_a_wrong_entry_is_refused_by_file_entry_and_key(tmp_path, old, new, said):
+    file = tmp_path / "xx.toml"
+    assert old in GOOD
+    file.write_text(GOOD.replace(old, new, 1))
+    with pytest.raises(DocumentInvalid) as error:
+        read(file)
+    assert said in str(error.value)
+    assert "xx.toml" in str(error.value)
+
+
+def test_every_file_is_read():
+    assert sum(len(read(file)) for file in FOLDER.glob("*.toml")) == len(ALL)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "meant"),
+    [
+        ("us-pasport", "us-passport"),
+        ("schengen", "schengen-visa"),
+        ("Japan", "jp-passport"),
+        ("US Passport", "us-passport"),
+        ("uk_passport", "uk-passport"),
+        ("linked-in", "linkedin"),
+    ],
+)
+def test_an_unknown_document_names_what_was_meant(wanted, meant):
+    assert meant in near_misses(wanted)
+    with pytest.raises(DocumentUnknown, match=meant):
+        document(wanted)
+
+
+def test_an_unknown_document_that_is_like_none():
+    with pytest.raises(DocumentUnknown, match="likeness documents"):
+        document("zzzzzzzz")
