@@ -45,10 +45,10 @@ def _tensors(frame: Image.Image) -> tuple[torch.Tensor, torch.Tensor]:
     elif frame.mode == "P" and "transparency" in frame.info:
         alpha = frame.convert("RGBA").getchannel("A")
     mask = torch.zeros(1, 64, 64) if alpha is None else 1.0 - _unit(alpha)[None]
-    return _unit(_eight_bit(frame).convert("RGB"))[None], mask
+    return _unit(eight_bit(frame).convert("RGB"))[None], mask
 
 
-def _eight_bit(frame: Image.Image) -> Image.Image:
+def eight_bit(frame: Image.Image) -> Image.Image:
     """16-bit grayscale comes as mode I or I;16; Pillow would clip it to white instead of scaling it."""
     if frame.mode == "I" or frame.mode.startswith("I;16"):
         values = np.asarray(frame, dtype=np.float64)

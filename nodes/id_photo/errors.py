@@ -1,0 +1,33 @@
+"""What can go wrong when an ID photo is made."""
+
+from __future__ import annotations
+
+from ..errors import PortraitError
+
+
+class IDPhotoError(PortraitError):
+    """An ID photo cannot be made as asked."""
+
+
+class AlterationForbidden(IDPhotoError):
+    """The document's rules forbid what was asked for."""
+
+    code = "alteration_forbidden"
+    meaning = "A change to the photo was asked for that the document's authority forbids."
+    hint = "Keep the background as photographed, and take the photo before a plain wall in even light."
+
+
+class SizeNotDefined(IDPhotoError):
+    """The document has no size of the kind that was asked for."""
+
+    code = "size_not_defined"
+    meaning = "A document has no print size, or no upload size, and that one was asked for."
+    hint = "Choose the size auto, which takes the one that the document has."
+
+
+class PhotoTooTight(IDPhotoError):
+    """No frame of the document's shape fits into the photo."""
+
+    code = "photo_too_tight"
+    meaning = "The photo ends so near to the head that no frame of the document's proportions fits into it."
+    hint = "Step back from the camera, so that the photo shows head and shoulders with room on all sides."

@@ -1,0 +1,219 @@
+"""Makes one ID photo: looks at the photo small, cuts the frame out of it at full size, and reports what was done.
+
+Nothing is generated or retouched: the picture is turned, cut and resampled once, and where the document allows it a
+uniform background is put behind the person.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..portrait.frame import Cut, border_points, rotate
+from ..portrait.sample import sample
+from ..portrait.tensors import pixels, planes, resize
+from ..quality.portrait import Portrait, look_at
+from .background import Background, choose_background, replace_background
+from .errors import PhotoTooTight
+from .framing import Bounds, Framing, HeadSize, choose_frame
+from .head import Head, find_head
+from .make_report import make_report
+from .photo import IDPhoto
+from .sizes import MM_PER_INCH, Size, picture_size
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..identity.engines import FaceEngine
+    from .document import Document
+    from .source import Box, Source
+
+LOOKED_AT = 1280
+"""Pixels on the longer side at which a photo is looked at, unless its face would be small then."""
+
+SMALLEST_EYES = 80
+"""Pixels between the eyes at which landmarks are exact to half a percent; a photo is not reduced below it."""
+
+FACE_SIDES = (234, 454)
+"""The mesh's points at the widest places of the face, before the ears."""
+
+HEAD_TO_FACE = 1.09
+"""Head breadth by face breadth (bizygomatic) of adults: 152 by 140 mm, Gordon et al., ANSUR 1988."""
+
+SPARE = 4
+"""Pixels around the frame that resampling looks at."""
+
+
+@dataclass(frozen=True)
+class MakeOptions:
+    """What to make of a photo. `largest`: of several faces take the largest, and do not refuse the photo."""
+
+    document: Document
+    background: Background = Background.ALLOWED
+    size: Size = Size.AUTO
+    head_size: HeadSize = HeadSize.SAFEST
+    largest: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """What is known of a photo: the portrait, `block` times reduced, and the head in pixels of the whole photo."""
+
+    portrait: Portrait
+    head: Head
+    block: int
+
+    @property
+    def head_width(self) -> float:
+        """Of the head without the ears, in pixels of the whole photo."""
+        first, last = self.portrait.mesh.points[list(FACE_SIDES), :2]
+        return HEAD_TO_FACE * self.block * float(np.hypot(*(last - first)))
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """IMAGE [1,h,w,3], what travels with it, the head in the picture's own pixels, and the report."""
+
+    picture: torch.Tensor
+    id_photo: IDPhoto
+    head: Head
+    report: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def met(self) -> bool:
+        """Whether every rule on where the head is holds."""
+        return not self.report["broken"]
+
+
+def look(source: Source, engine: FaceEngine, matte: torch.Tensor | None, largest: bool = False) -> Looked:
+    """Find the head of the photo, at a size at which that is quick. `matte`: MASK [h,w] of the photo at any size.
+
+    Raises FaceNotUsable, and what the face engine and the mesh raise.
+    """
+    block = coarse_block(source)
+    small = source.reduced(block)
+    faces = engine.detect(small)
+    if block > 1 and faces:
+        eyes = max(faces, key=lambda face: face.size).eye_distance
+        finer = max(1, min(block, int(block * eyes / SMALLEST_EYES)))
+        if finer < block:
+            block, small = finer, source.reduced(finer)
+    mask = None if matte is None else resize(planes(matte[None]), *small.shape[:2])[0, 0]
+    portrait = look_at(small, engine, mask, largest)
+    return Looked(portrait, enlarged(find_head(portrait.face, portrait.mesh, mask), block), block)
+
+
+def coarse_block(source: Source) -> int:
+    """By how much a photo is reduced before a face is looked for."""
+    return max(1, -(-max(source.width, source.height) // LOOKED_AT))
+
+
+def enlarged(head: Head, factor: float) -> Head:
+    """The same head in a picture that has `factor` times as many pixels on each side."""
+    lengths = ("centre", "eyes", "chin", "crown", "unit", "chin_sigma", "crown_sigma", "hair_sigma")
+    scaled: dict[str, Any] = {name: getattr(head, name) * factor for name in lengths}
+    hair = None if head.hair is None else head.hair * factor
+    return dataclasses.replace(head, pivot=(head.pivot[0] * factor, head.pivot[1] * factor), hair=hair, **scaled)
+
+
+def make_id_photo(source: Source, engine: FaceEngine, options: MakeOptions, matte: torch.Tensor | None = None) -> Made:
+    """Make the photo of a document from a photo of one person.
+
+    `matte`: the person's MASK [h,w] of the whole photo, at any size; with it the hair is seen and the background can
+    be replaced. Raises AlterationForbidden, MatteMissing, SizeNotDefined, PhotoTooTight, FaceNotUsable, and what the
+    face engine and the mesh raise.
+    """
+    document = options.document
+    width, height, dpi = picture_size(document, options.size)
+    colour, notes = choose_background(document, options.background, matte is not None)
+    looked = look(source, engine, matte, options.largest)
+    framing, ideal = _frame(source, looked, options, width / height, matte if colour is not None else None)
+    picture, known = cut_out(source, framing.cut, height, width)
+    edits: list[str] = []
+    scale = height / framing.cut.height
+    if colour is not None and matte is not None:
+        step = matte.shape[0] / source.height, matte.shape[1] / source.width
+        coarse, _ = sample(_even(matte, step), _scaled(framing.cut, max(step)), height, width)
+        zoom = max(source.width, source.height) / max(framing.cut.width, framing.cut.height)
+        picture, _ = replace_background(picture, coarse[:, 0], known[:, 0], colour, zoom)
+        edits.append(f"The background was replaced by plain {colour}.")
+    head = in_picture(looked.head, framing.cut, scale)
+    report = make_report(document, framing, ideal, looked.head, (width, height, dpi), notes, edits)
+    id_photo = IDPhoto(
+        document, width, height, dpi, width / dpi * MM_PER_INCH, height / dpi * MM_PER_INCH, tuple(edits), tuple(notes)
+    )
+    return Made(picture, id_photo, head, report)
+
+
+def _frame(
+    source: Source, looked: Looked, options: MakeOptions, aspect: float, matte: torch.Tensor | None
+) -> tuple[Framing, Framing]:
+    """The frame that can be had, and the one that would be taken if the photo went on for ever."""
+    cuts = None if matte is None else border_points(source.height, source.width, matte.cpu().numpy())
+    bounds = Bounds(source.width, source.height, cuts)
+    about = (looked.head, options.document, aspect)
+    ideal = choose_frame(*about, aim=options.head_size, width=looked.head_width)
+    found = choose_frame(*about, bounds, options.head_size, looked.head_width)
+    if ideal is None or found is None:
+        raise PhotoTooTight(
+            f"No frame for the {options.document.title} fits into this photo of {source.width} x {source.height} "
+            "pixels round its head; step back, so that head and shoulders are in it with room on all sides."
+        )
+    return found, dataclasses.replace(ideal, beyond=bounds.beyond(ideal.cut))
+
+
+def cut_out(source: Source, cut: Cut, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The frame as IMAGE [1,height,width,3], and [1,1,height,width] that is 1 where it comes from the photo.
+
+    Resampled once from the photo's full size, of which only the part round the frame is read.
+    """
+    half = np.array([cut.width, cut.height]) / 2
+    corners = cut.to_photo(np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half + [cut.x, cut.y])
+    spare = SPARE * max(1.0, cut.height / height)
+    low = np.floor(np.maximum(corners.min(0) - spare, 0)).astype(int)
+    high = np.ceil(np.minimum(corners.max(0) + spare, [source.width, source.height])).astype(int)
+    box: Box = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
+    pivot = np.array(cut.pivot)
+    x, y = [cut.x, cut.y] - pivot + rotate((pivot - low)[None], (0.0, 0.0), -cut.angle)[0]
+    inside = dataclasses.replace(cut, x=float(x), y=float(y), pivot=(0.0, 0.0))
+    picture, known = sample(source.region(box), inside, height, width)
+    return pixels(picture), known
+
+
+def _even(matte: torch.Tensor, step: tuple[float, float]) -> torch.Tensor:
+    """MASK [h,w] as [1,1,h,w] whose pixels are square in the photo."""
+    height, width = matte.shape
+    finest = max(step)
+    return resize(planes(matte[None]), round(height * finest / step[0]), round(width * finest / step[1]))
+
+
+def _scaled(cut: Cut, factor: float) -> Cut:
+    """The frame in a picture that has `factor` times as many pixels on each side."""
+    pivot = (cut.pivot[0] * factor, cut.pivot[1] * factor)
+    return Cut(cut.x * factor, cut.y * factor, cut.width * factor, cut.height * factor, pivot, cut.angle)
+
+
+def in_picture(head: Head, cut: Cut, scale: float) -> Head:
+    """The head in the pixels of the picture that was cut out, in which it is level."""
+    left, top = cut.x - cut.width / 2, cut.y - cut.height / 2
+
+    def down(y: float) -> float:
+        return (y - top) * scale
+
+    return dataclasses.replace(
+        head,
+        pivot=((head.pivot[0] - left) * scale, down(head.pivot[1])),
+        roll=0.0,
+        centre=(head.centre - left) * scale,
+        eyes=down(head.eyes),
+        chin=down(head.chin),
+        crown=down(head.crown),
+        hair=None if head.hair is None else down(head.hair),
+        unit=head.unit * scale,
+        chin_sigma=head.chin_sigma * scale,
+        crown_sigma=head.crown_sigma * scale,
+        hair_sigma=head.hair_sigma * scale,
+    )

@@ -1,0 +1,136 @@
+"""A photo as ID photos need it: small to be looked at, at full size only where it is cut."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import torch
+
+from ..identity.faces import block_mean
+from ..photo_files import opened
+
+if TYPE_CHECKING:
+    from PIL import Image, ImageCms
+
+Box = tuple[int, int, int, int]
+"""left, top, right, bottom in pixels."""
+
+PROFILED = ("RGB", "CMYK", "L")
+"""Colour models for which a file's profile can be meant; others become RGB first."""
+
+
+class Source(Protocol):
+    """A photo of `width` x `height` pixels."""
+
+    @property
+    def width(self) -> int:
+        """Pixels across."""
+        ...
+
+    @property
+    def height(self) -> int:
+        """Pixels down."""
+        ...
+
+    def reduced(self, block: int) -> torch.Tensor:
+        """The photo [h,w,3] in 0..1 with the mean of every block x block pixels; a rest at right and bottom is left."""
+        ...
+
+    def region(self, box: Box) -> torch.Tensor:
+        """A part of the photo [1,3,h,w] in 0..1 at full size."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class TensorSource:
+    """A photo [H,W,3] in 0..1 that is already in memory as numbers."""
+
+    image: torch.Tensor
+
+    @property
+    def width(self) -> int:
+        """Pixels across."""
+        return self.image.shape[1]
+
+    @property
+    def height(self) -> int:
+        """Pixels down."""
+        return self.image.shape[0]
+
+    def reduced(self, block: int) -> torch.Tensor:
+        """The mean of every block."""
+        if block == 1:
+            return self.image
+        planes = block_mean(self.image.detach().cpu().numpy(), block)
+        return torch.from_numpy(np.ascontiguousarray(planes.transpose(1, 2, 0)))
+
+    def region(self, box: Box) -> torch.Tensor:
+        """A part of it."""
+        left, top, right, bottom = box
+        return self.image[top:bottom, left:right].permute(2, 0, 1)[None]
+
+
+class FileSource:
+    """A photo of a file, upright, in 8 bits and in sRGB: numbers are made only of what is looked at."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the file. Raises PhotoMissing, PhotoTooLarge or PhotoUnreadable."""
+        from PIL import ImageOps
+
+        from ..photos import eight_bit
+
+        with opened(path) as photo:
+            photo.load()
+            self._profile = photo.info.get("icc_profile")
+            picture = eight_bit(ImageOps.exif_transpose(photo))
+        self._picture: Image.Image = picture if picture.mode in PROFILED else picture.convert("RGB")
+
+    @property
+    def width(self) -> int:
+        """Pixels across."""
+        return self._picture.width
+
+    @property
+    def height(self) -> int:
+        """Pixels down."""
+        return self._picture.height
+
+    def reduced(self, block: int) -> torch.Tensor:
+        """The mean of every block."""
+        width, height = self.width // block * block, self.height // block * block
+        return self._numbers(self._picture.reduce(block, box=(0, 0, width, height)))
+
+    def region(self, box: Box) -> torch.Tensor:
+        """A part of it."""
+        return self._numbers(self._picture.crop(box)).permute(2, 0, 1)[None]
+
+    def _numbers(self, picture: Image.Image) -> torch.Tensor:
+        return torch.from_numpy(np.asarray(in_srgb(picture, self._profile), np.float32) / 255.0)
+
+
+def in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
+    """`picture` as RGB in sRGB. `profile`: the ICC profile of its file, if it has one, as phones' photos do (P3).
+
+    A profile that is damaged or is for another kind of picture is left aside, as viewers do.
+    """
+    from PIL import ImageCms
+
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            return ImageCms.profileToProfile(picture, source, _srgb(), outputMode="RGB") or picture.convert("RGB")
+        except (ImageCms.PyCMSError, OSError):
+            pass
+    return picture.convert("RGB")
+
+
+@cache
+def _srgb() -> ImageCms.ImageCmsProfile:
+    from PIL import ImageCms
+
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
