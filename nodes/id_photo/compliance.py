@@ -1,0 +1,118 @@
+"""The report on one ID photo: its checks, the verdict they come to, and what no program can tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..quality.check import Check, Outcome, Verdict, verdict_of
+
+if TYPE_CHECKING:
+    from ..identity.faces import Face
+    from .document import Document
+    from .head import Head
+
+BEYOND = (
+    "whether it was taken recently",
+    "whether it looks like you today",
+    "whether you are allowed glasses or a head covering",
+    "the quality of the paper and the print",
+)
+"""What no look at the pixels can tell, and every authority asks."""
+
+
+@dataclass(frozen=True, eq=False)
+class Compliance:
+    """The report on one photo of `width` x `height` pixels.
+
+    faces: those that were found; head: that of the face that was looked at, in the photo's pixels, None without one.
+    """
+
+    document: Document
+    checks: list[Check]
+    width: int
+    height: int
+    faces: list[Face] = field(default_factory=list)
+    head: Head | None = None
+    notes: list[str] = field(default_factory=list)
+    name: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Pass only where nothing failed and nothing is uncertain."""
+        return verdict_of(self.checks)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every rule that can be measured is met for certain."""
+        return self.verdict is Verdict.PASS
+
+    def of(self, *outcomes: Outcome) -> list[Check]:
+        """The checks that ended so."""
+        return [check for check in self.checks if check.outcome in outcomes]
+
+    @property
+    def headline(self) -> str:
+        """The verdict in one sentence."""
+        title = self.document.title
+        failed, unsure = self.of(Outcome.FAIL), self.of(Outcome.UNCERTAIN)
+        missing = self.of(Outcome.NOT_MEASURED)
+        if failed:
+            return f"{_count(len(failed), 'rule')} not met for the {title}: {_titles(failed)}."
+        if unsure:
+            return f"No rule is broken for the {title}, but a person must look at: {_titles(unsure)}."
+        if missing:
+            return f"The photo meets every rule for the {title} that was measured; not measured: {_titles(missing)}."
+        return f"The photo meets every rule for the {title} that can be measured."
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as data."""
+        document = self.document
+        return {
+            "kind": "id_photo",
+            "name": self.name,
+            "document": document.id,
+            "title": document.title,
+            "country": document.country,
+            "verdict": str(self.verdict),
+            "passed": self.passed,
+            "headline": self.headline,
+            "width": self.width,
+            "height": self.height,
+            "faces": [[round(value, 1) for value in face.box] for face in self.faces],
+            "checks": [check.as_dict() for check in self.checks],
+            "notes": list(self.notes),
+            "not_measurable": list(BEYOND),
+            "sources": [{"url": source.url, "checked": source.checked} for source in document.sources],
+            "confidence": document.confidence,
+        }
+
+    def text(self) -> str:
+        """The report for people: what is wrong first, what to do, and what cannot be told."""
+        lines = [self.headline]
+        for check in self.of(Outcome.FAIL):
+            lines.append(f"FAIL       {_line(check)}")
+        for check in self.of(Outcome.UNCERTAIN):
+            lines.append(f"uncertain  {_line(check)}")
+        passed = self.of(Outcome.PASS)
+        if passed:
+            lines.append(f"pass       {_titles(passed)}.")
+        missing = self.of(Outcome.NOT_MEASURED)
+        if missing:
+            lines.append(f"not measured: {_titles(missing)}.")
+        lines += self.notes
+        lines.append(f"No program can tell: {'; '.join(BEYOND)}.")
+        return "\n".join(lines)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'s' if number != 1 else ''}"
+
+
+def _titles(checks: list[Check]) -> str:
+    return ", ".join(check.title[0].lower() + check.title[1:] for check in checks)
+
+
+def _line(check: Check) -> str:
+    figures = f"{check.shown}, asked: {check.limit}" if check.shown and check.limit else check.shown or check.detail
+    return f"{check.title} ({figures.rstrip('.')}). {check.advice}".strip()

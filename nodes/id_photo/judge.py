@@ -1,0 +1,112 @@
+"""Judges a photo by the rules of a document: every measure against its limit, and what that comes to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..quality.check import Check, Outcome, judge_measure
+from ..quality.gather import measure_portrait
+from ..quality.measure import Measure
+from ..quality.portrait import Portrait, look_at
+from .compliance import Compliance
+from .file_measures import FileFacts, measure_edits, measure_file, measure_size
+from .geometry_measures import measure_geometry
+from .head import find_head
+from .limits import limits_for, table
+from .make import FACE_SIDES, HEAD_TO_FACE
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..identity.engines import FaceEngine
+    from .document import Document
+    from .head import Head
+    from .photo import IDPhoto
+
+
+@dataclass(frozen=True)
+class About:
+    """What is known of a photo beside its pixels. `uncut`: it is still to be cut to the document."""
+
+    file: FileFacts | None = None
+    made: IDPhoto | None = None
+    uncut: bool = False
+    parsing: bool = False
+
+
+def check_id_photo(
+    photo: torch.Tensor,
+    engine: FaceEngine,
+    document: Document,
+    matte: torch.Tensor | None = None,
+    about: About | None = None,
+) -> Compliance:
+    """Judge `photo` [H,W,3] in 0..1 by the rules of `document`. `matte`: the person's MASK [H,W].
+
+    No face, several faces and faces that cannot be measured are outcomes, not errors. Raises ModelMissing and
+    DependencyMissing where a network cannot be had.
+    """
+    about = about or About()
+    height, width = photo.shape[:2]
+    faces = engine.detect(photo)
+    portrait = look_at(photo, engine, matte, largest=True) if faces else None
+    head = find_head(portrait.face, portrait.mesh, matte) if portrait else None
+    measures = [
+        *measure_size(width, height, document),
+        *measure_file(about.file, width, document),
+        measure_edits(about.made, document),
+    ]
+    if portrait is not None and head is not None:
+        measures += [*measure_geometry(head, width, height, document), _head_width(portrait, width, document)]
+        measures += [_whole_head(head), *measure_portrait(portrait, parsing=about.parsing)]
+    checks = judge_all(measures, document, len(faces), uncut=about.uncut)
+    name = about.file.name if about.file else ""
+    return Compliance(document, checks, width, height, faces, head, _notes(document, about), name)
+
+
+def judge_all(measures: list[Measure], document: Document, faces: int, *, uncut: bool = False) -> list[Check]:
+    """One check for every limit of the table, in its order. `faces`: how many the photo has."""
+    found = {measure.name: measure for measure in measures}
+    found["faces"] = Measure("faces", float(faces), detail=_faces(faces), source="OFIQ: single face present")
+    missing = "It was not measured." if faces else "No face was found."
+    checks = []
+    for name, limit in limits_for(document, uncut=uncut).items():
+        if isinstance(limit, str):
+            general = table()[name]
+            why = f"{limit[0].upper()}{limit[1:]}."
+            checks.append(Check(name, general.title, general.group, Outcome.NOT_ASKED, detail=why))
+        else:
+            checks.append(judge_measure(found.get(name) or Measure(name, None, detail=missing), limit))
+    return checks
+
+
+def _faces(count: int) -> str:
+    return f"{('No face was', 'One face was')[count] if count < 2 else f'{count} faces were'} found."
+
+
+def _head_width(portrait: Portrait, width: int, document: Document) -> Measure:
+    """The head without the ears, from the mesh: its widest place, and what the head is wider than the face."""
+    first, last = portrait.mesh.points[list(FACE_SIDES), :2]
+    share = HEAD_TO_FACE * float(np.hypot(*(last - first))) / width
+    unit, factor = ("mm", document.width_mm) if document.width_mm else ("% of the width", 100.0)
+    return Measure("head_width", share * factor, unit, 0.05 * share * factor, "Between the ears.", "ISO/IEC 39794-5")
+
+
+def _whole_head(head: Head) -> Measure:
+    words = "The photo's edge cuts off the top of the head." if head.cut_off else "The whole head is in the photo."
+    return Measure("whole_head", float(not head.cut_off), detail=words)
+
+
+def _notes(document: Document, about: About) -> list[str]:
+    notes = []
+    if about.uncut:
+        notes.append("The photo is judged as one that is still to be cut: size and position are decided then.")
+    if document.capture:
+        who = document.authority or "The authority"
+        notes.append(f"{who[0].upper()}{who[1:]} asks for a photo {document.capture}.")
+    if document.confidence == "low":
+        notes.append("The figures of this document are not sure: look at the authority's own page before you send it.")
+    return [*notes, *(f"Disputed: {each}" for each in document.disputes)]

@@ -1,0 +1,194 @@
+"""The limits that one document's photo is held against: the general table, with the document's own figures put in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..quality.limit import Bound, Limit, read_limits
+from .document import Document, Edits
+from .geometry_measures import scale_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .document import Range
+
+FILE = Path(__file__).with_name("limits.toml")
+
+FRAMING = frozenset(
+    """aspect pixels print_density print_size file_format file_size head_height eye_line room_above chin_height
+    head_width centring roll""".split()
+)
+"""What cutting, turning and saving a photo decides: not asked of a photo that is still to be cut."""
+
+PORTRAIT = frozenset(
+    """faces aspect pixels file_format file_size unaltered head_height eye_line room_above centring whole_head
+    inter_eye_distance sharpness compression under_exposure over_exposure eyes_visible natural_colour""".split()
+)
+"""What is asked of a photo for a profile or an application, as far as it has a rule: no strict pose or light."""
+
+BACKGROUND = ("background_uniformity", "background_lightness", "background_colour", "background_shadow")
+
+LEAST_PRINT = 300.0
+"""Pixels per inch below which a print is surely too coarse: what ICAO Doc 9303 part 3 asks of a photo that is read."""
+
+NEAR = 0.98
+"""A print may have so much of the pixels that it should have: whole pixels, and millimetres that were inches."""
+
+
+@cache
+def table() -> dict[str, Limit]:
+    """The general table, limits.toml, in the order of a report. Raises LimitsInvalid."""
+    return read_limits(FILE)
+
+
+def limits_for(document: Document, *, uncut: bool = False) -> dict[str, Limit | str]:
+    """Every limit by measure, or in a few words why the document does not ask for it.
+
+    `uncut`: the photo is still to be cut to the document, so that what cutting decides is not asked.
+    """
+    return {name: _limit(limit, document, uncut) for name, limit in table().items()}
+
+
+def _limit(limit: Limit, document: Document, uncut: bool) -> Limit | str:
+    if uncut and limit.name in FRAMING:
+        return "decided when the photo is cut"
+    if document.kind in ("profile", "application") and limit.name not in PORTRAIT:
+        return "no rule for such a photo"
+    rule = RULES.get(limit.name)
+    return rule(limit, document) if rule else limit
+
+
+def _lengths(field: str) -> Callable[[Limit, Document], Limit | str]:
+    """A rule that the document gives as a share of the picture's height."""
+
+    def rule(limit: Limit, document: Document) -> Limit | str:
+        wanted: Range | None = getattr(document, field)
+        if wanted is None:
+            return "no figure is known"
+        return _between(limit, wanted, scale_of(document)[0], f"limit of {document.title}")
+
+    return rule
+
+
+def _between(limit: Limit, wanted: Range, factor: float, source: str) -> Limit:
+    low, high = wanted.low * factor, wanted.high * factor
+    return replace(limit, at_least=Bound(low, low), at_most=Bound(high, high), source=source)
+
+
+def _head_width(limit: Limit, document: Document) -> Limit | str:
+    if document.head_width is None:
+        return "no figure is known"
+    return _between(limit, document.head_width, document.width_mm or 100.0, f"limit of {document.title}")
+
+
+def _print_density(limit: Limit, document: Document) -> Limit | str:
+    if document.height_mm is None:
+        return "an upload has no size on paper"
+    bound = Bound(NEAR * document.dpi, NEAR * min(LEAST_PRINT, document.dpi))
+    return replace(limit, at_least=bound, wanted=f"at least {document.dpi} pixels per inch")
+
+
+def _print_size(limit: Limit, document: Document) -> Limit | str:
+    return limit if document.height_mm is not None else "an upload has no size on paper"
+
+
+def _pixels(limit: Limit, document: Document) -> Limit | str:
+    """By the width: the proportions are a check of their own."""
+    least = document.min_pixels or document.pixels
+    exact = document.pixels if document.min_pixels is None and document.max_pixels is None else None
+    most = document.max_pixels or (None if document.kind in ("profile", "application") else exact)
+    if least is None and most is None:
+        return "no number is known"
+    if least is None:
+        least = exact
+    words = [f"{each[0]} x {each[1]}" for each in dict.fromkeys((least, most)) if each]
+    wanted = " to ".join(words) if least and most else f"{'at least' if least else 'at most'} {words[0]}"
+    at_least, at_most = (each and Bound(each[0], each[0]) for each in (least, most))
+    return replace(limit, at_least=at_least, at_most=at_most, wanted=f"{wanted} pixels")
+
+
+def _file_format(limit: Limit, document: Document) -> Limit | str:
+    if document.pixels is None and document.file_bytes is None and document.min_pixels is None:
+        return "a print is handed in"
+    return replace(limit, wanted=" or ".join(name.upper() for name in document.formats))
+
+
+def _file_size(limit: Limit, document: Document) -> Limit | str:
+    if document.file_bytes is None:
+        return "no figure is known"
+    low, high = document.file_bytes.low / 1000, document.file_bytes.high / 1000
+    at_least = Bound(low, low) if low > 0 else None
+    return replace(limit, at_least=at_least, at_most=Bound(high, high), source=f"limit of {document.title}")
+
+
+def _unaltered(limit: Limit, document: Document) -> Limit | str:
+    if document.edits is Edits.ANY:
+        return "edits are allowed"
+    wanted = "no change" if document.edits is Edits.NONE else "no change but to the background"
+    return replace(limit, wanted=wanted, source=document.edits_rule)
+
+
+def _smile(limit: Limit, document: Document) -> Limit | str:
+    return limit if document.expression == "neutral" else "a slight smile is allowed"
+
+
+def _mouth_closed(limit: Limit, document: Document) -> Limit | str:
+    return "the expression is free" if document.expression == "any" else limit
+
+
+def _glasses(limit: Limit, document: Document) -> Limit | str:
+    return limit if document.glasses == "none" else "glasses are allowed"
+
+
+def _clear_glasses(limit: Limit, document: Document) -> Limit | str:
+    return "no rule about glasses" if document.glasses == "any" else limit
+
+
+def _head_covering(limit: Limit, document: Document) -> Limit | str:
+    """Where the rule has an exception for religion, only a person can decide: it never fails for certain."""
+    if document.head_covering == "any":
+        return "no rule about head coverings"
+    if document.head_covering == "none":
+        return limit
+    at_most = limit.at_most and Bound(limit.at_most.passes, float("inf"))
+    at_least = limit.at_least and Bound(limit.at_least.passes, float("-inf"))
+    advice = "Take off the hat, unless you wear it for reasons of religion or health and your whole face is free."
+    return replace(
+        limit,
+        at_least=at_least,
+        at_most=at_most,
+        too_low=advice,
+        too_high=advice,
+        wanted="none, except for reasons of religion or health",
+    )
+
+
+def _background(limit: Limit, document: Document) -> Limit | str:
+    return limit if document.background_colours else "any calm background is allowed"
+
+
+RULES: dict[str, Callable[[Limit, Document], Limit | str]] = {
+    "pixels": _pixels,
+    "print_density": _print_density,
+    "print_size": _print_size,
+    "file_format": _file_format,
+    "file_size": _file_size,
+    "unaltered": _unaltered,
+    "head_height": _lengths("head"),
+    "eye_line": _lengths("eyes"),
+    "room_above": _lengths("room"),
+    "chin_height": _lengths("chin"),
+    "head_width": _head_width,
+    "smile": _smile,
+    "mouth_closed": _mouth_closed,
+    "glasses": _glasses,
+    "dark_glasses": _clear_glasses,
+    "glasses_glare": _clear_glasses,
+    "head_covering": _head_covering,
+    **dict.fromkeys(BACKGROUND, _background),
+}
+"""How a document changes a limit of the table."""

@@ -1,0 +1,117 @@
+"""Is this photo of use as a reference photo? Said before it enrolls, steers or trains anything, with what to change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .check import Check, Outcome, Verdict, judge_measure, verdict_of
+from .gather import measure_portrait
+from .limit import Limit, read_limits
+from .measure import Measure
+from .portrait import look_at
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..identity.engines import FaceEngine
+    from ..identity.faces import Face
+
+FILE = Path(__file__).with_name("usable.toml")
+
+
+@dataclass(frozen=True, eq=False)
+class Usability:
+    """The report on one selfie of `width` x `height` pixels. faces: those that were found."""
+
+    checks: list[Check]
+    width: int
+    height: int
+    faces: list[Face] = field(default_factory=list)
+    name: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Fail where the photo is of no use; uncertain where it could be better."""
+        return verdict_of(self.checks)
+
+    @property
+    def usable(self) -> bool:
+        """Whether nothing speaks against the photo for certain."""
+        return self.verdict is not Verdict.FAIL
+
+    @property
+    def problems(self) -> list[Check]:
+        """What is wrong for certain."""
+        return [check for check in self.checks if check.outcome is Outcome.FAIL]
+
+    @property
+    def remarks(self) -> list[Check]:
+        """What could be better."""
+        return [check for check in self.checks if check.outcome is Outcome.UNCERTAIN]
+
+    @property
+    def headline(self) -> str:
+        """The verdict in one sentence."""
+        if self.problems:
+            return f"Not usable as a reference photo: {_titles(self.problems)}."
+        if self.remarks:
+            return f"Usable, and it could be better: {_titles(self.remarks)}."
+        return "Usable as a reference photo."
+
+    def advice(self) -> list[str]:
+        """What to change, each said once, what matters first."""
+        return list(dict.fromkeys(check.advice for check in (*self.problems, *self.remarks) if check.advice))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as data."""
+        return {
+            "kind": "selfie",
+            "name": self.name,
+            "verdict": str(self.verdict),
+            "passed": self.usable,
+            "headline": self.headline,
+            "width": self.width,
+            "height": self.height,
+            "faces": [[round(value, 1) for value in face.box] for face in self.faces],
+            "checks": [check.as_dict() for check in self.checks],
+            "notes": [],
+        }
+
+    def text(self) -> str:
+        """The report for people."""
+        return "\n".join([self.headline, *(f"- {each}" for each in self.advice())])
+
+
+def _titles(checks: list[Check]) -> str:
+    return ", ".join(check.title[0].lower() + check.title[1:] for check in checks)
+
+
+@cache
+def limits() -> dict[str, Limit]:
+    """The limits of a reference photo, usable.toml. Raises LimitsInvalid."""
+    return read_limits(FILE)
+
+
+def usable(
+    photo: torch.Tensor, engine: FaceEngine, *, parsing: bool = False, largest: bool = False, name: str = ""
+) -> Usability:
+    """Judge `photo` [H,W,3] in 0..1 as a reference photo.
+
+    `largest`: of several faces the largest counts and the others are no fault. Raises ModelMissing and
+    DependencyMissing where a network cannot be had.
+    """
+    faces = engine.detect(photo)
+    counted = min(len(faces), 1) if largest else len(faces)
+    words = f"{len(faces) or 'No'} face{'s' if len(faces) > 1 else ''} found."
+    measures = {"faces": Measure("faces", float(counted), detail=words)}
+    if faces:
+        portrait = look_at(photo, engine, largest=True)
+        measures |= {each.name: each for each in measure_portrait(portrait, parsing=parsing) if each.name != "faces"}
+    missing = "It was not measured." if faces else "No face was found."
+    checks = [
+        judge_measure(measures.get(key) or Measure(key, None, detail=missing), limit) for key, limit in limits().items()
+    ]
+    return Usability(checks, photo.shape[1], photo.shape[0], faces, name)
