@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .make_node import MakeIDPhoto
+from .sheet_node import PrintSheet
 
 if TYPE_CHECKING:
     from ..schema import io
 
-NODES: list[type[io.ComfyNode]] = [MakeIDPhoto]
+NODES: list[type[io.ComfyNode]] = [MakeIDPhoto, PrintSheet]
