@@ -7,8 +7,8 @@ import torch
 from PIL import Image
 
 from likeness_studio.nodes import host
+from likeness_studio.nodes.file_names import expand
 from likeness_studio.runner import core_nodes
-from likeness_studio.runner.saving import expand
 
 
 @pytest.fixture
