@@ -46,7 +46,12 @@ class Signing:
     @classmethod
     def from_files(cls, chain: Path, key: Path, algorithm: str = "es256", timestamps: str | None = None) -> Signing:
         """Read the files. Raises CredentialsNotSetUp."""
-        return cls(_pem(chain, "certificate"), _pem(key, "key"), _algorithm(algorithm), timestamps)
+        return cls(
+            read_pem(chain, "certificate for signing"),
+            read_pem(key, "key for signing"),
+            _algorithm(algorithm),
+            timestamps,
+        )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Signing:
@@ -58,25 +63,26 @@ class Signing:
                 f"The picture was to be signed and {missing} is not set; give your PEM file there, or turn sign off."
             )
         return cls(
-            _pem(Path(chain).expanduser(), "certificate"),
-            key.encode() if key.lstrip().startswith("-----BEGIN") else _pem(Path(key).expanduser(), "key"),
+            read_pem(Path(chain).expanduser(), "certificate for signing"),
+            key.encode()
+            if key.lstrip().startswith("-----BEGIN")
+            else read_pem(Path(key).expanduser(), "key for signing"),
             _algorithm(environment.get(ALGORITHM) or "es256"),
             environment.get(TIMESTAMPS) or None,
         )
 
 
-def _pem(path: Path, what: str) -> bytes:
+def read_pem(path: Path, what: str) -> bytes:
+    """A PEM file; `what` it is, for the message. Raises CredentialsNotSetUp."""
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_PEM)
     except OSError as error:
-        raise CredentialsNotSetUp(f"The {what} for signing cannot be read ({error.strerror or error}).") from error
+        raise CredentialsNotSetUp(f"The {what} cannot be read ({error.strerror or error}).") from error
     if b"-----BEGIN" not in content:
-        raise CredentialsNotSetUp(f"The file given as the {what} for signing is not PEM; convert it with openssl.")
+        raise CredentialsNotSetUp(f"The file given as the {what} is not PEM; convert it with openssl.")
     if b"ENCRYPTED" in content:
-        raise CredentialsNotSetUp(
-            f"The {what} for signing is locked with a password; give it unlocked, readable by you alone."
-        )
+        raise CredentialsNotSetUp(f"The {what} is locked with a password; give it unlocked, readable by you alone.")
     return content
 
 

@@ -55,3 +55,11 @@ class CredentialsRefused(ProvenanceError):
     code = "credentials_refused"
     meaning = "The file could not be signed with the certificate and key that were given."
     hint = "See docs/provenance.md for what C2PA demands of a signing certificate."
+
+
+class PictureNotSaved(ProvenanceError):
+    """A picture's file cannot be written to the output folder."""
+
+    code = "picture_not_saved"
+    meaning = "The operating system did not let the picture be written."
+    hint = "Look whether the disk is full, the folder may be written to, and the name is not too long."

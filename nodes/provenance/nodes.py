@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .save_node import SaveWithProvenance
+
 if TYPE_CHECKING:
     from ..schema import io
 
-NODES: list[type[io.ComfyNode]] = []
+NODES: list[type[io.ComfyNode]] = [SaveWithProvenance]

@@ -34,6 +34,8 @@ class Effect(StrEnum):
     """Not on the list."""
 
 
+MAKE_ID_PHOTO, SWAP_FACE = "LikenessMakeIDPhoto", "LikenessSwapFace"
+
 _BY_EFFECT = {
     Effect.READS: "LoadImage LoadImageMask LoadImageOutput LikenessLoadPhotos",
     Effect.DRAWS: "EmptyImage SolidMask LikenessStudioBackdrop",
@@ -118,16 +120,15 @@ PIXELS_OF_LATENTS = frozenset({"latent_image", "samples", "pixels", "image", "im
 
 
 def effect(node: Mapping[str, Any]) -> Effect:
-    """What a node of an API-format graph does. Swap Face that is switched off passes its picture on."""
-    name = str(node.get("class_type", ""))
+    """What a node of an API-format graph does. Swap Face that is switched off passes its picture on, and Make ID Photo
+    that keeps the background only cuts."""
+    name, inputs = str(node.get("class_type", "")), node.get("inputs") or {}
     known = EFFECTS.get(name)
-    if known is Effect.GENERATES and name.startswith("Likeness") and _is_off(node):
+    if name == SWAP_FACE and inputs.get("enabled", False) is False:
+        return Effect.CUTS
+    if name == MAKE_ID_PHOTO and inputs.get("background") == "keep":
         return Effect.CUTS
     if known is not None:
         return known
     letters = "".join(filter(str.isalnum, name)).lower()
     return Effect.GENERATES if any(word in letters for word in GENERATING_WORDS) else Effect.UNKNOWN
-
-
-def _is_off(node: Mapping[str, Any]) -> bool:
-    return (node.get("inputs") or {}).get("enabled", False) is False

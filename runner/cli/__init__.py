@@ -31,6 +31,7 @@ class LazyGroup(click.Group):
         "doctor": ("doctor:doctor", "Say what is missing, here, on a server, or for a workflow."),
         "inspect": ("inspect:inspect", "List what can be set in a workflow."),
         "documents": ("documents:documents", "List the documents that ID photos can be made for, and their rules."),
+        "verify": ("verify:verify", "Say how a picture was made, and whether it was altered since it was signed."),
         "models": ("models:models", "List, fetch and verify model files."),
         "train": ("train:train", "Train a small network on your own photos."),
         "server": ("server:server", "Start, watch and stop a ComfyUI server on this machine."),

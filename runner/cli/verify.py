@@ -1,0 +1,142 @@
+"""`likeness verify`: what a picture file says of its making, and whether its content credentials are intact."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .output import VERDICT_FAILED, current_output, json_option
+from .words import clean
+
+if TYPE_CHECKING:
+    from ...nodes.provenance.check import Checked, Credentials
+    from ...nodes.provenance.record import Claims
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--trust",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="LIKENESS_C2PA_TRUST",
+    help="Certificates of authorities that you trust, PEM. Without it no signer is trusted.",
+)
+@json_option
+@click.pass_context
+def verify(context: click.Context, files: tuple[Path, ...], trust: Path | None) -> None:
+    """Say what picture FILES claim of their making, and check their content credentials (C2PA).
+
+    Nothing is sent anywhere. Exit code 3 when a file was altered after it was signed, 1 when one cannot be read; a file
+    without credentials is no failure.
+    """
+    from ...nodes.errors import LikenessError
+    from ...nodes.provenance.check import State, check_file
+
+    out = current_output()
+    anchors = _anchors(trust)
+    entries: list[dict[str, Any]] = []
+    errors: list[LikenessError] = []
+    altered = 0
+    for index, file in enumerate(files):
+        try:
+            checked = check_file(file, anchors)
+        except LikenessError as error:
+            if len(files) == 1:
+                raise
+            errors.append(error)
+            entries.append({"file": str(file), "error": error.as_dict()})
+            out.say(("" if index == 0 else "\n") + f"{clean(file)}\n  {clean(error)}")
+            continue
+        altered += checked.credentials.state is State.ALTERED
+        entries.append({"file": str(file)} | checked.as_dict())
+        out.say(("" if index == 0 else "\n") + "\n".join([clean(file), *(f"  {line}" for line in _lines(checked))]))
+    out.result({"files": entries, "altered": altered, "unreadable": len(errors)}, lambda: None)
+    if altered or errors:
+        context.exit(VERDICT_FAILED if altered else 1)
+
+
+def _anchors(trust: Path | None) -> bytes | None:
+    from ...nodes.errors import LikenessError
+    from ...nodes.provenance.credentials import read_pem
+
+    if trust is None:
+        return None
+    try:
+        return read_pem(trust, "list of trusted authorities")
+    except LikenessError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _lines(checked: Checked) -> list[str]:
+    """What a person reads of one file."""
+    from ...nodes.provenance.check import State
+
+    lines = [f"picture      {checked.format}, {checked.width} x {checked.height} pixels"]
+    if checked.claims is not None:
+        lines += _claimed(checked.claims)
+    if checked.unreadable:
+        lines.append(f"claims       {clean(checked.unreadable)}")
+    lines += _credentials(checked.credentials)
+    if checked.claims is not None and checked.credentials.state is not State.INTACT:
+        lines.append("No intact signature covers what the file claims: anybody may have written it.")
+    if not checked.known:
+        lines.append("Nothing is known of how this picture was made: the file does not say.")
+    return lines
+
+
+def _claimed(claims: Claims) -> list[str]:
+    from ...nodes.provenance.source_types import short
+
+    lines = []
+    if claims.source_type:
+        lines.append(f"source type  {clean(short(claims.source_type))} (IPTC)")
+    for name, value in (("tool", claims.tool), ("creator", claims.creator)):
+        if value:
+            lines.append(f"{name:12} {clean(value)}")
+    record = claims.record
+    if record is None:
+        return lines
+    lines.append(f"generative   {record.generative.value}: {record.statement}")
+    lines += [f"             - {clean(reason)}" for reason in record.reasons]
+    if record.steps:
+        lines.append(f"steps        {clean('; '.join(record.steps))}")
+    lines += [f"model        {clean(name)} ({clean(licence)})" for name, licence in record.models]
+    if record.document:
+        lines.append(f"document     {clean(record.document)}")
+    if record.edits is not None:
+        lines.append(f"edits        {clean('; '.join(record.edits)) or 'none beyond cutting, turning and resizing'}")
+    if record.workflow_hash:
+        lines.append(f"workflow     {clean(record.workflow_hash[:12])}")
+    return lines
+
+
+def _credentials(found: Credentials) -> list[str]:
+    from ...nodes.provenance.check import State
+    from ...nodes.provenance.credentials import INSTALL
+    from ...nodes.provenance.source_types import short
+
+    said = {
+        State.NONE: "no credentials: never signed, or saved again by a program that drops them",
+        State.ELSEWHERE: "kept on a server, which is not asked",
+        State.NOT_CHECKED: f"there are some; to check them: {INSTALL}",
+        State.ALTERED: "ALTERED: the file is not what was signed, or its credentials are damaged",
+        State.EXPIRED: "unchanged, and the certificate was not valid at the time that is known",
+        State.INTACT: "intact: nothing was changed since it was signed",
+    }
+    lines = [f"credentials  {said[found.state]}"]
+    if found.problems:
+        lines.append(f"             {clean(', '.join(found.problems))}")
+    if found.signer or found.issuer:
+        trusted = "trusted" if found.trusted else "not trusted: its authority is none that you gave with --trust"
+        lines.append(f"signed by    {clean(found.signer)}, {clean(found.issuer)} ({trusted})")
+    if found.signed_at:
+        lines.append(f"signed at    {clean(found.signed_at)}")
+    if found.generator:
+        lines.append(f"signed with  {clean(found.generator)}")
+    if found.actions:
+        lines.append(f"actions      {clean(', '.join(each.removeprefix('c2pa.') for each in found.actions))}")
+    if found.source_types:
+        lines.append(f"says         {clean(', '.join(map(short, found.source_types)))} (IPTC)")
+    return lines
