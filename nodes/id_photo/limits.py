@@ -19,14 +19,45 @@ if TYPE_CHECKING:
 FILE = Path(__file__).with_name("limits.toml")
 
 FRAMING = frozenset(
-    """aspect pixels print_density print_size file_format file_size head_height eye_line room_above chin_height
-    head_width centring roll""".split()
+    [
+        "aspect",
+        "pixels",
+        "print_density",
+        "print_size",
+        "file_format",
+        "file_size",
+        "head_height",
+        "eye_line",
+        "room_above",
+        "chin_height",
+        "head_width",
+        "centring",
+        "roll",
+    ]
 )
 """What cutting, turning and saving a photo decides: not asked of a photo that is still to be cut."""
 
 PORTRAIT = frozenset(
-    """faces aspect pixels file_format file_size unaltered head_height eye_line room_above centring whole_head
-    inter_eye_distance sharpness compression under_exposure over_exposure eyes_visible natural_colour""".split()
+    [
+        "faces",
+        "aspect",
+        "pixels",
+        "file_format",
+        "file_size",
+        "unaltered",
+        "head_height",
+        "eye_line",
+        "room_above",
+        "centring",
+        "whole_head",
+        "inter_eye_distance",
+        "sharpness",
+        "compression",
+        "under_exposure",
+        "over_exposure",
+        "eyes_visible",
+        "natural_colour",
+    ]
 )
 """What is asked of a photo for a profile or an application, as far as it has a rule: no strict pose or light."""
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .check_node import CheckIDPhoto
 from .make_node import MakeIDPhoto
+from .selfie_node import CheckSelfie
 from .sheet_node import PrintSheet
 
 if TYPE_CHECKING:
     from ..schema import io
 
-NODES: list[type[io.ComfyNode]] = [MakeIDPhoto, PrintSheet]
+NODES: list[type[io.ComfyNode]] = [MakeIDPhoto, CheckIDPhoto, CheckSelfie, PrintSheet]

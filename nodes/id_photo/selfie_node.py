@@ -1,0 +1,99 @@
+"""Check Selfie: the node."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..portrait.sockets import engine_input
+from ..schema import io, ui
+from .sockets import CATEGORY
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+    from ..identity.engines import FaceEngine
+    from ..quality.usable import Usability
+
+
+class CheckSelfie(io.ComfyNode):
+    """A photo judged as a reference photo."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets and widgets."""
+        return io.Schema(
+            node_id="LikenessCheckSelfie",
+            display_name="Check Selfie",
+            category=CATEGORY,
+            description="Says before anything is generated or trained whether a photo is of use as a reference photo, "
+            "and what to change: too small, blurred, dark, turned away, eyes closed, sunglasses, mask, several faces.",
+            is_output_node=True,
+            inputs=[
+                io.Image.Input("image", tooltip="Photos of one person, as they come from the camera."),
+                io.Boolean.Input(
+                    "parsing",
+                    default=False,
+                    tooltip="Use the optional face parser for glasses and hats; `likeness models get face_parsing` "
+                    "fetches it. Its weights are from research data.",
+                ),
+                engine_input(),
+            ],
+            outputs=[
+                io.Boolean.Output(
+                    display_name="usable", tooltip="True when nothing speaks against any of the photos for certain."
+                ),
+                io.Image.Output(display_name="overlay", tooltip="The photos with the face and the verdict."),
+                io.String.Output(display_name="report", tooltip="The verdict and what to change, for people."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, image: torch.Tensor, parsing: bool, engine: FaceEngine | None = None) -> io.NodeOutput:
+        """Judge one after the other."""
+        from ..host import Progress
+        from ..identity.draw import batch_of
+        from ..identity.engines import load_engine
+        from ..portrait.tensors import check_image
+        from ..quality.usable import usable
+        from .checking import used_models
+
+        image = check_image(image)
+        engine = engine or load_engine()
+        progress = Progress(image.shape[0])
+        found, overlays = [], []
+        for picture in image:
+            found.append(usable(picture, engine, parsing=parsing))
+            overlays.append(marked(picture, found[-1]))
+            progress.step()
+        reports = [{"index": index, **each.as_dict()} for index, each in enumerate(found)]
+        text = "\n\n".join(
+            each.text() if len(found) == 1 else f"Photo {index + 1}: {each.text()}" for index, each in enumerate(found)
+        )
+        sheet = batch_of(overlays)
+        return io.NodeOutput(
+            all(each.usable for each in found),
+            sheet,
+            text,
+            ui={
+                "images": ui.PreviewImage(sheet, cls=cls).as_dict()["images"],
+                "models": used_models(engine, None, parsing=parsing),
+                "compliance": reports,
+                "text": [text],
+            },
+        )
+
+
+def marked(picture: torch.Tensor, found: Usability) -> Image.Image:
+    """The photo with its faces and a word of the verdict."""
+    from ..identity.draw import BAD, GOOD, UNKNOWN, annotate
+    from ..photos import from_pil, to_pil
+
+    word, colour = ("usable", GOOD) if found.usable else ("not usable", BAD)
+    if found.usable and found.remarks:
+        word, colour = "usable, could be better", UNKNOWN
+    if not found.faces:
+        return annotate(picture, None, "no face", BAD)
+    for face in found.faces:
+        picture = from_pil(annotate(picture, face, word, colour))[0]
+    return to_pil(picture)
