@@ -103,7 +103,7 @@ def test_a_damaged_archive_and_a_missing_member(offer):
     with pytest.raises(DownloadFailed, match="the archive is damaged"):
         store.path("net")
     offer(archive, data, "pkg/other.pth")
-    with pytest.raises(DownloadFailed, match="it has no file pkg/other.pth"):
+    with pytest.raises(DownloadFailed, match=r"it has no file pkg/other\.pth"):
         store.path("net")
 
 

@@ -1,0 +1,88 @@
+"""Are the eyes open, and do they look into the camera: from the lids and irises."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..face_mesh.points import CHIN
+from ..face_mesh.pose import pose_of
+from .measure import Measure
+
+if TYPE_CHECKING:
+    from .close_up import CloseUp
+    from .portrait import Portrait
+
+EYE_WIDTH = 26.3
+"""Corner to corner as the lids are found, in mm: median of 100 official portraits; an iris is 11.7 mm wide."""
+
+IRIS_DEPTH = 10.5
+"""From the eye's centre of rotation to the iris, in mm (the centre is 13.5 mm behind the cornea; Fry and Hill 1962)."""
+
+RESTING = (0.0, -0.077)
+"""Where the iris of an eye that looks at the camera lies, right of and below the middle of the corners, in eye widths.
+From 100 official portraits: the corners of open eyes are lower than their irises."""
+
+PER_YAW = -0.22
+"""How that place moves with the sine of the yaw (robust regression on the same portraits). It does not with pitch."""
+
+OPENING_ERROR = 0.006
+"""In T: the spread of the two eyes' difference in official portraits."""
+
+GAZE_ERROR = 5.0
+"""Degrees, from the spread above."""
+
+
+def chin_distance(view: CloseUp) -> float:
+    """T of ISO/IEC 29794-5: from the middle between the eyes to the chin, in pixels of the close-up."""
+    left, right = ((lids[0] + lids[8]) / 2 for lids in view.lids)
+    return float(np.hypot(*(view.points[CHIN] - (left + right) / 2)))
+
+
+def lid_distance(lids: np.ndarray) -> float:
+    """The widest of the seven distances between facing points of the upper and the lower lid."""
+    return float(np.hypot(*(lids[1:8] - lids[9:16]).T).max())
+
+
+def eyes(portrait: Portrait, view: CloseUp) -> list[Measure]:
+    """Opening of each eye, in T, and the angle between the gaze and the camera, in degrees. Left is the viewer's."""
+    return [*_openings(view), _gaze(portrait, view)]
+
+
+def _openings(view: CloseUp) -> list[Measure]:
+    source = (
+        "ISO/IEC 29794-5 eyes open: lid distance by eye-chin distance T, each eye by itself (OFIQ: the smaller one)"
+    )
+    unit = chin_distance(view)
+    found: list[Measure] = []
+    for side, lids in zip(("left", "right"), view.lids, strict=True):
+        opening = lid_distance(lids) / unit
+        words = f"The lids of the eye on the {side} of the picture are {opening:.1%} of the eye-chin distance apart."
+        found.append(Measure(f"{side}_eye_open", opening, "T", OPENING_ERROR, words, source))
+    return found
+
+
+def gaze_angles(portrait: Portrait, view: CloseUp) -> tuple[float, float]:
+    """How far the eyes look to the viewer's right and downwards, from the camera, in degrees; the mean of both eyes."""
+    turned = pose_of(portrait.mesh)
+    offset = np.mean([_iris_offset(lids, iris) for lids, iris in zip(view.lids, view.irises, strict=True)], axis=0)
+    moved = offset - RESTING - [PER_YAW * np.sin(np.radians(turned.yaw)), 0.0]
+    across, down = np.degrees(np.arcsin(np.clip(moved * EYE_WIDTH / IRIS_DEPTH, -1.0, 1.0)))
+    return float(across), float(down)
+
+
+def _iris_offset(lids: np.ndarray, iris: np.ndarray) -> np.ndarray:
+    corner, other = lids[0], lids[8]
+    return (iris - (corner + other) / 2) / np.hypot(*(other - corner))
+
+
+def _gaze(portrait: Portrait, view: CloseUp) -> Measure:
+    across, down = gaze_angles(portrait, view)
+    side, height = "right" if across > 0 else "left", "down" if down > 0 else "up"
+    words = (
+        f"The eyes look {abs(across):.0f}° to the {side} of the picture and {abs(down):.0f}° {height}, seen from the"
+        " camera."
+    )
+    source = "ISO/IEC 39794-5 asks for a gaze into the camera; OFIQ has no measure of it"
+    return Measure("gaze", float(np.hypot(across, down)), "°", GAZE_ERROR, words, source)
