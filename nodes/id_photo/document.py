@@ -1,4 +1,4 @@
-"""What a document asks of its photo, as data: the table documents.toml is read into these."""
+"""What a document asks of its photo, as data: the table documents/*.toml is read into these."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import click
 from ...nodes.errors import ModelCorrupt
 from ...nodes.models import store
 from ...nodes.models.disk import megabytes
+from .columns import print_columns
 from .output import current_output, json_option
 
 WORDS = {
@@ -41,7 +42,7 @@ def list_models() -> None:
         )
         for row in rows
     ]
-    current_output().result({"models": rows}, lambda: _print_columns(titles, cells))
+    current_output().result({"models": rows}, lambda: print_columns(titles, cells))
 
 
 @models.command("get")
@@ -81,7 +82,7 @@ def verify_models(names: tuple[str, ...]) -> None:
         for check in checks
     ]
     cells = [(check.name, WORDS[check.state], str(check.path or "")) for check in checks]
-    current_output().result({"models": found}, lambda: _print_columns(("name", "state", "file"), cells))
+    current_output().result({"models": found}, lambda: print_columns(("name", "state", "file"), cells))
     if corrupt:
         raise ModelCorrupt(
             f"The file of {' and of '.join(corrupt)} differs from the manifest; fetch it again with:"
@@ -102,11 +103,3 @@ def _row(name: str) -> dict[str, Any]:
         "sha256": model.sha256,
         "path": str(place) if place else None,
     }
-
-
-def _print_columns(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """Plain aligned columns: also whole when they go into a file or through grep."""
-    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
-    for row in (titles, *rows):
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())

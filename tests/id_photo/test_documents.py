@@ -108,6 +108,7 @@ def test_an_entry_is_well_formed(each):
         assert source.says
     if each.confidence == "high":
         assert len(each.sources) >= 2, "high means that two sources agree"
+        assert not each.disputes, "where sources disagree the confidence is lower"
     if each.file_bytes:
         assert each.file_bytes.low < each.file_bytes.high
 

@@ -1,0 +1,99 @@
+"""`likeness documents`: which documents there are rules for, what these ask, and where each figure comes from."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from ...nodes.errors import DocumentUnknown
+from ...nodes.id_photo import documents as table
+from ...nodes.id_photo.document import Document
+from ...nodes.id_photo.facts import EDITS, facts, length, size
+from .columns import print_columns
+from .output import current_output, json_option
+
+ALIASES = {"gb": "uk", "uae": "ae", "usa": "us", "england": "uk", "great britain": "uk"}
+"""Other words for a country, beside its name and the first part of its documents' ids."""
+
+WIDTH = 100
+"""Columns that a document's texts are folded to."""
+
+
+@click.command()
+@click.argument("document_id", metavar="[DOCUMENT]", required=False)
+@click.option("--country", help="Only those of one country: its name, or the first letters of the ids (us, de, in).")
+@json_option
+def documents(document_id: str | None, country: str | None) -> None:
+    """List the documents that an ID photo can be made for, or show the rules of one DOCUMENT with their sources."""
+    if document_id and country:
+        raise click.UsageError("Give a document or --country, not both.")
+    out = current_output()
+    if document_id:
+        one = table.document(document_id)
+        out.result({"document": as_values(one)}, lambda: _show(one))
+        return
+    found = list(table.documents().values()) if country is None else of_country(country)
+    out.result({"documents": [as_values(each) for each in found]}, lambda: _list(found))
+
+
+def of_country(wanted: str) -> list[Document]:
+    """The documents of one country. Raises DocumentUnknown where there are none."""
+    word = ALIASES.get(wanted.casefold().strip(), wanted.casefold().strip())
+    found = [
+        each for each in table.documents().values() if word == each.country.casefold() or each.id.startswith(f"{word}-")
+    ]
+    if not found:
+        countries = ", ".join(dict.fromkeys(each.country for each in table.documents().values()))
+        raise DocumentUnknown(f"There is no document of a country {wanted!r}; there are some of {countries}.")
+    return found
+
+
+def as_values(document: Document) -> dict[str, Any]:
+    """A document for programs: all fields, and ranges as `low` and `high`."""
+    return asdict(document)
+
+
+def _list(found: list[Document]) -> None:
+    titles = ("document", "what it is", "size", "head", "edits", "sure")
+    rows = [
+        (
+            each.id,
+            each.title,
+            size(each),
+            length(each.head, each.height_mm) or "no rule",
+            EDITS[each.edits],
+            each.confidence,
+        )
+        for each in found
+    ]
+    print_columns(titles, rows)
+    click.echo("\nlikeness documents DOCUMENT shows all rules of one, and where they come from.")
+
+
+def _show(document: Document) -> None:
+    click.echo(f"{document.id}: {document.title} ({document.country}, {document.kind})\n")
+    for title, text in facts(document):
+        click.echo(_folded(f"{title:15} ", text))
+    for title, texts in (
+        ("Notes", document.notes),
+        ("Where sources disagree", document.disputes),
+        ("Sources", tuple(f"{each.url} ({each.checked}): {each.says}" for each in document.sources)),
+    ):
+        if texts:
+            click.echo(f"\n{title}")
+        for text in texts:
+            click.echo(_folded("- ", text))
+
+
+def _folded(start: str, text: str) -> str:
+    return textwrap.fill(
+        text,
+        WIDTH,
+        initial_indent=start,
+        subsequent_indent=" " * len(start),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
