@@ -58,6 +58,9 @@ STEPS = (49, 49, 21)
 
 ROUNDS = 3
 
+LARGEST_SHIFT = 0.12
+"""No frame is tried in which the head's middle is further beside the picture's, as a share of its width."""
+
 LARGEST_HEAD = 0.96
 """No frame is tried in which the head takes more of the height than this."""
 
@@ -182,7 +185,7 @@ def _terms(
     if lengths.hair is not None:
         above = 1 - eyes - (lengths.hair - lengths.eyes) / tall
         yield _Term("room above the hair", above, lengths.hair_sigma / tall, HAIR_ADVICE, binding=False)
-    yield _Term("off centre", shift, CENTRE_ERROR + 0 * shift, CENTRED, binding=False)
+    yield _Term("off centre", shift, CENTRE_ERROR + 0 * shift, CENTRED)
 
 
 def _score(terms: Iterator[_Term]) -> np.ndarray:
@@ -265,8 +268,8 @@ def choose_frame(
     """
     lengths = Lengths.of(head, document, width)
     wanted = document.head or HEAD_ADVICE
-    lowest, highest = 0.55 * wanted.low, min(1.4 * wanted.high, LARGEST_HEAD)
-    spans = [(lengths.top / highest, lengths.top / lowest), (0.2, 0.95), (-0.2, 0.2)]
+    lowest, highest = 0.55 * wanted.low, max(1.1 * wanted.high, LARGEST_HEAD)
+    spans = [(lengths.top / highest, lengths.top / lowest), (0.2, 0.95), (-LARGEST_SHIFT, LARGEST_SHIFT)]
     best: tuple[float, ...] | None = None
     for _ in range(ROUNDS):
         axes = [np.linspace(*span, count) for span, count in zip(spans, STEPS, strict=True)]

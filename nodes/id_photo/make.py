@@ -20,7 +20,7 @@ from .background import Background, choose_background, replace_background
 from .errors import PhotoTooTight
 from .framing import Bounds, Framing, HeadSize, choose_frame
 from .head import Head, find_head
-from .make_report import make_report
+from .make_report import make_report, short_of
 from .photo import IDPhoto
 from .sizes import MM_PER_INCH, Size, picture_size
 
@@ -75,11 +75,12 @@ class Looked:
 
 @dataclass(frozen=True, eq=False)
 class Made:
-    """IMAGE [1,h,w,3], what travels with it, the head in the picture's own pixels, and the report."""
+    """IMAGE [1,h,w,3], what travels with it, the head in the picture's own pixels, its MASK [1,h,w], and the report."""
 
     picture: torch.Tensor
     id_photo: IDPhoto
     head: Head
+    matte: torch.Tensor | None
     report: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -132,20 +133,19 @@ def make_id_photo(source: Source, engine: FaceEngine, options: MakeOptions, matt
     looked = look(source, engine, matte, options.largest)
     framing, ideal = _frame(source, looked, options, width / height, matte if colour is not None else None)
     picture, known = cut_out(source, framing.cut, height, width)
-    edits: list[str] = []
     scale = height / framing.cut.height
-    if colour is not None and matte is not None:
-        step = matte.shape[0] / source.height, matte.shape[1] / source.width
-        coarse, _ = sample(_even(matte, step), _scaled(framing.cut, max(step)), height, width)
+    cover = None if matte is None else _cut_matte(source, matte, framing.cut, height, width) * known[:, 0]
+    edits: list[str] = []
+    if colour is not None and cover is not None:
         zoom = max(source.width, source.height) / max(framing.cut.width, framing.cut.height)
-        picture, _ = replace_background(picture, coarse[:, 0], known[:, 0], colour, zoom)
+        picture, cover = replace_background(picture, cover, known[:, 0], colour, zoom)
         edits.append(f"The background was replaced by plain {colour}.")
     head = in_picture(looked.head, framing.cut, scale)
     report = make_report(document, framing, ideal, looked.head, (width, height, dpi), notes, edits)
     id_photo = IDPhoto(
         document, width, height, dpi, width / dpi * MM_PER_INCH, height / dpi * MM_PER_INCH, tuple(edits), tuple(notes)
     )
-    return Made(picture, id_photo, head, report)
+    return Made(picture, id_photo, head, cover, report)
 
 
 def _frame(
@@ -157,12 +157,16 @@ def _frame(
     about = (looked.head, options.document, aspect)
     ideal = choose_frame(*about, aim=options.head_size, width=looked.head_width)
     found = choose_frame(*about, bounds, options.head_size, looked.head_width)
+    if ideal is not None:
+        ideal = dataclasses.replace(ideal, beyond=bounds.beyond(ideal.cut))
     if ideal is None or found is None:
+        short = short_of(options.document, ideal) if ideal is not None else ""
         raise PhotoTooTight(
             f"No frame for the {options.document.title} fits into this photo of {source.width} x {source.height} "
-            "pixels round its head; step back, so that head and shoulders are in it with room on all sides."
+            f"pixels{f', which ends {short} (in the size of the finished photo)' if short else ''}; step back, so that "
+            "head and shoulders are in it with room on all sides."
         )
-    return found, dataclasses.replace(ideal, beyond=bounds.beyond(ideal.cut))
+    return found, ideal
 
 
 def cut_out(source: Source, cut: Cut, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -183,11 +187,11 @@ def cut_out(source: Source, cut: Cut, height: int, width: int) -> tuple[torch.Te
     return pixels(picture), known
 
 
-def _even(matte: torch.Tensor, step: tuple[float, float]) -> torch.Tensor:
-    """MASK [h,w] as [1,1,h,w] whose pixels are square in the photo."""
-    height, width = matte.shape
-    finest = max(step)
-    return resize(planes(matte[None]), round(height * finest / step[0]), round(width * finest / step[1]))
+def _cut_matte(source: Source, matte: torch.Tensor, cut: Cut, height: int, width: int) -> torch.Tensor:
+    """The frame of the MASK [h,w] of the whole photo, as [1,height,width]. Its pixels are made square before."""
+    factor = max(matte.shape[0] / source.height, matte.shape[1] / source.width)
+    even = resize(planes(matte[None]), round(source.height * factor), round(source.width * factor))
+    return sample(even, _scaled(cut, factor), height, width)[0][:, 0]
 
 
 def _scaled(cut: Cut, factor: float) -> Cut:

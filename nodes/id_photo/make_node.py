@@ -123,7 +123,9 @@ class MakeIDPhoto(io.ComfyNode):
             progress.step()
         reports = [{"picture": index, **each.report} for index, each in enumerate(made)]
         used = [model for model in engine.models if model["use"] == "face detection"]
-        told = [line for each in made for line in [*each.report["broken"], *each.report["warnings"]]]
+        told = [
+            line for each in made for line in [*each.report["broken"], *each.report["to_do"], *each.report["warnings"]]
+        ]
         shown = {"models": [*used, *store.used("face_mesh", "iris")]} | ({"text": ["\n".join(told)]} if told else {})
         return io.NodeOutput(
             joined([each.picture for each in made]),

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 EYES_APART = 90
 """Pixels between the eye centres that ISO/IEC 39794-5 asks for at least."""
 
+FREE_KINDS = ("profile", "application")
+"""Kinds of photos that no identity is checked by."""
+
 ENLARGED = 1.05
 """From this on a picture counts as enlarged."""
 
@@ -41,8 +44,8 @@ def make_report(
     """The report as JSON holds it.
 
     `ideal` is the frame that would be taken if the photo went on for ever. `head` is in pixels of the photo. `size`:
-    the picture's width and height in pixels, and its pixels per inch. `broken` says in words which rules do not hold
-    and why; it is empty where all do. `warnings` are about what no rule on the head's place says.
+    the picture's width and height in pixels, and its pixels per inch. `broken` says in words which rules do not hold,
+    and `to_do` what would mend that; both are empty where all hold. `warnings` are about all else.
     """
     width, height, dpi = size
     scale = height / framing.cut.height
@@ -61,7 +64,8 @@ def make_report(
         "eyes_apart_px": round(head.unit * scale, 1),
         "rules": rules,
         "advice": [_line(fit, document) for fit in framing.fits if not fit.binding],
-        "broken": _broken(document, framing, ideal, head),
+        "broken": _broken(document, framing, head),
+        "to_do": _to_do(document, framing, ideal, head),
         "warnings": _warnings(document, framing, head, scale),
         "edits_made": edits,
         "edits_rule": document.edits_rule,
@@ -91,48 +95,48 @@ def _line(fit: Fit, document: Document) -> dict[str, Any]:
     }
 
 
-def _broken(document: Document, framing: Framing, ideal: Framing, head: Head) -> list[str]:
-    told = [_why(fit, document, ideal) for fit in framing.broken]
+def _broken(document: Document, framing: Framing, head: Head) -> list[str]:
+    told = []
+    for fit in framing.broken:
+        factor, unit = _unit(fit.name, document)
+        least, most = f"{fit.limits.low * factor:.1f}", f"{fit.limits.high * factor:.1f}"
+        told.append(f"{fit.name.capitalize()}: {fit.value * factor:.1f} {unit}, and {least} to {most} are asked for.")
     if head.cut_off:
-        told.append("The photo cuts off the top of the head; take one with room above the hair.")
+        told.append("The photo cuts off the top of the head.")
     return told
 
 
-def _why(fit: Fit, document: Document, ideal: Framing) -> str:
-    """One sentence: the rule, the value, the cause and what to do."""
-    factor, unit = _unit(fit.name, document)
-    least, most = f"{fit.limits.low * factor:.1f}", f"{fit.limits.high * factor:.1f}"
-    said = f"{fit.name.capitalize()}: {fit.value * factor:.1f} {unit}, asked for are {least} to {most}"
-    if any(other.name == fit.name for other in ideal.broken):
-        return f"{said}; the document's rules cannot all be kept together for this head."
-    short = _short_of(document, ideal)
-    return (
-        f"{said}; step back, because the photo ends {short}." if short else f"{said}; take the photo from further off."
-    )
+def _to_do(document: Document, framing: Framing, ideal: Framing, head: Head) -> list[str]:
+    """What would mend the rules that are broken."""
+    beyond_reach = {fit.name for fit in ideal.broken}
+    to_do = []
+    if head.cut_off or any(fit.name not in beyond_reach for fit in framing.broken):
+        short = short_of(document, ideal)
+        why = f": this one ends {short} (in the size of the finished photo)" if short else ""
+        to_do.append(f"Step back, and take a photo that goes on further round the head{why}.")
+    if any(fit.name in beyond_reach for fit in framing.broken):
+        to_do.append("Look at the figures: this document's rules cannot all be kept for this head.")
+    return to_do
 
 
-def _short_of(document: Document, ideal: Framing) -> str:
-    """By how much the photo is too small for the ideal frame, side by side."""
+def short_of(document: Document, ideal: Framing) -> str:
+    """By how much the photo is too small for the ideal frame, side by side; empty where it is large enough."""
     whole, unit = (document.height_mm, "mm") if document.height_mm is not None else (100.0, "% of the height")
     sides = [
         f"{length / ideal.cut.height * whole:.1f} {unit} too early {WHERE[side]}"
         for side, length in ideal.beyond.items()
     ]
-    return " and ".join(sides)
+    return ", ".join(sides[:-1]) + (" and " if len(sides) > 1 else "") + sides[-1] if sides else ""
 
 
 def _warnings(document: Document, framing: Framing, head: Head, scale: float) -> list[str]:
     warnings = []
-    eyes = head.unit * min(scale, 1.0)
-    if eyes < EYES_APART and scale > 1:
+    apart = head.unit * min(scale, 1.0)
+    if apart < EYES_APART and document.kind not in FREE_KINDS:
+        where = "the photo" if scale > 1 else "the picture at this size"
         warnings.append(
-            f"The photo has {eyes:.0f} pixels between the eyes and {EYES_APART} are the least for identity documents; "
-            "use a larger photo."
-        )
-    elif head.unit * scale < EYES_APART and document.kind not in ("profile", "application"):
-        warnings.append(
-            f"The picture has {head.unit * scale:.0f} pixels between the eyes at this size, and {EYES_APART} are the "
-            "least for identity documents."
+            f"There are {apart:.0f} pixels between the eyes in {where}, and {EYES_APART} are the least for identity "
+            "documents."
         )
     if scale > ENLARGED:
         warnings.append(
@@ -150,8 +154,6 @@ def _warnings(document: Document, framing: Framing, head: Head, scale: float) ->
         if fit.name == "room above the hair" and fit.value < 0:
             factor, unit = _unit(fit.name, document)
             warnings.append(f"The frame cuts off {-fit.value * factor:.1f} {unit} of hair at the top.")
-        if fit.name == "off centre" and not fit.met:
-            warnings.append(f"The head is {100 * abs(fit.value):.0f} % of the width beside the middle.")
     return warnings
 
 

@@ -1,0 +1,233 @@
+"""ID photos from photo files, one after the other: looked at small, cut at full size, checked, and written."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..nodes.id_photo.make import Made, MakeOptions, coarse_block, make_id_photo
+from ..nodes.provenance.save import FORMS, SUFFIXES, Target, picture_file, target_for, tool
+from .errors import OutputUnwritable
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..nodes.id_photo.compliance import Compliance
+    from ..nodes.provenance.encode import Encoded
+    from ..nodes.provenance.record import Record
+
+WORKFLOW = "id_photo"
+"""The bundled workflow that does the same on the canvas; what is stated of the making follows from its graph."""
+
+QUALITY = 95
+"""Of a JPEG whose size no rule limits."""
+
+MATTE, MAKE, SAVE = "LikenessMattePerson", "LikenessMakeIDPhoto", "LikenessSaveWithProvenance"
+"""Node classes of that workflow which have settings of a job."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is made of every photo. `form`: the file format, where the document takes it."""
+
+    options: MakeOptions
+    form: str = "jpeg"
+    matte: str = "u2net"
+    check: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class IDPhotoFile:
+    """A finished photo and the files that were written: the photo, its overlay, its report.
+
+    `compliance` is None where it was not checked. `seconds` is the time from the photo's file to the finished one.
+    """
+
+    source: Path
+    path: Path
+    made: Made
+    encoded: Encoded
+    record: Record
+    compliance: Compliance | None
+    seconds: float
+    others: dict[str, Path] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> bool:
+        """Whether a rule is broken: one on the head's place, or one that was checked. Doubt is no failure."""
+        from ..nodes.quality.check import Outcome
+
+        checks = self.compliance.of(Outcome.FAIL) if self.compliance is not None else []
+        return bool(checks) or not self.made.met
+
+    def as_dict(self) -> dict[str, Any]:
+        """For machine output, and the report's file."""
+        return {
+            "photo": str(self.source),
+            "file": str(self.path),
+            "bytes": len(self.encoded.data),
+            "quality": self.encoded.quality,
+            "failed": self.failed,
+            "made": self.made.report,
+            "check": None if self.compliance is None else self.compliance.as_dict(),
+            "provenance": self.record.as_dict(),
+            "files": {name: str(path) for name, path in self.others.items()},
+            "seconds": round(self.seconds, 3),
+        }
+
+
+class IDPhotoMaker:
+    """Makes ID photos in this process; the networks are loaded once, at the first photo."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+    def make(self, photo: Path, target: Path) -> IDPhotoFile:
+        """Make the ID photo of the file `photo` and write it to `target`, or to name_2 and so on where that is taken.
+
+        Raises what reading, `make_id_photo`, encoding and `check_id_photo` raise, and OutputUnwritable.
+        """
+        import torch
+
+        began = time.perf_counter()
+        with torch.inference_mode():
+            made = self.picture(photo)
+            record = self.record(photo, made)
+            form = target_for(made.id_photo.document, _form(self.job.form), QUALITY, made.id_photo.dpi)
+            encoded = picture_file(made.picture[0], form, record)
+            compliance = self._check(made, encoded, form, target) if self.job.check else None
+        written = write_new(target.with_suffix(SUFFIXES[form.form]), encoded.data)
+        seconds = time.perf_counter() - began
+        return IDPhotoFile(photo, written, made, encoded, record, compliance, seconds)
+
+    def picture(self, photo: Path) -> Made:
+        """The ID photo of a file, not yet written or checked."""
+        from ..nodes import onnx
+        from ..nodes.id_photo.source import FileSource
+        from ..nodes.identity.engines import load_engine
+        from ..nodes.models import store
+        from ..nodes.portrait.matte import matte, normalisation_for
+
+        source = FileSource(photo)
+        name = self.job.matte
+        small = source.reduced(coarse_block(source))
+        cover = matte(small[None], onnx.session(store.path(name)), normalisation_for(name))[0]
+        return make_id_photo(source, load_engine(), self.job.options, cover)
+
+    def record(self, photo: Path, made: Made) -> Record:
+        """What may be said of the making: traced in the graph that does the same, with this photo at its beginning."""
+        from ..nodes.provenance.made_by import trace
+        from ..nodes.provenance.origin import origin_of
+        from ..nodes.provenance.record import Record
+        from ..nodes.provenance.steps import Effect
+        from ..nodes.provenance.used import models_used, workflow_hash
+
+        graph = self.graph()
+        save = next(key for key, node in graph.items() if node["class_type"] == SAVE)
+        effect = Effect.COMBINES if made.id_photo.edits_made else Effect.CUTS
+        making = trace(graph, [save], lambda node: origin_of(photo), {MAKE: effect})
+        return Record(
+            generative=making.generative,
+            source_type=making.source_type,
+            steps=tuple(str(step) for step in reversed(making.steps)),
+            reasons=making.reasons,
+            models=models_used(graph, [save]),
+            workflow_hash=workflow_hash(graph),
+            document=made.id_photo.document.id,
+            edits=made.id_photo.edits_made,
+            tool=" ".join(tool()).strip(),
+        )
+
+    def graph(self) -> Mapping[str, Any]:
+        """The bundled workflow with this job's settings, in API format."""
+        from .workflow import load
+
+        graph = load(WORKFLOW).to_api()
+        options = self.job.options
+        chosen = {
+            MATTE: {"model": self.job.matte},
+            MAKE: {
+                "document": options.document.id,
+                "background": options.background.value,
+                "size": options.size.value,
+                "head_size": options.head_size.value,
+                "several_faces": "largest" if options.largest else "refuse",
+            },
+            SAVE: {"format": self.job.form},
+        }
+        for node in graph.values():
+            node["inputs"].update(chosen.get(node["class_type"], {}))
+        return graph
+
+    def _check(self, made: Made, encoded: Encoded, form: Target, target: Path) -> Compliance:
+        from ..nodes.id_photo.file_measures import FileFacts
+        from ..nodes.id_photo.judge import About, check_id_photo
+        from ..nodes.identity.engines import load_engine
+
+        facts = FileFacts(target.name, len(encoded.data), form.form, form.dpi)
+        cover: torch.Tensor | None = None if made.matte is None else made.matte[0]
+        about = About(file=facts, made=made.id_photo)
+        return check_id_photo(made.picture[0], load_engine(), made.id_photo.document, cover, about)
+
+
+def _form(name: str) -> Any:
+    return next(form for form in FORMS if form == name)
+
+
+def write_new(path: Path, data: bytes) -> Path:
+    """Write `data` to `path`, or to the first free one of name_2, name_3 and so on beside it. Raises OutputUnwritable."""
+    number, free = 1, path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            try:
+                with free.open("xb") as file:
+                    file.write(data)
+            except FileExistsError:
+                number += 1
+                free = path.with_stem(f"{path.stem}_{number}")
+            else:
+                return free
+    except OSError as error:
+        raise OutputUnwritable(
+            f"{path.name} cannot be written to {path.parent} ({error.strerror or error}); choose another --out."
+        ) from error
+
+
+def write_report(file: IDPhotoFile) -> IDPhotoFile:
+    """Write beside a finished photo: it with its measured lines, the report as JSON and, where checked, as a page."""
+    from ..nodes.id_photo.overlay import draw_overlay
+    from ..nodes.photos import to_pil
+
+    base = file.path.with_suffix("")
+    names = {"overlay": ".overlay.png", "json": ".report.json"}
+    others = {name: base.with_name(base.name + ending) for name, ending in names.items()}
+    try:
+        drawn = draw_overlay(file.made.picture[0], file.made.head, file.made.id_photo.document)
+        to_pil(drawn).save(others["overlay"], compress_level=1)
+        if file.compliance is not None:
+            others["html"] = base.with_name(f"{base.name}.report.html")
+            others["html"].write_bytes(_page(file, file.compliance, others["overlay"]))
+        done = dataclasses.replace(file, others=others)
+        others["json"].write_text(json.dumps(done.as_dict(), indent=2, ensure_ascii=False) + "\n", "utf-8")
+    except OSError as error:
+        raise OutputUnwritable(
+            f"The report cannot be written to {base.parent} ({error.strerror or error}); choose another --out."
+        ) from error
+    return done
+
+
+def _page(file: IDPhotoFile, compliance: Compliance, overlay: Path) -> bytes:
+    """The page of `likeness check` for this photo."""
+    from .report.compliance import Checked, write_compliance
+
+    models = [{"name": name, "licence": licence} for name, licence in file.record.models]
+    with tempfile.TemporaryDirectory(prefix="likeness-") as folder:
+        html, _ = write_compliance([Checked(compliance.as_dict(), file.path, overlay)], models, Path(folder))
+        return html.read_bytes()
