@@ -1,7 +1,9 @@
 """The table of documents: complete, well formed, and possible: a crop exists that meets all rules of a document."""
 
 import itertools
+import json
 import re
+import runpy
 from datetime import date
 from pathlib import Path
 
@@ -220,3 +222,76 @@ def test_an_unknown_document_names_what_was_meant(wanted, meant):
 def test_an_unknown_document_that_is_like_none():
     with pytest.raises(DocumentUnknown, match="likeness documents"):
         document("zzzzzzzz")
+
+
+def test_the_list_names_every_document():
+    shown = likeness()
+    assert shown.exit_code == 0, shown.output
+    for each in ALL:
+        assert re.search(rf"^{each.id} +{re.escape(each.title)} ", shown.output, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "country"), [("us", "United States"), ("GERMANY", "Germany"), ("gb", "United Kingdom")]
+)
+def test_the_list_of_one_country(wanted, country):
+    told = json.loads(likeness("--country", wanted, "--json").output)["documents"]
+    assert [each["id"] for each in told] == [each.id for each in ALL if each.country == country]
+
+
+@pytest.mark.parametrize("name", NAMED_IN_THE_ISSUE)
+def test_one_document_is_shown_with_sources_and_disputes(name):
+    shown = likeness(name)
+    assert shown.exit_code == 0, shown.output
+    text = " ".join(shown.output.split())
+    each = document(name)
+    assert each.edits_rule in text
+    assert each.authority in text
+    for said in (*each.notes, *each.disputes, *(source.url for source in each.sources)):
+        assert " ".join(said.split()) in text
+
+
+def test_one_document_as_json():
+    told = json.loads(likeness("us-visa", "--json").output)
+    assert told["event"] == "result"
+    assert told["document"]["head"] == {"low": 0.5, "high": 0.69}
+    assert told["document"]["edits"] == "none"
+    assert told["document"]["pixels"] == [600, 600]
+    assert len(told["document"]["sources"]) >= 2
+
+
+def test_lengths_are_told_in_the_units_of_the_rule():
+    assert "25 to 35 mm (49 to 69 %), chin to crown" in likeness("us-passport").output
+    assert "10 kB to 300 kB" in likeness("in-visa").output
+    assert "Eye line" not in likeness("ca-passport").output
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(("us-pasport",), "document_unknown"), (("--country", "atlantis"), "document_unknown"),
+     (("us-visa", "--country", "us"), "usage")],
+)  # fmt: skip
+def test_wrong_words_end_in_a_coded_error(words, code):
+    shown = likeness(*words, "--json")
+    assert shown.exit_code != 0
+    assert json.loads(shown.output.splitlines()[0])["code"] == code
+
+
+def test_the_page_is_up_to_date():
+    made = runpy.run_path(str(ROOT / "docs" / "documents.py"))["page"]()
+    assert (ROOT / "docs" / "documents.md").read_text("utf-8") == made, "run: python docs/documents.py"
+    assert "CC BY 4.0" in made
+    for file in FOLDER.glob("*.toml"):
+        text = file.read_text("utf-8")
+        assert "(by passport-photo-specs)" not in text or "CC BY 4.0" in text, "the attribution is missing"
+
+
+def test_what_was_not_read_is_not_dated_today():
+    for each in ALL:
+        for source in each.sources:
+            if (
+                "quoted by" in source.says
+                or "by passport-photo-specs" in source.says
+                or "by a photo tool" in source.says
+            ):
+                assert source.checked < "2026-11-20", f"{each.id}: {source.url}"
