@@ -160,7 +160,7 @@ def cut(
     """
     step, start = 1 / a, -b / a
     ratio = abs(step)
-    corners = np.array([start + step * corner for corner in (0, width, height * 1j, width + height * 1j)])
+    corners = start + step * np.array([0, width, height * 1j, width + height * 1j], np.complex128)
     rows, columns = picture.shape[:2]
     x0, x1 = _span(corners.real, ratio, columns)
     y0, y1 = _span(corners.imag, ratio, rows)

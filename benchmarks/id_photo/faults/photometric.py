@@ -69,10 +69,14 @@ def over_exposure(photo: torch.Tensor, portrait: Portrait, strength: float, rng:
 
 
 def side_light(photo: torch.Tensor, portrait: Portrait, strength: float, rng: np.random.Generator) -> torch.Tensor:
-    """Lit from one side: the far cheek gets two and a half stops less light than the near one."""
+    """Lit from one side: the far cheek, the darker one already, gets two and a half stops less light than it had.
+
+    A lamp on the other side would make such a portrait more even, not less.
+    """
     first, second = (np.asarray(eye.centre) for eye in portrait.mesh.eyes)
     across = (second - first) / portrait.mesh.eye_distance**2
-    if rng.random() < 0.5:
+    left, right = (float(portrait.aligned.luminance[zone].mean()) for zone in portrait.aligned.cheeks)
+    if left < right:
         across = -across
     y, x = torch.meshgrid(torch.arange(photo.shape[0]), torch.arange(photo.shape[1]), indexing="ij")
     middle = (first + second) / 2

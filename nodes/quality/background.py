@@ -1,0 +1,165 @@
+"""The background of a photo: plain, even, of the right colour, without the person's shadow.
+
+Measured beside and above the head down to the chin's height below the eyes, where the matte is sure that nobody is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+
+from ..portrait.colour import parse_colour, to_lab
+from ..portrait.filters import grow, soft_blur
+from .aligned import SURROUNDINGS_EYES, SURROUNDINGS_SCALE, linear_luminance
+from .measure import Measure
+
+if TYPE_CHECKING:
+    from .portrait import Portrait
+
+NOBODY = 0.05
+"""Up to this matte a pixel is background."""
+
+MARGIN = 12
+"""Pixels of the surroundings (0.15 eye distances) kept away from the person: single hairs reach that far out."""
+
+EDGE = 3
+"""Pixels kept away from the photo's edge: scans and frames."""
+
+BELOW = 2.1
+"""Eye distances below the eyes that are looked at: OFIQ leaves out what is deeper, and so do shoulders."""
+
+FEWEST = 2000
+"""Fewer pixels than this tell nothing: a third of an eye distance squared."""
+
+FINE, SMOOTH = 1.0, 14.0
+"""Standard deviations in pixels of the surroundings: finer is the camera's grain, coarser is light and shadow."""
+
+DARK, LIGHT = 0.03, 0.85
+"""Percentiles between which the light on the wall is compared."""
+
+NAMES = (
+    "background_uniformity",
+    "background_lightness",
+    "background_colour",
+    "background_shadow",
+    "background_pattern",
+)
+
+SCHARR = ((-3.0, 0.0, 3.0), (-10.0, 0.0, 10.0), (-3.0, 0.0, 3.0))
+"""OpenCV's Sobel with kernel size -1, which OFIQ uses."""
+
+
+@dataclass(frozen=True, eq=False)
+class Wall:
+    """What is seen behind the person.
+
+    image: [H,W,3] display values of the surroundings. where: [H,W] bool, background for certain. lab: CIELAB [H,W,3],
+    without the camera's grain.
+    """
+
+    image: torch.Tensor
+    where: torch.Tensor
+    lab: torch.Tensor
+
+
+def measure_background(portrait: Portrait, allowed: Sequence[str] = ()) -> list[Measure]:
+    """All measures of the background; without a matte, or with none of it in sight, their values are None."""
+    wall = find_wall(portrait)
+    if isinstance(wall, str):
+        return [Measure(name, None, detail=wall) for name in NAMES]
+    return [
+        background_uniformity(wall),
+        background_lightness(wall),
+        background_colour(wall, allowed),
+        background_shadow(wall),
+        background_pattern(wall),
+    ]
+
+
+def find_wall(portrait: Portrait) -> Wall | str:
+    """The background in the portrait's surroundings, or a sentence that says why there is none."""
+    seen = portrait.surroundings
+    if seen.matte is None:
+        return "Nothing says where the person is; give the person's mask."
+    people = (seen.matte > NOBODY).float()[None, None]
+    outside = (~seen.inside).float()[None, None]
+    taboo = torch.maximum(grow(people, MARGIN), grow(outside, EDGE))[0, 0] > 0
+    taboo[int(SURROUNDINGS_EYES[1] + BELOW * SURROUNDINGS_SCALE) :] = True
+    if int((~taboo).sum()) < FEWEST:
+        return "The person fills the picture: there is too little background to measure."
+    calm = _average(seen.image.permute(2, 0, 1)[None], ~taboo, FINE)
+    return Wall(seen.image, ~taboo, to_lab(calm[0].permute(1, 2, 0)))
+
+
+def background_uniformity(wall: Wall) -> Measure:
+    """The mean gradient of the background's luminance: ISO/IEC 29794-5 (luminance 0..255, Scharr filter), 0 is plain.
+
+    Same scale as OFIQ's, with four differences: the matte instead of a face parser says what background is, a wider
+    frame is looked at, pixels near the person are left out by distance, and large photos are averaged when they are
+    made small, so that grain counts less.
+    """
+    light = (linear_luminance(wall.image) * 255).round()
+    kernel = torch.tensor(SCHARR)
+    kernels = torch.stack([kernel, kernel.T])[:, None]
+    slopes = F.conv2d(F.pad(light[None, None], (1, 1, 1, 1), mode="replicate"), kernels)[0]
+    value = float(torch.hypot(slopes[0], slopes[1])[wall.where].mean())
+    return Measure("background_uniformity", value, "gradient", source="ISO/IEC 29794-5, OFIQ; other mask")
+
+
+def background_lightness(wall: Wall) -> Measure:
+    """The background's mean CIELAB L*, 0 (black) to 100 (white)."""
+    lightness = wall.lab[..., 0][wall.where]
+    spread = float(lightness.std())
+    return Measure("background_lightness", float(lightness.mean()), "L*", detail=f"Spread {spread:.1f}.", source="own")
+
+
+def background_colour(wall: Wall, allowed: Sequence[str]) -> Measure:
+    """The CIELAB distance (CIE 1976) of the background's mean colour to the nearest of `allowed` (``#rrggbb``, names).
+
+    Raises BadColour for what is not a colour.
+    """
+    if not allowed:
+        return Measure("background_colour", None, detail="No colour is asked for.", source="CIELAB 1976")
+    mean = wall.lab[wall.where].mean(0)
+    wanted = to_lab(torch.tensor([parse_colour(text) for text in allowed]))
+    distances = (wanted - mean).norm(dim=-1)
+    nearest = int(distances.argmin())
+    detail = f"Nearest to {allowed[nearest]}: L* {mean[0]:.0f}, a* {mean[1]:.0f}, b* {mean[2]:.0f}."
+    return Measure("background_colour", float(distances[nearest]), "CIELAB", detail=detail, source="CIELAB 1976")
+
+
+def background_shadow(wall: Wall) -> Measure:
+    """How much darker the darkest part of the wall is than its lit part, in L* (>= 0): shadow, or light that falls off.
+
+    Smoothed over a sixth of the eye distance, so that patterns average out; 85th minus 3rd percentile.
+    """
+    smooth = _smooth(wall)[..., 0][wall.where]
+    ends = torch.quantile(smooth, torch.tensor([DARK, LIGHT]))
+    return Measure("background_shadow", float(ends[1] - ends[0]), "L*", source="own")
+
+
+def background_pattern(wall: Wall) -> Measure:
+    """How much the wall's colour varies from place to place, in CIELAB units (root mean square), light apart.
+
+    L* is compared with its own smooth course, which light and shadow make; a* and b* with their mean: a plain wall has
+    one colour.
+    """
+    lab = wall.lab[wall.where]
+    rest = lab - lab.mean(0)
+    rest[:, 0] = lab[:, 0] - _smooth(wall)[..., 0][wall.where]
+    return Measure("background_pattern", float(rest.square().sum(-1).mean().sqrt()), "CIELAB", source="own")
+
+
+def _smooth(wall: Wall) -> torch.Tensor:
+    return _average(wall.lab.permute(2, 0, 1)[None], wall.where, SMOOTH)[0].permute(1, 2, 0)
+
+
+def _average(planes: torch.Tensor, where: torch.Tensor, sigma: float) -> torch.Tensor:
+    """[1,C,H,W] blurred over the background alone."""
+    weight = where.float()[None, None]
+    joined = soft_blur(torch.cat([planes * weight, weight], 1), sigma)
+    return joined[:, :-1] / joined[:, -1:].clamp_min(1e-3)
