@@ -139,6 +139,11 @@ def _smallest_above(write: Callable[[int], bytes], quality: int, limit: int) -> 
 
 def _check_limits(found: Encoded, max_bytes: int | None, min_bytes: int | None) -> None:
     size = len(found.data)
+    if max_bytes is not None and min_bytes is not None and not min_bytes <= size <= max_bytes:
+        raise FileSizeOutOfReach(
+            f"No quality from {LOWEST_QUALITY} to 100 gives a file of {min_bytes} to {max_bytes} bytes, quality "
+            f"{found.quality} gives {size}; give a picture with {'fewer' if size > max_bytes else 'more'} pixels."
+        )
     if max_bytes is not None and size > max_bytes:
         raise FileSizeOutOfReach(
             f"The smallest file is {size} bytes (quality {found.quality}) and at most {max_bytes} are allowed; give a "

@@ -1,0 +1,142 @@
+"""What input photos say of themselves, by XMP, credentials, embedded graphs and sampler settings."""
+
+import json
+
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from likeness_studio.nodes import host
+from likeness_studio.nodes.provenance import source_types as iptc
+from likeness_studio.nodes.provenance import xmp
+from likeness_studio.nodes.provenance.credentials import Signing, sign
+from likeness_studio.nodes.provenance.encode import encode_picture
+from likeness_studio.nodes.provenance.made_by import origin_of_node, photo_files
+from likeness_studio.nodes.provenance.origin import SILENT, Origin, origin_of
+from likeness_studio.nodes.provenance.record import Generative, Record
+
+GRAPH = {
+    "3": {"class_type": "KSampler", "inputs": {}},
+    "4": {"class_type": "SaveImage", "inputs": {"images": ["3", 0]}},
+}
+HARMLESS = {"1": {"class_type": "EmptyImage", "inputs": {}}}
+SETTINGS = "a portrait\nNegative prompt: blurry\nSteps: 20, Sampler: Euler a, CFG scale: 7"
+
+
+@pytest.fixture
+def saved(tmp_path, demo):
+    def save(form="jpeg", **options):
+        path = tmp_path / f"photo.{form}"
+        path.write_bytes(encode_picture(demo, form, **options).data)
+        return path
+
+    return save
+
+
+def said(source=None, generative=None):
+    record = Record(generative or Generative.UNKNOWN, source)
+    packet = xmp.packet(record)
+    return packet if generative else packet.replace(b"likeness:generativeSteps", b"likeness:nothing")
+
+
+def test_a_photo_that_says_nothing(saved):
+    assert origin_of(saved()) == SILENT
+
+
+@pytest.mark.parametrize("form", ["jpeg", "png", "webp"])
+@pytest.mark.parametrize(
+    ("packet", "generative", "source"),
+    [
+        (said(iptc.GENERATED), Generative.SOME, iptc.GENERATED),
+        (said(iptc.COMPOSITE_SYNTHETIC), Generative.SOME, iptc.COMPOSITE_SYNTHETIC),
+        (said(iptc.VOCABULARY + "digitalCapture"), Generative.NONE, iptc.VOCABULARY + "digitalCapture"),
+        (said(iptc.COMPOSITE), Generative.UNKNOWN, iptc.COMPOSITE),
+        (said(iptc.COMPOSITE, Generative.NONE), Generative.NONE, iptc.COMPOSITE),
+        (said(None, Generative.SOME), Generative.SOME, iptc.GENERATED),
+        (said(None, Generative.UNKNOWN), Generative.UNKNOWN, None),
+        (b"<broken", Generative.UNKNOWN, None),
+    ],
+)
+def test_what_xmp_says(saved, form, packet, generative, source):
+    origin = origin_of(saved(form, xmp=packet))
+    assert (origin.generative, origin.source_type) == (generative, source)
+
+
+@pytest.mark.parametrize("form", ["jpeg", "png", "webp"])
+def test_a_graph_in_the_file_is_traced(saved, form):
+    origin = origin_of(saved(form, text={"prompt": json.dumps(GRAPH)}))
+    assert (origin.generative, origin.source_type) == (Generative.SOME, iptc.GENERATED)
+    assert "KSampler (node 3) generates" in origin.reason
+    assert origin_of(saved(form, text={"prompt": json.dumps(HARMLESS)})) == SILENT
+
+
+def test_sampler_settings_of_other_programs(tmp_path):
+    chunks = PngInfo()
+    chunks.add_text("parameters", SETTINGS)
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png", pnginfo=chunks)
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + SETTINGS.encode("utf-16-be")
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.jpg", exif=exif)
+    for name in ("a.png", "a.jpg"):
+        assert origin_of(tmp_path / name).generative is Generative.SOME
+
+
+def test_content_credentials_are_searched_without_the_library(tmp_path, demo, certificates, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "c2pa_never", None)
+    signing = Signing.from_files(certificates.chain, certificates.key)
+    for form in ("jpeg", "png", "webp"):
+        plain = encode_picture(demo, form).data
+        made = tmp_path / f"made.{form}"
+        made.write_bytes(sign(plain, form, signing, tool=("x", "1"), source_type=iptc.GENERATED))
+        assert (origin_of(made).generative, origin_of(made).source_type) == (Generative.SOME, iptc.GENERATED)
+        taken = tmp_path / f"taken.{form}"
+        capture = iptc.VOCABULARY + "digitalCapture"
+        taken.write_bytes(sign(plain, form, signing, tool=("x", "1"), source_type=capture))
+        assert origin_of(taken) == Origin(Generative.NONE, capture)
+
+
+def test_a_file_that_cannot_be_looked_at_is_unknown_and_its_path_is_not_told(tmp_path):
+    (tmp_path / "notes.jpg").write_text("no picture")
+    for name in ("notes.jpg", "missing.jpg"):
+        origin = origin_of(tmp_path / name)
+        assert origin.generative is Generative.UNKNOWN
+        assert str(tmp_path) not in origin.reason
+        assert name not in origin.reason
+
+
+@pytest.fixture
+def folders(tmp_path, demo):
+    place = host.LocalHost(tmp_path / "in", tmp_path / "out", tmp_path / "tmp")
+    for folder, form in ((place.input_dir, "jpeg"), (place.output_dir, "png"), (place.temp_dir, "webp")):
+        (folder / "sub").mkdir(parents=True)
+        packet = said(iptc.GENERATED) if form == "png" else None
+        (folder / "sub" / "a.jpg").write_bytes(encode_picture(demo, form, xmp=packet).data)
+    with host.use(place):
+        yield place
+
+
+def load(name, kind="LoadImage"):
+    return {"class_type": kind, "inputs": {"image": name}}
+
+
+def test_names_with_a_folder_are_found(folders):
+    assert photo_files(load("sub/a.jpg")) == [(folders.input_dir / "sub/a.jpg").resolve()]
+    assert photo_files(load("sub/a.jpg [output]")) == [(folders.output_dir / "sub/a.jpg").resolve()]
+    assert photo_files(load("sub/a.jpg [temp]")) == [(folders.temp_dir / "sub/a.jpg").resolve()]
+    assert photo_files(load("sub/a.jpg", "LoadImageOutput")) == [(folders.output_dir / "sub/a.jpg").resolve()]
+    assert origin_of_node(load("sub/a.jpg")) == SILENT
+    assert origin_of_node(load("sub/a.jpg [output]")).generative is Generative.SOME
+
+
+@pytest.mark.parametrize("name", ["../../x.jpg", "missing.jpg", ["7", 0], 3, None])
+def test_what_is_not_found_is_unknown(folders, name):
+    assert origin_of_node(load(name)).generative is Generative.UNKNOWN
+
+
+def test_a_folder_is_generated_if_one_photo_is(folders, demo):
+    several = {"class_type": "LikenessLoadPhotos", "inputs": {"folder": "sub"}}
+    assert origin_of_node(several) == SILENT
+    (folders.input_dir / "sub" / "b.jpg").write_bytes(encode_picture(demo, "jpeg", xmp=said(iptc.GENERATED)).data)
+    assert origin_of_node(several).generative is Generative.SOME
+    empty = {"class_type": "LikenessLoadPhotos", "inputs": {"folder": "none"}}
+    assert origin_of_node(empty).generative is Generative.UNKNOWN
