@@ -161,6 +161,11 @@ class RunResult:
         return self._reports("enrollment")
 
     @property
+    def compliance(self) -> list[dict[str, Any]]:
+        """The reports on photos that were judged by rules, one for each photo."""
+        return self._reports("compliance")
+
+    @property
     def comparisons(self) -> list[dict[str, Any]]:
         """The reports of the nodes that compare pictures: they say nothing about the run as a whole."""
         return self._reports("comparison")
@@ -180,9 +185,13 @@ class RunResult:
 
     @property
     def verdict(self) -> bool | None:
-        """Whether every likeness check passed; None when the workflow has none."""
-        reports = self.likeness
-        return all(report_passed(report) for report in reports) if reports else None
+        """Whether every check passed: of likeness, and of photos by rules; None when the workflow has none.
+
+        A photo of which a rule is uncertain has not failed.
+        """
+        judged = [report_passed(report) for report in self.likeness]
+        judged += [report.get("verdict") in {"pass", "uncertain"} for report in self.compliance]
+        return all(judged) if judged else None
 
     def as_dict(self) -> dict[str, Any]:
         """The result for machine output."""
@@ -199,6 +208,7 @@ class RunResult:
             "photos": [{"name": p.name, "node": p.node, "title": p.title} for p in self.photos],
             "likeness": self.likeness,
             "enrollments": self.enrollments,
+            "compliance": self.compliance,
             "comparisons": self.comparisons,
             "measured": self.measured,
             "models": self.models,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..identity.draw import BAD, annotate
+from ..identity.draw import BAD, GOOD, UNKNOWN, annotate
 from ..photos import from_pil, to_pil
 from .overlay import draw_overlay
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from ..identity.engines import FaceEngine
+    from ..quality.usable import Usability
     from .compliance import Compliance
 
 
@@ -43,6 +44,18 @@ def overlay_of(photo: torch.Tensor, found: Compliance) -> Image.Image:
     for face in found.faces:
         picture = from_pil(annotate(picture, face, words, BAD))[0]
     return to_pil(picture) if found.faces else annotate(photo, None, words, BAD)
+
+
+def marked(picture: torch.Tensor, found: Usability) -> Image.Image:
+    """The photo with its faces and a word of the verdict."""
+    word, colour = ("usable", GOOD) if found.usable else ("not usable", BAD)
+    if found.usable and found.remarks:
+        word, colour = "usable, could be better", UNKNOWN
+    if not found.faces:
+        return annotate(picture, None, "no face", BAD)
+    for face in found.faces:
+        picture = from_pil(annotate(picture, face, word, colour))[0]
+    return to_pil(picture)
 
 
 def used_models(engine: FaceEngine, matte: str | None, *, parsing: bool) -> list[dict[str, Any]]:

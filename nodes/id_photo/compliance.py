@@ -72,7 +72,7 @@ class Compliance:
             "kind": "id_photo",
             "name": self.name,
             "document": document.id,
-            "title": document.title,
+            "document_title": document.title,
             "country": document.country,
             "verdict": str(self.verdict),
             "passed": self.passed,

@@ -10,10 +10,8 @@ from .sockets import CATEGORY
 
 if TYPE_CHECKING:
     import torch
-    from PIL import Image
 
     from ..identity.engines import FaceEngine
-    from ..quality.usable import Usability
 
 
 class CheckSelfie(io.ComfyNode):
@@ -56,7 +54,7 @@ class CheckSelfie(io.ComfyNode):
         from ..identity.engines import load_engine
         from ..portrait.tensors import check_image
         from ..quality.usable import usable
-        from .checking import used_models
+        from .checking import marked, used_models
 
         image = check_image(image)
         engine = engine or load_engine()
@@ -82,18 +80,3 @@ class CheckSelfie(io.ComfyNode):
                 "text": [text],
             },
         )
-
-
-def marked(picture: torch.Tensor, found: Usability) -> Image.Image:
-    """The photo with its faces and a word of the verdict."""
-    from ..identity.draw import BAD, GOOD, UNKNOWN, annotate
-    from ..photos import from_pil, to_pil
-
-    word, colour = ("usable", GOOD) if found.usable else ("not usable", BAD)
-    if found.usable and found.remarks:
-        word, colour = "usable, could be better", UNKNOWN
-    if not found.faces:
-        return annotate(picture, None, "no face", BAD)
-    for face in found.faces:
-        picture = from_pil(annotate(picture, face, word, colour))[0]
-    return to_pil(picture)

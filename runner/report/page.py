@@ -9,14 +9,17 @@ from dataclasses import dataclass, replace
 from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ... import __version__
 from ..result import RunResult, SavedFile, judged_images, report_passed
-from . import facts
+from . import compliance, facts
 from .compared import OUTCOMES, comparison, megabytes, stages
 from .thumbs import LARGE, SMALL, thumbnail
+
+if TYPE_CHECKING:
+    import jinja2
 
 PICTURES_SHOWN = 24
 """More results than this are counted and not shown: the page must stay small."""
@@ -26,7 +29,7 @@ MOST_CERTAIN = 0.999
 MOST_NUMBERS, NUMBER_WIDTH = 3, 5.0
 """How many scores have their numbers on the scale, and how wide one is there, in percent."""
 
-SHOWN_OTHERWISE = ("likeness", "enrollment", "comparison", "measured", "models")
+SHOWN_OTHERWISE = ("likeness", "enrollment", "compliance", "comparison", "measured", "models")
 
 LIBRARIES = ("torch", "onnxruntime", "numpy", "pillow")
 
@@ -79,8 +82,8 @@ def versions() -> dict[str, str]:
     return found
 
 
-def render(result: RunResult, folder: Path) -> str:
-    """The HTML page for `result`, whose files lie in `folder`. Everything from outside is escaped."""
+def templates() -> jinja2.Environment:
+    """The pages' templates. Everything from outside is escaped."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -91,28 +94,38 @@ def render(result: RunResult, folder: Path) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"number": number, "chance": chance, "megabytes": megabytes}
+    return environment
+
+
+def render(result: RunResult, folder: Path) -> str:
+    """The HTML page for `result`, whose files lie in `folder`."""
     outputs = [picture for file in result.outputs[:PICTURES_SHOWN] if (picture := _picture(file, folder)) is not None]
     photos = _photos(result)
     compared = bool(result.comparisons and not result.likeness)
     left, right, others = (None, None, photos) if compared else _pair(photos, outputs)
-    return environment.get_template("report.html.j2").render(
-        result=result,
-        verdict=_verdict(result),
-        pair=[picture for picture in (left, right) if picture is not None],
-        others=others,
-        more=outputs if compared else outputs[1:],
-        uncut=compared,
-        not_shown=max(len(result.outputs) - PICTURES_SHOWN, 0),
-        checks=[_check(result, report) for report in result.likeness],
-        comparisons=[comparison(result, report) for report in result.comparisons],
-        stages=stages(result),
-        enrollments=[_enrollment(result, report) for report in result.enrollments],
-        said=_said(result),
-        models=result.models,
-        times=_bars(result),
-        engine="this machine" if result.engine == "local" else result.engine,
-        date=f"{result.started.day} {result.started:%B %Y, %H:%M} UTC",
-        versions=versions(),
+    return (
+        templates()
+        .get_template("report.html.j2")
+        .render(
+            result=result,
+            verdict=_verdict(result),
+            pair=[picture for picture in (left, right) if picture is not None],
+            others=others,
+            more=outputs if compared else outputs[1:],
+            uncut=compared,
+            not_shown=max(len(result.outputs) - PICTURES_SHOWN, 0),
+            checks=[_check(result, report) for report in result.likeness],
+            compliances=compliance.cards(result),
+            comparisons=[comparison(result, report) for report in result.comparisons],
+            stages=stages(result),
+            enrollments=[_enrollment(result, report) for report in result.enrollments],
+            said=_said(result),
+            models=result.models,
+            times=_bars(result),
+            engine="this machine" if result.engine == "local" else result.engine,
+            date=f"{result.started.day} {result.started:%B %Y, %H:%M} UTC",
+            versions=versions(),
+        )
     )
 
 
@@ -169,7 +182,9 @@ def _picture(file: SavedFile, folder: Path) -> Picture | None:
 
 def _verdict(result: RunResult) -> dict[str, str]:
     """The first thing to read: a word for the colour, a headline and one sentence."""
-    reports = result.likeness
+    reports, judged = result.likeness, result.compliance
+    if judged and (not reports or (all(map(report_passed, reports)) and not result.verdict)):
+        return compliance.verdict(judged)
     if not reports and result.comparisons:
         pictures = [picture for report in result.comparisons for picture in facts.mappings(report.get("pictures"))]
         passed = sum(picture.get("passed") is True for picture in pictures)
