@@ -42,9 +42,9 @@ OFIQ's face region ends at the brows too, where its 98 landmarks end."""
 ZONE = 0.3
 """Side of the zone on each cheek, in eye distances: ISO/IEC 29794-5, as OFIQ has it."""
 
-SURROUNDINGS = (648, 567)
-"""Width and height of the picture of the surroundings, in pixels: 8 x 7 eye distances, wider than any document's
-frame. OFIQ looks at 4.4 x 4.5 eye distances, at the same scale."""
+SURROUNDINGS = (648, 494)
+"""Width and height of the picture of the surroundings, in pixels: 4 eye distances to each side and above, wider than
+any document's frame, and 2.1 below, where OFIQ's ends too. OFIQ's is 4.4 wide, at the same scale."""
 
 SURROUNDINGS_EYES = (324.0, 324.0)
 """Where the middle of the eyes lies in it: 4 eye distances below its top."""
@@ -78,6 +78,18 @@ class AlignedFace:
     def region(self) -> torch.Tensor:
         """The face without its forehead, [SIDE,SIDE] bool."""
         return polygon(self.points[list(OUTLINE)], SIDE, SIDE) & self.inside
+
+    @cached_property
+    def tones(self) -> np.ndarray:
+        """Luminances in 0..1 of the face without its forehead, eyes included, from dark to light."""
+        return np.sort(self.luminance[self.region | self.eye_opening].numpy())
+
+    @cached_property
+    def box(self) -> tuple[slice, slice]:
+        """Rows and columns that hold `region` and the eyes, with a margin for filters."""
+        spots = self.points[list(OUTLINE)]
+        (x0, y0), (x1, y1) = (np.clip(ends, 0, SIDE).astype(int) for ends in (spots.min(0) - 10, spots.max(0) + 11))
+        return slice(y0, y1), slice(x0, x1)
 
     @cached_property
     def eye_opening(self) -> torch.Tensor:
@@ -164,7 +176,7 @@ def cut(
     rows, columns = picture.shape[:2]
     x0, x1 = _span(corners.real, ratio, columns)
     y0, y1 = _span(corners.imag, ratio, rows)
-    block = max(1, int(ratio / 1.5) if smooth else int(ratio))
+    block = min(max(1, int(ratio / 1.5) if smooth else int(ratio)), x1 - x0, y1 - y0)
     planes = _blocks(picture[y0:y1, x0:x1].detach().cpu().float().numpy(), block)
     tall, wide = (count * block for count in planes.shape[-2:])
     if smooth and ratio > block:
@@ -191,11 +203,12 @@ def _span(places: np.ndarray, ratio: float, size: int) -> tuple[int, int]:
 
 
 def _blocks(patch: np.ndarray, block: int) -> torch.Tensor:
-    """[H,W,C] averaged over blocks, as [1,C,H / block,W / block]."""
-    if block > 1 and patch.shape[2] == 3 and min(patch.shape[:2]) >= block:
-        return torch.from_numpy(block_mean(patch, block))[None]
-    planes = torch.from_numpy(np.ascontiguousarray(patch.transpose(2, 0, 1)))[None]
-    return F.avg_pool2d(planes, block) if block > 1 and min(planes.shape[-2:]) >= block else planes
+    """[H,W,C] as [1,C,H / block,W / block]: pictures averaged over blocks, of masks, which are smooth, the middle."""
+    if patch.shape[2] == 3:
+        return torch.from_numpy(np.ascontiguousarray(block_mean(patch, block)))[None]
+    rows, columns = (count // block * block for count in patch.shape[:2])
+    middle = patch[block // 2 : rows : block, block // 2 : columns : block]
+    return torch.from_numpy(np.ascontiguousarray(middle.transpose(2, 0, 1)))[None]
 
 
 def move(points: np.ndarray, a: complex, b: complex) -> np.ndarray:

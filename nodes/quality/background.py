@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
 from ..portrait.colour import parse_colour, to_lab
 from ..portrait.filters import grow, soft_blur
-from .aligned import SURROUNDINGS_EYES, SURROUNDINGS_SCALE, linear_luminance
+from .aligned import linear_luminance
 from .measure import Measure
 
 if TYPE_CHECKING:
@@ -28,9 +30,6 @@ MARGIN = 12
 
 EDGE = 3
 """Pixels kept away from the photo's edge: scans and frames."""
-
-BELOW = 2.1
-"""Eye distances below the eyes that are looked at: OFIQ leaves out what is deeper, and so do shoulders."""
 
 FEWEST = 2000
 """Fewer pixels than this tell nothing: a third of an eye distance squared."""
@@ -55,15 +54,20 @@ SCHARR = ((-3.0, 0.0, 3.0), (-10.0, 0.0, 10.0), (-3.0, 0.0, 3.0))
 
 @dataclass(frozen=True, eq=False)
 class Wall:
-    """What is seen behind the person.
+    """What is seen behind the person, at the scale of the surroundings.
 
-    image: [H,W,3] display values of the surroundings. where: [H,W] bool, background for certain. lab: CIELAB [H,W,3],
-    without the camera's grain.
+    image: [H,W,3] display values. where: [H,W] bool, background for certain. lab: CIELAB [H,W,3], without the
+    camera's grain.
     """
 
     image: torch.Tensor
     where: torch.Tensor
     lab: torch.Tensor
+
+    @cached_property
+    def smooth(self) -> torch.Tensor:
+        """Its L* [N] where it is background, smoothed over a sixth of the eye distance: the light on the wall."""
+        return _average(self.lab[None, None, ..., 0], self.where, SMOOTH)[0, 0][self.where]
 
 
 def measure_background(portrait: Portrait, allowed: Sequence[str] = ()) -> list[Measure]:
@@ -85,14 +89,22 @@ def find_wall(portrait: Portrait) -> Wall | str:
     seen = portrait.surroundings
     if seen.matte is None:
         return "Nothing says where the person is; give the person's mask."
-    people = (seen.matte > NOBODY).float()[None, None]
-    outside = (~seen.inside).float()[None, None]
-    taboo = torch.maximum(grow(people, MARGIN), grow(outside, EDGE))[0, 0] > 0
-    taboo[int(SURROUNDINGS_EYES[1] + BELOW * SURROUNDINGS_SCALE) :] = True
-    if int((~taboo).sum()) < FEWEST:
+    frame = _extent(seen.inside)
+    people = (seen.matte[frame] > NOBODY).float()
+    outside = (~seen.inside[frame]).float()
+    where = (grow(people[None, None], MARGIN) + grow(outside[None, None], EDGE))[0, 0] == 0
+    if int(where.sum()) < FEWEST:
         return "The person fills the picture: there is too little background to measure."
-    calm = _average(seen.image.permute(2, 0, 1)[None], ~taboo, FINE)
-    return Wall(seen.image, ~taboo, to_lab(calm[0].permute(1, 2, 0)))
+    rest = _extent(where)
+    image, where = seen.image[frame][rest], where[rest]
+    calm = _average(image.permute(2, 0, 1)[None], where, FINE)
+    return Wall(image, where, to_lab(calm[0].permute(1, 2, 0)))
+
+
+def _extent(mask: torch.Tensor) -> tuple[slice, slice]:
+    """Rows and columns from the first to the last that hold anything."""
+    rows, columns = (torch.nonzero(mask.any(axis)).flatten() for axis in (1, 0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
 def background_uniformity(wall: Wall) -> Measure:
@@ -137,9 +149,8 @@ def background_shadow(wall: Wall) -> Measure:
 
     Smoothed over a sixth of the eye distance, so that patterns average out; 85th minus 3rd percentile.
     """
-    smooth = _smooth(wall)[..., 0][wall.where]
-    ends = torch.quantile(smooth, torch.tensor([DARK, LIGHT]))
-    return Measure("background_shadow", float(ends[1] - ends[0]), "L*", source="own")
+    dark, light = np.quantile(wall.smooth.numpy(), [DARK, LIGHT])
+    return Measure("background_shadow", float(light - dark), "L*", source="own")
 
 
 def background_pattern(wall: Wall) -> Measure:
@@ -150,12 +161,8 @@ def background_pattern(wall: Wall) -> Measure:
     """
     lab = wall.lab[wall.where]
     rest = lab - lab.mean(0)
-    rest[:, 0] = lab[:, 0] - _smooth(wall)[..., 0][wall.where]
+    rest[:, 0] = lab[:, 0] - wall.smooth
     return Measure("background_pattern", float(rest.square().sum(-1).mean().sqrt()), "CIELAB", source="own")
-
-
-def _smooth(wall: Wall) -> torch.Tensor:
-    return _average(wall.lab.permute(2, 0, 1)[None], wall.where, SMOOTH)[0].permute(1, 2, 0)
 
 
 def _average(planes: torch.Tensor, where: torch.Tensor, sigma: float) -> torch.Tensor:

@@ -53,9 +53,14 @@ def red_eye(portrait: Portrait) -> Measure:
 
 def _red_share(face: AlignedFace, circle: tuple[float, float, float]) -> float | None:
     x, y, radius = circle
-    columns, rows = np.arange(face.image.shape[1]), np.arange(face.image.shape[0])[:, None]
-    disc = torch.from_numpy(np.hypot(columns - x, rows - y) <= PUPIL * radius) & face.eye_opening
+    reach = PUPIL * radius
+    left, top = max(0, int(x - reach)), max(0, int(y - reach))
+    size = 2 * int(reach) + 3
+    columns, rows = np.arange(left, left + size), np.arange(top, top + size)[:, None]
+    square = slice(top, top + size), slice(left, left + size)
+    opening = face.eye_opening[square]
+    disc = torch.from_numpy(np.hypot(columns - x, rows - y) <= reach)[: opening.shape[0], : opening.shape[1]] & opening
     if int(disc.sum()) < 8:
         return None
-    red, green, blue = to_linear(face.image[disc]).unbind(-1)
+    red, green, blue = to_linear(face.image[square][disc]).unbind(-1)
     return float(((red > 0.05) & (red > REDNESS * (green + blue) / 2)).float().mean())

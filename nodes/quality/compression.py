@@ -95,9 +95,10 @@ def noise(portrait: Portrait) -> Measure:
     From the quietest fifth of small tiles, after a plane is taken out of each. Skin texture is part of it.
     """
     face = portrait.aligned
-    lightness = to_lab(face.image)[..., 0]
+    lightness = to_lab(face.image[face.box])[..., 0]
     tiles, inside = (
-        plane.unfold(0, TILE, TILE).unfold(1, TILE, TILE).reshape(-1, TILE * TILE) for plane in (lightness, face.region)
+        plane.unfold(0, TILE, TILE).unfold(1, TILE, TILE).reshape(-1, TILE * TILE)
+        for plane in (lightness, face.region[face.box])
     )
     tiles = tiles[inside.all(-1)]
     if len(tiles) < 20:

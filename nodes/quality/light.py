@@ -12,8 +12,6 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import torch
-
 from .background import measure_background
 from .colour import natural_colour, red_eye
 from .compression import compression, noise
@@ -78,13 +76,13 @@ def illumination_uniformity(portrait: Portrait) -> Measure:
 
 def luminance_mean(portrait: Portrait) -> Measure:
     """The face's mean luminance, 0..1 (ISO/IEC 29794-5). It depends on the skin's tone: information only."""
-    value = float(_face(portrait).mean())
+    value = float(portrait.aligned.tones.mean())
     return Measure("luminance_mean", value, detail="Depends on the skin's tone.", source="ISO/IEC 29794-5, OFIQ")
 
 
 def luminance_variance(portrait: Portrait) -> Measure:
     """The variance of the face's luminance in 0..1 (ISO/IEC 29794-5). It grows with the skin's lightness."""
-    value = float(_face(portrait).var(correction=0))
+    value = float(portrait.aligned.tones.var())
     return Measure("luminance_variance", value, detail="Depends on the skin's tone.", source="ISO/IEC 29794-5, OFIQ")
 
 
@@ -94,7 +92,7 @@ def under_exposure(portrait: Portrait) -> Measure:
     Shine, eye whites and teeth are bright in every face that gets enough light; the highlights are the 99th percentile
     of its luminance. The standard counts pixels of 25 of 255 or darker instead: well exposed dark skin has many.
     """
-    highlights = float(torch.quantile(_face(portrait), HIGHLIGHT))
+    highlights = _percentile(portrait, HIGHLIGHT)
     value = -math.log2(min(1.0, highlights + FLARE))
     detail = f"The brightest spots of the face have {100 * highlights:.0f} % of white's light."
     return Measure("under_exposure", value, "stops", detail=detail, source="own; ISO/IEC 29794-5 counts dark pixels")
@@ -105,7 +103,7 @@ def over_exposure(portrait: Portrait) -> Measure:
 
     The standard leaves out what covers the face, by a segmentation network; here glasses and hair in the face count.
     """
-    value = float((_face(portrait) >= CLIPPED).float().mean())
+    value = float((portrait.aligned.tones >= CLIPPED).mean())
     return Measure("over_exposure", value, detail=f"{100 * value:.1f} % of the face is white.", source="OFIQ")
 
 
@@ -115,12 +113,12 @@ def dynamic_range(portrait: Portrait) -> Measure:
     Pupils and lashes are black and eye whites bright in every face; through haze or a flat filter they are not. The
     standard takes the entropy of the luminance histogram, which is lower for dark skin in the same light.
     """
-    ends = torch.quantile(_face(portrait), torch.tensor([SHADOW, HIGHLIGHT])) + FLARE
-    value = float(torch.log2(ends[1] / ends[0]))
+    low, high = (_percentile(portrait, share) + FLARE for share in (SHADOW, HIGHLIGHT))
+    value = math.log2(high / low)
     return Measure("dynamic_range", value, "stops", source="own; ISO/IEC 29794-5 takes the histogram's entropy")
 
 
-def _face(portrait: Portrait) -> torch.Tensor:
-    """Luminances of the face without its forehead, eyes included."""
-    face = portrait.aligned
-    return face.luminance[face.region | face.eye_opening]
+def _percentile(portrait: Portrait, share: float) -> float:
+    """The luminance that this share of the face is darker than."""
+    tones = portrait.aligned.tones
+    return float(tones[int(share * (len(tones) - 1))])

@@ -42,8 +42,11 @@ LUMA = (0.2126, 0.7152, 0.0722)
 CORNERS = ((33, 133), (362, 263))
 """Points of the mesh: the corners of the viewer-left and the viewer-right eye."""
 
-LARGEST = 600
-"""Side of the face's crop in which resolution is measured, in pixels: enough edges, and quick for large photos."""
+CLOSE_UP, LARGEST = 0.9, 240
+"""Side of the square round each eye in which resolution is measured: in eye distances, and at most in pixels."""
+
+ONE_PIXEL = 0.6
+"""Blur, as a standard deviation in pixels, up to which a photo fills its pixels: lens and sensor of a good one."""
 
 EVEN = 0.8
 """How evenly the steps between neighbouring pixels are spread over a photo's columns and rows, at least."""
@@ -68,8 +71,8 @@ def sharpness(portrait: Portrait) -> Measure:
     deviations of Laplacians, Sobel and mean differences through a random forest trained on labelled blur.
     """
     face = portrait.aligned
-    luma = face.image @ torch.tensor(LUMA)
-    blurs = edge_blur(luma, face.region | face.eye_opening)
+    luma = face.image[face.box] @ torch.tensor(LUMA)
+    blurs = edge_blur(luma, (face.region | face.eye_opening)[face.box])
     if not blurs:
         return Measure("sharpness", None, detail="The face shows no edges.", source="own")
     blur = math.sqrt(float(np.mean(np.square(blurs))) + FLOOR**2)
@@ -84,13 +87,14 @@ def resolution(portrait: Portrait) -> Measure:
     An enlarged photo has more pixels than detail: its edges spread over several of them, or its pixels come in equal
     blocks. Measured on the photo's own pixels. No standard defines it.
     """
-    luma = _close_up(portrait)
     distance = portrait.mesh.eye_distance
-    blurs = edge_blur(luma, torch.ones_like(luma, dtype=torch.bool))
+    eyes = [_close_up(portrait, eye.centre) for eye in portrait.mesh.eyes]
+    blurs = [blur for luma in eyes for blur in edge_blur(luma, torch.ones_like(luma, dtype=torch.bool))]
     blur = float(np.median(blurs)) if blurs else 0.0
-    spread = FLOOR / math.sqrt(blur**2 + FLOOR**2)
-    blocks = min(1.0, min(_evenness(luma), _evenness(luma.T)) / EVEN)
-    value = distance * min(1.0, 2 * spread, blocks)
+    spread = ONE_PIXEL / max(blur, ONE_PIXEL)
+    evenness = [_evenness(side) for luma in eyes for side in (luma, luma.T)]
+    blocks = min(1.0, float(np.median(evenness)) / EVEN)
+    value = distance * min(spread, blocks)
     return Measure("resolution", value, "px", detail=f"Of {distance:.0f} pixels between the eyes.", source="own")
 
 
@@ -120,14 +124,11 @@ def edge_blur(luma: torch.Tensor, mask: torch.Tensor) -> list[float]:
     return found
 
 
-def _close_up(portrait: Portrait) -> torch.Tensor:
-    """Brows to chin in the photo's own pixels, [H,W]; the middle of it where that is very large."""
-    points = portrait.mesh.points[:, :2]
-    low, high = points.min(0), points.max(0)
-    middle, half = (low + high) / 2, np.minimum((high - low) / 2, LARGEST / 2)
-    (x0, y0), (x1, y1) = (np.round(place).astype(int) for place in (middle - half, middle + half))
-    crop = portrait.photo[max(0, y0) : max(0, y1), max(0, x0) : max(0, x1)]
-    return crop.detach().cpu().float() @ torch.tensor(LUMA)
+def _close_up(portrait: Portrait, centre: np.ndarray) -> torch.Tensor:
+    """An eye and its brow in the photo's own pixels, [H,W]; only their middle where they are very large."""
+    half = min(CLOSE_UP * portrait.mesh.eye_distance, LARGEST) / 2
+    (x0, y0), (x1, y1) = (np.maximum(np.round(place), 0).astype(int) for place in (centre - half, centre + half))
+    return portrait.photo[y0:y1, x0:x1].detach().cpu().float() @ torch.tensor(LUMA)
 
 
 def _evenness(luma: torch.Tensor) -> float:
