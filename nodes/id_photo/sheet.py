@@ -162,6 +162,8 @@ def lay_out(
 
     Raises PrintsDoNotFit.
     """
+    if photos < 1:
+        raise PrintsDoNotFit("There is no photo to print; connect or name one.")
     if 0 < count < photos:
         raise PrintsDoNotFit(f"There are {photos} different photos for {count} prints; ask for {photos} or more.")
     margin = paper.margin_mm if margin_mm is None else margin_mm

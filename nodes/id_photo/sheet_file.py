@@ -117,11 +117,12 @@ def pixels_per_inch(sheet: Sheet, pixels: tuple[int, int]) -> float:
 def summary(sheet: Sheet, pixels: Sequence[tuple[int, int]]) -> list[str]:
     """What a person needs to know to print the sheet, a sentence or two each. `pixels`: sizes of the photos."""
     block, pages = sheet.pages[0].block, len(sheet.pages)
-    lies = "landscape" if sheet.landscape else "portrait"
+    photos = "1 photo" if sheet.count == 1 else f"{sheet.count} photos"
+    sheets = "1 sheet" if pages == 1 else f"{pages} sheets"
+    lies = ("landscape" if sheet.landscape else "portrait") + (", photos on their side" if sheet.turned else "")
     said = [
-        f"{sheet.count} photos of {sized(sheet.photo_mm)} on {pages} {'sheet' if pages == 1 else 'sheets'} "
-        f"{sheet.paper.name} ({sized((sheet.width_mm, sheet.height_mm))}, {lies}"
-        f"{', photos on their side' if sheet.turned else ''}), with {sheet.gap_mm:g} mm between them.",
+        f"{photos} of {sized(sheet.photo_mm)} on {sheets} {sheet.paper.name} "
+        f"({sized((sheet.width_mm, sheet.height_mm))}, {lies}), with {sheet.gap_mm:g} mm between them.",
         "Print at 100 % (actual size), without fitting to the page. "
         f"On the first sheet all photos together measure {sized((block.width, block.height))}; check with a ruler.",
     ]

@@ -37,7 +37,8 @@ def pdf_bytes(sheet: Sheet, photos: Sequence[Image.Image], title: str = "") -> b
         pdfmetrics.registerFont(TTFont(FONT, f"{FONT}.ttf"))
     buffer = io.BytesIO()
     size = sheet.width_mm * POINTS_PER_MM, sheet.height_mm * POINTS_PER_MM
-    canvas = Canvas(buffer, pagesize=size, pageCompression=1, invariant=1, initialFontName=FONT)
+    first_font: Any = FONT
+    canvas = Canvas(buffer, pagesize=size, pageCompression=1, invariant=1, initialFontName=first_font)
     canvas.setTitle(title or "Print sheet")
     canvas.setCreator("Likeness Studio")
     canvas.setViewerPreference("PrintScaling", "None")
@@ -101,7 +102,7 @@ def _fitted(text: str, size: float, width: float) -> str:
     """`text` in letters that the font has, cut off with dots where it would be wider than `width`."""
     from reportlab.pdfbase.pdfmetrics import getFont, stringWidth
 
-    known = getattr(getFont(FONT), "face").charToGlyph
+    known: dict[int, int] = getFont(FONT).face.charToGlyph  # pyright: ignore[reportAttributeAccessIssue]
     text = "".join(letter if ord(letter) in known else "?" for letter in text)
     if stringWidth(text, FONT, size) <= width:
         return text

@@ -140,12 +140,13 @@ def _stated_size(path: Path) -> Size:
     from ...nodes.photo_files import opened
 
     with opened(path) as photo:
-        pixels, dpi = photo.size, photo.info.get("dpi")
+        (width, height), dpi = photo.size, photo.info.get("dpi")
         lying = photo.getexif().get(ExifTags.Base.Orientation, 1) >= 5
-    density = None if dpi is None else (float(dpi[0]), float(dpi[1]))
+    across, down = (float(dpi[0]), float(dpi[1])) if dpi else (0.0, 0.0)
+    density = (across, down) if dpi else None
     if lying:
-        pixels, density = pixels[::-1], density and density[::-1]
-    return size_by_density(pixels, density)
+        return size_by_density((height, width), density and (down, across))
+    return size_by_density((width, height), density)
 
 
 def _write(laid: Sheet, pictures: list[Image.Image], dpi: int, out: Path, title: str) -> list[Path]:
