@@ -61,7 +61,8 @@ def check_id_photo(
     ]
     if portrait is not None and head is not None:
         measures += [*measure_geometry(head, width, height, document), _head_width(portrait, width, document)]
-        measures += [_whole_head(head), *measure_portrait(portrait, parsing=about.parsing)]
+        colours = document.background_colours
+        measures += [_whole_head(head), *measure_portrait(portrait, allowed=colours, parsing=about.parsing)]
     checks = judge_all(measures, document, len(faces), uncut=about.uncut)
     name = about.file.name if about.file else ""
     return Compliance(document, checks, width, height, faces, head, _notes(document, about), name)

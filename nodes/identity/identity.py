@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -93,13 +93,19 @@ def enroll(
     min_face: int = MIN_FACE,
     leave_out: bool = False,
     name: str = "",
+    poor: Mapping[int, str] | None = None,
 ) -> tuple[Identity, list[Reference]]:
     """Make an Identity from 1..N photos [H,W,3] of one person, in 0..1.
 
     A photo without a usable face, or one that disagrees with the others, stops the enrollment with
     EnrollmentRefused that names every such photo; with `leave_out` it is left out instead, as long as one is left.
+    `poor`: photos by index that are refused as well, and why.
     """
-    references = judge_references(engine, find_subjects(engine, photos, several, min_face))
+    subjects = find_subjects(engine, photos, several, min_face)
+    for index, reason in (poor or {}).items():
+        if subjects[index].problem is None:
+            subjects[index] = replace(subjects[index], problem=Outcome.POOR_PHOTO, reason=reason)
+    references = judge_references(engine, subjects)
     refused = [reference for reference in references if not reference.accepted]
     accepted = [reference for reference in references if reference.accepted]
     if refused and (not leave_out or not accepted):

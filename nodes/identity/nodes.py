@@ -17,6 +17,7 @@ from .file_nodes import LoadIdentity, LoadPhotos, SaveIdentity
 from .gate_node import GateByLikeness
 from .identity import Identity, Reference, enroll
 from .judging import annotated, gate_for, judge, pictures_of, summary
+from .preflight import POOR_PHOTOS, look_over
 from .sockets import (
     CATEGORY,
     FaceEngineType,
@@ -129,6 +130,14 @@ class EnrollIdentity(io.ComfyNode):
                     io.Image.Input(socket, optional=True, tooltip="More photos of the same person.")
                     for socket in EXTRA_PHOTOS
                 ),
+                io.Combo.Input(
+                    "poor_photos",
+                    options=list(POOR_PHOTOS),
+                    default=POOR_PHOTOS[0],
+                    optional=True,
+                    tooltip="Photos that are blurred, dark, turned away, with closed eyes or sunglasses: mention it in "
+                    "the report, or refuse them too.",
+                ),
             ],
             outputs=[
                 IdentityType.Output(
@@ -156,6 +165,7 @@ class EnrollIdentity(io.ComfyNode):
         on_refused: list[str],
         name: list[str],
         engine: list[FaceEngine] | None = None,
+        poor_photos: list[str] | None = None,
         **more: list[torch.Tensor],
     ) -> io.NodeOutput:
         """Enroll."""
@@ -165,20 +175,18 @@ class EnrollIdentity(io.ComfyNode):
             pictures += pictures_of(more.get(socket) or [])
         if not pictures:
             raise EnrollmentRefused("No reference photo was given; connect at least one photo of the person.")
-        identity, references = enroll(
-            chosen,
-            pictures,
-            SeveralFaces(several_faces[0]),
-            min_face[0],
-            on_refused[0] == "leave out",
-            name[0],
-        )
+        several, refuse = SeveralFaces(several_faces[0]), _given(poor_photos) == "refuse"
+        looked = look_over(chosen, pictures, several, must=refuse)
+        poor = looked.poor if refuse else None
+        leave_out = on_refused[0] == "leave out"
+        identity, references = enroll(chosen, pictures, several, min_face[0], leave_out, name[0], poor)
         sheet = contact_sheet([_reference_picture(pictures[each.index], each) for each in references])
         report = {
             "engine": chosen.key,
             "accepted": identity.photos,
             "baseline": identity.baseline,
-            "photos": [reference.as_dict() for reference in references],
+            "photos": [reference.as_dict() | looked.of(reference.index) for reference in references],
+            "quality": looked.note,
         }
         shown = ui.PreviewImage(sheet, cls=cls).as_dict()
         return io.NodeOutput(

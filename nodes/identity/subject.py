@@ -30,6 +30,7 @@ class Outcome(StrEnum):
     NO_FACE = "no_face"
     SEVERAL_FACES = "several_faces"
     FACE_TOO_SMALL = "face_too_small"
+    POOR_PHOTO = "poor_photo"
 
 
 class SeveralFaces(StrEnum):

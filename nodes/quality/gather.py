@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,17 +10,17 @@ if TYPE_CHECKING:
     from .portrait import Portrait
 
 
-def measure_portrait(portrait: Portrait, *, parsing: bool = False) -> list[Measure]:
-    """What light.py and face_state.py measure. `parsing`: with the optional face parser.
+def measure_portrait(portrait: Portrait, *, allowed: Sequence[str] = (), parsing: bool = False) -> list[Measure]:
+    """What light.py and face_state.py measure. `allowed`: background colours, ``#rrggbb``; `parsing`: with the parser.
 
     Raises ModelMissing where a network cannot be had.
     """
     from importlib import import_module
 
-    found: list[Measure] = []
-    for module, function in (("light", "measure_light"), ("face_state", "measure_face")):
-        try:
-            found += getattr(import_module(f".{module}", __package__), function)(portrait)
-        except ModuleNotFoundError:
-            continue
-    return found
+    from .light import measure_light
+
+    try:
+        face = import_module(".face_state", __package__).measure_face(portrait)
+    except ModuleNotFoundError:
+        face = []
+    return [*measure_light(portrait, allowed), *face]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..result import Event
 
 DONE, FAILED, USAGE, VERDICT_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit codes. `VERDICT_FAILED`: everything worked and the likeness check said no."""
+"""Exit codes. `VERDICT_FAILED`: everything worked and a check, of likeness or of a photo by rules, said no."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from .output import VERDICT_FAILED, Output, current_output, json_option
+from .words import clean
 
 if TYPE_CHECKING:
     from ..client import Client
@@ -85,7 +86,7 @@ def run(
 ) -> None:
     """Run WORKFLOW: a JSON file, or the name of a bundled workflow such as studio_headshot.
 
-    Exit codes: 0 done, 1 failed, 2 usage, 3 the likeness check said no, 130 stopped.
+    Exit codes: 0 done, 1 failed, 2 usage, 3 a check said no, 130 stopped.
     """
     from ..session import run_once
 
@@ -135,15 +136,29 @@ def _show(out: Output, finished: Finished) -> None:
         for photo in report.get("photos", []):
             if photo.get("outcome") != "pass":
                 out.say(f"Refused  reference photo {photo.get('index', 0) + 1}: {photo.get('reason')}")
+            elif said := quality(photo):
+                out.say(f"Poor     reference photo {photo.get('index', 0) + 1}: {said}")
     for _, saved in result.shown("saved"):
         out.say(f"Saved    {_short(Path(str(saved))) if result.engine == 'local' else f'{saved}, on the server'}")
     for report in result.likeness:
         passed = report_passed(report)
         style, word = ("bold green", "same person") if passed else ("bold red", "NOT confirmed")
         out.console.print(Text.assemble("Verdict  ", (word, style), f" ({_score(report)})"))
+    for report in result.compliance:
+        verdict = str(report.get("verdict"))
+        style = {"pass": "bold green", "fail": "bold red"}.get(verdict, "bold yellow")
+        out.console.print(Text.assemble("Rules    ", (verdict, style), f" ({clean(report.get('headline'))})"))
     for note in result.notes:
         out.say(f"Note     {note}")
     out.say(f"Time     {result.seconds:.1f} s on {'this machine' if result.engine == 'local' else result.engine}")
+
+
+def quality(photo: Mapping[str, Any]) -> str:
+    """What an enrollment says of a reference photo that is a poor one, in one line; empty where it is not."""
+    found = photo.get("quality")
+    if not isinstance(found, Mapping) or found.get("verdict") != "fail":
+        return ""
+    return clean(" ".join([str(found.get("says") or ""), *map(str, found.get("advice") or ())]))
 
 
 def _score(report: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ OUTCOMES = {
     "no_face": "No face found",
     "several_faces": "Several faces",
     "face_too_small": "Face too small",
+    "poor_photo": "Poor photo",
 }
 
 BLANK = dict.fromkeys(("label", "outcome", "passed", "cosine", "reason"))

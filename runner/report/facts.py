@@ -37,9 +37,16 @@ def kind(row: JobRow) -> Kind:
     return "failed" if row.state == "failed" else row.verdict or "unchecked"
 
 
+RULES: dict[Kind, str] = {"passed": "Meets the rules", "not_confirmed": "Rules not met"}
+"""The headings of a job that judged photos by rules and no likeness."""
+
+
 def word(row: JobRow) -> str:
     """The heading of one job."""
-    return "Running" if row.state == "leased" else WORDS[kind(row)]
+    if row.state == "leased":
+        return "Running"
+    by_rules = result_list(row, "compliance") and not result_list(row, "likeness")
+    return (RULES if by_rules else {}).get(kind(row)) or WORDS[kind(row)]
 
 
 def finite(value: Any) -> float | None:
@@ -88,6 +95,7 @@ def reason(row: JobRow) -> str:
         for image in judged_images(report)
         if image.get("passed") is not True or row.verdict == "passed"
     ]
+    reasons += [str(report.get("headline") or "") for report in result_list(row, "compliance")]
     return next((" ".join(text.split()) for text in reasons if text), "")
 
 

@@ -246,7 +246,9 @@ def _enrollment(result: RunResult, report: Mapping[str, Any]) -> dict[str, Any]:
     sheet = next((thumbnail(file.path, LARGE) for file in result.previews if file.node == report["node"]), None)
     photos = [photo for photo in report.get("photos") or () if isinstance(photo, Mapping)]
     refused = [photo for photo in photos if photo.get("outcome") != "pass"]
-    return {"report": report, "sheet": sheet and sheet.uri, "photos": photos, "refused": refused}
+    looked = (photo.get("quality") for photo in photos)
+    poor = any(isinstance(quality, Mapping) and quality.get("verdict") == "fail" for quality in looked)
+    return {"report": report, "sheet": sheet and sheet.uri, "photos": photos, "refused": refused, "poor": poor}
 
 
 def likeness_scale(report: Mapping[str, Any]) -> Scale | None:
