@@ -26,8 +26,8 @@ office's own page. Nothing here is legal advice, and a photo that keeps all rule
 How sure an entry is: **high**, the office's text was read and a second source agrees; **medium**, one of both, or
 sources disagree in something; **low**, neither, or they disagree in what matters. Each source says when it was read,
 and by whom where it was not by us. `quoted by dweekly/visa-photo` means the verbatim copies of official pages in that
-public repository, `by passport-photo-specs` the data set named below. Where an office's rule has a range, the photo is
-made to keep all of them at once, with the largest margin.
+public repository, `by passport-photo-specs` the data set named below. A photo is made to keep all ranges of its
+document at once, with the largest margin; where there is no rule, none is checked.
 
 *Edits* is what may be done to the picture beyond cutting, turning, resizing and compressing. For nearly all official
 documents that is nothing, not even another background; where no rule was found it is nothing too. *Taken by* says who
