@@ -156,10 +156,13 @@ def test_millimetres_become_shares(tmp_path):
     file = tmp_path / "xx.toml"
     file.write_text(GOOD)
     (each,) = read(file)
-    assert (each.head.low, each.head.high) == pytest.approx((0.7, 0.8))
-    assert each.head.middle == pytest.approx(0.75)
-    assert 0.75 in each.head
-    assert document("us-passport").eyes.low == pytest.approx(28 / 51)
+    head, eyes = each.head, document("us-passport").eyes
+    assert head is not None
+    assert eyes is not None
+    assert (head.low, head.high) == pytest.approx((0.7, 0.8))
+    assert head.middle == pytest.approx(0.75)
+    assert 0.75 in head
+    assert eyes.low == pytest.approx(28 / 51)
 
 
 @pytest.mark.parametrize(
