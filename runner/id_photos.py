@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..nodes.provenance.encode import Encoded
     from ..nodes.provenance.record import Record
 
-WORKFLOW = "id_photo"
+WORKFLOW = Path(__file__).resolve().parent.parent / "workflows" / "api" / "id_photo.json"
 """The bundled workflow that does the same on the canvas; what is stated of the making follows from its graph."""
 
 QUALITY = 95
@@ -146,9 +146,7 @@ class IDPhotoMaker:
 
     def graph(self) -> Mapping[str, Any]:
         """The bundled workflow with this job's settings, in API format."""
-        from .workflow import load
-
-        graph = load(WORKFLOW).to_api()
+        graph: dict[str, Any] = json.loads(WORKFLOW.read_text("utf-8"))
         options = self.job.options
         chosen = {
             MATTE: {"model": self.job.matte},
@@ -173,7 +171,9 @@ class IDPhotoMaker:
         facts = FileFacts(target.name, len(encoded.data), form.form, form.dpi)
         cover: torch.Tensor | None = None if made.matte is None else made.matte[0]
         about = About(file=facts, made=made.id_photo)
-        return check_id_photo(made.picture[0], load_engine(), made.id_photo.document, cover, about)
+        found = check_id_photo(made.picture[0], load_engine(), made.id_photo.document, cover, about)
+        found.notes[:0] = [*made.report["to_do"], *made.report["warnings"]]
+        return found
 
 
 def _form(name: str) -> Any:
@@ -181,7 +181,7 @@ def _form(name: str) -> Any:
 
 
 def write_new(path: Path, data: bytes) -> Path:
-    """Write `data` to `path`, or to the first free one of name_2, name_3 and so on beside it. Raises OutputUnwritable."""
+    """Write `data` to `path`, or to the first free one of name_2, name_3 and so on. Raises OutputUnwritable."""
     number, free = 1, path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

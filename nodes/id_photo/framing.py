@@ -41,6 +41,9 @@ HAIR_ADVICE = Range(0.015, 1.0)
 ADVICE_WEIGHT = 0.1
 """How much advice counts beside a rule."""
 
+BROKEN = 1e4
+"""What a broken rule counts, in logarithms of probability."""
+
 FREE_ERROR = 0.02
 """Standard error that advice is treated with."""
 
@@ -189,13 +192,16 @@ def _terms(
 
 
 def _score(terms: Iterator[_Term]) -> np.ndarray:
-    """The logarithm of the probability that all rules hold, taking their errors as independent and normal."""
+    """The logarithm of the probability that all rules hold, taking their errors as independent and normal.
+
+    Where not all can hold, as many as possible do: a broken rule outweighs all doubts.
+    """
     total = np.zeros((1, 1, 1))
     for term in terms:
         sigma = np.hypot(term.sigma, EXACT)
         low, high = (term.value - term.limits.low) / sigma, (term.limits.high - term.value) / sigma
         sure = torch.special.log_ndtr(torch.from_numpy(np.stack(np.broadcast_arrays(low, high)))).sum(0).numpy()
-        total = total + (1.0 if term.binding else ADVICE_WEIGHT) * sure
+        total = total + (sure - BROKEN * ((low < 0) | (high < 0)) if term.binding else ADVICE_WEIGHT * sure)
     return total
 
 
@@ -263,8 +269,8 @@ def choose_frame(
     """The best frame of width / height `aspect` for `head`, or None where `bounds` allow none at all.
 
     `width`: of the head without the ears, in pixels of the photo, where it is known. Without `bounds` the frame may
-    lie anywhere. The rules' standard errors come from `head`; where rules cannot all hold, the frame is a compromise
-    that breaks them by the least.
+    lie anywhere. The rules' standard errors come from `head`; where not all rules can hold, as few as possible are
+    broken, by as little as possible.
     """
     lengths = Lengths.of(head, document, width)
     wanted = document.head or HEAD_ADVICE

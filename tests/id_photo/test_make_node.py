@@ -1,0 +1,162 @@
+"""Make ID Photo on real photos: the node, the same in files, and on a real ComfyUI."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from likeness_studio.nodes.errors import FaceNotUsable, MatteMissing
+from likeness_studio.nodes.id_photo.documents import document
+from likeness_studio.nodes.id_photo.errors import AlterationForbidden, PhotoTooTight, SizeNotDefined
+from likeness_studio.nodes.id_photo.make_node import MakeIDPhoto
+from likeness_studio.nodes.identity.engines import load_engine
+from likeness_studio.nodes.photos import load_photo
+from likeness_studio.nodes.portrait.nodes import MattePerson
+
+ALLOWED = "as the document allows"
+
+
+@pytest.fixture(scope="module")
+def photo(astronaut):
+    return load_photo(astronaut)[0]
+
+
+@pytest.fixture(scope="module")
+def mask(photo):
+    return MattePerson.execute(photo, "u2netp", "cpu")[0]
+
+
+def make(image, name="us-passport", background=ALLOWED, size="auto", several="refuse", **more):
+    return MakeIDPhoto.execute(image, name, background, size, "safest", several, **more)
+
+
+pytestmark = pytest.mark.models
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["us-passport", "schengen-visa", "uk-passport", "ca-passport", "in-passport", "cn-visa", "jp-passport", "linkedin"],
+)
+def test_the_demo_photo_for_many_documents(photo, mask, name):
+    made, id_photo, overlay, text = make(photo, name, mask=mask).args
+    (report,) = json.loads(text)
+    rules = document(name)
+    assert made.shape == (1, id_photo.height_px, id_photo.width_px, 3)
+    assert (report["width_px"], report["height_px"], report["dpi"]) == (
+        id_photo.width_px,
+        id_photo.height_px,
+        id_photo.dpi,
+    )
+    assert report["broken"] == []
+    assert {rule["name"] for rule in report["rules"]} >= ({"head height"} if rules.head else set())
+    assert report["turned_degrees"] == pytest.approx(-3, abs=1)
+    assert id_photo.edits_made == ()
+    assert overlay.ndim == 4
+    assert min(overlay.shape[1:3]) > 400
+    assert any("enlarged" in warning for warning in report["warnings"])
+
+
+def test_the_made_photo_measures_as_the_report_says(photo, mask):
+    """Looked at anew, without what was known before: eyes level, head and eye line where they were put."""
+    from likeness_studio.nodes.id_photo.make import look
+    from likeness_studio.nodes.id_photo.source import TensorSource
+
+    made, _, _, text = make(photo, mask=mask).args
+    found = look(TensorSource(made[0]), load_engine(), None).head
+    rules = {rule["name"]: rule["value"] / 51 for rule in json.loads(text)[0]["rules"]}
+    height = made.shape[1]
+    assert abs(found.roll) < 1
+    assert (height - found.eyes) / height == pytest.approx(rules["eye line"], abs=0.02)
+    assert (found.chin - found.eyes) / height == pytest.approx(rules["head height"] / 2, abs=0.04)
+
+
+def test_without_a_mask_no_matte_network_runs(photo, monkeypatch):
+    from likeness_studio.nodes import onnx
+
+    used = []
+    session = onnx.session
+    monkeypatch.setattr(onnx, "session", lambda path, *rest: used.append(path.name) or session(path, *rest))
+    output = make(photo, "linkedin")
+    assert output[0].shape == (1, 800, 800, 3)
+    assert not [name for name in used if "u2net" in name]
+    assert {model["name"] for model in output.ui["models"]} == {"yunet", "face_mesh", "iris"}
+
+
+def test_a_plain_background_keeps_every_pixel_of_the_person(photo, mask):
+    kept = make(photo, "linkedin", "keep", mask=mask)
+    plain = make(photo, "linkedin", "plain", mask=mask)
+    assert plain[1].edits_made == ("The background was replaced by plain #FFFFFF.",)
+    corner = plain[0][0, :80, :80]
+    assert float(corner.min()) == 1
+    face = (slice(330, 520), slice(320, 480))
+    assert kept[0].shape == plain[0].shape
+    if json.loads(kept[3])[0]["scale"] == json.loads(plain[3])[0]["scale"]:
+        assert torch.equal(kept[0][0][face], plain[0][0][face])
+
+
+def test_documents_that_forbid_edits_refuse_them_and_still_give_the_crop(photo, mask):
+    with pytest.raises(AlterationForbidden, match=r"US passport.*Department of State"):
+        make(photo, background="plain", mask=mask)
+    output = make(photo, mask=mask)
+    (report,) = json.loads(output[3])
+    assert output[0].shape == (1, 602, 602, 3)
+    assert any("no edits are allowed" in note for note in report["notes"])
+    with pytest.raises(MatteMissing):
+        make(photo, "linkedin", "plain")
+    with pytest.raises(SizeNotDefined, match="linkedin"):
+        make(photo, "linkedin", size="print")
+
+
+def test_a_batch_is_made_one_by_one(photo, mask):
+    both = torch.cat([photo, photo.flip(2)])
+    output = make(both, mask=torch.cat([mask, mask.flip(2)]))
+    assert output[0].shape == (2, 602, 602, 3)
+    reports = json.loads(output[3])
+    assert [report["picture"] for report in reports] == [0, 1]
+    assert reports[0]["turned_degrees"] == pytest.approx(-reports[1]["turned_degrees"], abs=0.7)
+
+
+def test_a_photo_that_ends_too_early_says_what_to_do(photo, mask):
+    tight = (slice(None), slice(0, 210), slice(130, 330))
+    output = make(photo[tight], mask=mask[tight])
+    (report,) = json.loads(output[3])
+    assert any(line.startswith("Head height") for line in report["broken"])
+    assert report["to_do"][0].startswith("Step back")
+    assert "mm too early" in report["to_do"][0]
+    assert output.ui["text"]
+    with pytest.raises(PhotoTooTight, match="step back"):
+        make(photo[:, 60:200, 160:290])
+
+
+def test_no_face_and_several_faces(photo):
+    with pytest.raises(FaceNotUsable, match="no face"):
+        make(torch.full((1, 300, 300, 3), 0.5))
+    two = torch.cat([photo, photo], 2)
+    with pytest.raises(FaceNotUsable, match="2 faces"):
+        make(two)
+    assert make(two, several="largest")[0].shape == (1, 602, 602, 3)
+
+
+@pytest.mark.comfyui
+def test_the_workflow_on_a_real_comfyui_and_here_are_one(comfyui_server, astronaut, tmp_path):
+    """The bundled workflow, with its check and its file, on a server and in this process."""
+    from PIL import Image, ImageChops
+
+    from likeness_studio.runner.client import Client
+    from likeness_studio.runner.files_in import Given
+
+    pictures = []
+    for place in (None, comfyui_server.url):
+        folder = tmp_path / ("server" if place else "here")
+        with Client(place) as client:
+            result = client.run(client.load("id_photo"), [Given(astronaut)], folder)
+        (saved,) = [file.path for file in result.outputs if file.path.suffix == ".jpg"]
+        pictures.append(Image.open(saved))
+    for picture in pictures:
+        assert picture.size == (602, 602)
+        assert picture.info["dpi"] == (300, 300)
+    difference = ImageChops.difference(*(picture.convert("RGB") for picture in pictures))
+    assert max(high for _, high in difference.getextrema()) <= 24
+    assert sum(sum(band) for band in [difference.convert("L").histogram()[8:]]) < 0.001 * 602 * 602
