@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...nodes.errors import LikenessError, registry
+from ...nodes.id_photo import sheet_errors as _sheet  # noqa: F401 - registers the codes
 from ...nodes.provenance import errors as _provenance  # noqa: F401 - registers the codes
 from .base import RunnerError, WorkflowInvalid, raise_all
 from .batch import BatchInputsInvalid, LedgerBusy, LedgerMissing, LedgerUnreadable, UnknownJob
