@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import torch
 
     from ..identity.engines import FaceEngine
+    from ..identity.faces import Face
     from .document import Document
     from .head import Head
     from .photo import IDPhoto
@@ -35,6 +36,15 @@ class About:
     made: IDPhoto | None = None
     uncut: bool = False
     parsing: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What was measured on a photo, before it is judged. head: in the photo's pixels, None without a face."""
+
+    measures: list[Measure]
+    faces: list[Face]
+    head: Head | None
 
 
 def check_id_photo(
@@ -51,21 +61,31 @@ def check_id_photo(
     """
     about = about or About()
     height, width = photo.shape[:2]
+    seen = measure_all(photo, engine, document, matte, about)
+    checks = judge_all(seen.measures, document, len(seen.faces), uncut=about.uncut)
+    name = about.file.name if about.file else ""
+    return Compliance(document, checks, width, height, seen.faces, seen.head, _notes(document, about), name)
+
+
+def measure_all(
+    photo: torch.Tensor, engine: FaceEngine, document: Document, matte: torch.Tensor | None, about: About
+) -> Measured:
+    """Every measure of `photo` that `judge_all` knows a limit for; raises what `check_id_photo` raises."""
+    height, width = photo.shape[:2]
     faces = engine.detect(photo)
-    portrait = look_at(photo, engine, matte, largest=True) if faces else None
-    head = find_head(portrait.face, portrait.mesh, matte) if portrait else None
     measures = [
         *measure_size(width, height, document),
         *measure_file(about.file, width, document),
         measure_edits(about.made, document),
     ]
-    if portrait is not None and head is not None:
-        measures += [*measure_geometry(head, width, height, document), _head_width(portrait, width, document)]
-        colours = document.background_colours
-        measures += [_whole_head(head), *measure_portrait(portrait, allowed=colours, parsing=about.parsing)]
-    checks = judge_all(measures, document, len(faces), uncut=about.uncut)
-    name = about.file.name if about.file else ""
-    return Compliance(document, checks, width, height, faces, head, _notes(document, about), name)
+    if not faces:
+        return Measured(measures, faces, None)
+    portrait = look_at(photo, engine, matte, largest=True)
+    head = find_head(portrait.face, portrait.mesh, matte)
+    measures += [*measure_geometry(head, width, height, document), _head_width(portrait, width, document)]
+    colours = document.background_colours
+    measures += [_whole_head(head), *measure_portrait(portrait, allowed=colours, parsing=about.parsing)]
+    return Measured(measures, faces, head)
 
 
 def judge_all(measures: list[Measure], document: Document, faces: int, *, uncut: bool = False) -> list[Check]:

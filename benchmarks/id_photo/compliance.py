@@ -1,0 +1,280 @@
+"""The whole check against planted faults: what is caught by the right rule, and what is said of clean photos.
+
+    python benchmarks/id_photo/compliance.py measure --photos DIR --into measured.jsonl [--count 40]
+    python benchmarks/id_photo/compliance.py judge measured.jsonl [--write]
+
+`measure` makes an ID photo of each portrait: its person before an even light wall (faults/photometric.py), cut by Make
+ID Photo. That is the clean photo. Every fault is then planted into it, at a strength drawn at random between the
+mildest that must be caught and the plainest, and every measure of the whole check is taken again: the matte, the mesh,
+the head. `judge` holds the figures against the limits of today, so that limits can be changed without measuring again.
+
+A fault counts for a photo only where the clean photo passes the rules that must object to it: nobody can close an eye
+that is closed already. A photo with glasses, a smile or an open mouth is not clean for these rules: the list of such
+photos is made by eye (`--labels`, a CSV of photo and rules that it breaks).
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import datetime
+import json
+import os
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from faults import face, framing, photometric
+
+from likeness_studio.nodes import onnx
+from likeness_studio.nodes.errors import LikenessError
+from likeness_studio.nodes.id_photo.documents import document as document_of
+from likeness_studio.nodes.id_photo.judge import About, judge_all, measure_all
+from likeness_studio.nodes.id_photo.limits import table
+from likeness_studio.nodes.id_photo.make import MakeOptions, make_id_photo
+from likeness_studio.nodes.id_photo.source import TensorSource
+from likeness_studio.nodes.identity.engines import FaceEngine, load_engine
+from likeness_studio.nodes.models import store
+from likeness_studio.nodes.photo_files import SUFFIXES
+from likeness_studio.nodes.photos import load_photo
+from likeness_studio.nodes.portrait.matte import matte, normalisation_for
+from likeness_studio.nodes.quality.check import Outcome
+from likeness_studio.nodes.quality.measure import Measure
+from likeness_studio.nodes.quality.portrait import look_at
+
+RESULTS = Path(__file__).parent / "results"
+MATTE = "u2net"
+CLEAN = "clean"
+
+RULES = {
+    "defocus": ("sharpness",),
+    "motion": ("sharpness",),
+    "under_exposure": ("under_exposure",),
+    "over_exposure": ("over_exposure",),
+    "side_light": ("illumination_uniformity",),
+    "colour_cast": ("natural_colour",),
+    "washed_out": ("dynamic_range",),
+    "patterned_background": ("background_uniformity", "background_pattern"),
+    "background_shadow": ("background_shadow",),
+    "heavy_jpeg": ("compression",),
+    "enlarged": ("resolution", "sharpness"),
+    **framing.MEASURES,
+    **{name: fault.measures for name, fault in face.FAULTS.items()},
+}
+"""The rules of which any must object to a fault."""
+
+MILDEST = {**dict.fromkeys(photometric.FAULTS, 0.5), **dict.fromkeys(framing.FAULTS, 0.0)}
+"""The strength from which a fault must be caught; of faults/face.py it is 0."""
+
+FORMED = ("file_size", "file_format", "print_size", "unaltered")
+"""Rules about a file, which a tensor has not."""
+
+
+def plants() -> dict[str, Callable[..., torch.Tensor]]:
+    """Every fault by name."""
+    return photometric.FAULTS | framing.FAULTS | {name: fault.plant for name, fault in face.FAULTS.items()}
+
+
+def person(photo: torch.Tensor) -> torch.Tensor:
+    """The person's matte [H,W]."""
+    return matte(photo[None], onnx.session(store.path(MATTE)), normalisation_for(MATTE))[0]
+
+
+def measure(args: argparse.Namespace) -> None:
+    """Write a line of JSON for each photo with each fault."""
+    engine, document = load_engine(), document_of(args.document)
+    files = sorted(file for file in args.photos.iterdir() if file.suffix.lower() in SUFFIXES)
+    files = files[:: max(1, len(files) // args.count)][: args.count]
+    done = {(row["photo"], row["fault"]) for row in read(args.into)} if args.into.is_file() else set()
+    with args.into.open("a", encoding="utf-8") as lines:
+        for number, file in enumerate(files):
+            for fault, strength, picture in spoilt(file, engine, document, args.only, done):
+                row = {"photo": file.name, "fault": fault, "strength": strength, **look(picture, engine, document)}
+                lines.write(json.dumps(row) + "\n")
+                lines.flush()
+            print(f"{number + 1} of {len(files)}: {file.name}", flush=True)
+
+
+def spoilt(
+    file: Path, engine: FaceEngine, document: Any, only: list[str], done: set[tuple[str, str]]
+) -> Iterator[tuple[str, float, torch.Tensor]]:
+    """The clean ID photo of a portrait, and the same with each fault that is still to be measured."""
+    wanted = [name for name in (CLEAN, *plants()) if (not only or name in only) and (file.name, name) not in done]
+    if not wanted:
+        return
+    rng = np.random.default_rng(zlib.crc32(file.name.encode()))
+    photo = load_photo(file)[0][0]
+    try:
+        alpha = person(photo)
+        walled = photometric.on_plain_wall(photo, look_at(photo, engine, alpha, largest=True), rng)
+        clean = make_id_photo(TensorSource(walled), engine, MakeOptions(document, largest=True), alpha).picture[0]
+        portrait = look_at(clean, engine, person(clean), largest=True)
+    except LikenessError as error:
+        print(f"{file.name}: {error}")
+        return
+    if CLEAN in wanted:
+        yield CLEAN, 0.0, clean
+    for name, plant in plants().items():
+        draw = np.random.default_rng(zlib.crc32(f"{file.name} {name}".encode()))
+        low = MILDEST.get(name, 0.0)
+        strength = low + (1 - low) * float(draw.uniform())
+        if name in wanted:
+            yield name, strength, plant(clean, portrait, strength, draw).float().clamp(0, 1)
+
+
+def look(picture: torch.Tensor, engine: FaceEngine, document: Any) -> dict[str, Any]:
+    """Every measure of one photo as data."""
+    seen = measure_all(picture, engine, document, person(picture), About())
+    measures = {each.name: [each.value, each.unit, each.uncertainty] for each in seen.measures}
+    return {"faces": len(seen.faces), "document": document.id, "measures": measures}
+
+
+def read(file: Path) -> list[dict[str, Any]]:
+    """The lines of a file that `measure` wrote."""
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def outcomes(row: dict[str, Any]) -> dict[str, Outcome]:
+    """What today's limits make of one photo, by rule."""
+    measures = [Measure(name, value, unit, error) for name, (value, unit, error) in row["measures"].items()]
+    checks = judge_all(measures, document_of(row["document"]), row["faces"])
+    return {check.name: check.outcome for check in checks}
+
+
+@dataclass
+class Tally:
+    """How often a fault, or a clean photo, ended so."""
+
+    photos: int = 0
+    caught: int = 0
+    unsure: int = 0
+    others: int = 0
+    refused: int = 0
+
+
+def tally(rows: list[dict[str, Any]], labels: dict[str, set[str]]) -> tuple[dict[str, Tally], dict[str, Tally]]:
+    """By fault what became of it, and by rule what it says of clean photos."""
+    judged = {(row["photo"], row["fault"]): outcomes(row) for row in rows}
+    faults: dict[str, Tally] = defaultdict(Tally)
+    alarms: dict[str, Tally] = defaultdict(Tally)
+    for (photo, fault), found in judged.items():
+        broken = labels.get(photo, set())
+        if fault == CLEAN:
+            for rule, outcome in found.items():
+                if rule in broken or rule in FORMED or outcome in (Outcome.NOT_ASKED, Outcome.NOT_MEASURED):
+                    continue
+                alarms[rule].photos += 1
+                alarms[rule].caught += outcome is Outcome.FAIL
+                alarms[rule].unsure += outcome is Outcome.UNCERTAIN
+            continue
+        clean, rules = judged.get((photo, CLEAN)), RULES[fault]
+        if clean is None or set(rules) & broken or any(clean.get(rule) is Outcome.FAIL for rule in rules):
+            continue
+        count = faults[fault]
+        count.photos += 1
+        right = {found.get(rule) for rule in rules}
+        no_face = found.get("faces") is Outcome.FAIL
+        count.caught += Outcome.FAIL in right
+        count.unsure += Outcome.FAIL not in right and Outcome.UNCERTAIN in right
+        fresh = {rule for rule, outcome in found.items() if outcome is Outcome.FAIL and clean.get(rule) != outcome}
+        count.others += not (right & {Outcome.FAIL, Outcome.UNCERTAIN}) and bool(fresh)
+        count.refused += bool(fresh) or no_face
+    return faults, alarms
+
+
+def judge(args: argparse.Namespace) -> None:
+    """Print the tables, and with --write commit them to results/."""
+    rows, labels = read(args.measured), read_labels(args.labels)
+    faults, alarms = tally(rows, labels)
+    text = markdown(rows, faults, alarms)
+    print(text)
+    if args.write:
+        RESULTS.mkdir(exist_ok=True)
+        values = {
+            "date": datetime.date.today().isoformat(),
+            "photos": len({row["photo"] for row in rows}),
+            "document": rows[0]["document"],
+            "faults": {name: vars(count) for name, count in faults.items()},
+            "clean": {name: vars(count) for name, count in alarms.items()},
+        }
+        (RESULTS / "compliance.json").write_text(json.dumps(values, indent=2) + "\n", "utf-8")
+        (RESULTS / "compliance.md").write_text(text, "utf-8")
+
+
+def read_labels(file: Path | None) -> dict[str, set[str]]:
+    """The rules that a photo breaks by nature, by photo: columns photo and rules, the rules with spaces between."""
+    if file is None:
+        return {}
+    with file.open(encoding="utf-8", newline="") as lines:
+        return {row["photo"]: set(row["rules"].split()) for row in csv.DictReader(lines)}
+
+
+def share(part: int, whole: int) -> str:
+    """A share for people."""
+    return f"{part / whole:.1%}".replace("%", " %") if whole else "–"
+
+
+def markdown(rows: list[dict[str, Any]], faults: dict[str, Tally], alarms: dict[str, Tally]) -> str:
+    """Both tables."""
+    photos = len({row["photo"] for row in rows})
+    lines = [
+        "# The whole check against planted faults",
+        "",
+        f"`python benchmarks/id_photo/compliance.py`, {datetime.date.today():%d %B %Y}: {photos} official portraits as",
+        f"`{rows[0]['document']}` photos before a plain wall, each with every fault. *Fails*: the right rule fails.",
+        "*Uncertain*: the right rule says that a person must look. *Missed by it*: another rule fails. *Refused*: the",
+        "photo fails by any rule that its clean photo passes.",
+        "",
+        "| Fault | Right rule | Photos | Fails | Fails or uncertain | Only others fail | Refused |",
+        "|---|---|---:|---:|---:|---:|---:|",
+    ]
+    for name in RULES:
+        if name in faults:
+            count = faults[name]
+            flagged = share(count.caught + count.unsure, count.photos)
+            caught, refused = share(count.caught, count.photos), share(count.refused, count.photos)
+            words = (name.replace("_", " "), ", ".join(RULES[name]), count.photos, caught, flagged, count.others)
+            lines.append("| " + " | ".join(map(str, (*words, refused))) + " |")
+    lines += [
+        "",
+        "## Clean photos",
+        "",
+        "| Rule | Photos | False alarms: fails | Uncertain |",
+        "|---|---:|---:|---:|",
+    ]
+    for name in table():
+        if name in alarms:
+            count = alarms[name]
+            fails, unsure = share(count.caught, count.photos), share(count.unsure, count.photos)
+            lines.append(f"| {name} | {count.photos} | {fails} | {unsure} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parts = parser.add_subparsers(required=True)
+    first = parts.add_parser("measure")
+    first.add_argument("--photos", type=Path, required=True)
+    first.add_argument("--into", type=Path, required=True)
+    first.add_argument("--count", type=int, default=40)
+    first.add_argument("--document", default="icao")
+    first.add_argument("--only", nargs="*", default=[], help="only these faults")
+    first.set_defaults(work=measure)
+    second = parts.add_parser("judge")
+    second.add_argument("measured", type=Path)
+    second.add_argument("--labels", type=Path)
+    second.add_argument("--write", action="store_true")
+    second.set_defaults(work=judge)
+    args = parser.parse_args()
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    args.work(args)
+
+
+if __name__ == "__main__":
+    main()
