@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ..portrait.colour import to_lab, to_linear
+from ..portrait.colour import to_lab
 from .measure import Measure
 
 if TYPE_CHECKING:
@@ -21,9 +21,8 @@ SKIN_A, SKIN_B = (5.0, 25.0), (5.0, 35.0)
 PUPIL = 0.45
 """The pupil's largest radius in radii of the iris: flash is fired in dim light."""
 
-REDNESS = 3.0
-"""From this ratio of red light to the mean of green and blue a pupil's pixel is red: skin stays below, lit blood does
-not."""
+RED = 30.0
+"""CIELAB a* from which a pupil's pixel shines red. Brown eyes stay below 20, a flash's reflection has 40 and more."""
 
 
 def natural_colour(portrait: Portrait) -> Measure:
@@ -62,5 +61,4 @@ def _red_share(face: AlignedFace, circle: tuple[float, float, float]) -> float |
     disc = torch.from_numpy(np.hypot(columns - x, rows - y) <= reach)[: opening.shape[0], : opening.shape[1]] & opening
     if int(disc.sum()) < 8:
         return None
-    red, green, blue = to_linear(face.image[square][disc]).unbind(-1)
-    return float(((red > 0.05) & (red > REDNESS * (green + blue) / 2)).float().mean())
+    return float((to_lab(face.image[square][disc])[:, 1] > RED).float().mean())
