@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from ..errors import PhotoTooLarge
 from ..photo_files import opened
 from . import xmp
 from .container import credentials_of, padding_is_clean
@@ -99,6 +100,10 @@ def check_file(path: Path, trust: bytes | None = None) -> Checked:
 
     Raises PhotoMissing, PhotoTooLarge and PhotoUnreadable.
     """
+    if path.is_file() and path.stat().st_size > MAX_FILE_BYTES:
+        raise PhotoTooLarge(
+            f"{path.name} has {path.stat().st_size} bytes, more than the limit of {MAX_FILE_BYTES}; it is not read."
+        )
     with opened(path) as image:
         image.load()
         form, packet = image.format or "", packet_of(image)
@@ -112,7 +117,7 @@ def check_file(path: Path, trust: bytes | None = None) -> Checked:
     if claims == Claims():
         claims = None
     found = Credentials()
-    if form in MIME and path.stat().st_size <= MAX_FILE_BYTES:
+    if form in MIME:
         found = check_credentials(path.read_bytes(), MIME[form], trust)
     return Checked(width, height, form, claims, found, unreadable)
 
@@ -130,9 +135,9 @@ def check_credentials(data: bytes, mime: str, trust: bytes | None = None) -> Cre
                 return Credentials(State.ALTERED, problems=("damaged",)) if boxes else Credentials()
             with reader:
                 return _read(json.loads(reader.json()), boxes)
-    except library.C2paError.RemoteManifest:
-        return Credentials(State.ELSEWHERE)
     except (library.C2paError, ValueError, KeyError) as error:
+        if not boxes:
+            return Credentials(State.ELSEWHERE if "remote" in str(error).lower() else State.NONE)
         return Credentials(State.ALTERED, problems=(f"damaged: {' '.join(str(error).split())[:200]}",))
 
 

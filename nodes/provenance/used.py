@@ -15,6 +15,9 @@ from ..models.manifest import models
 UNKNOWN_LICENCE = "its publisher's: not known here"
 """The words of the runner's report for the same."""
 
+NON_COMMERCIAL = "non-commercial research only (insightface)"
+"""Of insightface's packs and of inswapper, in the words of the nodes that load them."""
+
 SUFFIXES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".sft", ".onnx", ".tflite")
 """Endings of model files."""
 
@@ -65,9 +68,14 @@ def models_used(graph: Mapping[str, Any], nodes: Iterable[str]) -> tuple[tuple[s
     for node_id in (each for each in graph if each in living):
         node = graph[node_id]
         for name in _named(node):
-            known = models().get(name)
-            found.setdefault(name, known.licence if known is not None else UNKNOWN_LICENCE)
+            found.setdefault(name, _licence(name))
     return tuple(found.items())
+
+
+def _licence(name: str) -> str:
+    if name in models():
+        return models()[name].licence
+    return NON_COMMERCIAL if name.startswith(("insightface/", "inswapper")) else UNKNOWN_LICENCE
 
 
 def _named(node: Mapping[str, Any]) -> list[str]:

@@ -20,6 +20,8 @@ DEMO = Path(__file__).parents[2] / "runner" / "demo.jpg"
 
 def _load(name):
     spec = importlib.util.spec_from_file_location(f"provenance_{name}", Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)

@@ -1,6 +1,7 @@
 """Pictures as files: profile, resolution, texts, and sizes between limits."""
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ FORMS = ("jpeg", "png", "webp")
 X_RESOLUTION, Y_RESOLUTION, UNIT = 0x011A, 0x011B, 0x0128
 
 
-def read(encoded):
+def read(encoded) -> Any:
     image = Image.open(io.BytesIO(encoded.data))
     image.load()
     return image
@@ -27,7 +28,7 @@ def test_the_profile_is_srgb_and_fixed(demo, form):
     first, second = encode_picture(demo, form), encode_picture(demo, form)
     assert first.data == second.data
     assert read(first).info["icc_profile"] == srgb_profile()
-    profile = ImageCms.ImageCmsProfile(io.BytesIO(srgb_profile()))
+    profile: Any = ImageCms.ImageCmsProfile(io.BytesIO(srgb_profile()))
     assert "sRGB" in ImageCms.getProfileDescription(profile)
     assert profile.profile.creation_date.year == 2026
 
@@ -69,6 +70,7 @@ def test_colour_is_kept_at_full_resolution_down_to_quality_80(demo):
 def test_the_highest_quality_under_a_limit_is_found(demo, form, limit):
     found = encode_picture(demo, form, max_bytes=limit, dpi=300)
     assert len(found.data) <= limit
+    assert found.quality is not None
     assert LOWEST_QUALITY <= found.quality <= 95
     if found.quality < 95:
         assert len(encode_picture(demo, form, quality=found.quality + 1, dpi=300).data) > limit
@@ -78,6 +80,7 @@ def test_the_highest_quality_under_a_limit_is_found(demo, form, limit):
 def test_the_lowest_quality_over_a_limit_is_found(demo, limit):
     found = encode_picture(demo, "jpeg", min_bytes=limit)
     assert len(found.data) >= limit
+    assert found.quality is not None
     assert found.quality > 95
     assert len(encode_picture(demo, "jpeg", quality=found.quality - 1).data) < limit
 

@@ -1,6 +1,7 @@
 """What input photos say of themselves, by XMP, credentials, embedded graphs and sampler settings."""
 
 import json
+import sys
 
 import pytest
 from PIL import Image
@@ -10,11 +11,12 @@ from likeness_studio.nodes import host
 from likeness_studio.nodes.provenance import source_types as iptc
 from likeness_studio.nodes.provenance import xmp
 from likeness_studio.nodes.provenance.credentials import Signing, sign
-from likeness_studio.nodes.provenance.encode import encode_picture
+from likeness_studio.nodes.provenance.encode import Form, encode_picture
 from likeness_studio.nodes.provenance.made_by import origin_of_node, photo_files
 from likeness_studio.nodes.provenance.origin import SILENT, Origin, origin_of
 from likeness_studio.nodes.provenance.record import Generative, Record
 
+FORMS: tuple[Form, ...] = ("jpeg", "png", "webp")
 GRAPH = {
     "3": {"class_type": "KSampler", "inputs": {}},
     "4": {"class_type": "SaveImage", "inputs": {"images": ["3", 0]}},
@@ -25,7 +27,7 @@ SETTINGS = "a portrait\nNegative prompt: blurry\nSteps: 20, Sampler: Euler a, CF
 
 @pytest.fixture
 def saved(tmp_path, demo):
-    def save(form="jpeg", **options):
+    def save(form: Form = "jpeg", **options):
         path = tmp_path / f"photo.{form}"
         path.write_bytes(encode_picture(demo, form, **options).data)
         return path
@@ -82,17 +84,17 @@ def test_sampler_settings_of_other_programs(tmp_path):
 
 
 def test_content_credentials_are_searched_without_the_library(tmp_path, demo, certificates, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "c2pa_never", None)
     signing = Signing.from_files(certificates.chain, certificates.key)
-    for form in ("jpeg", "png", "webp"):
+    capture = iptc.VOCABULARY + "digitalCapture"
+    for form in FORMS:
         plain = encode_picture(demo, form).data
-        made = tmp_path / f"made.{form}"
-        made.write_bytes(sign(plain, form, signing, tool=("x", "1"), source_type=iptc.GENERATED))
-        assert (origin_of(made).generative, origin_of(made).source_type) == (Generative.SOME, iptc.GENERATED)
-        taken = tmp_path / f"taken.{form}"
-        capture = iptc.VOCABULARY + "digitalCapture"
-        taken.write_bytes(sign(plain, form, signing, tool=("x", "1"), source_type=capture))
-        assert origin_of(taken) == Origin(Generative.NONE, capture)
+        for name, source in (("made", iptc.GENERATED), ("taken", capture)):
+            (tmp_path / f"{name}.{form}").write_bytes(sign(plain, form, signing, tool=("x", "1"), source_type=source))
+    monkeypatch.setitem(sys.modules, "c2pa", None)
+    for form in FORMS:
+        made = origin_of(tmp_path / f"made.{form}")
+        assert (made.generative, made.source_type) == (Generative.SOME, iptc.GENERATED)
+        assert origin_of(tmp_path / f"taken.{form}") == Origin(Generative.NONE, capture)
 
 
 def test_a_file_that_cannot_be_looked_at_is_unknown_and_its_path_is_not_told(tmp_path):

@@ -1,0 +1,80 @@
+"""What is recorded of a workflow without the workflow: its hash and its models."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from likeness_studio.nodes.extension import node_classes
+from likeness_studio.nodes.identity import insightface_engine
+from likeness_studio.nodes.models.manifest import models
+from likeness_studio.nodes.provenance.used import (
+    FILE_INPUTS,
+    LOADED_UNASKED,
+    UNKNOWN_LICENCE,
+    models_used,
+    workflow_hash,
+)
+from likeness_studio.runner import model_files
+from likeness_studio.runner import workflow as runner_workflow
+from likeness_studio.runner.workflow import Workflow
+
+BUNDLED = sorted((Path(__file__).parents[2] / "workflows" / "api").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
+def test_the_hash_is_the_one_of_the_runners_report(path):
+    graph = Workflow.from_api(path.stem, json.loads(path.read_text())).to_api()
+    assert workflow_hash(graph) == Workflow.from_api(path.stem, graph).hash
+    assert workflow_hash({}) == ""
+
+
+def test_the_tables_agree_with_the_runners():
+    assert dict(FILE_INPUTS) == {name: entry[0] for name, entry in runner_workflow.FILE_INPUTS.items()}
+    assert model_files.UNKNOWN_LICENCE == UNKNOWN_LICENCE
+    assert {name for names in LOADED_UNASKED.values() for name in names} <= set(models())
+
+
+def test_every_node_that_takes_an_engine_is_known_to_load_one():
+    """But those that judge by an identity: they take the engine that it was enrolled with."""
+    takes = {
+        schema.node_id
+        for schema in (node.GET_SCHEMA() for node in node_classes())
+        if any(socket.id == "engine" and socket.io_type == "LIKENESS_FACE_ENGINE" for socket in schema.inputs)
+    }
+    known = set(LOADED_UNASKED) | {
+        "LikenessSwapFace",
+        "LikenessCompareLikeness",
+        "LikenessGate",
+        "LikenessKeepBest",
+        "LikenessDescribePhoto",
+    }
+    assert takes - known == set()
+
+
+def node(kind, **inputs):
+    return {"class_type": kind, "inputs": inputs}
+
+
+def test_models_with_their_licences_and_without_folders():
+    graph = {
+        "1": node("LoadImage", image="me.safetensors"),
+        "2": node("CheckpointLoaderSimple", ckpt_name="C:\\Users\\me\\models\\sd15.safetensors"),
+        "3": node("LikenessMattePerson", image=["1", 0], model="u2net"),
+        "4": node("LikenessLoadFaceEngine", engine="insightface", pack="buffalo_l"),
+        "5": node("LikenessFrameHeadshot", image=["1", 0], mask=["3", 0], engine=["4", 0]),
+        "6": node("LikenessLoadLoraStack", lora_1="a/b.safetensors", on_1=True, lora_2="c.safetensors", on_2=False),
+        "7": node("Join", a=["2", 0], b=["5", 0], c=["6", 0]),
+        "8": node("UNETLoader", unet_name="elsewhere.safetensors"),
+    }
+    assert models_used(graph, ["7"]) == (
+        ("sd15.safetensors", UNKNOWN_LICENCE),
+        ("u2net", "Apache-2.0"),
+        ("insightface/buffalo_l", insightface_engine.LICENCE),
+        ("b.safetensors", UNKNOWN_LICENCE),
+    )
+
+
+def test_networks_that_are_loaded_without_being_named():
+    graph = {"5": node("LikenessFrameHeadshot", image=["1", 0])}
+    assert [name for name, _ in models_used(graph, ["5"])] == ["yunet", "sface"]
