@@ -145,13 +145,12 @@ def test_the_workflow_on_a_real_comfyui_and_here_are_one(comfyui_server, astrona
     from PIL import Image, ImageChops
 
     from likeness_studio.runner.client import Client
-    from likeness_studio.runner.files_in import Given
 
     pictures = []
     for place in (None, comfyui_server.url):
         folder = tmp_path / ("server" if place else "here")
         with Client(place) as client:
-            result = client.run(client.load("id_photo"), [Given(astronaut)], folder)
+            result = client.run(client.load("id_photo"), astronaut, folder)
         (saved,) = [file.path for file in result.outputs if file.path.suffix == ".jpg"]
         pictures.append(Image.open(saved))
     for picture in pictures:
