@@ -1,0 +1,33 @@
+"""All measures of the state of one face: pose, eyes, mouth, glasses, covers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .close_up import close_up
+from .covering import covering
+from .eyes import eyes
+from .glasses import glasses
+from .mouth import mouth
+from .pose import pose
+from .skin import skin_of
+
+if TYPE_CHECKING:
+    from .measure import Measure
+    from .portrait import Portrait
+
+
+def measure_face(portrait: Portrait) -> list[Measure]:
+    """faces, yaw, pitch, roll, left_eye_open, right_eye_open, gaze, mouth_closed, smile, glasses, dark_glasses, ...
+
+    Each measure's definition and source are with it; nothing is judged here.
+    """
+    view = close_up(portrait)
+    skin = skin_of(view)
+    return [
+        *pose(portrait),
+        *eyes(portrait, view),
+        *mouth(portrait, view),
+        *glasses(view, skin),
+        *covering(view, skin),
+    ]
