@@ -44,13 +44,12 @@ def choose_background(document: Document, background: Background, has_matte: boo
     if background is Background.KEEP:
         return None, []
     if document.edits is Edits.NONE:
-        rule = document.edits_rule.rstrip(".")
         if background is Background.PLAIN:
             raise AlterationForbidden(
-                f"{document.title}: the photo must not be altered ({document.authority}: “{rule}”), so its background "
+                f"{document.title}: the photo must not be altered ({document.rule_on_edits}), so its background "
                 "stays as photographed; take the photo before a plain wall, or choose another background than plain."
             )
-        return None, [f"The background is as photographed: no edits are allowed ({document.authority}: “{rule}”)."]
+        return None, [f"The background is as photographed: no edits are allowed ({document.rule_on_edits})."]
     if background is Background.ALLOWED and document.edits is Edits.ANY:
         return None, ["The background is as photographed: there is no rule for it; choose plain to replace it."]
     if has_matte:

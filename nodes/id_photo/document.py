@@ -77,6 +77,7 @@ class Document:
     `height_mm` (a print), or `pixels` (an upload), or both; where the rule gives only `min_pixels` and `max_pixels`,
     `pixels` is our choice between them. `file_bytes` are bytes. `kind`, `expression`, `glasses`, `head_covering` and
     `confidence` are one of the words above. `background_colours` are hexadecimal, the one to use first.
+    `edits_rule` is what is said about edits, in short; empty where no rule was found, and then `edits` is NONE.
     `authority` is the office's name as it reads in a sentence; `capture` says who must take the photo, where a file
     made here is not accepted; empty otherwise.
     """
@@ -112,3 +113,10 @@ class Document:
     disputes: tuple[str, ...] = ()
     confidence: str = "low"
     sources: tuple[Source, ...] = field(default_factory=tuple)
+
+    @property
+    def rule_on_edits(self) -> str:
+        """What is said about edits and by whom, for use in brackets: the authority's rule, or that none is known."""
+        if not self.edits_rule:
+            return f"no rule of {self.authority} about edits is known, and nothing is changed without one"
+        return f"{self.authority}: {self.edits_rule.rstrip('.')}"

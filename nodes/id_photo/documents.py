@@ -110,6 +110,8 @@ def _entry(file: str, name: str, entry: Any) -> Document:
     for key in REQUIRED:
         if not values.get(key):
             raise DocumentInvalid(f"{where}: {key} is missing.")
+    if values["edits"] is not Edits.NONE and not values.get("edits_rule"):
+        raise DocumentInvalid(f"{where}: edits = {str(values['edits'])!r} needs the edits_rule that allows them.")
     _as_shares(where, values)
     _sizes(where, values)
     return Document(**values)
@@ -235,7 +237,7 @@ def _word_of(kind: type[Edits] | type[HeadTop]) -> Reader:
     return lambda value: kind(take(value))
 
 
-REQUIRED = ("title", "country", "kind", "authority", "background", "confidence", "sources", "edits", "edits_rule")
+REQUIRED = ("title", "country", "kind", "authority", "background", "confidence", "sources", "edits")
 
 LENGTHS: dict[str, Reader] = dict.fromkeys(("head_mm", "eyes_mm", "room_mm", "chin_mm", "head_width_mm"), _range)
 """Keys for rules that are given in millimetres; without `_mm` they are shares of the picture."""

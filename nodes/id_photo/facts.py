@@ -32,6 +32,8 @@ EDITS = {
     Edits.ANY: "no limits known",
 }
 
+NO_RULE = "No rule was found, and nothing is changed without one."
+
 
 def facts(document: Document) -> list[tuple[str, str]]:
     """What is asked, as (title, text), without notes, disputes and sources; what no rule is known for is left out."""
@@ -51,7 +53,7 @@ def _facts(document: Document) -> Iterator[tuple[str, str]]:
     yield "Expression", EXPRESSIONS[document.expression]
     yield "Glasses", GLASSES[document.glasses]
     yield "Head covering", HEAD_COVERINGS[document.head_covering]
-    yield "Edits", f"{EDITS[document.edits]}. {document.edits_rule}"
+    yield "Edits", f"{EDITS[document.edits]}. {document.edits_rule or NO_RULE}"
     yield "Taken by", document.capture
     yield "Authority", document.authority
     yield "Confidence", document.confidence

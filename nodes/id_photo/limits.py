@@ -160,7 +160,9 @@ def _unaltered(limit: Limit, document: Document) -> Limit | str:
     if document.edits is Edits.ANY:
         return "edits are allowed"
     wanted = "no change" if document.edits is Edits.NONE else "no change but to the background"
-    return replace(limit, wanted=wanted, source=document.edits_rule)
+    if not document.edits_rule:
+        limit = replace(limit, at_least=Bound(1, float("-inf")))
+    return replace(limit, wanted=wanted, source=document.rule_on_edits)
 
 
 def _smile(limit: Limit, document: Document) -> Limit | str:

@@ -178,6 +178,7 @@ def test_millimetres_become_shares(tmp_path):
         ("head_mm = [31.5, 36]", "head = [70, 80]", "as shares of the picture, 0 to 1"),
         ("head_mm", "head = [0.7, 0.8]\nhead_mm", "no head beside"),
         ("head_mm", "eyes = [0.7, true]\nhead_mm", "eyes = [0.7, True] must be"),
+        ('edits = "none"\nedits_rule = "No changes."', 'edits = "any"', "needs the edits_rule that allows them"),
         ("https:", "http:", "begins with https://"),
         ("2026-11-20", "20 Nov 2026", "date is like 2026-11-20"),
         ('authority = "Office of Nowhere"', "", "authority is missing"),
@@ -199,6 +200,14 @@ def test_a_wrong_entry_is_refused_by_file_entry_and_key(tmp_path, old, new, said
         read(file)
     assert said in str(error.value)
     assert "xx.toml" in str(error.value)
+
+
+def test_the_rule_on_edits_says_whose_it_is_or_that_there_is_none(tmp_path):
+    file = tmp_path / "xx.toml"
+    file.write_text(GOOD)
+    assert read(file)[0].rule_on_edits == "Office of Nowhere: No changes"
+    file.write_text(GOOD.replace('edits_rule = "No changes."', ""))
+    assert "no rule of Office of Nowhere about edits is known" in read(file)[0].rule_on_edits
 
 
 def test_every_file_is_read():
