@@ -11,8 +11,6 @@ from .sheet import MARK_WIDTH_MM, Mark, Page, Print, Sheet, Strip
 from .sheet_errors import PrintsDoNotFit
 from .sheet_paper import MM_PER_INCH
 
-DPIS = ("300", "600")
-
 MAX_PIXELS = 150_000_000
 """All sheets of a run together: three A4 sheets at 600 DPI, 1.3 GB as float32 RGB."""
 

@@ -11,8 +11,7 @@ from .. import host
 from ..schema import io
 from .photo import IDPhoto
 from .sheet import ORIENTATIONS, Orientation
-from .sheet_draw import DPIS
-from .sheet_paper import DEFAULT_PAPER, PAPERS
+from .sheet_paper import DEFAULT_PAPER, DPIS, PAPERS
 from .sockets import CATEGORY, IDPhotoType
 
 if TYPE_CHECKING:

@@ -40,3 +40,6 @@ PAPERS = {
 """Sizes: A4 and A5 by ISO 216, Letter by ANSI/ASME Y14.1. 9x13 cm photo paper is made as 89 x 127 mm (3R, L)."""
 
 DEFAULT_PAPER = "10x15cm"
+
+DPIS = ("300", "600")
+"""Pixels per inch of a sheet as a picture."""

@@ -14,9 +14,9 @@ from likeness_studio.runner.cli import main
 def photo(tmp_path):
     """A photo of 35 x 45 mm that says so; `save` writes others."""
 
-    def save(name="photo.png", size=(413, 531), **options):
+    def save(name="photo.png", size=(413, 531), dpi=(300, 300), **options):
         pixels = np.random.default_rng(3).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(tmp_path / name, **({"dpi": (300, 300)} | options))
+        Image.fromarray(pixels).save(tmp_path / name, dpi=dpi, **options)
         return str(tmp_path / name)
 
     return save
