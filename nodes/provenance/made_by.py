@@ -37,6 +37,11 @@ class Step:
     def __str__(self) -> str:
         return f"{self.name}: {self.effect.value}"
 
+    @property
+    def place(self) -> str:
+        """The node as messages name it."""
+        return f"{self.name} (node {self.id[:20]})"
+
 
 @dataclass(frozen=True)
 class Making:
@@ -86,11 +91,11 @@ def trace(
     made = [step for step in steps if step.effect is Effect.GENERATES]
     unknown = [step for step in steps if step.effect is Effect.UNKNOWN]
     told = [(step, origins[step.id]) for step in steps if step.id in origins]
-    reasons = [f"{step.name} (node {step.id}) generates pixels" for step in made]
+    reasons = [f"{step.place} generates pixels" for step in made]
     reasons += [_told(step, origin) for step, origin in told if origin.generative is Generative.SOME]
     if reasons:
         return Making(Generative.SOME, _source_type(steps, origins), tuple(steps), tuple(reasons))
-    reasons = [f"what {step.name} (node {step.id}) does is not known" for step in unknown]
+    reasons = [f"what {step.place} does is not known" for step in unknown]
     reasons += [_told(step, origin) for step, origin in told if origin.generative is Generative.UNKNOWN]
     if reasons:
         return Making(Generative.UNKNOWN, None, tuple(steps), tuple(reasons))
@@ -98,7 +103,7 @@ def trace(
 
 
 def _told(step: Step, origin: Origin) -> str:
-    return f"the photo of {step.name} (node {step.id}): {origin.reason}"
+    return f"the photo of {step.place}: {origin.reason}"
 
 
 def _steps(graph: Mapping[str, Any], nodes: Iterable[str], does: Callable[[Mapping[str, Any]], Effect]) -> list[Step]:

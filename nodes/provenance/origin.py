@@ -13,7 +13,7 @@ from ..photo_files import opened
 from . import xmp
 from .container import MARK, credentials_of
 from .errors import MetadataUnreadable
-from .record import Generative
+from .record import Claims, Generative
 from .source_types import GENERATED, GENERATIVE, UNDECIDED, VOCABULARY, short
 
 if TYPE_CHECKING:
@@ -22,9 +22,13 @@ if TYPE_CHECKING:
 MAX_FILE_BYTES = 256 * 2**20
 """Larger files are not searched for content credentials."""
 
+MAX_NODES = 2000
+"""Larger workflows in a file are not traced."""
+
 _EXIF_FIELDS = range(0x0100, 0x0111)
 _USER_COMMENT, _EXIF_IFD = 0x9286, 0x8769
 _SAMPLER_SETTINGS = re.compile(r"\bSteps: \d+.*\bSampler:", re.DOTALL)
+_WRITES = re.compile("save|preview", re.IGNORECASE)
 _TERM = re.compile(rb"digitalsourcetype/(\w+)", re.IGNORECASE)
 
 
@@ -43,12 +47,15 @@ SILENT = Origin(Generative.NONE)
 
 def origin_of(path: Path) -> Origin:
     """Look for a DigitalSourceType in XMP and in content credentials (unverified: a claim that it was generated is
-    believed from anybody), this pack's own record, and the graph or the sampler settings that programs leave in a file.
+    believed from anybody), this pack's own record, and, where there is none, the graph or the sampler settings that
+    programs leave in a file. Only a PNG is decoded: its texts may stand behind its pixels.
     """
     try:
         with opened(path) as image:
-            image.load()
-            found = [_from_xmp(image), _from_settings(image)]
+            if image.format == "PNG":
+                image.load()
+            origin, recorded = _from_xmp(image)
+            found = [origin] if recorded else [origin, _from_settings(image)]
         found.append(_from_credentials(path))
     except (LikenessError, OSError) as error:
         why = error.code if isinstance(error, LikenessError) else "file_unreadable"
@@ -74,14 +81,19 @@ def packet_of(image: Image.Image) -> bytes:
     return b""
 
 
-def _from_xmp(image: Image.Image) -> Origin:
+def _from_xmp(image: Image.Image) -> tuple[Origin, bool]:
+    """What the packet says, and whether it holds a record of this pack."""
     packet = packet_of(image)
     if not packet:
-        return SILENT
+        return SILENT, False
     try:
         claims = xmp.read(packet)
     except MetadataUnreadable as error:
-        return Origin(Generative.UNKNOWN, None, f"its XMP cannot be read ({error})")
+        return Origin(Generative.UNKNOWN, None, f"its XMP cannot be read ({error.code})"), False
+    return _claimed(claims), claims.record is not None
+
+
+def _claimed(claims: Claims) -> Origin:
     source, record = claims.source_type, claims.record
     if source in GENERATIVE:
         return Origin(Generative.SOME, source, f"it says that it was generated ({short(source)})")
@@ -90,7 +102,7 @@ def _from_xmp(image: Image.Image) -> Origin:
     if record is not None and record.generative is Generative.UNKNOWN:
         return Origin(Generative.UNKNOWN, source, "its record claims nothing about generation")
     if record is None and source in UNDECIDED:
-        return Origin(Generative.UNKNOWN, source, f"it leaves open whether it was generated ({short(source or '')})")
+        return Origin(Generative.UNKNOWN, source, f"it leaves open whether it was generated ({short(source)})")
     return Origin(Generative.NONE, source)
 
 
@@ -146,10 +158,21 @@ def _graph(text: str) -> dict[str, Any] | None:
 
 
 def _from_graph(graph: dict[str, Any]) -> Origin:
+    """Which of a graph's pictures this one is, the file does not say: what is true of all of them is believed."""
     from .made_by import trace
 
-    nodes = {key: node for key, node in graph.items() if isinstance(node, dict)}
-    making = trace(nodes, list(nodes), look=lambda _: SILENT)
-    if making.generative is Generative.NONE:
-        return Origin(Generative.NONE, None)
-    return Origin(making.generative, making.source_type, f"the workflow in it tells: {making.reasons[0]}")
+    if len(graph) > MAX_NODES:
+        return Origin(Generative.UNKNOWN, None, f"the workflow in it has {len(graph)} nodes and was not looked at")
+    nodes = {key: _orderly(node) for key, node in graph.items() if isinstance(node, dict)}
+    writers = [key for key, node in nodes.items() if _WRITES.search(str(node.get("class_type", "")))]
+    makings = [trace(nodes, [key], look=lambda _: SILENT) for key in writers or nodes]
+    first = next((making for making in makings if making.generative is not Generative.NONE), None)
+    if first is None:
+        return SILENT
+    if {making.generative for making in makings} == {Generative.SOME} or not writers:
+        return Origin(first.generative, first.source_type, f"the workflow in it tells: {first.reasons[0]}")
+    return Origin(Generative.UNKNOWN, None, f"of one picture of the workflow in it, {first.reasons[0]}")
+
+
+def _orderly(node: dict[str, Any]) -> dict[str, Any]:
+    return node if isinstance(node.get("inputs"), dict) else node | {"inputs": {}}

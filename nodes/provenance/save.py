@@ -6,20 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from . import xmp
 from .check import MIME as MIME_OF_FORMAT
 from .credentials import Action, Ingredient, Signing, sign
 from .encode import Encoded, Form, encode_picture
 from .errors import FileSizeOutOfReach
+from .record import Record
 from .source_types import COMPOSITE
+from .used import models_used, workflow_hash
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ..id_photo.document import Document
-    from .record import Record
+    from ..id_photo.photo import IDPhoto
+    from .made_by import Making
 
 SUFFIXES: Mapping[Form, str] = {"jpeg": ".jpg", "png": ".png", "webp": ".webp"}
 FORMS: tuple[Form, ...] = get_args(Form)
@@ -57,6 +60,24 @@ def tool() -> tuple[str, str]:
         return "Likeness Studio", version("likeness-studio")
     except PackageNotFoundError:
         return "Likeness Studio", ""
+
+
+def record_of(
+    making: Making, graph: Mapping[str, Any], node: str | None, id_photo: IDPhoto | None = None, creator: str = ""
+) -> Record:
+    """What is written of a picture that the node `node` of an API-format graph saves."""
+    return Record(
+        generative=making.generative,
+        source_type=making.source_type,
+        steps=tuple(str(step) for step in reversed(making.steps)),
+        reasons=making.reasons,
+        models=models_used(graph, [node]) if node is not None else (),
+        workflow_hash=workflow_hash(graph),
+        document=id_photo.document.id if id_photo is not None else "",
+        edits=id_photo.edits_made if id_photo is not None else None,
+        creator=creator,
+        tool=" ".join(tool()).strip(),
+    )
 
 
 def target_for(document: Document, form: Form, quality: int, dpi: float) -> Target:

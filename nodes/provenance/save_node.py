@@ -114,7 +114,7 @@ class SaveWithProvenance(io.ComfyNode):
     ) -> io.NodeOutput:
         """Look at the graph, then write picture by picture."""
         from ..portrait.tensors import check_image
-        from .save import Target, picture_file, target_for
+        from .save import Target, picture_file, record_of, target_for
 
         images = check_image(images)
         making = _making(id_photo)
@@ -124,7 +124,9 @@ class SaveWithProvenance(io.ComfyNode):
         target = Target(form, quality)
         if id_photo is not None:
             target = target_for(id_photo.document, form, quality, id_photo.dpi)
-        record = _record(making, creator.strip(), id_photo)
+        run = host.current_run()
+        graph, node = (run.graph, run.node) if run is not None else ({}, None)
+        record = record_of(making, graph, node, id_photo, creator.strip())
         signature = _signature(making, id_photo) if sign else None
         text = cls._text() if include_workflow else None
         progress = host.Progress(len(images))
@@ -156,27 +158,6 @@ def _making(id_photo: IDPhoto | None) -> Making:
     if id_photo is None:
         return this_run()
     return this_run({MAKE_ID_PHOTO: Effect.COMBINES if id_photo.edits_made else Effect.CUTS})
-
-
-def _record(making: Making, creator: str, id_photo: IDPhoto | None) -> Record:
-    from .record import Record
-    from .save import tool
-    from .used import models_used, workflow_hash
-
-    run = host.current_run()
-    graph = run.graph if run is not None else {}
-    return Record(
-        generative=making.generative,
-        source_type=making.source_type,
-        steps=tuple(str(step) for step in reversed(making.steps)),
-        reasons=making.reasons,
-        models=models_used(graph, [run.node]) if run is not None and run.node is not None else (),
-        workflow_hash=workflow_hash(graph),
-        document=id_photo.document.id if id_photo is not None else "",
-        edits=id_photo.edits_made if id_photo is not None else None,
-        creator=creator,
-        tool=" ".join(tool()).strip(),
-    )
 
 
 def _signature(making: Making, id_photo: IDPhoto | None) -> Signature:

@@ -72,6 +72,33 @@ def test_a_graph_in_the_file_is_traced(saved, form):
     assert origin_of(saved(form, text={"prompt": json.dumps(HARMLESS)})) == SILENT
 
 
+def test_of_a_graph_with_several_pictures_only_what_all_share_is_believed(saved):
+    plain = {
+        "7": {"class_type": "LoadImage", "inputs": {}},
+        "8": {"class_type": "SaveImage", "inputs": {"images": ["7", 0]}},
+    }
+    origin = origin_of(saved("png", text={"prompt": json.dumps(GRAPH | plain)}))
+    assert (origin.generative, origin.source_type) == (Generative.UNKNOWN, None)
+    own = xmp.packet(Record(Generative.NONE))
+    assert origin_of(saved("png", text={"prompt": json.dumps(GRAPH | plain)}, xmp=own)) == SILENT
+    assert origin_of(saved("png", text={"prompt": json.dumps({"1": {"class_type": "Odd"}})})).generative is (
+        Generative.UNKNOWN
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "{}", "null", '{"1": 3}', '{"1": {"class_type": 7, "inputs": 5}}', "x"]
+)
+def test_odd_texts_do_no_harm(saved, text):
+    assert origin_of(saved("png", text={"prompt": text})).generative in (Generative.NONE, Generative.UNKNOWN)
+
+
+def test_a_workflow_that_is_too_large_is_not_traced(saved):
+    graph = {str(number): {"class_type": "SaveImage", "inputs": {}} for number in range(2001)}
+    origin = origin_of(saved("png", text={"prompt": json.dumps(graph)}))
+    assert (origin.generative, "2001 nodes" in origin.reason) == (Generative.UNKNOWN, True)
+
+
 def test_sampler_settings_of_other_programs(tmp_path):
     chunks = PngInfo()
     chunks.add_text("parameters", SETTINGS)
@@ -109,7 +136,7 @@ def test_a_file_that_cannot_be_looked_at_is_unknown_and_its_path_is_not_told(tmp
 @pytest.fixture
 def folders(tmp_path, demo):
     place = host.LocalHost(tmp_path / "in", tmp_path / "out", tmp_path / "tmp")
-    for folder, form in ((place.input_dir, "jpeg"), (place.output_dir, "png"), (place.temp_dir, "webp")):
+    for folder, form in zip((place.input_dir, place.output_dir, place.temp_dir), FORMS, strict=True):
         (folder / "sub").mkdir(parents=True)
         packet = said(iptc.GENERATED) if form == "png" else None
         (folder / "sub" / "a.jpg").write_bytes(encode_picture(demo, form, xmp=packet).data)
