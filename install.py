@@ -6,6 +6,7 @@ works, and never fails an installation: what it cannot do, it says, and the pack
 
 from __future__ import annotations
 
+import platform
 import re
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from pathlib import Path
 REQUIREMENTS = Path(__file__).resolve().parent / "requirements.txt"
 ONNXRUNTIME = "onnxruntime>=1.17"
 _LINE = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:>=\s*(?P<least>[0-9][0-9.]*))?")
+_CLAUSE = re.compile(r"(\w+) (==|!=) '([^']*)'")
 _LIMIT = 1800
 """Seconds after which an installer that hangs is given up."""
 
@@ -36,13 +38,20 @@ def _numbers(version: str) -> list[int]:
     return numbers
 
 
+def _applies(marker: str) -> bool:
+    """Whether an environment marker of requirements.txt holds here; those are comparisons joined by "or"."""
+    facts = {"sys_platform": sys.platform, "platform_machine": platform.machine()}
+    clauses = _CLAUSE.findall(marker)
+    return not clauses or any((facts[name] == value) is (sign == "==") for name, sign, value in clauses)
+
+
 def missing(requirements: str) -> list[str]:
     """Those lines of a requirements text whose package is absent or older than its lower bound."""
     wanted = []
     for line in requirements.splitlines():
         plain = line.split("#")[0].strip()
         match = _LINE.match(plain)
-        if match is None:
+        if match is None or not _applies(plain.partition(";")[2]):
             continue
         try:
             installed = metadata.version(match["name"])

@@ -67,10 +67,18 @@ def test_it_fails_softly_without_network_and_installs_what_is_missing_once(bare,
     assert "could not be installed" in alone.stdout
     assert "install by hand" in alone.stdout
     assert "Traceback" not in alone.stdout + alone.stderr
-    for name, version in (("filelock", "3.12"), ("httpx", "0.27.0"), ("onnxruntime", "1.20.0")):
+    versions = {
+        "ai_edge_litert": "2.1.0",
+        "filelock": "3.12",
+        "httpx": "0.27.0",
+        "reportlab": "4.2.0",
+        "onnxruntime": "1.20.0",
+    }
+    for name, version in versions.items():
         shelve(tmp_path, name, version)
     first = run(bare, tmp_path, PIP_FIND_LINKS=str(tmp_path))
-    assert "Installed filelock>=3.12, httpx>=0.27, onnxruntime>=1.17." in first.stdout
+    for name, version in (("filelock", "3.12"), ("httpx", "0.27"), ("reportlab", "4.2"), ("onnxruntime", "1.17")):
+        assert f"{name}>={version}" in first.stdout.partition("Installed ")[2]
     second = run(bare, tmp_path, PIP_FIND_LINKS=str(tmp_path))
     assert "nothing to install" in second.stdout
     assert (first.returncode, second.returncode) == (0, 0)
@@ -92,6 +100,20 @@ def test_lower_bounds(install, monkeypatch, installed, least, too_old):
     assert bool(install.missing(f"# a comment\n\npackage>={least}  # why\n")) is too_old
 
 
+@pytest.mark.parametrize(
+    ("system", "machine", "wanted"),
+    [("linux", "x86_64", True), ("win32", "AMD64", True), ("darwin", "arm64", True), ("darwin", "x86_64", False)],
+)
+def test_a_package_without_wheels_for_this_machine_is_not_asked_for(install, monkeypatch, system, machine, wanted):
+    """ai-edge-litert has none for Macs with Intel processors; pip would skip it there, again at every start."""
+    monkeypatch.setattr(install.sys, "platform", system)
+    monkeypatch.setattr(install.platform, "machine", lambda: machine)
+    monkeypatch.setattr(install.metadata, "version", lambda name: "0")
+    asked = install.missing((ROOT / "requirements.txt").read_text(encoding="utf-8"))
+    assert any(line.startswith("ai-edge-litert") for line in asked) is wanted
+    assert any(line.startswith("filelock") for line in asked)
+
+
 def test_another_distribution_of_onnxruntime_is_left_alone(install, monkeypatch, tmp_path):
     """onnxruntime-gpu and the rest share the module; a folder left by an uninstall is none."""
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
@@ -105,7 +127,7 @@ def test_another_distribution_of_onnxruntime_is_left_alone(install, monkeypatch,
 def test_requirements_are_lower_bounds_only_and_leave_comfyuis_packages_alone():
     lines = [line.split("#")[0].strip() for line in (ROOT / "requirements.txt").read_text().splitlines()]
     named = [line for line in lines if line]
-    assert all(re.fullmatch(r"[a-z0-9-]+>=[0-9.]+", line) for line in named)
+    assert all(re.fullmatch(r"[a-z0-9-]+>=[0-9.]+", line.partition(";")[0]) for line in named)
     bare_names = {line.split(">=")[0] for line in named}
     assert not any(re.match(r"torch|numpy|opencv|onnxruntime|pillow", name) for name in bare_names)
 
