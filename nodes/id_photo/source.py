@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from ..identity.faces import block_mean
 from ..photo_files import opened
@@ -41,8 +42,8 @@ class Source(Protocol):
         """The photo [h,w,3] in 0..1 with the mean of every block x block pixels; a rest at right and bottom is left."""
         ...
 
-    def region(self, box: Box) -> torch.Tensor:
-        """A part of the photo [1,3,h,w] in 0..1 at full size."""
+    def region(self, box: Box, block: int = 1) -> torch.Tensor:
+        """A part of the photo [1,3,h,w] in 0..1, at full size or as means of blocks, the last of which may be cut."""
         ...
 
 
@@ -69,10 +70,11 @@ class TensorSource:
         planes = block_mean(self.image.detach().cpu().numpy(), block)
         return torch.from_numpy(np.ascontiguousarray(planes.transpose(1, 2, 0)))
 
-    def region(self, box: Box) -> torch.Tensor:
+    def region(self, box: Box, block: int = 1) -> torch.Tensor:
         """A part of it."""
         left, top, right, bottom = box
-        return self.image[top:bottom, left:right].permute(2, 0, 1)[None]
+        part = self.image[top:bottom, left:right].permute(2, 0, 1)[None]
+        return part if block == 1 else F.avg_pool2d(part, block, ceil_mode=True)
 
 
 class FileSource:
@@ -105,9 +107,10 @@ class FileSource:
         width, height = self.width // block * block, self.height // block * block
         return self._numbers(self._picture.reduce(block, box=(0, 0, width, height)))
 
-    def region(self, box: Box) -> torch.Tensor:
+    def region(self, box: Box, block: int = 1) -> torch.Tensor:
         """A part of it."""
-        return self._numbers(self._picture.crop(box)).permute(2, 0, 1)[None]
+        part = self._picture.crop(box) if block == 1 else self._picture.reduce(block, box)
+        return self._numbers(part).permute(2, 0, 1)[None]
 
     def _numbers(self, picture: Image.Image) -> torch.Tensor:
         return torch.from_numpy(np.asarray(in_srgb(picture, self._profile), np.float32) / 255.0)

@@ -63,7 +63,7 @@ def centroid(picture, near, reach):
 
 
 @pytest.mark.parametrize("roll", [0.0, 9.0, -20.0])
-@pytest.mark.parametrize("height", [150, 531, 900])
+@pytest.mark.parametrize("height", [60, 150, 531, 900])
 def test_what_was_measured_is_where_the_picture_shows_it(roll, height):
     """Dots at the eyes' middle, chin and crown of a turned head, found again in the picture to a third of a pixel."""
     head = dataclasses.replace(HEAD, roll=roll)
@@ -151,6 +151,10 @@ def test_a_file_and_the_same_numbers_are_one_source(picture):
     assert (file.width, file.height) == (numbers.width, numbers.height) == (30, 20)
     assert torch.equal(file.region((3, 4, 20, 19)), numbers.region((3, 4, 20, 19)))
     assert torch.equal(file.reduced(1), numbers.reduced(1))
+    for box in ((2, 4, 20, 16), (0, 0, 30, 20), (28, 18, 30, 20)):
+        means = [source.region(box, 4) for source in (file, numbers)]
+        assert means[0].shape == means[1].shape
+        assert float((means[0] - means[1]).abs().max()) <= 1 / 255
     assert file.reduced(3).shape == numbers.reduced(3).shape == (6, 10, 3)
     assert float((file.reduced(3) - numbers.reduced(3)).abs().max()) <= 1 / 255
 
