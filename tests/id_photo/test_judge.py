@@ -318,11 +318,20 @@ BACKGROUND = "The background was replaced by plain #ffffff."
     ],
 )
 def test_edits_that_a_document_forbids_are_a_failed_check_by_name(allowed, edits, outcome):
-    rules = replace(document("icao"), edits=allowed)
+    rules = replace(document("icao"), edits=allowed, edits_rule="No edits.")
     (check,) = (each for each in judge_all([measure_edits(made(*edits), rules)], rules, 1) if each.name == "unaltered")
     assert check.outcome is outcome
     if outcome is FAIL:
         assert forbidden_edits(edits, rules)[0].rstrip(".") in check.detail
+
+
+def test_edits_are_a_doubt_where_no_rule_about_them_is_known():
+    rules = replace(document("icao"), edits_rule="")
+    (check,) = (
+        each for each in judge_all([measure_edits(made(BACKGROUND), rules)], rules, 1) if each.name == "unaltered"
+    )
+    assert check.outcome is UNCERTAIN
+    assert "no rule of" in check.source
 
 
 def test_a_picture_alone_does_not_show_edits():
