@@ -126,11 +126,13 @@ def finish(out: Output, finished: Finished) -> None:
 def _show(out: Output, finished: Finished) -> None:
     from rich.text import Text
 
+    from ...nodes.photo_files import SUFFIXES
     from ..result import report_passed
 
     result = finished.result
     for saved in result.outputs:
-        out.say(f"Picture  {_short(saved.path)}")
+        word = "Picture" if saved.path.suffix.lower() in SUFFIXES else "File"
+        out.say(f"{word:<9}{_short(saved.path)}")
     out.say(f"Report   {_short(finished.html)}")
     for report in result.enrollments:
         for photo in report.get("photos", []):
