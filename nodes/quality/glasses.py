@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 NOSE_TOP, NOSE_MIDDLE, NOSE_ROOT = 9, 195, 168
 """Points of the mesh: from between the brows to half-way down the nose."""
 
+DOWN = np.array([0.0, UNIT])
+
 CLEAR_CONTRAST, NO_CONTRAST = 40.0, 22.0
 """L* between the lightest and the darkest tenth of an open eye: 37 to 72 in official portraits, 6 to 20 behind dark
 lenses."""
@@ -31,7 +33,7 @@ def glasses(view: CloseUp, skin: Skin) -> list[Measure]:
     return [
         Measure(
             *("glasses", worn, "", 0.05),
-            f"The nose's root shows an edge of {worn:.0%} of the skin's brightness; a bridge of glasses does from 20 %.",
+            f"The nose's root shows an edge of {worn:.0%} of the skin's brightness; a bridge does from 20 %.",
             "ours: OFIQ and ISO/IEC 29794-5 have no measure of glasses",
         ),
         Measure(
@@ -71,14 +73,15 @@ def _steps(rows: np.ndarray, reach: int) -> np.ndarray:
 
 
 def darkness(view: CloseUp) -> float:
-    """How much darker it is under the lighter eye than on the cheeks (0..1), if the eyes themselves show no contrast."""
+    """How much darker it is under the lighter eye than on the cheeks (0..1), if the eyes show no contrast."""
     linear = np.where(view.light <= 0.04045, view.light / 12.92, ((view.light + 0.055) / 1.055) ** 2.4)
     if not view.cheeks.any():
         return 0.0
     cheek = max(float(np.median(linear[view.cheeks])), 0.005)
     under, contrast = [], []
     for lids in view.lids:
-        below = view.mask(np.vstack([lids[:9] + [0, 0.06 * UNIT], (lids[:9] + [0, 0.2 * UNIT])[::-1]]))
+        edge = lids[:9]
+        below = view.mask(np.vstack([edge + DOWN * 0.06, (edge + DOWN * 0.2)[::-1]]))
         eye = view.hull(lids, 0.04 * UNIT)
         if below.any() and eye.any():
             under.append(float(np.median(linear[below])) / cheek)
