@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DependencyMissing
 from .errors import CredentialsNotSetUp, CredentialsRefused
+from .source_types import GENERATIVE
 
 if TYPE_CHECKING:
     from .encode import Form
@@ -153,7 +154,8 @@ def sign(
 ) -> bytes:
     """The same picture file with a signed manifest: one action that says where it began, then `actions`.
 
-    One ingredient is the picture that was opened (``c2pa.opened``, its parent); none or several make it a picture that
+    One ingredient is the picture that was opened (``c2pa.opened``, its parent), with `source_type` where that says that
+    generation had a part; none or several make it a picture that
     was created (``c2pa.created`` with `source_type`), and the ingredients were placed into it. An ingredient brings the
     content credentials that it has, so that they stay readable. Every byte outside the manifest is covered by the
     signature, the XMP packet too. Raises CredentialsRefused and DependencyMissing.
@@ -191,7 +193,8 @@ def _label(index: int) -> str:
 
 def _actions(actions: Sequence[Action], count: int, source_type: str | None) -> list[dict[str, Any]]:
     if count == 1:
-        first = [{"action": "c2pa.opened", "parameters": {"ingredientIds": [_label(0)]}}]
+        opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": [_label(0)]}}
+        first = [opened | ({"digitalSourceType": source_type} if source_type in GENERATIVE else {})]
     else:
         first = [{"action": "c2pa.created"} | ({"digitalSourceType": source_type} if source_type else {})]
         first += [{"action": "c2pa.placed", "parameters": {"ingredientIds": [_label(index)]}} for index in range(count)]

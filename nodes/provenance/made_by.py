@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -107,7 +108,7 @@ def _told(step: Step, origin: Origin) -> str:
 
 
 def _steps(graph: Mapping[str, Any], nodes: Iterable[str], does: Callable[[Mapping[str, Any]], Effect]) -> list[Step]:
-    """Everything that `nodes` depend on, themselves first, in an order that depends on the graph alone."""
+    """Everything that `nodes` depend on and themselves, what comes last first."""
     seen: dict[str, bool] = {}
     pending = [(node_id, True) for node_id in nodes]
     while pending:
@@ -117,9 +118,18 @@ def _steps(graph: Mapping[str, Any], nodes: Iterable[str], does: Callable[[Mappi
             continue
         seen[node_id] = visible
         here = does(node)
-        for name, (origin, slot) in sorted(links(node).items(), reverse=True):
+        for name, (origin, slot) in links(node).items():
             pending.append((str(origin), visible and _goes_on(here, name) and _gives_picture(graph, str(origin), slot)))
-    return [Step(node_id, _name(graph[node_id]), does(graph[node_id]), visible) for node_id, visible in seen.items()]
+    return [Step(each, _name(graph[each]), does(graph[each]), seen[each]) for each in _last_first(graph, seen)]
+
+
+def _last_first(graph: Mapping[str, Any], nodes: Iterable[str]) -> list[str]:
+    """In the reverse of the order of work; as they come where the graph has a ring and never worked."""
+    needs = {each: sorted({str(link[0]) for link in links(graph[each]).values()} & graph.keys()) for each in nodes}
+    try:
+        return list(TopologicalSorter(needs).static_order())[::-1]
+    except CycleError:
+        return list(needs)
 
 
 def _name(node: Mapping[str, Any]) -> str:

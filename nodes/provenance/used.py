@@ -34,6 +34,7 @@ LOADED_UNASKED: Mapping[str, tuple[str, ...]] = {
     "LikenessCheckIDPhoto": (*ENGINE, "face_mesh", "iris"),
     "LikenessCheckSelfie": (*ENGINE, "face_mesh", "iris"),
 }
+"""Networks by class that no input names; an engine that is given takes the place of `ENGINE`."""
 
 FILE_INPUTS: Mapping[str, str] = {
     "LoadImage": "image",
@@ -80,7 +81,8 @@ def _licence(name: str) -> str:
 
 def _named(node: Mapping[str, Any]) -> list[str]:
     inputs = _inputs(node)
-    names = [] if "engine" in links(node) else list(LOADED_UNASKED.get(str(node.get("class_type")), ()))
+    given = ENGINE if "engine" in links(node) else ()
+    names = [name for name in LOADED_UNASKED.get(str(node.get("class_type")), ()) if name not in given]
     if node.get("class_type") == "LikenessLoadFaceEngine":
         packs = {"insightface": (f"insightface/{inputs.get('pack', 'buffalo_l')}",)}
         names += packs.get(str(inputs.get("engine")), ENGINE)

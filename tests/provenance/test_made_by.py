@@ -175,6 +175,11 @@ def test_two_photos_with_different_sources_have_none():
     assert (making.generative, making.source_type) == (Generative.NONE, None)
 
 
+def test_the_steps_come_in_the_order_of_work_from_the_last():
+    names = [step.name for step in trace(COMPOSED, ["9"], looking(SILENT)).steps]
+    assert (names[0], names[1], names[-1]) == ("SaveImage", "LikenessComposePortrait", "LoadImage")
+
+
 def test_a_graph_with_a_ring_or_a_missing_node_ends():
     graph = {"1": node("ImageCrop", image=["2", 0]), "2": node("ImageCrop", image=["1", 0]), "3": node("X", a=["7", 0])}
     assert len(trace(graph, ["1", "3", "8"]).steps) == 3

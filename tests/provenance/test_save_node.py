@@ -170,6 +170,20 @@ def test_a_signed_picture_names_its_photo_as_parent(photo, run_here, signing_env
     assert b"secret" not in path.read_bytes()
 
 
+def test_the_manifest_alone_says_that_the_photo_was_generated(photo, run_here, demo, signing_environment):
+    put(photo, demo, xmp=xmp.packet(Record(Generative.SOME, iptc.GENERATED)))
+    found = check_file(saved(run_here(graph(sign=True)))).credentials
+    assert (found.state, found.source_types) == (State.INTACT, (iptc.GENERATED,))
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [(".bmp", "BMP"), (".tif", "TIFF"), (".webp", "WEBP"), (".png", "PNG")])
+def test_photos_of_other_kinds_are_signed_too(tmp_path, run_here, demo_bytes, signing_environment, suffix, kind):
+    Image.open(io.BytesIO(demo_bytes)).save(tmp_path / "input" / f"me{suffix}", kind)
+    found = check_file(saved(run_here(graph(f"me{suffix}", sign=True)))).credentials
+    assert found.state is State.INTACT
+    assert found.actions[0] == ("c2pa.opened" if kind in ("WEBP", "PNG") else "c2pa.created")
+
+
 def test_signing_without_a_certificate_is_refused_before_anything_is_written(photo, run_here, tmp_path, monkeypatch):
     monkeypatch.delenv("LIKENESS_C2PA_CERT", raising=False)
     with pytest.raises(NodeFailed) as caught:
