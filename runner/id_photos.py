@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..nodes.id_photo.make import Made, MakeOptions, coarse_block, make_id_photo
+from ..nodes.id_photo.make import Made, MakeOptions, make_id_photo
 from ..nodes.provenance.save import FORMS, SUFFIXES, Target, picture_file, target_for, tool
 from .errors import OutputUnwritable
 
@@ -114,11 +114,12 @@ class IDPhotoMaker:
         from ..nodes.models import store
         from ..nodes.portrait.matte import matte, normalisation_for
 
-        source = FileSource(photo)
         name = self.job.matte
-        small = source.reduced(coarse_block(source))
-        cover = matte(small[None], onnx.session(store.path(name)), normalisation_for(name))[0]
-        return make_id_photo(source, load_engine(), self.job.options, cover)
+
+        def person(picture: torch.Tensor) -> torch.Tensor:
+            return matte(picture[None], onnx.session(store.path(name)), normalisation_for(name))[0]
+
+        return make_id_photo(FileSource(photo), load_engine(), self.job.options, person)
 
     def record(self, photo: Path, made: Made) -> Record:
         """What may be said of the making: traced in the graph that does the same, with this photo at its beginning."""

@@ -16,7 +16,7 @@ from .file_measures import FileFacts, measure_edits, measure_file, measure_size
 from .geometry_measures import measure_geometry
 from .head import find_head
 from .limits import limits_for, table
-from .make import FACE_SIDES, HEAD_TO_FACE
+from .look import FACE_SIDES, HEAD_TO_FACE
 
 if TYPE_CHECKING:
     import torch

@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..face_mesh.mesh import find_mesh
 from ..portrait.frame import Cut, border_points, rotate
 from ..portrait.sample import sample
-from ..portrait.subject import one_face
-from ..portrait.tensors import pixels, planes, resize
-from ..quality.portrait import Portrait
+from ..portrait.tensors import pixels, planes
 from .background import Background, choose_background, replace_background
 from .errors import PhotoTooTight
 from .framing import Bounds, Framing, HeadSize, choose_frame
-from .head import Head, find_head
+from .look import Looked, look
 from .make_report import make_report, short_of
 from .photo import IDPhoto
 from .sizes import MM_PER_INCH, Size, picture_size
@@ -31,23 +28,12 @@ if TYPE_CHECKING:
 
     from ..identity.engines import FaceEngine
     from .document import Document
+    from .head import Head
+    from .look import Matte
     from .source import Box, Source
-
-LOOKED_AT = 800
-"""Pixels on the longer side at which a photo is looked at, unless its face would be small then."""
-
-SMALLEST_EYES = 64
-"""Pixels between the eyes below which a photo is not reduced: more than the mesh's network sees (42), and what the
-iris network does (62)."""
 
 GAP = 2.0
 """A photo that is shrunk by more than this is first averaged over whole blocks of pixels, so far that this is left."""
-
-FACE_SIDES = (234, 454)
-"""The mesh's points at the widest places of the face, before the ears."""
-
-HEAD_TO_FACE = 1.09
-"""Head breadth by face breadth (bizygomatic) of adults: 152 by 140 mm, Gordon et al., ANSUR 1988."""
 
 SPARE = 4
 """Pixels around the frame that resampling looks at."""
@@ -62,21 +48,6 @@ class MakeOptions:
     size: Size = Size.AUTO
     head_size: HeadSize = HeadSize.SAFEST
     largest: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Looked:
-    """What is known of a photo: the portrait, `block` times reduced, and the head in pixels of the whole photo."""
-
-    portrait: Portrait
-    head: Head
-    block: int
-
-    @property
-    def head_width(self) -> float:
-        """Of the head without the ears, in pixels of the whole photo."""
-        first, last = self.portrait.mesh.points[list(FACE_SIDES), :2]
-        return HEAD_TO_FACE * self.block * float(np.hypot(*(last - first)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,56 +66,26 @@ class Made:
         return not self.report["broken"]
 
 
-def look(source: Source, engine: FaceEngine, matte: torch.Tensor | None, largest: bool = False) -> Looked:
-    """Find the head of the photo, at a size at which that is quick. `matte`: MASK [h,w] of the photo at any size.
-
-    Raises FaceNotUsable, and what the face engine and the mesh raise.
-    """
-    block = coarse_block(source)
-    small = source.reduced(block)
-    faces = engine.detect(small)
-    eyes = max((face.eye_distance for face in faces), default=float(SMALLEST_EYES))
-    finer = max(1, int(block * eyes / SMALLEST_EYES))
-    if finer < block:
-        block, small = finer, source.reduced(finer)
-        faces = engine.detect(small)
-    face = one_face(faces, largest)
-    mask = None if matte is None else resize(planes(matte[None]), *small.shape[:2])[0, 0]
-    portrait = Portrait(small, face, find_mesh(small, face), faces, mask)
-    return Looked(portrait, enlarged(find_head(face, portrait.mesh, mask), block), block)
-
-
-def coarse_block(source: Source) -> int:
-    """By how much a photo is reduced before a face is looked for."""
-    return max(1, -(-max(source.width, source.height) // LOOKED_AT))
-
-
-def enlarged(head: Head, factor: float) -> Head:
-    """The same head in a picture that has `factor` times as many pixels on each side."""
-    lengths = ("centre", "eyes", "chin", "crown", "unit", "chin_sigma", "crown_sigma", "hair_sigma")
-    scaled: dict[str, Any] = {name: getattr(head, name) * factor for name in lengths}
-    hair = None if head.hair is None else head.hair * factor
-    return dataclasses.replace(head, pivot=(head.pivot[0] * factor, head.pivot[1] * factor), hair=hair, **scaled)
-
-
-def make_id_photo(source: Source, engine: FaceEngine, options: MakeOptions, matte: torch.Tensor | None = None) -> Made:
+def make_id_photo(source: Source, engine: FaceEngine, options: MakeOptions, matte: Matte | None = None) -> Made:
     """Make the photo of a document from a photo of one person.
 
-    `matte`: the person's MASK [h,w] of the whole photo, at any size; with it the hair is seen and the background can
-    be replaced. Raises AlterationForbidden, MatteMissing, SizeNotDefined, PhotoTooTight, FaceNotUsable, and what the
-    face engine and the mesh raise.
+    `matte`: the person's MASK [h,w] of the whole photo, at any size, or what finds it in a picture [h,w,3]; with it the
+    hair is seen and the background can be replaced. Raises AlterationForbidden, MatteMissing, SizeNotDefined,
+    PhotoTooTight, FaceNotUsable, and what the face engine, the mesh and `matte` raise.
     """
     document = options.document
     width, height, dpi = picture_size(document, options.size)
     colour, notes = choose_background(document, options.background, matte is not None)
     looked = look(source, engine, matte, options.largest)
-    framing, ideal = _frame(source, looked, options, width / height, matte if colour is not None else None)
+    framing, ideal = _frame(source, looked, options, width / height, plain=colour is not None)
     picture, known = cut_out(source, framing.cut, height, width)
     scale = height / framing.cut.height
-    cover = None if matte is None else _cut_matte(source, matte, framing.cut, height, width) * known[:, 0]
+    cover = _cut_matte(looked, framing.cut, height, width)
+    cover = None if cover is None else cover * known[:, 0]
     edits: list[str] = []
     if colour is not None and cover is not None:
-        zoom = max(source.width, source.height) / max(framing.cut.width, framing.cut.height)
+        seen = max(looked.box[2] - looked.box[0], looked.box[3] - looked.box[1])
+        zoom = seen / max(framing.cut.width, framing.cut.height)
         picture, cover = replace_background(picture, cover, known[:, 0], colour, zoom)
         edits.append(f"The background was replaced by plain {colour}.")
     head = in_picture(looked.head, framing.cut, scale)
@@ -156,10 +97,16 @@ def make_id_photo(source: Source, engine: FaceEngine, options: MakeOptions, matt
 
 
 def _frame(
-    source: Source, looked: Looked, options: MakeOptions, aspect: float, matte: torch.Tensor | None
+    source: Source, looked: Looked, options: MakeOptions, aspect: float, *, plain: bool
 ) -> tuple[Framing, Framing]:
-    """The frame that can be had, and the one that would be taken if the photo went on for ever."""
-    cuts = None if matte is None else border_points(source.height, source.width, matte.cpu().numpy())
+    """The frame that can be had, and the one that would be taken if the photo went on for ever.
+
+    `plain`: a plain background takes the place of what the photo does not show, but not of the person.
+    """
+    cuts, matte = None, looked.portrait.matte
+    if plain and matte is not None:
+        left, top, right, bottom = looked.box
+        cuts = np.array([left, top]) + border_points(bottom - top, right - left, matte.cpu().numpy())
     bounds = Bounds(source.width, source.height, cuts)
     about = (looked.head, options.document, aspect)
     ideal = choose_frame(*about, aim=options.head_size, width=looked.head_width)
@@ -196,11 +143,15 @@ def cut_out(source: Source, cut: Cut, height: int, width: int) -> tuple[torch.Te
     return pixels(picture), known
 
 
-def _cut_matte(source: Source, matte: torch.Tensor, cut: Cut, height: int, width: int) -> torch.Tensor:
-    """The frame of the MASK [h,w] of the whole photo, as [1,height,width]. Its pixels are made square before."""
-    factor = max(matte.shape[0] / source.height, matte.shape[1] / source.width)
-    even = resize(planes(matte[None]), round(source.height * factor), round(source.width * factor))
-    return sample(even, _scaled(cut, factor), height, width)[0][:, 0]
+def _cut_matte(looked: Looked, cut: Cut, height: int, width: int) -> torch.Tensor | None:
+    """The frame of the person's mask as [1,height,width]; None where there is none."""
+    matte = looked.portrait.matte
+    if matte is None:
+        return None
+    left, top = looked.box[:2]
+    pivot = (cut.pivot[0] - left, cut.pivot[1] - top)
+    part = dataclasses.replace(cut, x=cut.x - left, y=cut.y - top, pivot=pivot)
+    return sample(planes(matte[None]), _scaled(part, 1 / looked.block), height, width)[0][:, 0]
 
 
 def _scaled(cut: Cut, factor: float) -> Cut:

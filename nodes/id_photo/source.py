@@ -12,7 +12,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ..identity.faces import block_mean
 from ..photo_files import opened
 
 if TYPE_CHECKING:
@@ -38,10 +37,6 @@ class Source(Protocol):
         """Pixels down."""
         ...
 
-    def reduced(self, block: int) -> torch.Tensor:
-        """The photo [h,w,3] in 0..1 with the mean of every block x block pixels; a rest at right and bottom is left."""
-        ...
-
     def region(self, box: Box, block: int = 1) -> torch.Tensor:
         """A part of the photo [1,3,h,w] in 0..1, at full size or as means of blocks, the last of which may be cut."""
         ...
@@ -62,13 +57,6 @@ class TensorSource:
     def height(self) -> int:
         """Pixels down."""
         return self.image.shape[0]
-
-    def reduced(self, block: int) -> torch.Tensor:
-        """The mean of every block."""
-        if block == 1:
-            return self.image
-        planes = block_mean(self.image.detach().cpu().numpy(), block)
-        return torch.from_numpy(np.ascontiguousarray(planes.transpose(1, 2, 0)))
 
     def region(self, box: Box, block: int = 1) -> torch.Tensor:
         """A part of it."""
@@ -101,11 +89,6 @@ class FileSource:
     def height(self) -> int:
         """Pixels down."""
         return self._picture.height
-
-    def reduced(self, block: int) -> torch.Tensor:
-        """The mean of every block."""
-        width, height = self.width // block * block, self.height // block * block
-        return self._numbers(self._picture.reduce(block, box=(0, 0, width, height)))
 
     def region(self, box: Box, block: int = 1) -> torch.Tensor:
         """A part of it."""

@@ -15,7 +15,7 @@ from likeness_studio.nodes.id_photo.document import Edits
 from likeness_studio.nodes.id_photo.documents import document, documents
 from likeness_studio.nodes.id_photo.errors import AlterationForbidden, SizeNotDefined
 from likeness_studio.nodes.id_photo.head import Head
-from likeness_studio.nodes.id_photo.make import cut_out, enlarged, in_picture
+from likeness_studio.nodes.id_photo.make import cut_out, in_picture
 from likeness_studio.nodes.id_photo.sizes import Size, picture_size
 from likeness_studio.nodes.id_photo.source import FileSource, TensorSource
 from likeness_studio.nodes.portrait.frame import Cut, rotate
@@ -86,12 +86,6 @@ def test_a_frame_beyond_the_photo_says_so():
     assert float(known[0, 0, 26:].min()) == 1
 
 
-def test_enlarging_a_head_enlarges_every_length():
-    twice = enlarged(HEAD, 2.0)
-    assert (twice.pivot, twice.chin, twice.hair, twice.crown_sigma) == ((1200.0, 1000.0), 1360.0, 580.0, 24.0)
-    assert twice.roll == HEAD.roll
-
-
 def rules_with(edits, colours=("#FFFFFF",)):
     return dataclasses.replace(document("icao"), edits=edits, background_colours=colours)
 
@@ -150,13 +144,10 @@ def test_a_file_and_the_same_numbers_are_one_source(picture):
     file, numbers = FileSource(path), TensorSource(torch.from_numpy(values.astype(np.float32) / 255))
     assert (file.width, file.height) == (numbers.width, numbers.height) == (30, 20)
     assert torch.equal(file.region((3, 4, 20, 19)), numbers.region((3, 4, 20, 19)))
-    assert torch.equal(file.reduced(1), numbers.reduced(1))
     for box in ((2, 4, 20, 16), (0, 0, 30, 20), (28, 18, 30, 20)):
         means = [source.region(box, 4) for source in (file, numbers)]
         assert means[0].shape == means[1].shape
         assert float((means[0] - means[1]).abs().max()) <= 1 / 255
-    assert file.reduced(3).shape == numbers.reduced(3).shape == (6, 10, 3)
-    assert float((file.reduced(3) - numbers.reduced(3)).abs().max()) <= 1 / 255
 
 
 def test_a_photo_stands_upright_by_its_exif(tmp_path):
@@ -170,7 +161,7 @@ def test_a_photo_stands_upright_by_its_exif(tmp_path):
 def saved_with(profile, folder):
     """A picture of one colour with an ICC profile, and what comes of the colour."""
     Image.new("RGB", (8, 8), (200, 60, 90)).save(folder / "coloured.png", icc_profile=profile)
-    return FileSource(folder / "coloured.png").reduced(1)[0, 0].mul(255).round().tolist()
+    return FileSource(folder / "coloured.png").region((0, 0, 1, 1)).mul(255).flatten().round().tolist()
 
 
 def test_colours_of_another_space_come_to_srgb(tmp_path):
