@@ -17,22 +17,21 @@ if TYPE_CHECKING:
     from .aligned import AlignedFace
     from .portrait import Portrait
 
-SKIN_A, SKIN_B = (5.0, 30.0), (5.0, 35.0)
-"""CIELAB a* and b* of natural skin: ISO/IEC 29794-5 as OFIQ has it, but for a* up to 30 instead of 25, as CIELAB is
-taken for D65 here and cameras like faces rosy: a quarter of official portraits lie between both."""
+SKIN_A, SKIN_B = (3.0, 32.0), (4.0, 40.0)
+"""CIELAB a* and b* of natural skin. ISO/IEC 29794-5, as OFIQ has it, takes 5 to 25 and 5 to 35 (for D50); of official
+portraits a quarter have more a*, and in press photos twice as many people of African descent as others more b*."""
 
-SKIN_HUE = (24.0, 66.0)
+SKIN_HUE = (24.0, 76.0)
 """CIELAB hue angles of natural skin, in degrees, from rosy to yellow. Hue hardly depends on how dark a skin is."""
 
-WHITE_A, WHITE_B = (2.0, 14.0), (0.0, 14.0)
-"""CIELAB a* and b* of the whites of eyes between lids, as photos of 616 pixels show them: a little red of veins."""
+WHITE_A, WHITE_B = (0.0, 18.0), (-2.0, 14.0)
+"""CIELAB a* and b* of the whites of eyes between lids, as portraits show them: a little red of veins and lids."""
 
-WHITE_WEIGHT = 0.5
-"""What the whites of the eyes count beside the cheeks: they tell the light's colour whatever the skin, but they are
-small."""
+WHITE_PIXELS = 80
+"""Fewer aligned pixels than this between iris and lids are not asked: narrow eyes are no colour cast."""
 
-WHITE_PIXELS = 40
-"""Fewer pixels than this between iris and lids are not asked."""
+WHITE_SCALE = 2.0
+"""Nor are the eyes of a face that had to be enlarged more than this: the lids' colour has run into their white."""
 
 PUPIL = 0.45
 """The pupil's largest radius in radii of the iris: flash is fired in dim light."""
@@ -44,10 +43,10 @@ RED = 30.0
 def natural_colour(portrait: Portrait) -> Measure:
     """How far the colours of cheeks and eye whites lie outside natural ones, in CIELAB units (>= 0; 0 is natural).
 
-    ISO/IEC 29794-5 and OFIQ ask whether the cheeks' mean lies within a box of a* and b* that holds skins of every tone.
-    Pale skin in blue light and rosy skin in green light are still in that box, so the hue of the cheeks, and half of
-    what the eye whites lie outside their own box, count as well. OFIQ takes CIELAB for D50, calls every negative a* or
-    b* 100, and lets a grey photo pass; here it is D65, the white of sRGB, and plain distance.
+    ISO/IEC 29794-5 and OFIQ ask whether the cheeks' mean lies within a box of a* and b*. Here the box is wider, so that
+    it holds skins of every tone, and warm skin in blue or green light stays in it; so the hue of the cheeks counts too,
+    and the whites of the eyes, which tell the light's colour whatever the skin. OFIQ takes CIELAB for D50, calls every
+    negative a* or b* 100, and lets a grey photo pass; here it is D65, the white of sRGB, and plain distance.
     """
     face = portrait.aligned
     cheeks = torch.cat([face.image[zone].reshape(-1, 3) for zone in face.cheeks])
@@ -56,7 +55,7 @@ def natural_colour(portrait: Portrait) -> Measure:
     detail = f"The cheeks have a* {a:.0f} and b* {b:.0f}"
     white = _eye_white(face)
     if white is not None:
-        value += WHITE_WEIGHT * _outside(*white, WHITE_A, WHITE_B)
+        value += _outside(*white, WHITE_A, WHITE_B)
         detail += f", the whites of the eyes {white[0]:.0f} and {white[1]:.0f}"
     source = "ISO/IEC 29794-5, OFIQ; hue and eye whites added"
     return Measure("natural_colour", value, "CIELAB", detail=f"{detail}.", source=source)
@@ -75,6 +74,8 @@ def _beside(a: float, b: float) -> float:
 
 def _eye_white(face: AlignedFace) -> tuple[float, float] | None:
     """Mean a* and b* of the lighter two fifths of what lies between the lids beside the irises."""
+    if face.scale > WHITE_SCALE:
+        return None
     left, top = (int(min(lids[:, axis].min() for lids in face.lids)) for axis in (0, 1))
     right, bottom = (int(max(lids[:, axis].max() for lids in face.lids)) + 2 for axis in (0, 1))
     band = slice(max(0, top), max(0, bottom)), slice(max(0, left), max(0, right))
