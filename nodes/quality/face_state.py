@@ -8,6 +8,7 @@ from .close_up import close_up
 from .covering import covering
 from .eyes import eyes
 from .glasses import glasses
+from .headwear import head_covering
 from .mouth import mouth
 from .pose import pose
 from .skin import skin_of
@@ -30,4 +31,5 @@ def measure_face(portrait: Portrait) -> list[Measure]:
         *mouth(portrait, view),
         *glasses(view, skin),
         *covering(view, skin),
+        head_covering(view, skin),
     ]
