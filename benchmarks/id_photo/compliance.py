@@ -48,7 +48,9 @@ from likeness_studio.nodes.quality.measure import Measure
 from likeness_studio.nodes.quality.portrait import look_at
 
 RESULTS = Path(__file__).parent / "results"
-MATTE = "u2net"
+MATTE = "u2netp"
+"""The quick matting network: `likeness check` takes the better u2net unless told otherwise."""
+
 CLEAN = "clean"
 
 RULES = {
@@ -68,8 +70,8 @@ RULES = {
 }
 """The rules of which any must object to a fault."""
 
-MILDEST = {**dict.fromkeys(photometric.FAULTS, 0.5), **dict.fromkeys(framing.FAULTS, 0.0)}
-"""The strength from which a fault must be caught; of faults/face.py it is 0."""
+MILDEST = {**dict.fromkeys(photometric.FAULTS, 1.0), **dict.fromkeys(framing.FAULTS, 0.0)}
+"""The strength from which a fault must be caught, as the files of faults/ define it; the plainest is 1."""
 
 FORMED = ("file_size", "file_format", "print_size", "unaltered")
 """Rules about a file, which a tensor has not."""

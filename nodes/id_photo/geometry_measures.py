@@ -66,7 +66,7 @@ def place(head: Head, width: int, height: int, head_top: HeadTop = HeadTop.CROWN
 
 
 def measure_geometry(head: Head, width: int, height: int, document: Document | None) -> list[Measure]:
-    """head_height, eye_line, room_above, chin_height in mm (of a print), else % of the height; centring in % of width.
+    """head_height, eye_line, room_above and chin_height in mm of a print, else % of the height; centring in % of width.
 
     `head` is in coordinates of the picture, which is `width` x `height` pixels; sizes in mm are those of `document`.
     """
@@ -85,8 +85,8 @@ def measure_geometry(head: Head, width: int, height: int, document: Document | N
         Measure(name, spot.value * factor, unit, spot.sigma * factor, detail, f"{SOURCE}. {OURS}")
         for name, spot, detail in lengths
     ]
-    where = f"The face's middle is {abs(off):.1%} of the width {side} of the picture's."
-    measures.append(Measure("centring", 100 * abs(off), "% of the width", 100 * placed.middle.sigma, where, SOURCE))
+    where = f"The face's middle is {100 * abs(off):.1f} % of the width {side} of the picture's."
+    measures.append(Measure("centring", 100 * abs(off), "%", 100 * placed.middle.sigma, where, SOURCE))
     return measures
 
 

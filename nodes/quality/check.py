@@ -98,7 +98,7 @@ def judge_measure(measure: Measure, limit: Limit) -> Check:
         value=value,
         unit=measure.unit,
         uncertainty=measure.uncertainty,
-        shown=shown(measure, limit.digits) if limit.shown else "",
+        shown=shown(measure, limit) if limit.shown else "",
         limit=words,
         advice=advice,
         detail=measure.detail,
@@ -106,14 +106,13 @@ def judge_measure(measure: Measure, limit: Limit) -> Check:
     )
 
 
-def shown(measure: Measure, digits: int) -> str:
+def shown(measure: Measure, limit: Limit) -> str:
     """The value for people, with its error where that is not lost in the digits."""
     if measure.value is None:
         return ""
     error = measure.uncertainty or 0.0
-    spread = f" ± {error:.{digits}f}" if error >= 0.5 * 10**-digits else ""
-    unit = f" {measure.unit}" if measure.unit else ""
-    return f"{measure.value:.{digits}f}{spread}{unit}".replace("-", "−")
+    spread = f" ± {limit.figure(error)}" if error * limit.times >= 0.5 * 10**-limit.digits else ""
+    return limit.with_unit(limit.figure(measure.value) + spread, measure.unit)
 
 
 def _side(value: float, error: float, bound: Bound | None, sign: int) -> Outcome:

@@ -32,8 +32,9 @@ class Limit:
     """How one measure is judged and what is said of it.
 
     title: plain words, as a heading. group: the heading above it. at_least, at_most: its bounds, in the measure's unit.
-    too_low, too_high: advice, a sentence. wanted: the limit in words where numbers say nothing. digits: for people.
-    shown: whether the number is shown at all. source: whose rule it is.
+    too_low, too_high: advice, a sentence. wanted: the limit in words where numbers say nothing. source: whose rule it
+    is. For people a number is multiplied by `times`, has `digits` and `unit` (else the measure's own); `shown`: whether
+    it is shown at all.
     """
 
     name: str
@@ -44,21 +45,32 @@ class Limit:
     too_low: str = ""
     too_high: str = ""
     wanted: str = ""
+    times: float = 1.0
     digits: int = 2
+    unit: str = ""
     shown: bool = True
     source: str = ""
 
     def words(self, unit: str) -> str:
-        """The limit for people, such as "25.0 to 35.0 mm" or "at most 5"."""
+        """The limit for people, such as "25.0 to 35.0 mm" or "at most 5°"; `unit` is the measure's."""
         if self.wanted:
             return self.wanted
-        low, high = (bound and f"{bound.passes:.{self.digits}f}" for bound in (self.at_least, self.at_most))
-        end = f" {unit}" if unit else ""
+        low, high = (bound and self.figure(bound.passes) for bound in (self.at_least, self.at_most))
         if low is not None and high is not None:
-            return f"{low} to {high}{end}"
+            span = f"within ±{high}" if low == f"−{high}" else f"{low} to {high}"
+            return self.with_unit(span, unit)
         if low is not None:
-            return f"at least {low}{end}"
-        return f"at most {high}{end}" if high is not None else ""
+            return self.with_unit(f"at least {low}", unit)
+        return self.with_unit(f"at most {high}", unit) if high is not None else ""
+
+    def figure(self, value: float) -> str:
+        """A value as people read it, without its unit."""
+        return f"{value * self.times:.{self.digits}f}".replace("-", "−")
+
+    def with_unit(self, figures: str, unit: str) -> str:
+        """The figures with the unit that is shown, `unit` being the measure's."""
+        unit = self.unit or unit
+        return f"{figures}{unit}" if unit == "°" else f"{figures} {unit}".rstrip()
 
 
 KEYS = {
@@ -68,6 +80,8 @@ KEYS = {
     "too_high": str,
     "wanted": str,
     "source": str,
+    "unit": str,
+    "times": int,
     "digits": int,
     "shown": bool,
 }
