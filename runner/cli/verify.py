@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,9 @@ def verify(context: click.Context, files: tuple[Path, ...], trust: Path | None) 
     altered = 0
     for index, file in enumerate(files):
         try:
-            checked = check_file(file, anchors)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                checked = check_file(file, anchors)
         except LikenessError as error:
             if len(files) == 1:
                 raise

@@ -2,6 +2,7 @@
 
 import io
 import sys
+import time
 
 import pytest
 from PIL import Image
@@ -164,19 +165,33 @@ def test_the_signature_counts_in_the_size_of_the_file(demo, demo_bytes, signing)
         picture_file(demo, Target("jpeg", 95, 300, 26_000), Record(), signature=signature)
 
 
-def test_a_certificate_that_has_expired_signs_nothing_that_passes(demo, make_certificates, tmp_path):
+def test_a_certificate_that_has_expired_signs_nothing(demo, make_certificates, tmp_path):
     old = make_certificates(tmp_path, days=-2)
     signing = Signing.from_files(old.chain, old.key)
-    try:
-        data = sign(encode_picture(demo, "jpeg").data, "jpeg", signing, tool=TOOL, source_type=iptc.COMPOSITE)
-    except CredentialsRefused:
-        return
-    assert check_credentials(data, MIME["jpeg"]).state in (State.EXPIRED, State.ALTERED)
+    with pytest.raises(CredentialsRefused, match="not valid at time of signing"):
+        sign(encode_picture(demo, "jpeg").data, "jpeg", signing, tool=TOOL, source_type=iptc.COMPOSITE)
+
+
+def test_a_certificate_that_expires_afterwards_is_told_from_an_altered_file(demo, make_certificates, tmp_path):
+    brief = make_certificates(tmp_path, days=3 / 86_400)
+    signing = Signing.from_files(brief.chain, brief.key)
+    data = sign(encode_picture(demo, "jpeg").data, "jpeg", signing, tool=TOOL, source_type=iptc.COMPOSITE)
+    time.sleep(4)
+    found = check_credentials(data, MIME["jpeg"], brief.authority.read_bytes())
+    assert (found.state, found.trusted) == (State.EXPIRED, False)
+    spoilt = data[:-500] + bytes([data[-500] ^ 1]) + data[-499:]
+    assert check_credentials(spoilt, MIME["jpeg"]).state is State.ALTERED
 
 
 def test_a_key_that_does_not_belong_to_the_certificate_is_refused(demo, certificates, make_certificates, tmp_path):
     other = make_certificates(tmp_path)
     signing = Signing.from_files(certificates.chain, other.key)
+    with pytest.raises(CredentialsRefused):
+        sign(encode_picture(demo, "jpeg").data, "jpeg", signing, tool=TOOL, source_type=iptc.COMPOSITE)
+
+
+def test_a_timestamp_authority_that_does_not_answer_is_told(demo, certificates):
+    signing = Signing.from_files(certificates.chain, certificates.key, timestamps="http://127.0.0.1:9/")
     with pytest.raises(CredentialsRefused):
         sign(encode_picture(demo, "jpeg").data, "jpeg", signing, tool=TOOL, source_type=iptc.COMPOSITE)
 

@@ -129,6 +129,17 @@ def test_a_batch_is_a_file_each(photo, run_here):
     assert names == ["b0_200_00001_.jpg", "b1_200_00002_.jpg"]
 
 
+def test_photos_of_a_folder_are_generated_if_one_of_them_is(run_here, tmp_path, demo):
+    packet = xmp.packet(Record(Generative.SOME, iptc.GENERATED))
+    for name, kept in (("a", None), ("b", packet)):
+        (tmp_path / "input" / f"{name}.jpg").write_bytes(encode_picture(demo, "jpeg", xmp=kept).data)
+    made = graph()
+    made["2"] = {"class_type": "LikenessLoadPhotos", "inputs": {"folder": ""}}
+    files = [each.path for each in run_here({key: made[key] for key in ("2", "3")}).outputs]
+    assert [file.name for file in files] == ["me_00001_.jpg", "me_00002_.jpg"]
+    assert {record_of(file).generative for file in files} == {Generative.SOME}
+
+
 def test_the_statement_is_made_where_it_can_be(photo, run_here):
     path = saved(run_here(graph(declare=NO_GENERATION)))
     assert record_of(path).generative is Generative.NONE
