@@ -27,6 +27,7 @@ from likeness_studio.nodes.photos import load_photo, to_pil
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "runner" / "demo.jpg"
 RUN = ROOT / "output" / "demo"
+ID = ROOT / "output" / "id"
 COMPARISON = ROOT / "output" / "compare_models"
 PAPER, INK = "#f4f4f2", "#22282b"
 HEIGHT, GAP = 640, 32
@@ -72,8 +73,29 @@ def likeness_against_denoise() -> None:
     sheet.save(ROOT / "docs" / "likeness_against_denoise.jpg", quality=88)
 
 
+def id_photo() -> None:
+    """An ID photo's overlay beside the printed sheet, and the covers of the ID photo workflows; made after:
+
+    for DOCUMENT in schengen-visa us-passport: .venv/bin/likeness id runner/demo.jpg --document DOCUMENT --out output/id
+    .venv/bin/likeness check runner/demo.jpg --out output/id/selfie
+    .venv/bin/likeness run id_photo_sheet --input Photo=runner/demo.jpg --set "Print sheet.paper=a4" --output output/id
+    """
+    names = ("demo.schengen-visa.overlay.png", "id_photo_sheet_00001.png", "demo.us-passport.overlay.png")
+    files = [*(ID / name for name in names), *(ID / "selfie").glob("*.png")]
+    if len(files) < 4 or not all(file.exists() for file in files):
+        return
+    drawn, sheet, american, selfie = (
+        ImageOps.expand(scaled(Image.open(file).convert("RGB")), 1, "#c9cac7") for file in files[:4]
+    )
+    row([drawn, sheet]).save(ROOT / "docs" / "id_photo.jpg", quality=88)
+    covers = {"id_photo": drawn, "id_photo_sheet": sheet, "check_id_photo": american, "check_selfie": selfie}
+    for name, cover in covers.items():
+        ImageOps.pad(cover, (768, 512), color=PAPER).save(ROOT / "workflows" / f"{name}.jpg", quality=82)
+
+
 def main() -> None:
     likeness_against_denoise()
+    id_photo()
     report = json.loads((RUN / "report.json").read_text())
     before = Image.open(DEMO).convert("RGB")
     after = Image.open(sorted(RUN.glob("headshot_*.png"))[-1]).convert("RGB")
