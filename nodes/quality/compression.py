@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 BLOCK = 8
 """Side of JPEG's blocks, in pixels."""
 
-LARGEST = 1024
-"""Side of the crop round the face in which blocks are looked for, in pixels."""
+AROUND, LARGEST = 1.4, 1024
+"""The crop in which blocks are looked for: in sizes of the mesh, and at most in pixels. Faces have about the same
+texture in every photo; before a blurred background even faint blocks would stand out."""
 
 SMALLEST = 64
 """A crop smaller than this has too few blocks to tell."""
@@ -41,7 +42,7 @@ _LUMINANCE_SUM = 3688
 def compression(portrait: Portrait) -> Measure:
     """How much steps between JPEG's blocks stand out from the steps inside them (0: not at all; 1: twice as high).
 
-    Looked for in the photo's own pixels round the face, whatever corner the blocks start at. A picture that was
+    Looked for in the face, in the photo's own pixels, whatever corner the blocks start at. A picture that was
     resized after it was compressed no longer has blocks of eight pixels, and is not found out. OFIQ asks a network
     trained on the structural similarity with the uncompressed picture.
     """
@@ -54,10 +55,11 @@ def compression(portrait: Portrait) -> Measure:
 
 
 def _crop(portrait: Portrait) -> torch.Tensor:
-    x, y = portrait.face.centre
-    left, top = (max(0, round(place) - LARGEST // 2) for place in (x, y))
-    crop = portrait.photo[top : top + LARGEST, left : left + LARGEST]
-    return crop.detach().cpu().float() @ torch.tensor(LUMA)
+    points = portrait.mesh.points[:, :2].astype(np.float64)
+    low, high = points.min(0), points.max(0)
+    half = np.minimum((high - low) * AROUND, LARGEST) / 2
+    (x0, y0), (x1, y1) = (np.maximum(np.round((low + high) / 2 + side * half), 0).astype(int) for side in (-1, 1))
+    return portrait.photo[y0:y1, x0:x1].detach().cpu().float() @ torch.tensor(LUMA)
 
 
 def _blockiness(luma: torch.Tensor) -> float:

@@ -219,7 +219,7 @@ def test_blocks_are_seen_wherever_they_start(portrait):
         shifted = with_photo(portrait, torch.roll(seen, (3, 5), (0, 1)))
         assert values(shifted)["compression"] == pytest.approx(found[-1], abs=0.15)
     assert sorted(found) == found
-    assert found[-1] > 0.7 > 0.3 > found[0]
+    assert found[-1] > 0.6 > 0.45 > found[0]
 
 
 def test_quantisation_tables_tell_the_quality():
