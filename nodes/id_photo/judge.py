@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..face_mesh.mesh import find_mesh
 from ..quality.check import Check, Outcome, judge_measure
 from ..quality.gather import measure_portrait
 from ..quality.measure import Measure
-from ..quality.portrait import Portrait, look_at
+from ..quality.portrait import Portrait
 from .compliance import Compliance
 from .file_measures import FileFacts, measure_edits, measure_file, measure_size
 from .geometry_measures import measure_geometry
@@ -80,7 +81,8 @@ def measure_all(
     ]
     if not faces:
         return Measured(measures, faces, None)
-    portrait = look_at(photo, engine, matte, largest=True)
+    face = max(faces, key=lambda each: each.size)
+    portrait = Portrait(photo, face, find_mesh(photo, face), faces, matte)
     head = find_head(portrait.face, portrait.mesh, matte)
     measures += [*measure_geometry(head, width, height, document), _head_width(portrait, width, document)]
     colours = document.background_colours

@@ -7,11 +7,12 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..face_mesh.mesh import find_mesh
 from .check import Check, Outcome, Verdict, judge_measure, verdict_of
 from .gather import measure_portrait
 from .limit import Limit, read_limits
 from .measure import Measure
-from .portrait import look_at
+from .portrait import Portrait
 
 if TYPE_CHECKING:
     import torch
@@ -108,7 +109,8 @@ def usable(
     words = f"{len(faces) or 'No'} face{'s' if len(faces) > 1 else ''} found."
     measures = {"faces": Measure("faces", float(counted), detail=words)}
     if faces:
-        portrait = look_at(photo, engine, largest=True)
+        face = max(faces, key=lambda each: each.size)
+        portrait = Portrait(photo, face, find_mesh(photo, face), faces)
         measures |= {each.name: each for each in measure_portrait(portrait, parsing=parsing) if each.name != "faces"}
     missing = "It was not measured." if faces else "No face was found."
     checks = [

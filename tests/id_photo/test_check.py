@@ -7,6 +7,7 @@ import json
 import pytest
 import torch
 
+from likeness_studio.nodes import host
 from likeness_studio.nodes.errors import ShapeMismatch
 from likeness_studio.nodes.id_photo.check_node import CheckIDPhoto
 from likeness_studio.nodes.id_photo.documents import document
@@ -24,6 +25,15 @@ from likeness_studio.nodes.quality.usable import usable
 
 pytestmark = pytest.mark.models
 FINISHED = "finished photo"
+
+
+@pytest.fixture(autouse=True)
+def local(tmp_path):
+    folders = [tmp_path / name for name in ("input", "output", "temp")]
+    for folder in folders:
+        folder.mkdir()
+    with host.use(host.LocalHost(*folders)) as surroundings:
+        yield surroundings
 
 
 @pytest.fixture(scope="module")
