@@ -10,9 +10,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from PIL import Image, ImageDraw
 
 from ..face_mesh.points import CHIN, LEFT_CHEEK, RIGHT_CHEEK
+from ..portrait.colour import to_linear
 from ..portrait.frame import EYE_TO_CHIN, Cut, rotate
 from ..portrait.sample import sample
 from ..portrait.tensors import planes
@@ -25,6 +27,9 @@ SIDE = 400
 
 UNIT = 90.0
 """Pixels of the close-up between the eyes of a face seen from the front (63 mm, Dodgson 2004)."""
+
+TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+"""From linear sRGB (IEC 61966-2-1)."""
 
 EYES_AT = (SIDE / 2, 0.47 * SIDE)
 """Where the middle between the eyes lies, (x, y)."""
@@ -106,9 +111,8 @@ def close_up(portrait: Portrait) -> CloseUp:
 
 def to_lab(pixels: np.ndarray) -> np.ndarray:
     """sRGB [...,3] in 0..1 as CIE L*a*b* with white D65 (IEC 61966-2-1, CIE 15)."""
-    linear = np.where(pixels <= 0.04045, pixels / 12.92, ((pixels + 0.055) / 1.055) ** 2.4)
-    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
-    xyz = linear @ to_xyz.T / [0.9505, 1.0, 1.089]
+    linear = to_linear(torch.from_numpy(np.ascontiguousarray(pixels, np.float32))).numpy()
+    xyz = linear @ (TO_XYZ / [[0.9505], [1.0], [1.089]]).T.astype(np.float32)
     f = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
     return np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], -1)
 

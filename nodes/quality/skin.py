@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,17 +33,17 @@ class Skin:
     colour: np.ndarray
     away: np.ndarray
 
-    @property
+    @cached_property
     def grey(self) -> bool:
         """Whether the photo has no colour to go by."""
         return float(np.hypot(*self.colour[1:])) < GREY
 
-    @property
+    @cached_property
     def other_colour(self) -> np.ndarray:
         """Bool: another hue than skin in light or shade has (blue-yellow varies most with the light)."""
         return np.hypot(self.away[..., 1], 0.7 * self.away[..., 2]) > OTHER_COLOUR
 
-    @property
+    @cached_property
     def unlike(self) -> np.ndarray:
         """Bool: not this skin, by colour or lightness."""
         return self.other_colour | (self.away[..., 0] < -DARKER) | (self.away[..., 0] > LIGHTER)
