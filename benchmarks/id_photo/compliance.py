@@ -1,7 +1,7 @@
 """The whole check against planted faults: what is caught by the right rule, and what is said of clean photos.
 
     python benchmarks/id_photo/compliance.py measure --photos DIR --into measured.jsonl [--count 40]
-    python benchmarks/id_photo/compliance.py judge measured.jsonl [--write]
+    python benchmarks/id_photo/compliance.py judge measured.jsonl... [--labels labels.csv] [--write]
 
 `measure` makes an ID photo of each portrait: its person before an even light wall (faults/photometric.py), cut by Make
 ID Photo. That is the clean photo. Every fault is then planted into it, at a strength drawn at random between the
@@ -91,7 +91,8 @@ def measure(args: argparse.Namespace) -> None:
     """Write a line of JSON for each photo with each fault."""
     engine, document = load_engine(), document_of(args.document)
     files = sorted(file for file in args.photos.iterdir() if file.suffix.lower() in SUFFIXES)
-    files = files[:: max(1, len(files) // args.count)][: args.count]
+    part, parts = args.part
+    files = files[:: max(1, len(files) // args.count)][: args.count][part - 1 :: parts]
     done = {(row["photo"], row["fault"]) for row in read(args.into)} if args.into.is_file() else set()
     with args.into.open("a", encoding="utf-8") as lines:
         for number, file in enumerate(files):
@@ -191,7 +192,7 @@ def tally(rows: list[dict[str, Any]], labels: dict[str, set[str]]) -> tuple[dict
 
 def judge(args: argparse.Namespace) -> None:
     """Print the tables, and with --write commit them to results/."""
-    rows, labels = read(args.measured), read_labels(args.labels)
+    rows, labels = [row for file in args.measured for row in read(file)], read_labels(args.labels)
     faults, alarms = tally(rows, labels)
     text = markdown(rows, faults, alarms)
     print(text)
@@ -266,10 +267,11 @@ def main() -> None:
     first.add_argument("--into", type=Path, required=True)
     first.add_argument("--count", type=int, default=40)
     first.add_argument("--document", default="icao")
+    first.add_argument("--part", type=int, nargs=2, default=(1, 1), help="which of how many, for several processes")
     first.add_argument("--only", nargs="*", default=[], help="only these faults")
     first.set_defaults(work=measure)
     second = parts.add_parser("judge")
-    second.add_argument("measured", type=Path)
+    second.add_argument("measured", type=Path, nargs="+")
     second.add_argument("--labels", type=Path)
     second.add_argument("--write", action="store_true")
     second.set_defaults(work=judge)
