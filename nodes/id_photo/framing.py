@@ -53,7 +53,7 @@ EYE_ERROR = 0.02
 HEAD_WIDTH_ERROR = 0.05
 """Standard error of the head's width, as a share of it."""
 
-CUT_SLACK = 0.003
+CUT_SLACK = 0.0005
 """How far the place where the photo cuts the person off may reach into a frame, as a share of its height."""
 
 STEPS = (49, 49, 21)
@@ -225,7 +225,7 @@ class Bounds:
         allowed = np.ones(shape, bool)
         for x, y in _corners(head, aspect, frames):
             spots = rotate(np.stack(np.broadcast_arrays(x, y), -1).reshape(-1, 2), head.pivot, head.roll)
-            inside = (spots >= -0.5).all(1) & (spots[:, 0] <= self.width + 0.5) & (spots[:, 1] <= self.height + 0.5)
+            inside = ((spots >= 0) & (spots <= [self.width, self.height])).all(1)
             allowed &= np.broadcast_to(inside.reshape(np.broadcast_shapes(x.shape, y.shape)), shape)
         return allowed
 

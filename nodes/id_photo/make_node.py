@@ -99,11 +99,13 @@ class MakeIDPhoto(io.ComfyNode):
         engine: FaceEngine | None = None,
     ) -> io.NodeOutput:
         """Make one after the other."""
+        from ..errors import FaceNotUsable
         from ..host import Progress
         from ..identity.engines import load_engine
         from ..models import store
         from ..portrait.tensors import check_image, check_mask, joined, match_batch
         from .documents import document as by_id
+        from .errors import PhotoTooTight
         from .make import MakeOptions, make_id_photo
         from .overlay import draw_overlay
         from .source import TensorSource
@@ -118,8 +120,11 @@ class MakeIDPhoto(io.ComfyNode):
         )
         progress = Progress(count)
         made: list[Made] = []
-        for picture, matte in zip(image, mattes, strict=True):
-            made.append(make_id_photo(TensorSource(picture), engine, options, matte))
+        for index, (picture, matte) in enumerate(zip(image, mattes, strict=True)):
+            try:
+                made.append(make_id_photo(TensorSource(picture), engine, options, matte))
+            except (FaceNotUsable, PhotoTooTight) as error:
+                raise type(error)(str(error) if count == 1 else f"Picture {index}: {error}") from error
             progress.step()
         reports = [{"picture": index, **each.report} for index, each in enumerate(made)]
         used = [model for model in engine.models if model["use"] == "face detection"]

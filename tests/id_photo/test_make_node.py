@@ -139,6 +139,51 @@ def test_no_face_and_several_faces(photo):
     assert make(two, several="largest")[0].shape == (1, 602, 602, 3)
 
 
+def far_off(photo, height, width, left, top):
+    """The demo photo somewhere in a large grey one."""
+    wide = torch.full((1, height, width, 3), 0.6)
+    wide[:, top : top + photo.shape[1], left : left + photo.shape[2]] = photo
+    return wide
+
+
+@pytest.mark.parametrize(("height", "width"), [(700, 6000), (3000, 4000)])
+def test_a_small_face_in_a_panorama_or_a_large_photo_is_found(photo, height, width):
+    (alone,), (report,) = (json.loads(make(each)[3]) for each in (photo, far_off(photo, height, width, 2500, 150)))
+    assert report["broken"] == []
+    assert report["turned_degrees"] == pytest.approx(alone["turned_degrees"], abs=1)
+    assert report["eyes_apart_px"] == pytest.approx(alone["eyes_apart_px"], rel=0.12)
+    assert any("pixels between the eyes" in warning for warning in report["warnings"])
+
+
+def test_of_a_batch_the_picture_is_named(photo):
+    with pytest.raises(FaceNotUsable, match="Picture 1: The photo has no face"):
+        make(torch.cat([photo, torch.zeros_like(photo)]))
+
+
+def test_an_upside_down_photo_is_refused(photo):
+    with pytest.raises(FaceNotUsable, match="stands upright"):
+        make(photo.flip(1).flip(2))
+
+
+def test_a_network_may_be_given_instead_of_its_mask(photo):
+    """It is shown the part of the photo round the head, small."""
+    from likeness_studio.nodes.id_photo.make import MakeOptions, make_id_photo
+    from likeness_studio.nodes.id_photo.source import TensorSource
+
+    seen = []
+
+    def everything(picture):
+        seen.append(tuple(picture.shape))
+        return torch.ones(picture.shape[:2])
+
+    wide = TensorSource(far_off(photo, 3000, 4000, 2500, 150)[0])
+    made = make_id_photo(wide, load_engine(), MakeOptions(document("linkedin")), everything)
+    assert made.matte is not None
+    assert float(made.matte.min()) == 1
+    (shape,) = seen
+    assert max(shape[:2]) < 1400
+
+
 @pytest.mark.comfyui
 def test_the_workflow_on_a_real_comfyui_and_here_are_one(comfyui_server, astronaut, tmp_path):
     """The bundled workflow, with its check and its file, on a server and in this process."""
