@@ -179,7 +179,7 @@ def test_a_network_may_be_given_instead_of_its_mask(photo):
     wide = TensorSource(far_off(photo, 3000, 4000, 2500, 150)[0])
     made = make_id_photo(wide, load_engine(), MakeOptions(document("linkedin")), everything)
     assert made.matte is not None
-    assert float(made.matte.min()) == 1
+    assert float(made.matte.min()) > 0.999
     (shape,) = seen
     assert max(shape[:2]) < 1400
 
