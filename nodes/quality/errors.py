@@ -10,4 +10,4 @@ class LimitsInvalid(LikenessError):
 
     code = "limits_invalid"
     meaning = "A table of limits has an unknown key, a wrong type or a bound that contradicts itself."
-    hint = "Correct the key that the message names, or install the pack again if you did not change the table."
+    hint = "Correct the limit that is named in the message, or take the table as it comes with the pack."
