@@ -6,7 +6,7 @@ as MediaPipe does from one video frame to the next.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,7 @@ from ..models import store
 from ..portrait.frame import Cut, rotate
 from ..portrait.sample import sample
 from ..portrait.tensors import pixels, planes
+from .chin import Chin, find_chin
 
 if TYPE_CHECKING:
     import torch
@@ -73,12 +74,13 @@ class FaceMesh:
 
     points: [468,3] in MediaPipe's order (x right, y down in pixels of the photo; z away from the camera on the same
     scale, 0 at the head's middle). eyes: viewer-left, viewer-right. presence: the network's certainty that this is a
-    face, 0..1.
+    face, 0..1. chin: its lower edge, measured in the picture beside the mesh; None where nobody looked.
     """
 
     points: np.ndarray
     eyes: tuple[Eye, Eye]
     presence: float
+    chin: Chin | None = None
 
     @property
     def eye_distance(self) -> float:
@@ -87,8 +89,14 @@ class FaceMesh:
 
     @property
     def roll(self) -> float:
-        """How far the line through the eye centres is from level, in degrees; positive is clockwise."""
-        dx, dy = self.eyes[1].centre - self.eyes[0].centre
+        """How far the eyes are from level, in degrees; positive is clockwise.
+
+        The mean of two lines, through the eye centres and through the irises: lids that hang unevenly disturb the
+        first, a dark or hidden iris the second.
+        """
+        centres = self.eyes[1].centre - self.eyes[0].centre
+        irises = self.eyes[1].iris - self.eyes[0].iris
+        dx, dy = centres / np.hypot(*centres) + irises / np.hypot(*irises)
         return float(np.degrees(np.arctan2(dy, dx)))
 
 
@@ -114,7 +122,9 @@ def find_mesh(image: torch.Tensor, face: Face) -> FaceMesh:
         _eye(photo, iris, points, EYE_CORNERS[0], mirrored=False),
         _eye(photo, iris, points, EYE_CORNERS[1], mirrored=True),
     )
-    return FaceMesh(points, eyes, presence)
+    found = FaceMesh(points, eyes, presence)
+    middle = (eyes[0].centre + eyes[1].centre) / 2
+    return replace(found, chin=find_chin(photo, points, middle, found.eye_distance, found.roll))
 
 
 def _mesh(photo: torch.Tensor, net: Network, centre: np.ndarray, side: float, roll: float) -> tuple[np.ndarray, float]:

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..portrait.frame import measure_head, rotate
+from ..face_mesh.points import CHIN
+from ..face_mesh.pose import pose_of
+from ..portrait.frame import rotate
+from .crown import TOP_SIGMA, crown_from_face, crown_under_hair
 from .document import HeadTop
+from .hair import hair_top
 
 if TYPE_CHECKING:
     import torch
@@ -16,8 +20,15 @@ if TYPE_CHECKING:
     from ..face_mesh.mesh import FaceMesh
     from ..identity.faces import Face
 
-CHIN = 152
-"""The mesh's point at the lowest place of the chin (menton)."""
+MESH_CHIN_OFFSET, MESH_CHIN_SIGMA = 0.024, 0.07
+"""Where nobody looked for the chin in the picture: how far it lies below the mesh's, in eye distances, on average."""
+
+FRONTAL_YAW, SIGMA_PER_DEGREE = 15.0, 0.012
+"""A face turned by more degrees than the first hides its chin: each degree adds to the standard error, in eye
+distances."""
+
+CUT_OFF_SIGMA = 0.25
+"""Standard error of the top of hair that the photo cuts off, in eye distances."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +38,7 @@ class Head:
     `pivot` is half-way between the eye centres (x, y), the same in both frames. `roll` is degrees, clockwise. `eyes`,
     `chin`, `crown` and `hair` are heights (y, down); `hair` is None where nothing shows it (no matte), `centre` is the
     x of the head's middle line at eye level. `unit` is the distance between the eye centres. The `_sigma` are standard
-    errors in pixels. `cut_off`: the photo's edge cuts the top of the head.
+    errors in pixels. `cut_off`: the photo's edge cuts the top of the head, and `hair` is that edge.
     """
 
     pivot: tuple[float, float]
@@ -54,24 +65,45 @@ class Head:
         return rotate(points, self.pivot, self.roll)
 
 
-def find_head(face: Face, mesh: FaceMesh, matte: torch.Tensor | None) -> Head:
-    """The head of `face`, from its mesh and the person's MASK `matte` [H,W], where there is one."""
+def find_head(face: Face, mesh: FaceMesh, matte: torch.Tensor | None, scale: float = 1.0) -> Head:
+    """The head of `face`, from its mesh and the person's MASK `matte` [h,w], where there is one.
+
+    `scale`: pixels of the matte per pixel of the photo, for a matte that is smaller than it.
+    """
     middle = (mesh.eyes[0].centre + mesh.eyes[1].centre) / 2
     pivot = (float(middle[0]), float(middle[1]))
-    level = rotate(mesh.points[:, :2].astype(np.float64), pivot, -mesh.roll)
-    mask = None if matte is None else matte.numpy()
-    rough = measure_head(face.landmarks, mask, 1.0, straighten=True)
-    unit = mesh.eye_distance
+    pose, unit, frontal = pose_of(mesh), mesh.eye_distance, frontal_unit(mesh)
+    chin, chin_sigma = _chin(mesh, pivot)
+    turned = max(0.0, abs(pose.yaw) - FRONTAL_YAW) * SIGMA_PER_DEGREE * frontal
+    hair = None if matte is None else hair_top(matte, pivot, mesh.roll, unit, scale)
+    crown = crown_from_face(pose.pitch)
+    if hair is not None and not hair.cut_off:
+        crown = crown_under_hair(crown, hair.height / frontal)
     return Head(
         pivot=pivot,
         roll=mesh.roll,
         centre=pivot[0],
         eyes=pivot[1],
-        chin=float(level[CHIN, 1]),
-        crown=2 * pivot[1] - float(level[CHIN, 1]),
-        hair=rough.crown if matte is not None else None,
+        chin=chin,
+        crown=pivot[1] - crown.height * frontal,
+        hair=None if hair is None else pivot[1] - hair.height,
         unit=unit,
-        chin_sigma=0.05 * unit,
-        crown_sigma=0.15 * unit,
-        hair_sigma=0.05 * unit,
+        chin_sigma=float(np.hypot(chin_sigma, turned)),
+        crown_sigma=float(np.hypot(crown.sigma * frontal, turned)),
+        hair_sigma=(CUT_OFF_SIGMA if hair is None or hair.cut_off else TOP_SIGMA) * unit,
+        cut_off=hair is not None and hair.cut_off,
     )
+
+
+def frontal_unit(mesh: FaceMesh) -> float:
+    """The distance between the eyes in space, in pixels: what it would be if the face looked at the camera."""
+    points = mesh.points.astype(np.float64)
+    return float(np.linalg.norm(points[[263, 362]].mean(0) - points[[33, 133]].mean(0)))
+
+
+def _chin(mesh: FaceMesh, pivot: tuple[float, float]) -> tuple[float, float]:
+    """The chin's level height and its standard error."""
+    if mesh.chin is not None:
+        return float(rotate(mesh.chin.place[None], pivot, -mesh.roll)[0, 1]), mesh.chin.sigma
+    spot = rotate(mesh.points[CHIN, :2].astype(np.float64)[None], pivot, -mesh.roll)[0, 1]
+    return float(spot) + MESH_CHIN_OFFSET * mesh.eye_distance, MESH_CHIN_SIGMA * mesh.eye_distance
