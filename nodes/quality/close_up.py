@@ -39,7 +39,8 @@ EYES_AT = (SIDE / 2, 0.47 * SIDE)
 class CloseUp:
     """The face, level, [SIDE,SIDE,3] in 0..1, and in its pixels: points [468,2], lids and irises of both eyes.
 
-    inside: [SIDE,SIDE] bool, where the photo reaches. scale: pixels of the photo per pixel of the close-up.
+    inside: [SIDE,SIDE] bool, where the photo reaches. cut: where it lies in the photo. scale: pixels of the photo per
+    pixel of the close-up.
     """
 
     pixels: np.ndarray
@@ -49,6 +50,7 @@ class CloseUp:
     irises: tuple[np.ndarray, np.ndarray]
     radii: tuple[float, float]
     scale: float
+    cut: Cut
 
     @cached_property
     def light(self) -> np.ndarray:
@@ -106,6 +108,7 @@ def close_up(portrait: Portrait) -> CloseUp:
         irises=(here(left.iris[None])[0], here(right.iris[None])[0]),
         radii=(left.radius / scale, right.radius / scale),
         scale=scale,
+        cut=cut,
     )
 
 

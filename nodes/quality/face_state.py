@@ -18,14 +18,15 @@ if TYPE_CHECKING:
     from .portrait import Portrait
 
 
-def measure_face(portrait: Portrait) -> list[Measure]:
+def measure_face(portrait: Portrait, *, parsing: bool = False) -> list[Measure]:
     """faces, yaw, pitch, roll, left_eye_open, right_eye_open, gaze, mouth_closed, smile, glasses, dark_glasses, ...
 
-    Each measure's definition and source are with it; nothing is judged here.
+    Each measure's definition and source are with it; nothing is judged here. `parsing`: glasses, covers and hats by the
+    optional face parser (parsing.py), on the same scales; ModelMissing where its weights are not on this machine.
     """
     view = close_up(portrait)
     skin = skin_of(view)
-    return [
+    found = [
         *pose(portrait),
         *eyes(portrait, view),
         *mouth(portrait, view),
@@ -33,3 +34,9 @@ def measure_face(portrait: Portrait) -> list[Measure]:
         *covering(view, skin),
         head_covering(view, skin),
     ]
+    if not parsing:
+        return found
+    from .parsed import by_classes
+    from .parsing import parse
+
+    return by_classes(found, view, parse(portrait.photo, portrait.mesh))

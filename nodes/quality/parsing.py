@@ -55,19 +55,25 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True, eq=False)
 class Parsing:
-    """What each pixel of a level close-up is. labels: [512,512] indices into CLASSES; cut: its place in the photo."""
+    """What each pixel of a level close-up is. labels: [side,side] indices into CLASSES; cut: its place in the photo."""
 
     labels: np.ndarray
     cut: Cut
 
     def of(self, *names: str) -> np.ndarray:
-        """Where the close-up shows any of the named classes, [512,512] bool."""
+        """Where the close-up shows any of the named classes, [side,side] bool."""
         return np.isin(self.labels, [CLASSES.index(name) for name in names])
 
-    def places(self, points: np.ndarray) -> np.ndarray:
-        """Points [N,2] of the photo as (x, y) in pixels of the close-up."""
-        level = rotate(np.asarray(points, np.float64), (0.0, 0.0), -self.cut.angle)
-        return ((level - [self.cut.x, self.cut.y]) / self.cut.width + 0.5) * SIDE
+    def on(self, other: Cut, side: int) -> Parsing:
+        """The same on another level cut of the photo, [side,side]; "background" outside of what was parsed."""
+        steps = (np.arange(side) + 0.5) / side - 0.5
+        x, y = (
+            ((start + steps * other.width - middle) / self.cut.width + 0.5) * self.labels.shape[0]
+            for start, middle in ((other.x, self.cut.x), (other.y, self.cut.y))
+        )
+        labels = self.labels[np.clip(y, 0, SIDE - 1).astype(int)[:, None], np.clip(x, 0, SIDE - 1).astype(int)]
+        inside = ((y >= 0) & (y < SIDE))[:, None] & (x >= 0) & (x < SIDE)
+        return Parsing(np.where(inside, labels, 0).astype(np.uint8), other)
 
 
 def available() -> bool:

@@ -49,15 +49,15 @@ def _yaw(photo: np.ndarray, portrait: Portrait, strength: float, rng: np.random.
     from likeness_studio.nodes.face_mesh.pose import pose_of
 
     now = pose_of(portrait.mesh).yaw
-    return face_warp.turn(photo, portrait.mesh, _sign(rng) * (18 + 10 * strength) - now)
+    return face_warp.turn(photo, portrait.mesh, _sign(rng) * (24 + 10 * strength) - now)
 
 
 def _closed_eyes(photo: np.ndarray, portrait: Portrait, strength: float, rng: np.random.Generator) -> np.ndarray:
-    return face_warp.close_eyes(photo, portrait.mesh, 0.9 + 0.1 * strength)
+    return face_warp.close_eyes(photo, portrait.mesh, rng)
 
 
 def _closed_eye(photo: np.ndarray, portrait: Portrait, strength: float, rng: np.random.Generator) -> np.ndarray:
-    return face_warp.close_eyes(photo, portrait.mesh, 0.9 + 0.1 * strength, (int(rng.integers(2)),))
+    return face_warp.close_eyes(photo, portrait.mesh, rng, (int(rng.integers(2)),))
 
 
 def _open_mouth(photo: np.ndarray, portrait: Portrait, strength: float, rng: np.random.Generator) -> np.ndarray:

@@ -37,7 +37,9 @@ def bend(photo: np.ndarray, source: np.ndarray, target: np.ndarray, box: tuple[f
     dx, dy = (map_coordinates(field[..., axis], at, order=1, mode="nearest") for axis in (0, 1))
     result = photo.copy()
     for channel in range(3):
-        result[y0:y1, x0:x1, channel] = map_coordinates(photo[..., channel], [yy + dy, xx + dx], order=1, mode="nearest")
+        result[y0:y1, x0:x1, channel] = map_coordinates(
+            photo[..., channel], [yy + dy, xx + dx], order=1, mode="nearest"
+        )
     return np.clip(result, 0, 1)
 
 
@@ -72,17 +74,18 @@ def turn(photo: np.ndarray, mesh: FaceMesh, degrees: float) -> np.ndarray:
     return bend(photo, spots[chosen, :2], target[chosen], box, max(2, int(size / 60)))
 
 
-def close_eyes(photo: np.ndarray, mesh: FaceMesh, share: float, which: tuple[int, ...] = (0, 1)) -> np.ndarray:
-    """Pull the upper lids down over `share` (0..1) of each eye; the skin above is stretched over it, lashes come along."""
+def close_eyes(
+    photo: np.ndarray, mesh: FaceMesh, rng: np.random.Generator, which: tuple[int, ...] = (0, 1)
+) -> np.ndarray:
+    """Shut the eyes: a lid of the skin below the eye, mirrored and rounded by shade, over each, and a line of lashes."""
+    low = rng.uniform(0.0, 0.25)
     for index in which:
-        eye = mesh.eyes[index]
-        brow = (P.LEFT_BROW_BOTTOM, P.RIGHT_BROW_BOTTOM)[index]
-        photo = _close(photo, eye.lids.astype(float), mesh.points[list(brow), :2].astype(float), share)
+        photo = _close(photo, mesh.eyes[index].lids.astype(float), low, rng)
     return photo
 
 
-def _close(photo: np.ndarray, lids: np.ndarray, brow: np.ndarray, share: float) -> np.ndarray:
-    """In the eye's own frame (x from corner to corner, y down) each column of the lid is stretched by itself."""
+def _close(photo: np.ndarray, lids: np.ndarray, low: float, rng: np.random.Generator) -> np.ndarray:
+    """In the eye's own frame: x from corner to corner, y down, in eye widths. low: the slit's place above the lower lid."""
     first, last = sorted((lids[0], lids[8]), key=lambda spot: spot[0])
     width = float(np.hypot(*(last - first)))
     roll = float(np.degrees(np.arctan2(*(last - first)[::-1])))
@@ -92,28 +95,34 @@ def _close(photo: np.ndarray, lids: np.ndarray, brow: np.ndarray, share: float) 
         return (rotate(spots, origin, -roll) - origin) / width
 
     upper, lower = (_lid_curve(own(lids[part])) for part in (slice(9, 16), slice(1, 8)))
-    high = float(own(brow)[:, 1].mean())
     yy, xx = np.mgrid[0 : photo.shape[0], 0 : photo.shape[1]]
     near = np.hypot(xx - origin[0], yy - origin[1]) < 0.9 * width
-    spots = own(np.stack([xx[near], yy[near]], 1).astype(float))
-    x, y = spots.T
-    room = np.sqrt(np.clip(1 - (x / 0.53) ** 2, 0, None))
-    top, bottom = upper(x), lower(x)
-    gap = np.clip(bottom - top, 0, None) * np.clip(room * 3, 0, 1)
-    lash = 0.05 * np.clip(room * 2, 0, 1)
-    edge = top + lash
-    shut = np.maximum(edge, top + share * gap + 0.4 * lash)
-    start = top - 0.75 * np.clip(top - high, 0.05, None)
-    end = np.maximum(bottom + 0.06, shut + 0.02)
-    above = start + (y - start) * (edge - start) / np.maximum(shut - start, 1e-6)
-    below = end - (end - y) * (end - np.maximum(edge, bottom - 0.02)) / np.maximum(end - shut, 1e-6)
-    moved = np.where(y < start, y, np.where(y < shut, above, np.where(y < end, below, y)))
-    moved = np.where(gap > 0.004, moved, y)
-    source = rotate(np.stack([x, moved], 1) * width + origin, origin, roll)
+    x, y = own(np.stack([xx[near], yy[near]], 1).astype(float)).T
+    within = np.clip((0.53 - np.abs(x)) / 0.06, 0, 1)
+    top, bottom = upper(x) - 0.05 * within, lower(x) + 0.02 * within
+    slit = bottom - low * np.clip(bottom - top, 0, None)
+    mirrored = slit + np.clip(slit - y, 0, None) * 0.85 + 0.06
+    skin = _lookup(photo, rotate(np.stack([x, mirrored], 1) * width + origin, origin, roll))
+    under = _lookup(photo, rotate(np.stack([x, bottom + 0.5 * (y - slit) + 0.05], 1) * width + origin, origin, roll))
+    height = np.clip((slit - y) / np.clip(slit - top, 0.02, None), 0, 1)
+    rounded = 1.0 - 0.22 * height**3 + 0.05 * np.sin(np.pi * height)
+    lid = np.where((y < slit)[:, None], skin * rounded[:, None], under * 0.97)
+    soft = 0.025
+    cover = np.clip((y - top) / soft + 0.5, 0, 1) * np.clip((bottom - y) / soft + 0.5, 0, 1) * within
+    lashes = 0.75 * np.exp(-(((y - slit) / 0.017) ** 2)) * within
+    crease = 0.22 * np.exp(-(((y - top + 0.02) / 0.03) ** 2)) * within
+    dark = np.array([0.12, 0.08, 0.07]) * rng.uniform(0.6, 1.6)
     result = photo.copy()
-    for channel in range(3):
-        result[..., channel][near] = map_coordinates(photo[..., channel], source.T[::-1], order=1, mode="nearest")
+    shut = result[near] * (1 - cover[:, None]) + lid * cover[:, None]
+    for line in (crease * 0.6, lashes):
+        shut = shut * (1 - line[:, None]) + dark * line[:, None]
+    result[near] = np.clip(shut, 0, 1)
     return result
+
+
+def _lookup(photo: np.ndarray, spots: np.ndarray) -> np.ndarray:
+    """Colours [N,3] at places [N,2] (x, y) of the photo."""
+    return np.stack([map_coordinates(photo[..., c], spots.T[::-1], order=1, mode="nearest") for c in range(3)], 1)
 
 
 def _lid_curve(spots: np.ndarray) -> np.poly1d:
@@ -130,7 +139,9 @@ def open_mouth(photo: np.ndarray, mesh: FaceMesh, share: float, rng: np.random.G
     down = spots[P.CHIN] - eyes
     size = float(np.hypot(*down))
     drop = share * down
-    jaw = [i for i in P.OVAL if (spots[i] - spots[P.SUBNASALE]) @ down > 0.45 * (spots[P.CHIN] - spots[P.SUBNASALE]) @ down]
+    jaw = [
+        i for i in P.OVAL if (spots[i] - spots[P.SUBNASALE]) @ down > 0.45 * (spots[P.CHIN] - spots[P.SUBNASALE]) @ down
+    ]
     below = [17, 84, 314, 18, 83, 313, 200, 199, 175, 201, 421, 208, 428, 171, 396]
     lips = [*P.LOWER_LIP_INSIDE[1:-1], *P.LOWER_LIP_OUTSIDE[1:-1]]
     moving = np.array(list(dict.fromkeys([*lips, *below, *jaw])))
@@ -156,7 +167,9 @@ def open_mouth(photo: np.ndarray, mesh: FaceMesh, share: float, rng: np.random.G
     return _fill_mouth(bent, upper, lower, size, rng)
 
 
-def _fill_mouth(photo: np.ndarray, upper: np.ndarray, lower: np.ndarray, size: float, rng: np.random.Generator) -> np.ndarray:
+def _fill_mouth(
+    photo: np.ndarray, upper: np.ndarray, lower: np.ndarray, size: float, rng: np.random.Generator
+) -> np.ndarray:
     hole = polygon2mask(photo.shape[:2], np.vstack([upper, lower[::-1]])[:, ::-1]).astype(float)
     hole = gaussian_filter(hole, 0.012 * size)
     yy = np.mgrid[0 : photo.shape[0], 0 : photo.shape[1]][0]
@@ -171,4 +184,3 @@ def _fill_mouth(photo: np.ndarray, upper: np.ndarray, lower: np.ndarray, size: f
         bright = np.median(photo[hole > -1].reshape(-1, 3), 0).mean()
         result = result * (1 - teeth) + np.array([0.82, 0.78, 0.70]) * np.clip(0.7 + 0.4 * bright, 0.6, 1) * teeth
     return np.clip(result, 0, 1)
-

@@ -1,0 +1,83 @@
+"""Glasses, covers and hats by the optional face parser, in place of what pixels alone can tell."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .close_up import EYES_AT, SIDE, UNIT
+from .covering import face_region
+from .glasses import surroundings, visible_zone
+from .measure import Measure
+from .skin import lips, share
+
+if TYPE_CHECKING:
+    from .close_up import CloseUp
+    from .parsing import Parsing
+
+SOURCE = "a face parser's classes (BiSeNet on CelebAMask-HQ, optional), as OFIQ uses one"
+
+COVERS = ("hair", "hat", "cloth")
+"""Classes that belong neither to a face nor to glasses."""
+
+HAT_BELOW, HAT_ASIDE = 0.25, 1.15
+"""How far below the eyes and beside their middle hats and scarves count, in eye distances: collars lie lower."""
+
+HAT_SHARE, HAT_STEEPNESS = 0.05, 0.012
+"""The share of hat from which on a covering is more likely than not, and how fast it becomes so: bald heads and bright
+hair get a few per cent now and then, hats 10 to 60."""
+
+
+def by_classes(found: list[Measure], view: CloseUp, parsing: Parsing) -> list[Measure]:
+    """The measures `found` by pixels, those replaced that the parser knows better; scales and limits stay the same."""
+    here = parsing.on(view.cut, SIDE)
+    better = {
+        measure.name: measure
+        for measure in (_glasses(view, here), _face(view, here), _head(view, here), *_hidden(found, view, here))
+    }
+    return [better.get(measure.name, measure) for measure in found]
+
+
+def _glasses(view: CloseUp, here: Parsing) -> Measure:
+    worn = share(here.of("glasses"), surroundings(view))
+    return Measure("glasses", worn, "", 0.05, f"{worn:.0%} of the eyes' surroundings are glasses.", SOURCE)
+
+
+def _face(view: CloseUp, here: Parsing) -> Measure:
+    covered = share(here.of(*COVERS), face_region(view))
+    return Measure("face_occlusion", covered, "", 0.05, f"{covered:.0%} of the face is hair, cloth or a hat.", SOURCE)
+
+
+def hat_share(here: Parsing) -> float:
+    """The share of hat and cloth in the middle of the close-up, from its top edge to below the eyes."""
+    rows, columns = np.mgrid[0:SIDE, 0:SIDE]
+    where = (rows < EYES_AT[1] + HAT_BELOW * UNIT) & (np.abs(columns - EYES_AT[0]) < HAT_ASIDE * UNIT)
+    return share(here.of("hat", "cloth"), where)
+
+
+def _head(view: CloseUp, here: Parsing) -> Measure:
+    covered = hat_share(here)
+    value = float(1 / (1 + np.exp(-(covered - HAT_SHARE) / HAT_STEEPNESS)))
+    words = f"{covered:.0%} of the picture above and beside the eyes is a hat or cloth."
+    return Measure("head_covering", value, "", 0.1, words, SOURCE)
+
+
+def _hidden(found: list[Measure], view: CloseUp, here: Parsing) -> list[Measure]:
+    """Eyes and mouth are seen as far as both the pixels and the classes say so."""
+    covered = {
+        "eyes_visible": share(here.of(*COVERS), visible_zone(view)),
+        "mouth_visible": 1 - share(here.of("upper_lip", "lower_lip", "mouth"), lips(view)),
+    }
+    result: list[Measure] = []
+    for measure in found:
+        if measure.name not in covered:
+            continue
+        seen = 1 - covered[measure.name]
+        if measure.name == "mouth_visible":
+            seen = float(np.clip(seen / 0.5, 0, 1))
+        value = seen if measure.value is None else min(seen, measure.value)
+        what = "eyes' surroundings" if measure.name == "eyes_visible" else "lips"
+        result.append(replace(measure, value=value, detail=f"{value:.0%} of the {what} can be seen.", source=SOURCE))
+    return result
