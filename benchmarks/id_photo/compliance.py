@@ -1,6 +1,6 @@
 """The whole check against planted faults: what is caught by the right rule, and what is said of clean photos.
 
-    python benchmarks/id_photo/compliance.py measure --photos DIR --into measured.jsonl [--count 40]
+    python benchmarks/id_photo/compliance.py measure --photos DIR --into measured.jsonl [--count 32]
     python benchmarks/id_photo/compliance.py judge measured.jsonl... [--labels labels.csv] [--write]
 
 `measure` makes an ID photo of each portrait: its person before an even light wall (faults/photometric.py), cut by Make
@@ -92,7 +92,7 @@ def measure(args: argparse.Namespace) -> None:
     engine, document = load_engine(), document_of(args.document)
     files = sorted(file for file in args.photos.iterdir() if file.suffix.lower() in SUFFIXES)
     part, parts = args.part
-    files = files[:: max(1, len(files) // args.count)][: args.count][part - 1 :: parts]
+    files = files[:: args.every][: args.count][part - 1 :: parts]
     done = {(row["photo"], row["fault"]) for row in read(args.into)} if args.into.is_file() else set()
     with args.into.open("a", encoding="utf-8") as lines:
         for number, file in enumerate(files):
@@ -265,7 +265,8 @@ def main() -> None:
     first = parts.add_parser("measure")
     first.add_argument("--photos", type=Path, required=True)
     first.add_argument("--into", type=Path, required=True)
-    first.add_argument("--count", type=int, default=40)
+    first.add_argument("--count", type=int, default=32)
+    first.add_argument("--every", type=int, default=2, help="take every n-th photo of the folder")
     first.add_argument("--document", default="icao")
     first.add_argument("--part", type=int, nargs=2, default=(1, 1), help="which of how many, for several processes")
     first.add_argument("--only", nargs="*", default=[], help="only these faults")
