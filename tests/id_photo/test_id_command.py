@@ -43,6 +43,7 @@ def test_a_photo_its_overlay_and_its_report(astronaut, tmp_path):
         assert (made.format, made.size, made.info["dpi"]) == ("JPEG", (602, 602), (300, 300))
         assert made.info["icc_profile"] == srgb_profile()
         claims = xmp.read(made.info["xmp"])
+    assert claims.record is not None
     assert claims.record.generative.value == "none"
     assert claims.record.document == "us-passport"
     report = json.loads((tmp_path / "out" / "astronaut.us-passport.report.json").read_text())
@@ -69,6 +70,7 @@ def test_the_exit_code_is_that_of_the_check(astronaut, tmp_path):
 
 def test_an_upload_has_its_pixels_and_stays_under_its_limit(astronaut, tmp_path):
     rules = document("us-visa")
+    assert rules.file_bytes is not None
     outcome = call(astronaut, "-d", "us-visa", "--size", "upload", "-o", tmp_path / "me.jpg", "--no-check")
     assert outcome.exit_code == 0, outcome.output
     assert (tmp_path / "me.jpg").stat().st_size <= rules.file_bytes.high

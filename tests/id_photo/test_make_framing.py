@@ -9,7 +9,7 @@ import pytest
 
 from likeness_studio.nodes.id_photo.document import Document, HeadTop, Range
 from likeness_studio.nodes.id_photo.documents import document, documents
-from likeness_studio.nodes.id_photo.framing import LARGEST_SHIFT, Bounds, HeadSize, choose_frame
+from likeness_studio.nodes.id_photo.framing import LARGEST_SHIFT, Bounds, Framing, HeadSize, choose_frame
 from likeness_studio.nodes.id_photo.head import Head
 from likeness_studio.nodes.id_photo.sizes import Size, picture_size
 from likeness_studio.nodes.portrait.frame import rotate
@@ -34,9 +34,15 @@ def head_at(x=500.0, y=600.0, unit=100.0, roll=0.0, hair=2.1, crown_sigma=0.12) 
     )
 
 
-def framed(head, rules, bounds=None, aim=HeadSize.SAFEST):
+def frame_or_none(head, rules, bounds=None, aim=HeadSize.SAFEST, head_width=None):
     width, height, _ = picture_size(rules, Size.AUTO)
-    return choose_frame(head, rules, width / height, bounds, aim)
+    return choose_frame(head, rules, width / height, bounds, aim, head_width)
+
+
+def framed(*about, **more) -> Framing:
+    found = frame_or_none(*about, **more)
+    assert found is not None
+    return found
 
 
 def corners(cut):
@@ -61,6 +67,7 @@ def test_the_fits_say_what_the_frame_is():
     by_name = {fit.name: fit.value for fit in found.fits}
     assert by_name["head height"] == pytest.approx((head.chin - head.crown) / found.cut.height)
     assert by_name["eye line"] == pytest.approx((bottom - head.eyes) / found.cut.height)
+    assert head.hair is not None
     assert by_name["room above the hair"] == pytest.approx((head.hair - top) / found.cut.height)
     assert found.cut.width / found.cut.height == pytest.approx(827 / 1063)
 
@@ -142,12 +149,12 @@ def test_where_the_photo_cuts_the_person_off_no_frame_goes(roll):
 
 
 def test_no_frame_at_all_is_none():
-    assert framed(head_at(x=10), document("us-passport"), Bounds(1000, 1000)) is None
-    assert framed(head_at(y=600), document("schengen-visa"), Bounds(60, 2000)) is None
+    assert frame_or_none(head_at(x=10), document("us-passport"), Bounds(1000, 1000)) is None
+    assert frame_or_none(head_at(y=600), document("schengen-visa"), Bounds(60, 2000)) is None
 
 
 def test_a_rule_for_the_width_of_the_head_counts():
     rules = dataclasses.replace(PLAIN, head=Range(0.5, 0.9), head_width=Range(0.45, 0.5))
-    free, held = (choose_frame(head_at(hair=1.9), rules, 35 / 45, None, HeadSize.SAFEST, w) for w in (None, 250.0))
+    free, held = (framed(head_at(hair=1.9), rules, head_width=width) for width in (None, 250.0))
     assert 250 / held.cut.width == pytest.approx(0.475, abs=0.02)
     assert abs(250 / free.cut.width - 0.475) > 0.03

@@ -41,6 +41,7 @@ def test_sizes_are_exact(name, size):
         assert (width, height) == rules.pixels
     else:
         assert dpi == rules.dpi
+        assert rules.height_mm is not None
         assert abs(width / dpi * 25.4 - rules.width_mm) <= 0.5 / dpi * 25.4 + 1e-9
         assert abs(height / dpi * 25.4 - rules.height_mm) <= 0.5 / dpi * 25.4 + 1e-9
 

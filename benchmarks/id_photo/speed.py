@@ -1,0 +1,213 @@
+"""Time of `likeness id` on a photo of 12 megapixels, beside its bare networks and beside HivisionIDPhotos.
+
+    .venv/bin/python benchmarks/id_photo/speed.py PHOTO [--hivision CHECKOUT --hivision-python PYTHON]
+
+PHOTO is brought to 12 megapixels, with a camera's grain, and saved as JPEG. In every round all candidates run one after
+the other, so that a busy machine hits each of them: the bare networks, decoding the photo, the ID photo (file to file),
+its check, its report, and with --hivision the same photo by that program with the same matting network (see
+hivision_worker.py). Ratios are of the same round. Everything is warm; models are loaded once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from likeness_studio.nodes import litert, onnx
+from likeness_studio.nodes.id_photo.background import Background
+from likeness_studio.nodes.id_photo.documents import document
+from likeness_studio.nodes.id_photo.make import MakeOptions
+from likeness_studio.nodes.id_photo.sizes import Size, picture_size
+from likeness_studio.nodes.models import store
+from likeness_studio.runner.id_photos import IDPhotoMaker, Job, write_report
+
+MEGAPIXELS = 12e6
+GRAIN = 4.0
+"""Standard deviation of the grain, in 8-bit steps: a JPEG of about 6 MB, as a phone's."""
+
+ONNX_RUNS = {"u2net": ((1, 3, 320, 320), 1), "yunet": ((1, 3, 640, 640), 2)}
+LITERT_RUNS = {"face_mesh": 3, "iris": 2}
+"""How often an ID photo needs each network: the face is looked for in the whole photo and again round the head."""
+
+KEEP, PLAIN = "ID photo, background kept", "ID photo, background replaced"
+DOCUMENTS = {KEEP: ("us-passport", Background.KEEP), PLAIN: ("linkedin", Background.PLAIN)}
+PEER = "HivisionIDPhotos, u2net plugged in"
+
+Times = dict[str, list[float]]
+
+
+def _timed(times: Times, name: str, run: Callable[[], Any]) -> Any:
+    start = time.perf_counter()
+    result = run()
+    times.setdefault(name, []).append(time.perf_counter() - start)
+    return result
+
+
+def _bare(times: Times) -> None:
+    def run() -> None:
+        random = np.random.default_rng(0)
+        for name, (shape, count) in ONNX_RUNS.items():
+            session = onnx.session(store.path(name))
+            feed = {session.get_inputs()[0].name: random.random(shape, np.float32)}
+            for _ in range(count):
+                _timed(times, f"(of them: {name})", lambda session=session, feed=feed: session.run(None, feed))
+        for name, count in LITERT_RUNS.items():
+            network = litert.network(store.path(name))
+            close = random.random((1, network.side, network.side, 3), np.float32)
+            for _ in range(count):
+                _timed(times, f"(of them: {name})", lambda network=network, close=close: network(close))
+
+    _timed(times, "bare networks", run)
+
+
+def _decoded(photo: Path) -> None:
+    with Image.open(photo) as picture:
+        np.asarray(picture)
+
+
+class Peer:
+    """HivisionIDPhotos in a process of its own, which stays warm."""
+
+    def __init__(self, python: Path, checkout: Path) -> None:
+        worker = Path(__file__).with_name("hivision_worker.py")
+        words = [str(python), str(worker), str(checkout), str(store.path("u2net"))]
+        self._process = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def make(self, photo: Path, out: Path) -> float:
+        """One photo of the same size as ours; seconds."""
+        width, height, _ = picture_size(document("us-passport"), Size.AUTO)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        job = {"photo": str(photo), "out": str(out), "height": height, "width": width}
+        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.flush()
+        return float(json.loads(self._process.stdout.readline())["seconds"])
+
+    def close(self) -> None:
+        """End the process."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(30)
+
+
+def _round(times: Times, photo: Path, folder: Path, peer: Peer | None) -> None:
+    _bare(times)
+    _timed(times, "decoding the photo", lambda: _decoded(photo))
+    for name, (rules, background) in DOCUMENTS.items():
+        maker = IDPhotoMaker(Job(MakeOptions(document(rules), background), check=False))
+        _timed(times, name, lambda maker=maker, name=name: maker.make(photo, folder / name / "made.jpg"))
+    checked = IDPhotoMaker(Job(MakeOptions(document("us-passport"), Background.KEEP)))
+    made = _timed(times, "ID photo with its check", lambda: checked.make(photo, folder / "checked.jpg"))
+    _timed(times, "page, overlay and JSON", lambda: write_report(made))
+    if peer is not None:
+        times.setdefault(PEER, []).append(peer.make(photo, folder / "peer.jpg"))
+
+
+def _spread(values: np.ndarray) -> dict[str, float]:
+    return {
+        "median": float(np.median(values)),
+        "p10": float(np.quantile(values, 0.1)),
+        "p90": float(np.quantile(values, 0.9)),
+    }
+
+
+def _summary(times: Times, rounds: int, loads: list[float]) -> dict[str, Any]:
+    arrays = {name: np.array(values) for name, values in times.items()}
+    bare, decoding = arrays["bare networks"], arrays["decoding the photo"]
+    whole = arrays["ID photo with its check"] + arrays["page, overlay and JSON"]
+    ratios = {
+        f"{KEEP} / bare networks and decoding": arrays[KEEP] / (bare + decoding),
+        f"{KEEP} / bare networks": arrays[KEEP] / bare,
+        f"{PLAIN} / bare networks and decoding": arrays[PLAIN] / (bare + decoding),
+    }
+    if PEER in arrays:
+        ratios[f"{PLAIN} / {PEER}"] = arrays[PLAIN] / arrays[PEER]
+    return {
+        "rows_ms": {
+            name: {key: round(1000 * value, 1) for key, value in _spread(values).items()}
+            for name, values in [*arrays.items(), ("all of `likeness id`: with check and reports", whole)]
+        },
+        "ratios": {name: {k: round(v, 3) for k, v in _spread(values).items()} for name, values in ratios.items()},
+        "rounds": rounds,
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+        "torch": torch.__version__,
+        "date": f"{datetime.datetime.now(tz=datetime.UTC):%Y-%m-%d}",
+        "load_average": [round(min(loads), 1), round(float(np.median(loads)), 1), round(max(loads), 1)],
+    }
+
+
+def _markdown(found: dict[str, Any]) -> str:
+    low, middle, high = found["load_average"]
+    lines = [
+        "# `likeness id` on 12 megapixels",
+        "",
+        f"{found['date']}, {found['machine']}, torch {found['torch']}, {found['rounds']} rounds, load average "
+        f"{low} to {high} (median {middle}) while it ran. All candidates take turns in every round.",
+        "",
+        "| step | median ms | 10 % | 90 % |",
+        "|---|---|---|---|",
+        *(f"| {name} | {row['median']} | {row['p10']} | {row['p90']} |" for name, row in found["rows_ms"].items()),
+        "",
+        "| ratio of the same round | median | 10 % | 90 % |",
+        "|---|---|---|---|",
+        *(f"| {name} | {row['median']} | {row['p10']} | {row['p90']} |" for name, row in found["ratios"].items()),
+        "",
+        "The goals: all of `likeness id` under 2 s, and an ID photo within 1.4 times its bare networks.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _twelve_megapixels(photo: Path, target: Path) -> None:
+    with Image.open(photo) as picture:
+        scale = (MEGAPIXELS / (picture.width * picture.height)) ** 0.5
+        size = round(picture.width * scale), round(picture.height * scale)
+        large = np.asarray(picture.convert("RGB").resize(size, Image.Resampling.BICUBIC), np.float32)
+    grain = np.random.default_rng(0).normal(0, GRAIN, large.shape)
+    Image.fromarray((large + grain).clip(0, 255).astype(np.uint8)).save(target, quality=92)
+
+
+def main() -> None:
+    """Measure, and write a table and its numbers as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photo", type=Path)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--hivision", type=Path)
+    parser.add_argument("--hivision-python", type=Path)
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".md"))
+    args = parser.parse_args()
+    peer = Peer(args.hivision_python, args.hivision) if args.hivision else None
+    times: Times = {}
+    loads: list[float] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        photo = folder / "photo.jpg"
+        _twelve_megapixels(args.photo, photo)
+        for _ in range(2):
+            _round({}, photo, folder, peer)
+        for _ in range(args.rounds):
+            _round(times, photo, folder, peer)
+            loads.append(os.getloadavg()[0])
+    if peer is not None:
+        peer.close()
+    found = _summary(times, args.rounds, loads)
+    args.out.write_text(_markdown(found))
+    args.out.with_suffix(".json").write_text(json.dumps(found, indent=2) + "\n")
+    print(_markdown(found))
+
+
+if __name__ == "__main__":
+    main()
