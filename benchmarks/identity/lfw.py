@@ -13,14 +13,13 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import tomllib
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from rich.progress import track
 
-from likeness_studio.nodes.identity.calibration import TABLE
+from likeness_studio.benchmarks.identity.calibration_table import write_points
 from likeness_studio.nodes.identity.engines import FaceEngine, engine_of
 from likeness_studio.nodes.identity.subject import SeveralFaces, find_subjects
 from likeness_studio.nodes.photos import load_photo
@@ -175,27 +174,6 @@ def measure(embeddings: dict[str, np.ndarray | None], pairs: list[Pair], floor: 
     }
 
 
-def write_table(key: str, result: dict, date: str) -> None:
-    """Replace this engine's entry of calibration.toml and keep the others."""
-    entries = tomllib.loads(TABLE.read_text()) if TABLE.exists() else {}
-    entries[key] = {
-        "source": f"LFW, all different-person pairs of {result['photos']} photos",
-        "date": date,
-        "slope": result["slope"],
-        "offset": result["offset"],
-        "points": result["points"],
-    }
-    lines = ["# Written by benchmarks/identity/lfw.py --write. Do not edit by hand.", ""]
-    for name, entry in sorted(entries.items()):
-        lines += [f'["{name}"]', f'source = "{entry["source"]}"', f'date = "{entry["date"]}"']
-        lines += [f"slope = {entry['slope']}", f"offset = {entry['offset']}", "points = ["]
-        for point in entry["points"]:
-            inside = ", ".join(f"{field} = {value}" for field, value in point.items())
-            lines.append(f"  {{ {inside} }},")
-        lines += ["]", ""]
-    TABLE.write_text("\n".join(lines))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lfw", type=Path, required=True, help="folder with one folder for each person")
@@ -214,7 +192,8 @@ def main() -> None:
     (RESULTS / f"lfw-{arguments.engine.replace('/', '-')}.json").write_text(report + "\n")
     print(report)
     if arguments.write:
-        write_table(arguments.engine, result, date)
+        source = f"LFW, all different-person pairs of {result['photos']} photos"
+        write_points(arguments.engine, source, date, result["slope"], result["offset"], result["points"])
 
 
 if __name__ == "__main__":

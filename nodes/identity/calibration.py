@@ -1,7 +1,8 @@
 """Thresholds and score curves of each recogniser, measured by our own benchmark and read from calibration.toml.
 
 A cosine means nothing by itself: 0.36 is a match for one recogniser and noise for another. `benchmarks/identity/lfw.py`
-measures false match rates on Labeled Faces in the Wild and writes the table that is read here.
+measures false match rates on Labeled Faces in the Wild, `benchmarks/fairness/verification.py` those of groups of people
+on labelled portraits; both write the table that is read here.
 """
 
 from __future__ import annotations
@@ -34,8 +35,26 @@ class OperatingPoint:
 
 
 @dataclass(frozen=True)
+class EvenPoint:
+    """At this threshold no group of people that was large enough to tell lets more than a fraction `fmr` pass.
+
+    group: the one that asks the highest threshold. how: "counted" on its pairs, or "modelled" where they are too few.
+    fnmr: the fraction of genuine pairs, two public photos of one person, that fails.
+    """
+
+    fmr: float
+    threshold: float
+    group: str
+    how: str
+    fnmr: float
+
+
+@dataclass(frozen=True)
 class Calibration:
-    """What is known of one recogniser. slope and offset are of score = 1 / (1 + exp(-(slope * cosine + offset)))."""
+    """What is known of one recogniser. slope and offset are of score = 1 / (1 + exp(-(slope * cosine + offset))).
+
+    even: the thresholds chosen with the worst group in mind; even_source and even_date: on whom, and when.
+    """
 
     engine: str
     source: str
@@ -44,6 +63,9 @@ class Calibration:
     offset: float
     points: tuple[OperatingPoint, ...]
     borrowed: bool = False
+    even: tuple[EvenPoint, ...] = ()
+    even_source: str = ""
+    even_date: str = ""
 
     def point(self, fmr: float) -> OperatingPoint:
         """The operating point for a false match rate. CalibrationMissing when it was not measured."""
@@ -53,6 +75,16 @@ class Calibration:
         known = ", ".join(f"{point.fmr:g}" for point in self.points)
         raise CalibrationMissing(
             f"The false match rate {fmr:g} was not measured for {self.engine}; choose one of {known}."
+        )
+
+    def even_point(self, fmr: float) -> EvenPoint:
+        """The point that holds for every group that was measured. CalibrationMissing when it was not."""
+        for point in self.even:
+            if math.isclose(point.fmr, fmr):
+                return point
+        raise CalibrationMissing(
+            f"A threshold for {self.engine} that is even across groups of people was not measured at a false match "
+            f"rate of {fmr:g}; choose another strictness."
         )
 
     def threshold(self, fmr: float) -> float:
@@ -76,6 +108,9 @@ def table() -> dict[str, Calibration]:
             slope=entry["slope"],
             offset=entry["offset"],
             points=tuple(OperatingPoint(**point) for point in entry["points"]),
+            even=tuple(EvenPoint(**point) for point in entry.get("even", ())),
+            even_source=entry.get("even_source", ""),
+            even_date=entry.get("even_date", ""),
         )
         for key, entry in data.items()
     }
@@ -91,8 +126,10 @@ def calibration_of(engine: str) -> Calibration:
     if engine in known:
         return known[engine]
     if engine.startswith("insightface/") and BORROWED in known:
-        source = f"borrowed from {BORROWED}, because {engine} was not measured; {known[BORROWED].source}"
-        return replace(known[BORROWED], engine=engine, source=source, borrowed=True)
+        why = f"borrowed from {BORROWED}, because {engine} was not measured; "
+        lent = known[BORROWED]
+        sources = {"source": why + lent.source, "even_source": why + lent.even_source}
+        return replace(lent, engine=engine, borrowed=True, **sources)
     raise CalibrationMissing(
         f"No false match rates were measured for {engine}; use one of {', '.join(sorted(known))}, "
         "or measure it with benchmarks/identity/lfw.py."

@@ -16,7 +16,7 @@ from .engines import FaceEngine
 from .identity import Identity
 from .sockets import CUSTOM
 from .subject import Outcome, SeveralFaces
-from .verdict import STRICTNESS, Gate, Judgement, Verdict, check_likeness
+from .verdict import EVEN_STRICTNESS, STRICTNESS, Gate, Judgement, Verdict, check_likeness
 
 
 def pictures_of(batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
@@ -28,6 +28,8 @@ def gate_for(engine: FaceEngine, strictness: str, custom_threshold: float) -> Ga
     """The threshold that the user chose, as a gate for this engine."""
     if strictness == CUSTOM:
         return Gate.custom(custom_threshold)
+    if strictness in EVEN_STRICTNESS:
+        return Gate.even(calibration_of(engine.key), EVEN_STRICTNESS[strictness])
     return Gate.measured(calibration_of(engine.key), STRICTNESS[strictness])
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..schema import io
 from .subject import MIN_FACE, SeveralFaces
-from .verdict import DEFAULT_STRICTNESS, STRICTNESS
+from .verdict import DEFAULT_STRICTNESS, EVEN_STRICTNESS, STRICTNESS
 
 CATEGORY = "Likeness Studio/identity"
 CUSTOM = "custom threshold"
@@ -50,9 +50,10 @@ def strictness_inputs() -> list[Any]:
     return [
         io.Combo.Input(
             "strictness",
-            options=[*STRICTNESS, CUSTOM],
+            options=[*STRICTNESS, *EVEN_STRICTNESS, CUSTOM],
             default=DEFAULT_STRICTNESS,
-            tooltip="How many strangers may pass. The threshold comes from false match rates measured for the engine.",
+            tooltip="How many strangers may pass. The threshold comes from false match rates measured for the engine; "
+            "'even across groups' is stricter: the rate then holds for each group of people that was measured.",
         ),
         io.Float.Input(
             "custom_threshold",

@@ -22,6 +22,12 @@ STRICTNESS = {
 }
 """How many strangers may pass, as the user chooses it, and the false match rate that it stands for."""
 
+EVEN_STRICTNESS = {
+    "even across groups (1 in 1,000)": 1e-3,
+    "even across groups (1 in 10,000)": 1e-4,
+}
+"""The same for every group of people that was large enough to measure: of no group may more strangers pass."""
+
 DEFAULT_STRICTNESS = "strict (1 in 10,000)"
 
 
@@ -40,6 +46,17 @@ class Gate:
         source = (
             f"{calibration.source}, {calibration.date}: {fmr:.3%} of strangers and {point.tar:.1%} of genuine pairs "
             f"pass (95 % interval of the threshold {point.low:.3f} to {point.high:.3f})"
+        )
+        return cls(point.threshold, fmr, source)
+
+    @classmethod
+    def even(cls, calibration: Calibration, fmr: float) -> Gate:
+        """The threshold at which, of every group of people that could be measured, at most a fraction `fmr` passes."""
+        point = calibration.even_point(fmr)
+        source = (
+            f"{calibration.even_source}, {calibration.even_date}: at most {fmr:.3%} of strangers of any group of 30 "
+            f"people and more pass, by the upper 95 % bound of the worst group ({point.group}, {point.how}); "
+            f"{point.fnmr:.1%} of genuine pairs fail"
         )
         return cls(point.threshold, fmr, source)
 
