@@ -17,10 +17,11 @@ from .credentials import available, c2pa, context
 from .errors import MetadataUnreadable
 from .origin import MAX_FILE_BYTES, packet_of
 from .record import Claims
+from .source_types import normalised
 
 MIME = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 
-_OF_TRUST = "signingCredential.untrusted"
+_OF_TRUST = ".untrusted"
 _OF_TIME = frozenset({"signingCredential.expired", "claimSignature.outsideValidity"})
 
 
@@ -150,7 +151,7 @@ def _read(store: dict[str, Any], boxes: bytes) -> Credentials:
         for delta in results.get("ingredientDeltas") or []
         for entry in (delta.get("validationDeltas") or {}).get("failure", [])
     ]
-    problems = [code for code in dict.fromkeys(failures) if code != _OF_TRUST]
+    problems = [code for code in dict.fromkeys(failures) if not code.endswith(_OF_TRUST)]
     if not padding_is_clean(boxes):
         problems.append("padding.altered")
     state = State.INTACT
@@ -169,7 +170,9 @@ def _read(store: dict[str, Any], boxes: bytes) -> Credentials:
         signed_at=str(signature.get("time") or ""),
         generator=" ".join(str(generators[0].get(key) or "") for key in ("name", "version")).strip(),
         actions=tuple(str(action.get("action")) for action in actions),
-        source_types=tuple(dict.fromkeys(str(a["digitalSourceType"]) for a in actions if a.get("digitalSourceType"))),
+        source_types=tuple(
+            dict.fromkeys(normalised(str(a["digitalSourceType"])) for a in actions if a.get("digitalSourceType"))
+        ),
         ingredients=len(manifest.get("ingredients") or ()),
         problems=tuple(problems),
     )

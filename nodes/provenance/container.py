@@ -29,11 +29,15 @@ def credentials_of(data: bytes) -> bytes:
 
 
 def padding_is_clean(boxes: bytes) -> bool:
-    """Whether the padding of every signature is zeros, as C2PA demands (13.2.3): no signature covers it."""
+    """Whether each padding is of one byte throughout, zero or a blank: no signature covers that of a signature.
+
+    C2PA demands zeros (2.2, 13.2.3); some programs write blanks into that of hashes.
+    """
     for found in _PADDING.finditer(boxes):
         short, one, two = found.groups()
         length = short[0] - 0x40 if short else int.from_bytes(one or two, "big")
-        if any(boxes[found.end() : found.end() + length]):
+        padding = boxes[found.end() : found.end() + length]
+        if padding.strip(b"\0") and padding.strip(b" "):
             return False
     return True
 

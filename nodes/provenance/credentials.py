@@ -130,10 +130,15 @@ def available() -> bool:
     return True
 
 
-def context(library: Any, trust: bytes | None = None) -> Any:
-    """Settings without network and thumbnails; `trust` are certificates of trusted authorities, PEM."""
+def context(library: Any, trust: bytes | None = None, *, timestamps: bool = False) -> Any:
+    """Settings without thumbnails and without network; `trust` are certificates of trusted authorities, PEM.
+
+    Identity assertions (CAWG) are not looked into: to check one, the library would ask a server that the file names.
+    `timestamps`: the timestamp authority may be asked.
+    """
     settings: dict[str, Any] = {
         "version": 1,
+        "core": {"decode_identity_assertions": False} | ({} if timestamps else {"allowed_network_hosts": []}),
         "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_trust": True},
         "builder": {"thumbnail": {"enabled": False}},
     }
@@ -174,7 +179,7 @@ def sign(
     try:
         info = library.C2paSignerInfo(signing.algorithm, signing.chain, signing.key, signing.timestamps)
         with (
-            context(library) as settings,
+            context(library, timestamps=signing.timestamps is not None) as settings,
             library.Signer.from_info(info) as signer,
             library.Builder(json.dumps(manifest), context=settings) as builder,
         ):

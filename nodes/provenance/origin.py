@@ -14,7 +14,7 @@ from . import xmp
 from .container import MARK, credentials_of
 from .errors import MetadataUnreadable
 from .record import Claims, Generative
-from .source_types import GENERATED, GENERATIVE, UNDECIDED, VOCABULARY, short
+from .source_types import GENERATED, GENERATIVE, TERMS, UNDECIDED, VOCABULARY, short
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -29,7 +29,8 @@ _EXIF_FIELDS = range(0x0100, 0x0111)
 _USER_COMMENT, _EXIF_IFD = 0x9286, 0x8769
 _SAMPLER_SETTINGS = re.compile(r"\bSteps: \d+.*\bSampler:", re.DOTALL)
 _WRITES = re.compile("save|preview", re.IGNORECASE)
-_TERM = re.compile(rb"digitalsourcetype/(\w+)", re.IGNORECASE)
+_TERM = re.compile(rf"digitalsourcetype/({'|'.join(sorted(TERMS, key=len, reverse=True))})".encode())
+"""Longest first: what follows a term in a manifest is no separator but the head of the next value."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,9 @@ def origin_of(path: Path) -> Origin:
         with opened(path) as image:
             if image.format == "PNG":
                 image.load()
-            origin, recorded = _from_xmp(image)
-            found = [origin] if recorded else [origin, _from_settings(image)]
-        found.append(_from_credentials(path))
+            origin, claims = _from_xmp(image)
+            found = [origin] if claims.record is not None else [origin, _from_settings(image)]
+        found.append(_from_credentials(path, claims))
     except (LikenessError, OSError) as error:
         why = error.code if isinstance(error, LikenessError) else "file_unreadable"
         return Origin(Generative.UNKNOWN, None, f"it cannot be looked at ({why})")
@@ -81,16 +82,16 @@ def packet_of(image: Image.Image) -> bytes:
     return b""
 
 
-def _from_xmp(image: Image.Image) -> tuple[Origin, bool]:
-    """What the packet says, and whether it holds a record of this pack."""
+def _from_xmp(image: Image.Image) -> tuple[Origin, Claims]:
+    """What the packet says, judged and as it stands there."""
     packet = packet_of(image)
     if not packet:
-        return SILENT, False
+        return SILENT, Claims()
     try:
         claims = xmp.read(packet)
     except MetadataUnreadable as error:
-        return Origin(Generative.UNKNOWN, None, f"its XMP cannot be read ({error.code})"), False
-    return _claimed(claims), claims.record is not None
+        return Origin(Generative.UNKNOWN, None, f"its XMP cannot be read ({error.code})"), Claims()
+    return _claimed(claims), claims
 
 
 def _claimed(claims: Claims) -> Origin:
@@ -106,12 +107,17 @@ def _claimed(claims: Claims) -> Origin:
     return Origin(Generative.NONE, source)
 
 
-def _from_credentials(path: Path) -> Origin:
-    """Terms in a manifest store stand there as plain text, unless the store is compressed (a brob box)."""
+def _from_credentials(path: Path, claims: Claims) -> Origin:
+    """Terms in a manifest store stand there as plain text, unless the store is compressed (a brob box).
+
+    A record of this pack among the `claims` says what a vague term leaves open.
+    """
     if path.stat().st_size > MAX_FILE_BYTES:
         return Origin(Generative.UNKNOWN, None, "it is too large to be searched for content credentials")
     boxes = credentials_of(path.read_bytes())
     if MARK not in boxes:
+        if claims.record is None and claims.credentials_at:
+            return Origin(Generative.UNKNOWN, None, "its content credentials are kept on a server, which is not asked")
         return SILENT
     terms = [VOCABULARY + term.decode() for term in _TERM.findall(boxes)]
     for term in terms:
@@ -119,7 +125,10 @@ def _from_credentials(path: Path) -> Origin:
             return Origin(Generative.SOME, term, f"its content credentials say that it was generated ({short(term)})")
     if b"brob" in boxes:
         return Origin(Generative.UNKNOWN, None, "its content credentials are compressed and were not searched")
-    return Origin(Generative.NONE, terms[-1] if terms else None)
+    term = terms[-1] if terms else None
+    if term in UNDECIDED and claims.record is None:
+        return Origin(Generative.UNKNOWN, term, "its content credentials leave open whether it was generated")
+    return Origin(Generative.NONE, term)
 
 
 def _from_settings(image: Image.Image) -> Origin:

@@ -70,9 +70,11 @@ class Record:
 
 @dataclass(frozen=True)
 class Claims:
-    """What an XMP packet says. `record` is None where it is not one of ours; `source_type` may come from anybody."""
+    """What an XMP packet says. `record` is None where it is not one of ours; `source_type` may come from anybody.
+    `credentials_at`: the address of content credentials that are kept outside of the file."""
 
     source_type: str | None = None
     tool: str = ""
     creator: str = ""
+    credentials_at: str = ""
     record: Record | None = field(default=None)

@@ -32,6 +32,31 @@ UNDECIDED = frozenset({COMPOSITE, VOCABULARY + "virtualRecording"})
 """What leaves open whether generation had a part."""
 
 
+TERMS = (
+    "digitalCapture",
+    "computationalCapture",
+    "negativeFilm",
+    "positiveFilm",
+    "print",
+    "minorHumanEdits",
+    "humanEdits",
+    "compositeWithTrainedAlgorithmicMedia",
+    "algorithmicallyEnhanced",
+    "softwareImage",
+    "digitalArt",
+    "digitalCreation",
+    "dataDrivenMedia",
+    "trainedAlgorithmicMedia",
+    "algorithmicMedia",
+    "screenCapture",
+    "virtualRecording",
+    "composite",
+    "compositeCapture",
+    "compositeSynthetic",
+)
+"""All terms, the retired ones too."""
+
+
 def normalised(value: str) -> str:
     """A term as the vocabulary writes it: some programs write https, the qcode ``digsrctype:…`` or the bare term."""
     text = value.strip()

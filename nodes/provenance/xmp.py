@@ -15,6 +15,7 @@ MAX_BYTES = 1_000_000
 X, RDF = "adobe:ns:meta/", "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 DC, XMP = "http://purl.org/dc/elements/1.1/", "http://ns.adobe.com/xap/1.0/"
 IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+DCTERMS = "http://purl.org/dc/terms/"
 OWN = "https://github.com/likeness-studio/likeness-studio/ns/provenance/1.0/"
 """This pack's namespace: a name, not an address to be fetched."""
 
@@ -88,10 +89,11 @@ def read(data: bytes) -> Claims:
     source = _value(root, IPTC_EXT, "DigitalSourceType")
     tool, creators = _value(root, XMP, "CreatorTool"), _values(root, DC, "creator")
     creator = ", ".join(creators)
-    state = _value(root, OWN, "generativeSteps")
+    state, away = _value(root, OWN, "generativeSteps"), _value(root, DCTERMS, "provenance")
+    away = away if away.startswith("http") else ""
     source_type = normalised(source) if source else None
     if state not in set(Generative):
-        return Claims(source_type, tool, creator)
+        return Claims(source_type, tool, creator, away)
     edits = _values(root, OWN, "editsMade")
     record = Record(
         generative=Generative(state),
@@ -105,7 +107,7 @@ def read(data: bytes) -> Claims:
         creator=creator,
         tool=tool,
     )
-    return Claims(source_type, tool, creator, record)
+    return Claims(source_type, tool, creator, away, record)
 
 
 def _parsed(data: bytes) -> ET.Element:

@@ -10,7 +10,7 @@ from PIL import Image
 from likeness_studio.nodes.errors import DependencyMissing, PhotoUnreadable
 from likeness_studio.nodes.provenance import source_types as iptc
 from likeness_studio.nodes.provenance.check import State, check_credentials, check_file
-from likeness_studio.nodes.provenance.container import credentials_of
+from likeness_studio.nodes.provenance.container import credentials_of, padding_is_clean
 from likeness_studio.nodes.provenance.credentials import (
     MIME,
     Action,
@@ -93,9 +93,15 @@ def test_padding_that_no_signature_covers_is_looked_at(signed):
     data = bytearray(signed["jpeg"])
     pad = signed["jpeg"].find(b"cpadY")
     assert pad > 0
-    data[pad + 100] = 7
+    data[pad + 100] = 0x20
     found = check_credentials(bytes(data), MIME["jpeg"])
     assert (found.state, found.problems) == (State.ALTERED, ("padding.altered",))
+
+
+def test_padding_of_blanks_as_some_programs_write_it_is_none_of_our_business():
+    assert padding_is_clean(b"...cpadG       ...cpadY\x00\x03\0\0\0cpadX\x02\0\0")
+    assert not padding_is_clean(b"...cpadG      x")
+    assert not padding_is_clean(b"...cpadX\x02\0 ")
 
 
 @pytest.mark.parametrize("form", FORMS)
