@@ -15,12 +15,7 @@ def measure_portrait(portrait: Portrait, *, allowed: Sequence[str] = (), parsing
 
     Raises ModelMissing where a network cannot be had.
     """
-    from importlib import import_module
-
+    from .face_state import measure_face
     from .light import measure_light
 
-    try:
-        face = import_module(".face_state", __package__).measure_face(portrait)
-    except ModuleNotFoundError:
-        face = []
-    return [*measure_light(portrait, allowed), *face]
+    return [*measure_light(portrait, allowed), *measure_face(portrait, parsing=parsing)]
