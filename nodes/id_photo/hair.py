@@ -18,6 +18,9 @@ HIGHEST = 4.0
 BESIDE = 1.4
 """How far to both sides of the face's middle line is looked."""
 
+LOWEST = 0.3
+"""From here on upwards the head is followed, in eye distances above the eye line: from the brows."""
+
 STEP = 0.0125
 COLUMN = 0.05
 """Distance of rows and columns, in eye distances."""
@@ -50,20 +53,22 @@ def hair_top(
     matte does not cover the face.
     """
     xs, ys = np.arange(-BESIDE, BESIDE + COLUMN / 2, COLUMN), np.arange(0.0, HIGHEST, STEP)
-    covered, known = _look(matte, xs * unit, -ys * unit, pivot, roll, scale)
-    run = covered[0] | covered[: round(1 / STEP)].any(0)
-    if run.mean() < NARROWEST / BESIDE:
-        return None
+    covered, border = _look(matte, xs * unit, -ys * unit, pivot, roll, scale)
+    run = covered[: round(1 / STEP)].any(0)
     least, last = round(NARROWEST / COLUMN), 0
-    for row in range(round(0.3 / STEP), len(ys)):
-        wider = np.convolve(run, np.ones(3), mode="same") > 0
-        if (wider & ~known[row]).sum() > wider.sum() / 2:
-            return HairTop(float(ys[last]) * unit, cut_off=True)
-        run = _longest(covered[row], wider)
+    if run.sum() < least:
+        return None
+    at_border = np.zeros(len(xs), dtype=bool)
+    for row in range(round(LOWEST / STEP), len(ys)):
+        run = _longest(covered[row], np.convolve(run, np.ones(3), mode="same") > 0)
+        at_border |= run & border[row]
         if run.sum() < least:
             break
         last = row
-    return HairTop((float(ys[last]) + CAP) * unit, cut_off=False)
+    if last == 0:
+        return None
+    cut_off = bool(at_border.sum() >= least)
+    return HairTop((float(ys[last]) + (0.0 if cut_off else CAP)) * unit, cut_off)
 
 
 def _longest(covered: np.ndarray, near: np.ndarray) -> np.ndarray:
@@ -80,11 +85,12 @@ def _longest(covered: np.ndarray, near: np.ndarray) -> np.ndarray:
 def _look(
     matte: torch.Tensor, xs: np.ndarray, ys: np.ndarray, pivot: tuple[float, float], roll: float, scale: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Where the matte covers the places (x, y) about `pivot`, [len(ys),len(xs)], and which of them the photo shows."""
+    """Where the matte covers the places (x, y) about `pivot`, [len(ys),len(xs)], and where the photo's top edge is."""
     grid = np.stack(np.meshgrid(xs, ys), -1).reshape(-1, 2) + np.array(pivot)
     columns, rows = np.floor(rotate(grid, pivot, roll) * scale).astype(int).T
     height, width = matte.shape
     known = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
     values = np.zeros(len(known), dtype=bool)
     values[known] = matte.detach().cpu().numpy()[rows[known], columns[known]] > COVERED
-    return values.reshape(len(ys), len(xs)), known.reshape(len(ys), len(xs))
+    border = known & (rows <= abs(float(ys[1] - ys[0])) * scale)
+    return values.reshape(len(ys), len(xs)), border.reshape(len(ys), len(xs))
