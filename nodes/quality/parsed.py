@@ -22,6 +22,9 @@ SOURCE = "a face parser's classes (BiSeNet on CelebAMask-HQ, optional), as OFIQ 
 COVERS = ("hair", "hat", "cloth")
 """Classes that belong neither to a face nor to glasses."""
 
+LIP_SHARE = 0.5
+"""The share of the lips' place that is lips to the parser, from which on they are surely seen."""
+
 HAT_BELOW, HAT_ASIDE = 0.25, 1.15
 """How far below the eyes and beside their middle hats and scarves count, in eye distances: collars lie lower."""
 
@@ -34,8 +37,7 @@ def by_classes(found: list[Measure], view: CloseUp, parsing: Parsing) -> list[Me
     """The measures `found` by pixels, those replaced that the parser knows better; scales and limits stay the same."""
     here = parsing.on(view.cut, SIDE)
     better = {
-        measure.name: measure
-        for measure in (_glasses(view, here), _face(view, here), _head(view, here), *_hidden(found, view, here))
+        measure.name: measure for measure in (_glasses(view, here), _head(view, here), *_covered(found, view, here))
     }
     return [better.get(measure.name, measure) for measure in found]
 
@@ -43,11 +45,6 @@ def by_classes(found: list[Measure], view: CloseUp, parsing: Parsing) -> list[Me
 def _glasses(view: CloseUp, here: Parsing) -> Measure:
     worn = share(here.of("glasses"), surroundings(view))
     return Measure("glasses", worn, "", 0.05, f"{worn:.0%} of the eyes' surroundings are glasses.", SOURCE)
-
-
-def _face(view: CloseUp, here: Parsing) -> Measure:
-    covered = share(here.of(*COVERS), face_region(view))
-    return Measure("face_occlusion", covered, "", 0.05, f"{covered:.0%} of the face is hair, cloth or a hat.", SOURCE)
 
 
 def hat_share(here: Parsing) -> float:
@@ -64,20 +61,22 @@ def _head(view: CloseUp, here: Parsing) -> Measure:
     return Measure("head_covering", value, "", 0.1, words, SOURCE)
 
 
-def _hidden(found: list[Measure], view: CloseUp, here: Parsing) -> list[Measure]:
-    """Eyes and mouth are seen as far as both the pixels and the classes say so."""
-    covered = {
-        "eyes_visible": share(here.of(*COVERS), visible_zone(view)),
-        "mouth_visible": 1 - share(here.of("upper_lip", "lower_lip", "mouth"), lips(view)),
+def _covered(found: list[Measure], view: CloseUp, here: Parsing) -> list[Measure]:
+    """Eyes, mouth and face are bare as far as both the pixels and the classes say so: the parser takes masks for skin."""
+    covers = here.of(*COVERS)
+    lipped = share(here.of("upper_lip", "lower_lip", "mouth"), lips(view))
+    seen = {
+        "eyes_visible": (1 - share(covers, visible_zone(view)), "of the eyes' surroundings can be seen"),
+        "mouth_visible": (float(np.clip(lipped / LIP_SHARE, 0, 1)), "of the lips can be seen"),
+        "face_occlusion": (share(covers, face_region(view)), "of the face is covered"),
     }
     result: list[Measure] = []
     for measure in found:
-        if measure.name not in covered:
-            continue
-        seen = 1 - covered[measure.name]
-        if measure.name == "mouth_visible":
-            seen = float(np.clip(seen / 0.5, 0, 1))
-        value = seen if measure.value is None else min(seen, measure.value)
-        what = "eyes' surroundings" if measure.name == "eyes_visible" else "lips"
-        result.append(replace(measure, value=value, detail=f"{value:.0%} of the {what} can be seen.", source=SOURCE))
+        if measure.name in seen:
+            value, words = seen[measure.name]
+            if measure.value is not None:
+                value = (max if measure.name == "face_occlusion" else min)(value, measure.value)
+            result.append(
+                replace(measure, value=value, detail=f"{value:.0%} {words}.", source=f"{SOURCE}; and by pixels")
+            )
     return result

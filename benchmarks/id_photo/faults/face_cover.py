@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from .face_draw import CLOTH, MASKS, Frame, daylight, lay, noise
+from scipy.ndimage import gaussian_filter, map_coordinates
+
 from likeness_studio.nodes.face_mesh import points as P
 from likeness_studio.nodes.face_mesh.mesh import FaceMesh
-from scipy.ndimage import gaussian_filter, map_coordinates
+
+from .face_draw import CLOTH, MASKS, Frame, daylight, lay, noise
 
 
 def hat(photo: np.ndarray, mesh: FaceMesh, strength: float, rng: np.random.Generator) -> np.ndarray:
@@ -22,7 +24,9 @@ def hat(photo: np.ndarray, mesh: FaceMesh, strength: float, rng: np.random.Gener
     height = rng.uniform(1.15, 1.4) if knitted else rng.uniform(1.05, 1.25)
     colour = np.array(CLOTH[str(rng.choice(list(CLOTH)))]) * daylight(photo, frame)
     turn = np.linspace(np.pi, 2 * np.pi, 80)
-    dome = np.stack([middle + half * np.cos(turn), edge + height * np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** 0.8], 1)
+    dome = np.stack(
+        [middle + half * np.cos(turn), edge + height * np.sign(np.sin(turn)) * np.abs(np.sin(turn)) ** 0.8], 1
+    )
     sag = 0.10 if knitted else -0.02
     rim_x = np.linspace(middle + half, middle - half, 40)
     rim = np.stack([rim_x, edge + 0.05 - sag * (1 - ((rim_x - middle) / half) ** 2) + 0.04], 1)
@@ -31,7 +35,10 @@ def hat(photo: np.ndarray, mesh: FaceMesh, strength: float, rng: np.random.Gener
     light = 1.08 - 0.45 * across**2 + rng.uniform(-0.25, 0.25) * across
     texture = noise(frame.shape, rng, 0.012 * frame.unit, 0.035)
     if knitted:
-        texture = texture + 0.10 * np.sign(np.sin(grid[..., :1] * 70)) * np.abs(np.sin(grid[..., :1] * 70)) ** 0.5 * colour.mean()
+        texture = (
+            texture
+            + 0.10 * np.sign(np.sin(grid[..., :1] * 70)) * np.abs(np.sin(grid[..., :1] * 70)) ** 0.5 * colour.mean()
+        )
     shadow = gaussian_filter(mask, 0.10 * frame.unit) * (1 - mask)
     result = lay(photo, 0.45 * shadow, np.array([0.08, 0.05, 0.04]))
     result = lay(result, mask, colour * light[..., None] + texture)
@@ -41,7 +48,15 @@ def hat(photo: np.ndarray, mesh: FaceMesh, strength: float, rng: np.random.Gener
     return _brim(result, frame, middle, half, edge, colour, rng)
 
 
-def _brim(photo: np.ndarray, frame: Frame, middle: float, half: float, edge: float, colour: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _brim(
+    photo: np.ndarray,
+    frame: Frame,
+    middle: float,
+    half: float,
+    edge: float,
+    colour: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
     turn = np.linspace(0, 2 * np.pi, 80)
     drop = rng.uniform(0.10, 0.20)
     ellipse = np.stack([middle + 0.82 * half * np.cos(turn), edge + 0.06 + drop * np.sin(turn)], 1)
@@ -63,7 +78,8 @@ def mask(photo: np.ndarray, mesh: FaceMesh, strength: float, rng: np.random.Gene
     low = lower[np.argsort(np.arctan2(lower[:, 0] - nose[0], lower[:, 1] - nose[1]))]
     chin = frame.point(P.CHIN)
     low = chin + (low - chin) * [1.0, 1.0] + [0, 0.05]
-    outline = np.vstack([low, [frame.point(352) + [0.0, 0.05]], [nose], [frame.point(123) + [0.0, 0.05]]])
+    below = np.array([0.0, 0.05])
+    outline = np.vstack([low, [frame.point(352) + below], [nose], [frame.point(123) + below]])
     outline = outline.mean(0) + (outline - outline.mean(0)) * 1.02
     cover = frame.fill(outline, 0.015)
     grid = frame.grid()
@@ -92,7 +108,9 @@ def hand(photo: np.ndarray, mesh: FaceMesh, strength: float, rng: np.random.Gene
     return result
 
 
-def _finger(photo: np.ndarray, frame: Frame, root: np.ndarray, tip: np.ndarray, thick: float, rng: np.random.Generator) -> np.ndarray:
+def _finger(
+    photo: np.ndarray, frame: Frame, root: np.ndarray, tip: np.ndarray, thick: float, rng: np.random.Generator
+) -> np.ndarray:
     grid = frame.grid()
     axis = (tip - root) / np.hypot(*(tip - root))
     across = np.array([-axis[1], axis[0]])
@@ -103,14 +121,22 @@ def _finger(photo: np.ndarray, frame: Frame, root: np.ndarray, tip: np.ndarray, 
     cheek = frame.own(frame.mesh.points[50, :2][None])[0]
     texture_at = frame.to_pixels(cheek + np.stack([off.ravel() * 0.9, ((along.ravel() * 0.35) % 0.36) - 0.18], 1))
     skin = np.stack(
-        [map_coordinates(photo[..., c], texture_at.T[::-1], order=1, mode="reflect").reshape(frame.shape) for c in range(3)], -1
+        [
+            map_coordinates(photo[..., c], texture_at.T[::-1], order=1, mode="reflect").reshape(frame.shape)
+            for c in range(3)
+        ],
+        -1,
     )
     x, y = frame.mesh.points[50, :2].astype(int)
     reach = max(2, int(0.12 * frame.unit))
     base = np.median(photo[y - reach : y + reach, x - reach : x + reach].reshape(-1, 3), 0)
     skin = base + 0.5 * (skin - skin[cover > 0.5].mean(0) if (cover > 0.5).any() else 0)
     round_light = 1.04 - 0.42 * (off / thick) ** 4 + 0.05 * off / thick
-    knuckle = 1 - 0.06 * np.exp(-((along - length + 0.45) ** 2) / 0.0006) - 0.05 * np.exp(-((along - length + 0.40) ** 2) / 0.0004)
+    knuckle = (
+        1
+        - 0.06 * np.exp(-((along - length + 0.45) ** 2) / 0.0006)
+        - 0.05 * np.exp(-((along - length + 0.40) ** 2) / 0.0004)
+    )
     shade = gaussian_filter(cover, 0.05 * frame.unit) * (1 - cover)
     result = lay(photo, 0.45 * shade, np.array([0.15, 0.06, 0.04]))
     return lay(result, cover, skin * (round_light * knuckle)[..., None] * rng.uniform(0.95, 1.03) * [1.0, 0.985, 0.98])

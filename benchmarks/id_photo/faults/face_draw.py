@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
+from skimage.draw import polygon2mask
+
 from likeness_studio.nodes.face_mesh import points as P
 from likeness_studio.nodes.face_mesh.mesh import FaceMesh
 from likeness_studio.nodes.portrait.frame import rotate
-from scipy.ndimage import gaussian_filter
-from skimage.draw import polygon2mask
 
 CLOTH = {
     "black": (0.06, 0.06, 0.07),
@@ -25,7 +26,12 @@ CLOTH = {
     "white": (0.90, 0.90, 0.90),
     "brown": (0.28, 0.19, 0.13),
 }
-MASKS = {"surgical": (0.55, 0.72, 0.84), "white": (0.92, 0.93, 0.94), "black": (0.07, 0.07, 0.08), "rose": (0.78, 0.5, 0.55)}
+MASKS = {
+    "surgical": (0.55, 0.72, 0.84),
+    "white": (0.92, 0.93, 0.94),
+    "black": (0.07, 0.07, 0.08),
+    "rose": (0.78, 0.5, 0.55),
+}
 
 
 @dataclass(frozen=True)
@@ -97,7 +103,9 @@ def lens(frame: Frame, index: int, width: float, height: float) -> np.ndarray:
     return np.stack([eye[0] + outwards * 0.03 + x * squeeze * narrow, eye[1] + 0.06 + y], 1)
 
 
-def add_frames(photo: np.ndarray, frame: Frame, rng: np.random.Generator, colour: np.ndarray | None = None) -> np.ndarray:
+def add_frames(
+    photo: np.ndarray, frame: Frame, rng: np.random.Generator, colour: np.ndarray | None = None
+) -> np.ndarray:
     """Rims, a bridge and the temples as far as the ears."""
     thick = rng.uniform(0.03, 0.07)
     shade = np.array(CLOTH[rng.choice(["black", "brown", "grey", "navy"])]) if colour is None else colour
@@ -109,13 +117,19 @@ def add_frames(photo: np.ndarray, frame: Frame, rng: np.random.Generator, colour
         grown = middle + (outline - middle) * (1 + 2 * thick / height)
         rim = np.maximum(rim, frame.fill(grown, 0.008) - frame.fill(outline, 0.008))
     inner = [outlines[0][np.argmax(outlines[0][:, 0])], outlines[1][np.argmin(outlines[1][:, 0])]]
-    bridge = np.array([inner[0] - [0.02, 0.08], inner[1] + [0.02, -0.08], inner[1] + [0.02, -0.08 + thick],
-                       inner[0] - [0.02, 0.08 - thick]])
+    bridge = np.array(
+        [
+            inner[0] - [0.02, 0.08],
+            inner[1] + [0.02, -0.08],
+            inner[1] + [0.02, -0.08 + thick],
+            inner[0] - [0.02, 0.08 - thick],
+        ]
+    )
     rim = np.maximum(rim, frame.fill(bridge, 0.008))
     for outline, side, sign in zip(outlines, (127, 356), (-1, 1), strict=True):
-        start = outline[np.argmax(sign * outline[:, 0])] + [sign * 0.02, -0.1]
-        ear = frame.point(side) + [sign * 0.02, 0.0]
-        arm = np.array([start, ear, ear + [0, 0.9 * thick], start + [0, thick]])
+        start = outline[np.argmax(sign * outline[:, 0])] + np.array([sign * 0.02, -0.1])
+        ear = frame.point(side) + np.array([sign * 0.02, 0.0])
+        arm = np.array([start, ear, ear + np.array([0, 0.9 * thick]), start + np.array([0, thick])])
         rim = np.maximum(rim, frame.fill(arm, 0.008))
     shaded = lay(photo, 0.25 * gaussian_filter(rim, 0.05 * frame.unit), np.zeros(3))
     return lay(shaded, np.clip(rim, 0, 1), shade * daylight(photo, frame))

@@ -6,13 +6,16 @@ person's own. Photos are float arrays [H,W,3] in 0..1.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
-from likeness_studio.nodes.face_mesh import points as P
-from likeness_studio.nodes.face_mesh.mesh import FaceMesh
-from likeness_studio.nodes.portrait.frame import rotate
 from scipy.interpolate import RBFInterpolator
 from scipy.ndimage import gaussian_filter, map_coordinates
 from skimage.draw import polygon2mask
+
+from likeness_studio.nodes.face_mesh import points as P
+from likeness_studio.nodes.face_mesh.mesh import FaceMesh
+from likeness_studio.nodes.portrait.frame import rotate
 
 
 def bend(photo: np.ndarray, source: np.ndarray, target: np.ndarray, box: tuple[float, ...], step: int) -> np.ndarray:
@@ -27,7 +30,7 @@ def bend(photo: np.ndarray, source: np.ndarray, target: np.ndarray, box: tuple[f
     grid = np.stack(np.meshgrid(columns, rows), -1).reshape(-1, 2).astype(float)
     border = np.linspace(0, 1, 9)[:, None]
     corners = np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1], [x0, y0]], float)
-    frame = np.vstack([a + border * (b - a) for a, b in zip(corners[:-1], corners[1:], strict=True)])
+    frame = np.vstack([a + border * (b - a) for a, b in pairwise(corners)])
     places, keep = np.unique(np.round(np.vstack([target, frame]), 3), axis=0, return_index=True)
     shift = np.vstack([source - target, np.zeros_like(frame)])[keep]
     field = RBFInterpolator(places, shift, kernel="thin_plate_spline", smoothing=0.1, neighbors=60)(grid)
@@ -77,7 +80,7 @@ def turn(photo: np.ndarray, mesh: FaceMesh, degrees: float) -> np.ndarray:
 def close_eyes(
     photo: np.ndarray, mesh: FaceMesh, rng: np.random.Generator, which: tuple[int, ...] = (0, 1)
 ) -> np.ndarray:
-    """Shut the eyes: a lid of the skin below the eye, mirrored and rounded by shade, over each, and a line of lashes."""
+    """Shut the eyes: over each a lid of the skin below it, mirrored and rounded by shade, and a line of lashes."""
     low = rng.uniform(0.0, 0.25)
     for index in which:
         photo = _close(photo, mesh.eyes[index].lids.astype(float), low, rng)
@@ -85,7 +88,7 @@ def close_eyes(
 
 
 def _close(photo: np.ndarray, lids: np.ndarray, low: float, rng: np.random.Generator) -> np.ndarray:
-    """In the eye's own frame: x from corner to corner, y down, in eye widths. low: the slit's place above the lower lid."""
+    """In the eye's own frame, in eye widths: x from corner to corner, y down. low: the slit above the lower lid."""
     first, last = sorted((lids[0], lids[8]), key=lambda spot: spot[0])
     width = float(np.hypot(*(last - first)))
     roll = float(np.degrees(np.arctan2(*(last - first)[::-1])))
