@@ -56,8 +56,8 @@ SCHARR = ((-3.0, 0.0, 3.0), (-10.0, 0.0, 10.0), (-3.0, 0.0, 3.0))
 class Wall:
     """What is seen behind the person, at the scale of the surroundings.
 
-    image: [H,W,3] display values. where: [H,W] bool, background for certain. lab: CIELAB [H,W,3], without the
-    camera's grain.
+    image: [H,W,3] display values without the camera's grain. where: [H,W] bool, background for certain. lab: the same
+    in CIELAB [H,W,3].
     """
 
     image: torch.Tensor
@@ -97,8 +97,8 @@ def find_wall(portrait: Portrait) -> Wall | str:
         return "The person fills the picture: there is too little background to measure."
     rest = _extent(where)
     image, where = seen.image[frame][rest], where[rest]
-    calm = _average(image.permute(2, 0, 1)[None], where, FINE)
-    return Wall(image, where, to_lab(calm[0].permute(1, 2, 0)))
+    calm = _average(image.permute(2, 0, 1)[None], where, FINE)[0].permute(1, 2, 0)
+    return Wall(calm, where, to_lab(calm))
 
 
 def _extent(mask: torch.Tensor) -> tuple[slice, slice]:
@@ -110,11 +110,11 @@ def _extent(mask: torch.Tensor) -> tuple[slice, slice]:
 def background_uniformity(wall: Wall) -> Measure:
     """The mean gradient of the background's luminance: ISO/IEC 29794-5 (luminance 0..255, Scharr filter), 0 is plain.
 
-    Same scale as OFIQ's, with four differences: the matte instead of a face parser says what background is, a wider
-    frame is looked at, pixels near the person are left out by distance, and large photos are averaged when they are
-    made small, so that grain counts less.
+    Same scale as OFIQ's, with three differences: the matte instead of a face parser says what background is, pixels
+    near the person are left out by distance, and a wider frame is looked at; and the camera's grain is averaged out,
+    which on a small photo of a white wall would count more than a pattern.
     """
-    light = (linear_luminance(wall.image) * 255).round()
+    light = linear_luminance(wall.image) * 255
     kernel = torch.tensor(SCHARR)
     kernels = torch.stack([kernel, kernel.T])[:, None]
     slopes = F.conv2d(F.pad(light[None, None], (1, 1, 1, 1), mode="replicate"), kernels)[0]

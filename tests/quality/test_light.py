@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from likeness_studio.nodes.errors import BadColour, PhotoUnreadable
-from likeness_studio.nodes.identity.yunet import YuNet
+from likeness_studio.nodes.identity.engines import YuNetSFace
 from likeness_studio.nodes.photos import load_photo
 from likeness_studio.nodes.portrait.colour import to_display, to_linear
 from likeness_studio.nodes.quality.aligned import EYE_DISTANCE, SIDE, TEMPLATE, cut
@@ -31,15 +31,17 @@ NAMES = (
 
 @pytest.fixture(scope="module")
 def portrait(astronaut) -> Portrait:
-    return look_at(load_photo(astronaut)[0][0], YuNet())
+    return look_at(load_photo(astronaut)[0][0], YuNetSFace())
 
 
 def with_photo(portrait: Portrait, photo: torch.Tensor) -> Portrait:
     return dataclasses.replace(portrait, photo=(photo.clamp(0, 1) * 255).round() / 255)
 
 
-def values(portrait: Portrait, *allowed: str) -> dict[str, float | None]:
-    return {measure.name: measure.value for measure in measure_light(portrait, allowed)}
+def values(portrait: Portrait, *allowed: str) -> dict[str, float]:
+    """What was measured, by name."""
+    measures = measure_light(portrait, allowed)
+    return {measure.name: measure.value for measure in measures if measure.value is not None}
 
 
 def scaled(portrait: Portrait, factor: float, resample=Image.Resampling.BICUBIC) -> Portrait:
@@ -258,8 +260,9 @@ def alpha(portrait) -> torch.Tensor:
     return (head | ((rows > y + 1.6 * unit) & ((columns - x).abs() < 2.5 * unit))).float()
 
 
-def wall_values(portrait: Portrait, *allowed: str) -> dict[str, float | None]:
-    return {measure.name: measure.value for measure in measure_background(portrait, allowed)}
+def wall_values(portrait: Portrait, *allowed: str) -> dict[str, float]:
+    measures = measure_background(portrait, allowed)
+    return {measure.name: measure.value for measure in measures if measure.value is not None}
 
 
 def test_a_plain_wall(portrait, alpha):

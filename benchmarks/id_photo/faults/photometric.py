@@ -42,6 +42,8 @@ def defocus(photo: torch.Tensor, portrait: Portrait, strength: float, rng: np.ra
 
 def motion(photo: torch.Tensor, portrait: Portrait, strength: float, rng: np.random.Generator) -> torch.Tensor:
     """Shaken: every point is a straight line of 11 % of the eye distance, in any direction; irises have two edges."""
+    if strength <= 0:
+        return _bytes(photo)
     length = 0.11 * strength * portrait.mesh.eye_distance
     reach = math.ceil(length / 2) + 1
     x, y = np.meshgrid(*2 * [np.arange(-reach, reach + 1)])
