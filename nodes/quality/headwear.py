@@ -34,9 +34,9 @@ OTHER_COLOUR, DARKER, LIGHTER = 14.0, 25.0, 22.0
 
 WEIGHTS = {"height": -5.07, "step": 0.051, "unlike_sides": 0.024, "odd_colour": 0.044}
 BIAS = 0.93
-"""Logistic regression on 98 hats and 285 bare heads of LFW, labelled by eye, and 178 official portraits, half of them
-with a drawn hat. Five-fold cross-validation finds 85 % of the real hats at 5 % false alarms (area under the curve 0.956).
-"""
+"""Logistic regression on 98 hats and 285 bare heads of LFW, labelled by eye, and 178 official portraits, half of
+them with a drawn hat. Five-fold cross-validation finds 85 % of the real hats at 5 % false alarms (area under the
+curve 0.956)."""
 
 RAGGED, PER_RAGGED = 0.12, -12.0
 """Spread of the edge about a smooth curve, in eye distances, from which on it is a fringe, and what each more takes off

@@ -22,6 +22,9 @@ SOURCE = "a face parser's classes (BiSeNet on CelebAMask-HQ, optional), as OFIQ 
 COVERS = ("hair", "hat", "cloth")
 """Classes that belong neither to a face nor to glasses."""
 
+NO_GLASSES = 0.05
+"""The share of the eyes' surroundings below which the parser sees no glasses."""
+
 LIP_SHARE = 0.5
 """The share of the lips' place that is lips to the parser, from which on they are surely seen."""
 
@@ -34,7 +37,7 @@ hair get a few per cent now and then, hats 10 to 60."""
 
 
 def by_classes(found: list[Measure], view: CloseUp, parsing: Parsing) -> list[Measure]:
-    """The measures `found` by pixels, those replaced that the parser knows better; scales and limits stay the same."""
+    """The measures `found` by pixels, those replaced that the parser knows better; scales and limits stay."""
     here = parsing.on(view.cut, SIDE)
     better = {
         measure.name: measure for measure in (_glasses(view, here), _head(view, here), *_covered(found, view, here))
@@ -62,7 +65,7 @@ def _head(view: CloseUp, here: Parsing) -> Measure:
 
 
 def _covered(found: list[Measure], view: CloseUp, here: Parsing) -> list[Measure]:
-    """Eyes, mouth and face are bare as far as both the pixels and the classes say so: the parser takes masks for skin."""
+    """Eyes, mouth and face are bare as far as both pixels and classes say so: the parser takes masks for skin."""
     covers = here.of(*COVERS)
     lipped = share(here.of("upper_lip", "lower_lip", "mouth"), lips(view))
     seen = {
@@ -70,8 +73,12 @@ def _covered(found: list[Measure], view: CloseUp, here: Parsing) -> list[Measure
         "mouth_visible": (float(np.clip(lipped / LIP_SHARE, 0, 1)), "of the lips can be seen"),
         "face_occlusion": (share(covers, face_region(view)), "of the face is covered"),
     }
+    worn = share(here.of("glasses"), surroundings(view))
     result: list[Measure] = []
     for measure in found:
+        if measure.name == "dark_glasses" and measure.value is not None and worn < NO_GLASSES:
+            detail = "There are no glasses: what is dark round the eyes is shadow."
+            result.append(replace(measure, value=0.0, detail=detail, source=f"{SOURCE}; and by pixels"))
         if measure.name in seen:
             value, words = seen[measure.name]
             if measure.value is not None:

@@ -1,0 +1,129 @@
+"""Limits of the face state measures, chosen on one half of the people and verified on the other.
+
+    python benchmarks/id_photo/face_limits.py measure --photos DIR --into measured.json
+    python benchmarks/id_photo/face_limits.py judge measured.json
+
+`measure` takes each portrait at 512 pixels, plants every fault of faults/face.py that it can bear, at a strength drawn
+at random, and takes all measures of the face anew: detector, mesh, pixels. `judge` prints, for each fault, how many are
+caught (a limit of face_limits.toml says "uncertain" or "fail" where it passed the clean photo) and failed outright, and
+for each measure how many clean photos it does not pass. People are split by their order: the limits were chosen with
+the even ones in view.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tomllib
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from faults.face import FAULTS
+from PIL import Image
+
+from likeness_studio.nodes.errors import LikenessError
+from likeness_studio.nodes.identity.engines import FaceEngine, load_engine
+from likeness_studio.nodes.quality.face_state import measure_face
+from likeness_studio.nodes.quality.portrait import look_at
+
+LIMITS = Path(__file__).with_name("face_limits.toml")
+SIDE = 512
+CLEAN = "clean"
+Row = dict[str, Any]
+
+
+def measure(photos: Path, into: Path) -> None:
+    engine = load_engine()
+    rows: list[Row] = []
+    for path in sorted([*photos.glob("*.jpg"), *photos.glob("*.png")]):
+        with Image.open(path) as picture:
+            small = picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+        photo = torch.from_numpy(np.asarray(small, np.float32) / 255)
+        try:
+            portrait = look_at(photo, engine, largest=True)
+        except LikenessError as error:
+            print(f"{path.name}: {error}")
+            continue
+        rows.append(row_of(path.name, CLEAN, photo, engine))
+        for name, fault in FAULTS.items():
+            rng = np.random.default_rng(zlib.crc32(f"{path.name} {name}".encode()))
+            spoilt = fault.plant(photo, portrait, float(rng.random()), rng)
+            rows.append(row_of(path.name, name, spoilt, engine))
+        into.write_text(json.dumps(rows, indent=0), encoding="utf-8")
+
+
+def row_of(photo: str, fault: str, pixels: torch.Tensor, engine: FaceEngine) -> Row:
+    try:
+        found = measure_face(look_at(pixels, engine, largest=True))
+    except LikenessError as error:
+        return {"photo": photo, "fault": fault, "refused": str(error)}
+    return {"photo": photo, "fault": fault, "values": {each.name: each.value for each in found}}
+
+
+def outcome(value: float | None, limit: dict[str, list[float]]) -> str:
+    """pass, uncertain or fail of one value; uncertain where it could not be measured."""
+    if value is None:
+        return "uncertain"
+    worst = "pass"
+    for key, sign in (("at_most", 1), ("at_least", -1)):
+        if key in limit:
+            passes, fails = (sign * bound for bound in limit[key])
+            here = "pass" if sign * value <= passes else "fail" if sign * value >= fails else "uncertain"
+            worst = max(worst, here, key=("pass", "uncertain", "fail").index)
+    return worst
+
+
+def judge(measured: Path) -> None:
+    limits = tomllib.loads(LIMITS.read_text(encoding="utf-8"))
+    rows: list[Row] = json.loads(measured.read_text(encoding="utf-8"))
+    people = sorted({row["photo"] for row in rows})
+    clean = {row["photo"]: row["values"] for row in rows if row["fault"] == CLEAN and "values" in row}
+    for half, chosen in (("chosen on", people[::2]), ("verified on", people[1::2])):
+        print(f"\n{half}: {len(chosen)} people")
+        for name, limit in limits.items():
+            said = [outcome(clean[person][name], limit) for person in chosen if person in clean]
+            print(f"  clean  {name:18} flagged {_share(said, 'uncertain', 'fail')}  failed {_share(said, 'fail')}")
+        for fault in FAULTS.values():
+            said = [
+                _objection(row, fault.measures, limits)
+                for row in rows
+                if row["fault"] == fault.name
+                and row["photo"] in chosen
+                and _able(clean.get(row["photo"]), fault, limits)
+            ]
+            print(
+                f"  {fault.name:25} n {len(said):3} caught {_share(said, 'uncertain', 'fail')}  failed {_share(said, 'fail')}"
+            )
+
+
+def _able(clean: dict[str, float] | None, fault: Any, limits: dict[str, dict[str, list[float]]]) -> bool:
+    """Whether the clean photo passes one of the rules that must object: nobody can close an eye that is closed."""
+    return clean is not None and all(outcome(clean[name], limits[name]) == "pass" for name in fault.measures)
+
+
+def _objection(row: Row, names: tuple[str, ...], limits: dict[str, dict[str, list[float]]]) -> str:
+    if "refused" in row:
+        return "fail"
+    said = [outcome(row["values"][name], limits[name]) for name in names]
+    return max(said, key=("pass", "uncertain", "fail").index)
+
+
+def _share(said: list[str], *which: str) -> str:
+    return f"{sum(each in which for each in said) / max(len(said), 1):6.1%}"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    measuring = commands.add_parser("measure")
+    measuring.add_argument("--photos", type=Path, required=True)
+    measuring.add_argument("--into", type=Path, required=True)
+    commands.add_parser("judge").add_argument("measured", type=Path)
+    options = parser.parse_args()
+    if options.command == "measure":
+        measure(options.photos, options.into)
+    else:
+        judge(options.measured)
