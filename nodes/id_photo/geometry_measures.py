@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 EYE_SIGMA = 0.02
 """How far the eye centres are off, in eye distances: lids found on one photo at several sizes differ by so much."""
 
-SOURCE = "ISO/IEC 39794-5 (head height, eye line, horizontal middle); the limits are the document's"
+SOURCE = "ISO/IEC 39794-5"
 
-OURS = "The top of the head is estimated through the hair; the error of that is part of the judgement."
+THROUGH_HAIR = "; the crown is estimated through the hair, and the error of that is judged with it"
+
+ESTIMATED = ("head_height", "room_above")
+"""Measures that need the top of the head."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,14 @@ def measure_geometry(head: Head, width: int, height: int, document: Document | N
     )
     factor, unit = scale_of(document)
     measures = [
-        Measure(name, spot.value * factor, unit, spot.sigma * factor, detail, f"{SOURCE}. {OURS}")
+        Measure(
+            name,
+            spot.value * factor,
+            unit,
+            spot.sigma * factor,
+            detail,
+            SOURCE + (THROUGH_HAIR if name in ESTIMATED else ""),
+        )
         for name, spot, detail in lengths
     ]
     where = f"The face's middle is {100 * abs(off):.1f} % of the width {side} of the picture's."

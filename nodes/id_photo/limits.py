@@ -64,7 +64,10 @@ PORTRAIT = frozenset(
 BACKGROUND = ("background_uniformity", "background_lightness", "background_colour", "background_shadow")
 
 LEAST_PRINT = 300.0
-"""Pixels per inch below which a print is surely too coarse: what ICAO Doc 9303 part 3 asks of a photo that is read."""
+"""Pixels per inch that every print should have: what ICAO Doc 9303 part 3 asks of a photo that is scanned."""
+
+COARSE = 0.8
+"""A print with less than this share of them is surely too coarse."""
 
 NEAR = 0.98
 """A print may have so much of the pixels that it should have: whole pixels, and millimetres that were inches."""
@@ -119,8 +122,8 @@ def _head_width(limit: Limit, document: Document) -> Limit | str:
 def _print_density(limit: Limit, document: Document) -> Limit | str:
     if document.height_mm is None:
         return "an upload has no size on paper"
-    bound = Bound(NEAR * document.dpi, NEAR * min(LEAST_PRINT, document.dpi))
-    return replace(limit, at_least=bound, wanted=f"at least {document.dpi} pixels per inch")
+    least = min(LEAST_PRINT, document.dpi)
+    return replace(limit, at_least=Bound(NEAR * least, COARSE * least), wanted=f"at least {least:g} pixels per inch")
 
 
 def _print_size(limit: Limit, document: Document) -> Limit | str:

@@ -157,7 +157,7 @@ def test_a_forbidden_edit_fails_by_name(passport):
 
 def test_a_batch_has_a_report_for_each_and_a_mask_shows_the_background(passport, matte, photo):
     batch = torch.cat([photo[None], photo.flip(1)[None]])
-    out = node(batch, stage="still to be cut", mask=matte[None])
+    out = node(batch, stage="still to be cut", mask=torch.stack([matte, matte.flip(1)]))
     reports = json.loads(out.args[3])
     assert [report["index"] for report in reports] == [0, 1]
     for report in reports:
@@ -191,3 +191,12 @@ def test_the_selfie_node(photo):
     assert "Photo 2: Not usable as a reference photo: one face only." in text
     assert [report["verdict"] for report in out.ui["compliance"]][1] == "fail"
     assert out.ui["compliance"][0]["kind"] == "selfie"
+
+
+def test_the_page_of_the_rules_is_up_to_date():
+    import runpy
+    from pathlib import Path
+
+    folder = Path(__file__).parents[2] / "docs"
+    made = runpy.run_path(str(folder / "compliance.py"))["page"]()
+    assert (folder / "compliance.md").read_text("utf-8") == made, "run: python docs/compliance.py"
