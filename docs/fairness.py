@@ -1,0 +1,326 @@
+"""Make docs/fairness.md and its plots from the results of benchmarks/fairness.
+
+.venv/bin/python docs/fairness.py
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from likeness_studio.benchmarks.fairness.variants import WORDS
+from likeness_studio.docs.fairness_plots import Axis, Dot, plot
+from likeness_studio.docs.fairness_words import BORROWED, END, HOW, INTRO, NOT_SAID
+from likeness_studio.nodes.id_photo.limits import table as limits
+
+ROOT = Path(__file__).parents[1]
+PAGE = Path(__file__).with_suffix(".md")
+RESULTS = ROOT / "benchmarks" / "fairness" / "results"
+ENGINES = ("yunet-sface", "insightface/buffalo_s")
+COLUMNS = (("0.01", "1 in 100"), ("0.001", "1 in 1,000"), ("0.0001", "1 in 10,000"), ("1e-05", "1 in 100,000"))
+EVEN = ("even 0.001", "even 0.0001")
+FEW = " †"
+SHOWN = 10
+"""Groups of fewer people are in the tables and not in the plots."""
+
+Result = dict[str, Any]
+
+
+def read(name: str) -> Result:
+    """A file of the results."""
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def verification(engine: str) -> Result:
+    """The results of an engine."""
+    return read(f"verification-{engine.replace('/', '-')}")
+
+
+def percent(rate: float | None) -> str:
+    """A rate with two digits that count, as "0.23 %"."""
+    if rate is None:
+        return "–"
+    value = 100 * rate
+    digits = 0 if value == 0 or value >= 99.95 else 1 if value >= 1 else 2 if value >= 0.1 else 3
+    return f"{value:.{digits}f} %"
+
+
+def with_interval(rate: Result) -> str:
+    """A rate with its interval, as "0.23 % (0.18 to 0.28)"."""
+    if not rate["total"]:
+        return "–"
+    low, high = (percent(rate[end]).removesuffix(" %") for end in ("low", "high"))
+    return f"{percent(rate['rate'])} ({low} to {high})"
+
+
+def counted(rate: Result) -> str:
+    """A count, as "4 of 174"."""
+    return f"{rate['count']} of {rate['total']}" if rate["total"] else "–"
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    """A Markdown table; the first column is text and the others are figures."""
+    head = list(head)
+    lines = [f"| {' | '.join(head)} |", f"| --- |{' ---: |' * (len(head) - 1)}"]
+    return "\n".join([*lines, *(f"| {' | '.join(map(str, row))} |" for row in rows)])
+
+
+def named(group: Result) -> str:
+    """The group's name, with a mark where it has too few people."""
+    few = group.get("few", group["people"] < 30)
+    return f"{group['group'][0].upper()}{group['group'][1:]}{FEW if few else ''}"
+
+
+def strangers(result: Result) -> str:
+    """False match rates of every group at every strictness."""
+    rows = []
+    for group in result["groups"]:
+        rates = [group["at"][name]["false_match"] for name, _ in COLUMNS]
+        rows.append([named(group), group["people"], rates[0]["total"], *map(with_interval, rates)])
+    return table(["Group", "People", "Pairs", *(f"asked: {words}" for _, words in COLUMNS)], rows)
+
+
+def refused(result: Result) -> str:
+    """False non-matches of every group at the strictness that matter."""
+    columns = (*COLUMNS[1:], *((name, f"even, {words}") for name, (_, words) in zip(EVEN, COLUMNS[1:3], strict=True)))
+    rows = []
+    for group in result["groups"]:
+        cells = [counted(group["at"][name]["false_non_match"]) for name, _ in columns]
+        made = [group["at"][name]["false_non_match_augmented"] for name in ("0.0001", EVEN[1])]
+        rows.append([named(group), *cells, *map(counted, made)])
+    head = ["Group", *(words for _, words in columns), "made worse: 1 in 10,000", "made worse: even, 1 in 10,000"]
+    return table(head, rows)
+
+
+def asked(result: Result, place: int) -> str:
+    """What each group asks of the even threshold at one rate."""
+    point = result["even"][place]
+    rows = []
+    for name, bound in point["groups"].items():
+        mark = "" if bound["used"] else FEW
+        seen = "too few pairs" if bound["counted"] is None else f"{bound['counted']:.3f}"
+        words = f"{name[0].upper()}{name[1:]}{mark}"
+        met = (f"{bound[kind]:.3f}" for kind in ("point", "expected"))
+        rows.append([words, bound["pairs"], *met, seen, f"{bound['modelled']:.3f}"])
+    head = ["Group", "Pairs", "rate met, by count", "rate met, by model", "asked, by count", "asked, by model"]
+    return table(head, rows)
+
+
+def even_cost(results: list[Result]) -> str:
+    """What the even thresholds are, whose they are, and what they cost."""
+    rows = []
+    for result in results:
+        everybody = result["groups"][0]["at"]
+        for point in result["even"]:
+            plain = everybody[f"{point['fmr']:g}"]
+            even = everybody[f"even {point['fmr']:g}"]
+            rate = f"1 in {round(1 / point['fmr']):,}"
+            limit = next(each["threshold"] for each in result["thresholds"] if each["name"] == f"{point['fmr']:g}")
+            rows.append(
+                [
+                    f"`{result['engine']}`, {rate}",
+                    f"{limit:.3f}",
+                    f"{point['threshold']:.3f}",
+                    f"{point['group']}, {point['how']}",
+                    f"{with_interval(plain['false_non_match'])}",
+                    f"{with_interval(even['false_non_match'])}",
+                ]
+            )
+    head = ["Engine and rate", "plain threshold", "even threshold", "decided by", "refused at the plain", "at the even"]
+    return table(head, rows)
+
+
+def worst_costs(results: list[Result]) -> Iterator[str]:
+    """Whom the even thresholds refuse, in words."""
+    for result in results:
+        for point in result["even"]:
+            name = f"even {point['fmr']:g}"
+            costs = [
+                f"{group['group']} {counted(group['at'][name]['false_non_match'])}"
+                for group in result["groups"]
+                if group["kind"] in ("gender", "ethnicity") and group["at"][name]["false_non_match"]["total"] >= SHOWN
+            ]
+            yield f"- `{result['engine']}`, even, 1 in {round(1 / point['fmr']):,}: {', '.join(costs)}."
+
+
+def found(result: Result) -> Iterator[str]:
+    """Failures to find a face or its mesh, a table for each network."""
+    titles = {"mesh": "dense landmarks (on the face that YuNet found)"}
+    for network in result["networks"]:
+        rows = [
+            [named(group), group["people"], *(group["failures"][size][network]["failed"] for size in result["sizes"])]
+            for group in result["groups"]
+        ]
+        kept = [row for row, group in zip(rows, result["groups"], strict=True) if group["kind"] != KINDS_LEFT_OUT]
+        yield f"Not found by {titles.get(network, f'`{network}`')}:\n"
+        yield table(["Group", "People", *(size.replace("portrait", "px") for size in result["sizes"])], kept) + "\n"
+
+
+KINDS_LEFT_OUT = "ethnicity and gender"
+
+
+def rules(result: Result) -> str:
+    """Every rule with how many fail and are uncertain, everybody and by gender and ethnicity."""
+    groups = [group for group in result["groups"] if group["kind"] in ("everybody", "gender", "ethnicity", "age")]
+    groups = [group for group in groups if group["people"] >= SHOWN]
+    rows = []
+    for rule in result["rules"]:
+        cells = []
+        for group in groups:
+            entry = group["rules"][rule]
+            fails, unsure = entry["fails"]["count"], entry["not_passed"]["count"] - entry["fails"]["count"]
+            cells.append(f"{fails} + {unsure}" if entry["fails"]["total"] else "–")
+        rows.append([limits()[rule].title, *cells])
+    return table(["Rule", *(f"{named(group)} ({group['people']})" for group in groups)], rows)
+
+
+def rates_of_rules(result: Result) -> str:
+    """Pass rates with intervals of the rules that are uneven for any group, and of those that ask most of a face."""
+    wanted = list(dict.fromkeys([*(each["rule"] for each in result["uneven"]), *WATCHED]))
+    groups = [group for group in result["groups"] if group["kind"] in ("everybody", "gender", "ethnicity")]
+    groups = [group for group in groups if group["people"] >= SHOWN]
+    rows = [
+        [limits()[rule].title, *(with_interval(group["rules"][rule]["not_passed"]) for group in groups)]
+        for rule in result["rules"]
+        if rule in wanted
+    ]
+    return table(["Rule: not passed", *(f"{named(group)} ({group['people']})" for group in groups)], rows)
+
+
+WATCHED = ("left_eye_open", "right_eye_open", "natural_colour", "under_exposure", "over_exposure", "dynamic_range")
+"""Rules by which checks of photos have been unfair elsewhere: eyes, and the light on dark and pale skin."""
+
+
+def uneven(result: Result) -> Iterator[str]:
+    """The differences that are no chance, in words."""
+    if not result["uneven"]:
+        yield "No rule treats a group of ten people or more otherwise than everybody else, beyond what chance explains."
+    for each in result["uneven"]:
+        verb = "fail" if each["kind"] == "fails" else "do not pass"
+        own, others = each["count"] / each["total"], each["others"] / each["others_total"]
+        yield (
+            f"- **{limits()[each['rule']].title}**: {each['count']} of {each['total']} {verb} among {each['group']} "
+            f"({percent(own)}), {each['others']} of {each['others_total']} among all others ({percent(others)})."
+        )
+
+
+def people(result: Result) -> str:
+    """Who was measured."""
+    rows = [
+        [named(group), group["people"], group["at"]["0.001"]["false_non_match"]["total"]] for group in result["groups"]
+    ]
+    return table(["Group", "People", "with a second photo"], rows)
+
+
+def in_short(results: list[Result], rules_of: Result) -> Iterator[str]:
+    """The findings, each with its figures."""
+    for result in results:
+        large = [group for group in result["groups"] if not group["few"]]
+        worst = max(large, key=lambda group: group["at"]["0.001"]["false_match"]["rate"])
+        overall, there = (each["at"]["0.001"]["false_match"] for each in (large[0], worst))
+        yield (
+            f"- **{result['engine']}** at `standard (1 in 1,000)`: of pairs of any two of these people "
+            f"{with_interval(overall)} pass, of pairs of two {worst['group']} {with_interval(there)}, which is "
+            f"{there['rate'] / overall['rate']:.0f} times as many."
+        )
+    first, second = results[0]["even"]
+    even = [results[0]["groups"][0]["at"][name]["false_non_match"] for name in EVEN]
+    yield (
+        f"- `even across groups` puts the threshold of `{ENGINES[0]}` to {first['threshold']:.3f} (1 in 1,000) and "
+        f"{second['threshold']:.3f} (1 in 10,000). Of two real photos of one person it then refuses "
+        f"{counted(even[0])} and {counted(even[1])}."
+    )
+    names = sorted({limits()[each["rule"]].title for each in rules_of["uneven"]})
+    yield (
+        f"- Of {len(rules_of['rules'])} rules of the ID photo check {len(names)} are uneven between groups: "
+        f"{', '.join(names)}."
+        if names
+        else f"- None of {len(rules_of['rules'])} rules of the ID photo check is uneven between groups of ten and more."
+    )
+
+
+def strangers_plot(results: list[Result]) -> str:
+    """False matches of each group at `standard`."""
+    groups = [group for group in results[0]["groups"] if group["people"] >= SHOWN]
+    dots = []
+    for series, result in enumerate(results):
+        by_name = {group["group"]: group for group in result["groups"]}
+        for row, group in enumerate(groups):
+            rate = by_name[group["group"]]["at"]["0.001"]["false_match"]
+            middle = rate["rate"] or None
+            dots.append(Dot(row, series, rate["low"] or 1e-4, middle, rate["high"], group["few"]))
+    ticks = [(1e-4, "0.01 %"), (1e-3, "0.1 %"), (1e-2, "1 %"), (1e-1, "10 %")]
+    axis = Axis(1e-4, 0.2, ticks, "strangers of the same group who pass, with 95 % intervals", tenfold=True)
+    rows = [f"{group['group']} ({group['people']})" for group in groups]
+    title = "Strangers who pass at standard (1 in 1,000)"
+    return plot(title, rows, [result["engine"] for result in results], dots, axis, [(1e-3, -1, "asked: 1 in 1,000")])
+
+
+def thresholds_plot(results: list[Result]) -> str:
+    """What each group asks of the threshold at 1 in 1,000."""
+    first = results[0]["even"][0]["groups"]
+    names, dots, lines = list(first), [], []
+    sizes = {group["group"]: group["people"] for group in results[0]["groups"]}
+    for series, result in enumerate(results):
+        point = result["even"][0]
+        for row, name in enumerate(names):
+            bound = point["groups"][name]
+            top = max(bound["threshold"], bound["expected"])
+            dots.append(Dot(row, series, bound["expected"], bound["expected"], top, not bound["used"]))
+        plain = next(each["threshold"] for each in result["thresholds"] if each["name"] == "0.001")
+        lines += [(plain, series, "plain"), (point["threshold"], series, "even")]
+    ticks = [(each / 100, f"{each / 100:.2f}") for each in range(20, 56, 5)]
+    axis = Axis(0.2, 0.55, ticks, "cosine: from where the rate is met (by the model) to what is asked to be sure")
+    title = "The threshold each group asks for 1 in 1,000; dashed: plain and even"
+    rows = [f"{name} ({sizes[name]})" for name in names]
+    return plot(title, rows, [result["engine"] for result in results], dots, axis, lines)
+
+
+def page() -> str:
+    """The whole page."""
+    results, faces, checks = [verification(engine) for engine in ENGINES], read("detection"), read("compliance")
+    one = results[0]
+    pairs = {
+        "people": one["people"],
+        "pairs": f"{one['pairs_of_different_people']:,}",
+        "second": one["pairs_of_different_photos"],
+        "same": one["left_out_as_one_picture"],
+        "date": one["date"],
+        "checked": checks["people"],
+        "variants": "\n".join(f"- {name}: {words}" for name, words in WORDS.items()),
+    }
+    parts = [INTRO.format(**pairs), "## In short", "\n".join(in_short(results, checks)), "## Who was measured"]
+    parts += [people(one), HOW.format(**pairs), "## Strangers taken for the person"]
+    parts += ["![Strangers who pass, by group](fairness_strangers.svg)"]
+    for result in results:
+        parts += [f"`{result['engine']}`: share of pairs of two people of the group that pass.", strangers(result)]
+    parts += ["## The person not recognised", NOT_SAID["refused"]]
+    for result in results:
+        parts += [f"`{result['engine']}`:", refused(result)]
+    parts += ["## A threshold with the worst group in mind", NOT_SAID["even"], even_cost(results)]
+    parts += ["Refused by group, of two different photos of one person:", "\n".join(worst_costs(results))]
+    parts += ["![What each group asks](fairness_thresholds.svg)"]
+    for result in results:
+        parts += [f"`{result['engine']}`, 1 in 1,000, what each group asks (cosine):", asked(result, 0)]
+        parts += [f"`{result['engine']}`, 1 in 10,000:", asked(result, 1)]
+    parts += ["## Faces that are not found", NOT_SAID["found"], "\n".join(found(faces)).rstrip()]
+    parts += ["## The rules of ID photos", NOT_SAID["rules"].format(**pairs), "\n".join(uneven(checks))]
+    parts += [rates_of_rules(checks), "All rules, as *fails + uncertain*:", rules(checks)]
+    return "\n\n".join([*parts, BORROWED, END]).rstrip() + "\n"
+
+
+def files() -> dict[Path, str]:
+    """Everything that this command writes."""
+    results = [verification(engine) for engine in ENGINES]
+    return {
+        PAGE: page(),
+        PAGE.with_name("fairness_strangers.svg"): strangers_plot(results),
+        PAGE.with_name("fairness_thresholds.svg"): thresholds_plot(results),
+    }
+
+
+if __name__ == "__main__":
+    for path, text in files().items():
+        path.write_text(text, encoding="utf-8")
