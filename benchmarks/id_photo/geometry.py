@@ -48,6 +48,10 @@ FRONTAL = 8.0
 """Faces with a yaw below this many degrees count for the neutral pitch."""
 
 
+FACING = 15.0
+"""A usable photo for a document: yaw, pitch and roll below this many degrees."""
+
+
 @dataclass
 class Reference:
     """One row of the table as level heights in pixels from the top, NaN where nothing was read."""
@@ -182,6 +186,10 @@ def measure(cases: list[Case]) -> dict[str, dict[str, float]]:
     return table
 
 
+def facing(case: Case) -> bool:
+    return max(abs(case.pose.yaw), abs(case.pose.pitch), abs(case.pose.roll)) < FACING
+
+
 def tilt(case: Case) -> float:
     if case.other is None:
         return float("nan")
@@ -228,12 +236,9 @@ def fit(cases: list[Case]) -> dict[str, object]:
 
 def markdown(report: dict[str, dict[str, dict[str, float]]]) -> str:
     lines = []
+    titles = ("", "n", "median", "95 %", "largest", "bias", "within the limit", "of the ID photo: median", "95 %")
     for part, table in report.items():
-        lines += [
-            f"## {part}",
-            "",
-            "| | n | median | 95 % | largest | bias | within the limit | of the ID photo: median | 95 % | within | within two sigma |",
-        ]
+        lines += [f"## {part}", "", "| " + " | ".join((*titles, "within", "within two sigma")) + " |"]
         lines.append("|---|" + "---|" * 10)
         for name, entry in table.items():
             keys = ("n", "median", "p95", "largest", "bias", "within", "median of the ID photo", "p95 of the ID photo")
@@ -262,6 +267,7 @@ def main() -> None:
             print(case.name, errors, "roll", round(case.head.roll - case.reference.roll, 1), "cut", case.head.cut_off)
     report = {
         "All": measure(cases),
+        f"Turned by less than {FACING:.0f} degrees": measure([case for case in cases if facing(case)]),
         "The half on which nothing was fitted": measure(cases[1::2]),
     }
     text = markdown(report)
