@@ -2,12 +2,14 @@
 
     python benchmarks/id_photo/face_limits.py measure --photos DIR --into measured.json
     python benchmarks/id_photo/face_limits.py judge measured.json
+    python benchmarks/id_photo/face_limits.py real --lfw DIR [--parser]
 
 `measure` takes each portrait at 512 pixels, plants every fault of faults/face.py that it can bear, at a strength drawn
 at random, and takes all measures of the face anew: detector, mesh, pixels. `judge` prints, for each fault, how many are
 caught (a limit of face_limits.toml says "uncertain" or "fail" where it passed the clean photo) and failed outright, and
 for each measure how many clean photos it does not pass. People are split by their order: the limits were chosen with
-the even ones in view.
+the even ones in view. `real` takes the same measures of real photos of each state (face_real.toml), with `--parser` by
+the optional face parser, too.
 """
 
 from __future__ import annotations
@@ -30,6 +32,21 @@ from likeness_studio.nodes.quality.face_state import measure_face
 from likeness_studio.nodes.quality.portrait import look_at
 
 LIMITS = Path(__file__).with_name("face_limits.toml")
+REAL = Path(__file__).with_name("face_real.toml")
+STATES = {
+    "closed_eyes": ("left_eye_open", "right_eye_open"),
+    "narrow_eyes": ("left_eye_open", "right_eye_open"),
+    "hat": ("head_covering",),
+    "no_hat": ("head_covering",),
+    "dark_glasses": ("dark_glasses", "eyes_visible"),
+    "clear_glasses": ("glasses", "dark_glasses", "glasses_glare"),
+    "no_glasses": ("glasses", "dark_glasses", "glasses_glare"),
+    "mouth_open": ("mouth_closed",),
+    "smile": ("smile",),
+    "neutral": ("smile", "mouth_closed"),
+}
+"""The measures that say something of each list of face_real.toml."""
+
 SIDE = 512
 CLEAN = "clean"
 Row = dict[str, Any]
@@ -94,9 +111,28 @@ def judge(measured: Path) -> None:
                 and row["photo"] in chosen
                 and _able(clean.get(row["photo"]), fault, limits)
             ]
-            print(
-                f"  {fault.name:25} n {len(said):3} caught {_share(said, 'uncertain', 'fail')}  failed {_share(said, 'fail')}"
-            )
+            caught, failed = _share(said, "uncertain", "fail"), _share(said, "fail")
+            print(f"  {fault.name:25} n {len(said):3} caught {caught}  failed {failed}")
+
+
+def real(lfw: Path, parser: bool) -> None:
+    limits = tomllib.loads(LIMITS.read_text(encoding="utf-8"))
+    engine = load_engine()
+    for state, names in tomllib.loads(REAL.read_text(encoding="utf-8")).items():
+        said: dict[str, list[str]] = {name: [] for name in STATES[state]}
+        for name in names:
+            with Image.open(lfw / name.rsplit("_", 1)[0] / name) as picture:
+                photo = torch.from_numpy(np.asarray(picture.convert("RGB"), np.float32) / 255)
+            try:
+                portrait = look_at(photo, engine, largest=True)
+            except LikenessError:
+                continue
+            values = {each.name: each.value for each in measure_face(portrait, parsing=parser)}
+            for measure_name, outcomes in said.items():
+                outcomes.append(outcome(values[measure_name], limits[measure_name]))
+        for measure_name, outcomes in said.items():
+            flagged, failed = _share(outcomes, "uncertain", "fail"), _share(outcomes, "fail")
+            print(f"{state:14} {measure_name:16} n {len(outcomes):3} flagged {flagged}  failed {failed}", flush=True)
 
 
 def _able(clean: dict[str, float] | None, fault: Any, limits: dict[str, dict[str, list[float]]]) -> bool:
@@ -122,8 +158,13 @@ if __name__ == "__main__":
     measuring.add_argument("--photos", type=Path, required=True)
     measuring.add_argument("--into", type=Path, required=True)
     commands.add_parser("judge").add_argument("measured", type=Path)
+    looking = commands.add_parser("real")
+    looking.add_argument("--lfw", type=Path, required=True)
+    looking.add_argument("--parser", action="store_true")
     options = parser.parse_args()
     if options.command == "measure":
         measure(options.photos, options.into)
+    elif options.command == "real":
+        real(options.lfw, options.parser)
     else:
         judge(options.measured)
