@@ -239,13 +239,27 @@ class Bounds:
         down = ((y > (top + slack)[..., None]) & (y < (bottom - slack)[..., None])).astype(np.float32)
         return np.einsum("aep,asp->aes", down[:, :, 0], across[:, 0]) == 0
 
+    def hold(self, cut: Cut) -> bool:
+        """Whether this frame may be taken."""
+        if self.cuts is None:
+            low, high = _reach(cut)
+            return bool((low >= 0).all() and (high <= [self.width, self.height]).all())
+        inside = rotate(np.asarray(self.cuts, np.float64), cut.pivot, -cut.angle) - [cut.x, cut.y]
+        slack = CUT_SLACK * cut.height
+        return not (np.abs(inside) < np.array([cut.width, cut.height]) / 2 - slack).all(1).any()
+
     def beyond(self, cut: Cut) -> dict[str, float]:
         """By how many pixels a frame leaves the photo on each side; sides that it does not leave are not named."""
-        half = np.array([cut.width, cut.height]) / 2
-        corners = cut.to_photo(np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half + [cut.x, cut.y])
-        low, high = corners.min(0), corners.max(0)
+        low, high = _reach(cut)
         sides = {"above": -low[1], "left": -low[0], "below": high[1] - self.height, "right": high[0] - self.width}
         return {side: float(length) for side, length in sides.items() if length > 0.5}
+
+
+def _reach(cut: Cut) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest x and y of the frame's corners, in pixels of the photo."""
+    half = np.array([cut.width, cut.height]) / 2
+    corners = cut.to_photo(np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half + [cut.x, cut.y])
+    return corners.min(0), corners.max(0)
 
 
 def _corners(head: Head, aspect: float, frames: tuple[np.ndarray, ...]) -> list[tuple[np.ndarray, np.ndarray]]:

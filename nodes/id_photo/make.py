@@ -110,17 +110,17 @@ def _frame(
     bounds = Bounds(source.width, source.height, cuts)
     about = (looked.head, options.document, aspect)
     ideal = choose_frame(*about, aim=options.head_size, width=looked.head_width)
+    if ideal is not None and bounds.hold(ideal.cut):
+        return ideal, ideal
     found = choose_frame(*about, bounds, options.head_size, looked.head_width)
-    if ideal is not None:
-        ideal = dataclasses.replace(ideal, beyond=bounds.beyond(ideal.cut))
-    if ideal is None or found is None:
-        short = short_of(options.document, ideal) if ideal is not None else ""
-        raise PhotoTooTight(
-            f"No frame for the {options.document.title} fits into this photo of {source.width} x {source.height} "
-            f"pixels{f', which ends {short} (in the size of the finished photo)' if short else ''}; step back, so that "
-            "head and shoulders are in it with room on all sides."
-        )
-    return found, ideal
+    if ideal is not None and found is not None:
+        return found, dataclasses.replace(ideal, beyond=bounds.beyond(ideal.cut))
+    short = short_of(options.document, bounds.beyond(ideal.cut), ideal.cut.height) if ideal is not None else ""
+    raise PhotoTooTight(
+        f"No frame for the {options.document.title} fits into this photo of {source.width} x {source.height} "
+        f"pixels{f', which ends {short} (in the size of the finished photo)' if short else ''}; step back, so that "
+        "head and shoulders are in it with room on all sides."
+    )
 
 
 def cut_out(source: Source, cut: Cut, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .document import Document
     from .framing import Fit, Framing
     from .head import Head
@@ -111,7 +113,7 @@ def _to_do(document: Document, framing: Framing, ideal: Framing, head: Head) -> 
     beyond_reach = {fit.name for fit in ideal.broken}
     to_do = []
     if head.cut_off or any(fit.name not in beyond_reach for fit in framing.broken):
-        short = short_of(document, ideal)
+        short = short_of(document, ideal.beyond, ideal.cut.height)
         why = f": this one ends {short} (in the size of the finished photo)" if short else ""
         to_do.append(f"Step back, and take a photo that goes on further round the head{why}.")
     if any(fit.name in beyond_reach for fit in framing.broken):
@@ -119,13 +121,13 @@ def _to_do(document: Document, framing: Framing, ideal: Framing, head: Head) -> 
     return to_do
 
 
-def short_of(document: Document, ideal: Framing) -> str:
-    """By how much the photo is too small for the ideal frame, side by side; empty where it is large enough."""
+def short_of(document: Document, beyond: Mapping[str, float], height: float) -> str:
+    """By how much a photo is too small for a frame that is `height` pixels high and leaves it by `beyond` pixels.
+
+    Side by side, in the size of the finished photo; empty where it is large enough.
+    """
     whole, unit = (document.height_mm, "mm") if document.height_mm is not None else (100.0, "% of the height")
-    sides = [
-        f"{length / ideal.cut.height * whole:.1f} {unit} too early {WHERE[side]}"
-        for side, length in ideal.beyond.items()
-    ]
+    sides = [f"{length / height * whole:.1f} {unit} too early {WHERE[side]}" for side, length in beyond.items()]
     return ", ".join(sides[:-1]) + (" and " if len(sides) > 1 else "") + sides[-1] if sides else ""
 
 

@@ -96,7 +96,7 @@ class FileSource:
         return self._numbers(part).permute(2, 0, 1)[None]
 
     def _numbers(self, picture: Image.Image) -> torch.Tensor:
-        return torch.from_numpy(np.asarray(in_srgb(picture, self._profile), np.float32) / 255.0)
+        return torch.from_numpy(np.array(in_srgb(picture, self._profile))).float().div_(255)
 
 
 def in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
@@ -112,7 +112,7 @@ def in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
             return ImageCms.profileToProfile(picture, source, _srgb(), outputMode="RGB") or picture.convert("RGB")
         except (ImageCms.PyCMSError, OSError):
             pass
-    return picture.convert("RGB")
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 @cache

@@ -115,6 +115,8 @@ def test_a_frame_stays_inside_the_photo(roll):
     assert corners(found.cut).min() > -1
     assert corners(found.cut).max() < 1001
     assert found.beyond == {}
+    assert Bounds(1000, 1000).hold(found.cut)
+    assert not Bounds(round(corners(found.cut)[:, 0].max()) - 2, 1000).hold(found.cut)
     level = rotate(np.array([[head.centre, head.eyes]]), head.pivot, 0)
     assert abs(level[0, 0] - found.cut.x) <= LARGEST_SHIFT * found.cut.width
 
@@ -143,6 +145,8 @@ def test_where_the_photo_cuts_the_person_off_no_frame_goes(roll):
     cuts = np.stack([np.linspace(200, 800, 40), np.full(40, 900.0)], 1)
     head = head_at(y=500, roll=roll)
     found = framed(head, document("us-passport"), Bounds(1000, 900, cuts))
+    assert Bounds(1000, 900, cuts).hold(found.cut)
+    assert not Bounds(1000, 900, cuts - [0, 40]).hold(found.cut)
     inside = rotate(cuts, head.pivot, -roll) - [found.cut.x, found.cut.y]
     reach = np.array([found.cut.width, found.cut.height]) * (0.5 - 0.004)
     assert not (np.abs(inside) < reach).all(1).any()
