@@ -176,7 +176,7 @@ def cut(
     rows, columns = picture.shape[:2]
     x0, x1 = _span(corners.real, ratio, columns)
     y0, y1 = _span(corners.imag, ratio, rows)
-    block = min(max(1, int(ratio / 1.5) if smooth else int(ratio)), x1 - x0, y1 - y0)
+    block = min(max(1, int(ratio / 1.25) if smooth else int(ratio)), x1 - x0, y1 - y0)
     planes = _blocks(picture[y0:y1, x0:x1].detach().cpu().float().numpy(), block)
     tall, wide = (count * block for count in planes.shape[-2:])
     if smooth and ratio > block:
