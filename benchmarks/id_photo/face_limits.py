@@ -33,9 +33,10 @@ from likeness_studio.nodes.quality.portrait import look_at
 
 LIMITS = Path(__file__).with_name("face_limits.toml")
 REAL = Path(__file__).with_name("face_real.toml")
+EYES = "either eye"
 STATES = {
-    "closed_eyes": ("left_eye_open", "right_eye_open"),
-    "narrow_eyes": ("left_eye_open", "right_eye_open"),
+    "closed_eyes": ("left_eye_open", "right_eye_open", EYES),
+    "narrow_eyes": ("left_eye_open", "right_eye_open", EYES),
     "hat": ("head_covering",),
     "no_hat": ("head_covering",),
     "dark_glasses": ("dark_glasses", "eyes_visible"),
@@ -129,7 +130,8 @@ def real(lfw: Path, parser: bool) -> None:
                 continue
             values = {each.name: each.value for each in measure_face(portrait, parsing=parser)}
             for measure_name, outcomes in said.items():
-                outcomes.append(outcome(values[measure_name], limits[measure_name]))
+                each = ("left_eye_open", "right_eye_open") if measure_name == EYES else (measure_name,)
+                outcomes.append(_objection({"values": values}, each, limits))
         for measure_name, outcomes in said.items():
             flagged, failed = _share(outcomes, "uncertain", "fail"), _share(outcomes, "fail")
             print(f"{state:14} {measure_name:16} n {len(outcomes):3} flagged {flagged}  failed {failed}", flush=True)

@@ -15,7 +15,7 @@ from likeness_studio.nodes.quality.portrait import look_at
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "id_photo"))
 
-from faults.face import FAULTS  # noqa: E402
+from faults.face import FAULTS
 
 pytestmark = pytest.mark.models
 
