@@ -97,7 +97,7 @@ def check(
         if not show.as_json:
             _show(show, file.name if len(files) > 1 else "", found, report)
         if out is not None:
-            checked.append((report, file, _save(overlay, out / OVERLAYS, file.stem)))
+            checked.append((report, file, _save(overlay, out / OVERLAYS, f"{len(checked) + 1:03}-{file.stem}")))
     written = _write(checked, engine, how, out) if out is not None else {}
     verdict = _worst([str(report["verdict"]) for report in reports])
     values = {"verdict": verdict, "photos": reports, "errors": errors, "report": written}
@@ -155,7 +155,7 @@ def _show(out: Output, name: str, found: Compliance | Usability, report: dict[st
 
 
 def _save(overlay: Image.Image, folder: Path, stem: str) -> Path:
-    """The overlay as a JPEG under a name that is free in this run's folder."""
+    """The overlay as a JPEG; `stem` has the photo's number, because two folders may have photos of one name."""
     from ..errors import OutputUnwritable
 
     try:

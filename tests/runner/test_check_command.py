@@ -10,10 +10,11 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from likeness_studio.runner.batch.job import JobRow, JobSpec
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.client import Client
 from likeness_studio.runner.errors import OutputUnwritable
-from likeness_studio.runner.report import write_report
+from likeness_studio.runner.report import facts, write_report
 from likeness_studio.runner.report.compliance import Checked, verdict, write_compliance
 from likeness_studio.runner.result import RunResult, SavedFile
 
@@ -73,6 +74,18 @@ def test_a_run_fails_with_a_broken_rule_and_not_with_a_doubt():
     assert result(report("pass"), likeness=[SAME | {"all_passed": False}]).verdict is False
     assert result().verdict is None
     assert result(report()).as_dict()["compliance"][0]["title"] == "ID photo check"
+
+
+def job(verdict, *reports, likeness=()):
+    made = {"compliance": list(reports), "likeness": list(likeness)}
+    return JobRow("1", "a", JobSpec("a"), "done", verdict=verdict, result=made)
+
+
+def test_a_batch_names_what_was_judged():
+    assert facts.word(job("passed", report("pass"))) == "Meets the rules"
+    assert facts.word(job("not_confirmed", report())) == "Rules not met"
+    assert facts.reason(job("not_confirmed", report())).startswith("1 rule not met")
+    assert facts.word(job("passed", report("pass"), likeness=[SAME])) == "Same person"
 
 
 class _Text(HTMLParser):
@@ -187,7 +200,7 @@ def test_a_photo_against_a_document_with_its_page(astronaut, tmp_path):
     data = json.loads((tmp_path / "out" / "compliance.json").read_text())
     assert data["photos"][0]["name"] == astronaut.name
     assert {"yunet", "face_mesh", "u2netp"} <= {model["name"] for model in data["models"]}
-    with Image.open(tmp_path / "out" / "overlays" / "astronaut.jpg") as overlay:
+    with Image.open(tmp_path / "out" / "overlays" / "001-astronaut.jpg") as overlay:
         assert overlay.width > 600
 
 
