@@ -100,6 +100,11 @@ class IDPhotoMaker:
             made = self.picture(photo)
             record = self.record(photo, made)
             form = target_for(made.id_photo.document, _form(self.job.form), QUALITY, made.id_photo.dpi)
+            if form.form != self.job.form:
+                title = made.id_photo.document.title
+                made.report["notes"].append(
+                    f"Saved as {form.form.upper()}: the {title} takes no {self.job.form.upper()}."
+                )
             encoded = picture_file(made.picture[0], form, record)
             compliance = self._check(made, encoded, form, target) if self.job.check else None
         written = write_new(target.with_suffix(SUFFIXES[form.form]), encoded.data)

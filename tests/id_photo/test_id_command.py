@@ -87,6 +87,12 @@ def test_a_png_where_the_document_takes_it(astronaut, tmp_path):
         assert made.getpixel((3, 3)) == (255, 255, 255)
 
 
+def test_a_format_that_the_document_does_not_take_is_changed_and_said(astronaut, tmp_path):
+    outcome = call(astronaut, "-d", "schengen-visa", "-o", tmp_path / "me.png", "--no-check")
+    assert "Saved as JPEG: the Schengen visa takes no PNG." in outcome.stdout
+    assert (tmp_path / "me.jpg").is_file()
+
+
 def test_plain_is_refused_by_name_where_edits_are_forbidden(astronaut, tmp_path):
     outcome = call(astronaut, "-d", "us-passport", "--background", "plain", "-o", tmp_path, "--json")
     assert outcome.exit_code == 1
