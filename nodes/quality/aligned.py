@@ -81,8 +81,12 @@ class AlignedFace:
 
     @cached_property
     def tones(self) -> np.ndarray:
-        """Luminances in 0..1 of the face without its forehead, eyes included, from dark to light."""
-        return np.sort(self.luminance[self.region | self.eye_opening].numpy())
+        """Luminances in 0..1 of the face without its forehead, eyes included, from dark to light.
+
+        Of all that is there, where the photo shows nothing of that part.
+        """
+        face = self.region | self.eye_opening
+        return np.sort(self.luminance[face if bool(face.any()) else ...].numpy(), axis=None)
 
     @cached_property
     def box(self) -> tuple[slice, slice]:

@@ -45,6 +45,9 @@ CORNERS = ((33, 133), (362, 263))
 CLOSE_UP, LARGEST = 0.9, 240
 """Side of the square round each eye in which resolution is measured: in eye distances, and at most in pixels."""
 
+SMALLEST = 8
+"""A square with fewer pixels along a side shows nothing."""
+
 ONE_PIXEL = 0.6
 """Blur, as a standard deviation in pixels, up to which a photo fills its pixels: lens and sensor of a good one."""
 
@@ -88,7 +91,9 @@ def resolution(portrait: Portrait) -> Measure:
     blocks. Measured on the photo's own pixels. No standard defines it.
     """
     distance = portrait.mesh.eye_distance
-    eyes = [_close_up(portrait, eye.centre) for eye in portrait.mesh.eyes]
+    eyes = [luma for eye in portrait.mesh.eyes if min((luma := _close_up(portrait, eye.centre)).shape) >= SMALLEST]
+    if not eyes:
+        return Measure("resolution", None, detail="The eyes are too small or not in the picture.", source="own")
     blurs = [blur for luma in eyes for blur in edge_blur(luma, torch.ones_like(luma, dtype=torch.bool))]
     blur = float(np.median(blurs)) if blurs else 0.0
     spread = ONE_PIXEL / max(blur, ONE_PIXEL)

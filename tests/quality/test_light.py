@@ -108,6 +108,35 @@ def test_size_does_not_matter(portrait):
     assert large["inter_eye_distance"] == pytest.approx(2 * small["inter_eye_distance"])
 
 
+def shifted(portrait: Portrait, right: int, down: int) -> Portrait:
+    """The same photo, cut off at its left and top by so many pixels."""
+    offset = np.array([right, down])
+    mesh, face = portrait.mesh, portrait.face
+    first, second = (
+        dataclasses.replace(eye, lids=eye.lids - offset, iris=eye.iris - offset) for eye in portrait.mesh.eyes
+    )
+    points = mesh.points - np.array([right, down, 0], np.float32)
+    mesh = dataclasses.replace(mesh, points=points, eyes=(first, second))
+    matte = None if portrait.matte is None else portrait.matte[down:, right:]
+    return Portrait(portrait.photo[down:, right:], face, mesh, [face], matte)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0, 2.0])
+def test_a_face_that_the_photo_cuts_off_is_measured_or_explained(portrait, alpha, share):
+    """From half a face down to none at all."""
+    nose = portrait.mesh.points[4]
+    right = int(nose[0] + share * portrait.mesh.eye_distance)
+    cut_off = shifted(dataclasses.replace(portrait, matte=alpha), right, int(nose[1] - portrait.mesh.eye_distance))
+    for measure in measure_light(cut_off):
+        assert measure.value is None or np.isfinite(measure.value), measure
+        assert measure.value is not None or measure.detail
+
+
+def test_a_face_of_a_few_pixels_is_measured_or_explained(portrait):
+    for measure in measure_light(scaled(portrait, 0.1)):
+        assert measure.value is None or np.isfinite(measure.value), measure
+
+
 def test_twelve_megapixels_are_looked_at_in_no_time(portrait):
     large = scaled(portrait, 3600 / 512)
     began = time.thread_time()

@@ -103,10 +103,9 @@ def test_a_fault_is_found_by_its_own_measure(plain, name):
         assert failed(values(plain, broken), bound) & SHOWS[name], seed
 
 
-@pytest.mark.parametrize("name", SHOWS)
+@pytest.mark.parametrize("name", sorted(SHOWS.keys() - {"patterned_background"}))
 def test_without_strength_nothing_changes(plain, name):
-    if name == "patterned_background":
-        pytest.skip("At strength 0 it is a plain wall, and the wall is replaced.")
+    """A pattern without strength is a plain wall, which is a change too."""
     left = faults.FAULTS[name](plain.photo, plain, 0.0, np.random.default_rng(0))
     assert float((left - plain.photo).abs().max()) <= 1 / 255 + 1e-6
 
