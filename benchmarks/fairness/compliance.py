@@ -98,7 +98,8 @@ def summary(people: list[Person], rows: list[dict[str, Any]]) -> dict[str, Any]:
     judged = {row["person"]: outcomes(row) for row in rows}
     measured = {row["person"]: row["measures"] for row in rows}
     known = [person for person in people if person.id in judged]
-    rules, groups = asked(judged), []
+    rules = asked(judged)
+    groups: list[dict[str, Any]] = []
     for group in groups_of(known):
         ids = [known[place].id for place in group.members]
         entry: dict[str, Any] = {"kind": group.kind, "group": group.name, "people": len(ids), "rules": {}}
@@ -150,7 +151,7 @@ def uneven(group: str, rule: str, own: dict[str, Any], everybody: dict[str, Any]
 def judge(arguments: argparse.Namespace) -> None:
     people = read_people(arguments.house, None)
     rows = list({row["person"]: row for file in arguments.measured for row in read(file)}.values())
-    result = {"date": datetime.date.today().isoformat()} | summary(people, rows)
+    result: dict[str, Any] = {"date": datetime.date.today().isoformat()} | summary(people, rows)
     for rule in result["rules"]:
         line = [
             f"{entry['group']} {entry['rules'][rule]['fails']['count']}+"

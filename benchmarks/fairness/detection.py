@@ -29,7 +29,7 @@ from likeness_studio.nodes.photos import from_pil
 
 RESULTS = Path(__file__).parent / "results"
 ENGINES = ("yunet-sface", "insightface/buffalo_s")
-SIZES = (256, 96, 48)
+SIZES, FAR_SIZES = (256, 96, 48), (96, 48, 24, 16)
 WHOLE, LARGER = "portrait", "in a larger picture"
 CANVAS = 1024
 PRESENT = 0.5
@@ -51,35 +51,34 @@ def on_canvas(photo: Image.Image) -> Image.Image:
 def pictures(photo: Image.Image, face: float) -> Iterator[tuple[str, Image.Image]]:
     yield f"{CANVAS} {WHOLE}", photo
     for size in SIZES:
-        smaller = sized(photo, face, size)
-        yield f"{size} {WHOLE}", smaller
-        if size <= 96:
-            yield f"{size} {LARGER}", on_canvas(smaller)
+        yield f"{size} {WHOLE}", sized(photo, face, size)
+    for size in FAR_SIZES:
+        yield f"{size} {LARGER}", on_canvas(sized(photo, face, size))
 
 
 def subject(faces: list[Face]) -> Face | None:
     return max(faces, key=lambda face: face.size, default=None)
 
 
-def look(person: Person, engines: dict[str, FaceEngine]) -> dict[str, dict[str, float]]:
-    """What each detector finds of one person, 0 or 1, and the presence of the mesh by the default's face."""
+def look(person: Person, engines: dict[str, FaceEngine], rows: dict[str, dict[str, float]]) -> None:
+    """Add to `rows` what each detector finds of a person, 0 or 1, and the presence of the mesh by the default's face."""
     photo = Image.open(person.portrait).convert("RGB")
     found = {name: subject(engine.detect(from_pil(photo)[0])) for name, engine in engines.items()}
     sides = [face.size for face in found.values() if face is not None]
     side = float(np.median(sides)) if sides else photo.width / 3
-    rows: dict[str, dict[str, float]] = {}
     for size, picture in pictures(photo, side):
+        if size in rows:
+            continue
         tensor = from_pil(picture)[0]
         faces = {name: subject(engine.detect(tensor)) for name, engine in engines.items()}
         rows[size] = {name: float(face is not None) for name, face in faces.items()}
         first = next(iter(faces.values()))
         rows[size]["mesh"] = find_mesh(tensor, first).presence if first is not None else 0.0
-    return rows
 
 
 def summary(people: list[Person], rows: dict[str, dict[str, dict[str, float]]]) -> dict:
     """Failures by group, size and network."""
-    sizes = list(next(iter(rows.values())))
+    sizes = [f"{CANVAS} {WHOLE}", *(f"{size} {WHOLE}" for size in SIZES), *(f"{size} {LARGER}" for size in FAR_SIZES)]
     names = list(next(iter(rows.values()))[sizes[0]])
     groups = []
     for group in groups_of(people):
@@ -102,14 +101,15 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     people = read_people(arguments.house, None)
-    rows = {}
+    rows: dict[str, dict[str, dict[str, float]]] = {}
     if arguments.into.is_file():
         rows = dict(json.loads(line) for line in arguments.into.read_text().splitlines())
     engines = {name: engine_of(name, "cpu") for name in ENGINES}
     with arguments.into.open("a") as lines:
         for person in track(people, description="detection"):
-            if person.id not in rows:
-                rows[person.id] = look(person, engines)
+            known = rows.setdefault(person.id, {})
+            if len(known) < 1 + len(SIZES) + len(FAR_SIZES):
+                look(person, engines, known)
                 lines.write(json.dumps([person.id, rows[person.id]]) + "\n")
                 lines.flush()
     result = {"date": datetime.date.today().isoformat()} | summary(people, rows)

@@ -9,6 +9,7 @@ it always makes no pair), so that the exact binomial interval of the pairs is ta
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.stats import beta
@@ -32,7 +33,7 @@ class Rate:
         """The share itself; not a number where there is nothing to count."""
         return self.count / self.total if self.total else float("nan")
 
-    def as_dict(self) -> dict[str, float | int | None]:
+    def as_dict(self) -> dict[str, Any]:
         """For the results."""
         if not self.total:
             return {"count": 0, "total": 0, "rate": None, "low": None, "high": None}

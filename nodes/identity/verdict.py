@@ -33,11 +33,12 @@ DEFAULT_STRICTNESS = "strict (1 in 10,000)"
 
 @dataclass(frozen=True)
 class Gate:
-    """A threshold on the cosine, and where it comes from."""
+    """A threshold on the cosine, and where it comes from. every_group: its rate holds for each measured group."""
 
     threshold: float
     fmr: float | None
     source: str
+    every_group: bool = False
 
     @classmethod
     def measured(cls, calibration: Calibration, fmr: float) -> Gate:
@@ -55,10 +56,10 @@ class Gate:
         point = calibration.even_point(fmr)
         source = (
             f"{calibration.even_source}, {calibration.even_date}: at most {fmr:.3%} of strangers of any group of 30 "
-            f"people and more pass, by the upper 95 % bound of the worst group ({point.group}, {point.how}); "
+            f"people and more pass, by the upper 95 % bound of the worst group ({point.group}, {point.how}), and "
             f"{point.fnmr:.1%} of genuine pairs fail"
         )
-        return cls(point.threshold, fmr, source)
+        return cls(point.threshold, fmr, source, every_group=True)
 
     @classmethod
     def custom(cls, threshold: float) -> Gate:
@@ -142,6 +143,7 @@ class Judgement:
             "threshold": round(self.gate.threshold, 4),
             "threshold_source": self.gate.source,
             "fmr": self.gate.fmr,
+            "every_group": self.gate.every_group,
             "baseline": baseline,
             "all_passed": self.all_passed,
             "best": None if self.best is None else round(self.best, 4),

@@ -222,7 +222,10 @@ def _strangers(reports: list[dict[str, Any]]) -> str:
     measured = [rate for rate in rates if isinstance(rate, float) and 0 < rate < 1]
     if not measured or len(measured) < len(rates):
         return ""
-    return f" About 1 in {round(1 / max(measured)):,} strangers would pass too."
+    share = f"1 in {round(1 / max(measured)):,} strangers"
+    if all(report.get("every_group") is True for report in reports):
+        return f" At most {share} of any group of people that was measured would pass too."
+    return f" About {share} would pass too."
 
 
 def _images(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -6,6 +6,7 @@ from likeness_studio.benchmarks.identity import calibration_table
 from likeness_studio.nodes.errors import CalibrationMissing
 from likeness_studio.nodes.identity import calibration as module
 from likeness_studio.nodes.identity.calibration import Calibration, calibration_of, table
+from likeness_studio.nodes.identity.engines import YuNetSFace
 from likeness_studio.nodes.identity.judging import gate_for
 from likeness_studio.nodes.identity.sockets import CUSTOM, strictness_inputs
 from likeness_studio.nodes.identity.verdict import DEFAULT_STRICTNESS, EVEN_STRICTNESS, STRICTNESS, Gate, check_likeness
@@ -13,8 +14,8 @@ from likeness_studio.nodes.identity.verdict import DEFAULT_STRICTNESS, EVEN_STRI
 MEASURED = ("yunet-sface", "insightface/buffalo_s")
 
 
-class Named:
-    """All that gate_for asks of an engine."""
+class Named(YuNetSFace):
+    """An engine that has a name and nothing more: that is all that gate_for asks."""
 
     def __init__(self, key):
         self.key = key
@@ -38,7 +39,7 @@ def test_an_even_threshold_is_stricter_than_the_plain_one_and_costs_something(ke
 def test_the_gate_says_whose_threshold_it_is(key, strictness):
     gate = gate_for(Named(key), strictness, 0.99)
     point = calibration_of(key).even_point(EVEN_STRICTNESS[strictness])
-    assert (gate.threshold, gate.fmr) == (point.threshold, point.fmr)
+    assert (gate.threshold, gate.fmr, gate.every_group) == (point.threshold, point.fmr, True)
     assert "official portraits of 535 members of the US Congress" in gate.source
     assert f"{point.group}, {point.how}" in gate.source
     assert f"{point.fnmr:.1%} of genuine pairs fail" in gate.source
@@ -54,7 +55,7 @@ def test_the_default_and_every_old_choice_stay_what_they_were():
 
 def test_a_pack_that_was_not_measured_borrows_the_even_threshold_and_says_so():
     gate = gate_for(Named("insightface/buffalo_l"), next(iter(EVEN_STRICTNESS)), 0.0)
-    assert gate.threshold == calibration_of("insightface/buffalo_s").even_point(gate.fmr).threshold
+    assert gate.threshold == calibration_of("insightface/buffalo_s").even[0].threshold
     assert "borrowed from insightface/buffalo_s, because insightface/buffalo_l was not measured" in gate.source
 
 
@@ -104,5 +105,5 @@ def test_a_person_still_passes_and_a_stranger_does_not(engine, portrait, strictn
     judgement = check_likeness(engine, person, [portrait("obama3"), portrait("biden")], gate)
     assert [verdict.passed for verdict in judgement.verdicts] == [True, False]
     report = judgement.as_dict()
-    assert report["fmr"] == EVEN_STRICTNESS[strictness]
+    assert (report["fmr"], report["every_group"]) == (EVEN_STRICTNESS[strictness], True)
     assert "of any group of 30 people and more" in report["threshold_source"]

@@ -62,6 +62,14 @@ def test_page_says_what_was_found(result, tmp_path):
     assert 'href="out.png"' in html
 
 
+def test_a_rate_that_holds_for_every_group_is_told_from_an_average(result, tmp_path):
+    assert "About 1 in 10,000 strangers would pass too." in page(result, tmp_path)
+    result.ui = {"1": {"likeness": [check(every_group=True)]}}
+    said = page(result, tmp_path)
+    assert "At most 1 in 10,000 strangers of any group of people that was measured would pass too." in said
+    assert "About 1 in" not in said
+
+
 def test_a_judge_that_is_not_independent_is_not_called_so(result, tmp_path):
     assert "An independent face recogniser looked" in page(result, tmp_path)
     result.ui["1"]["likeness"] = [check(independent=False, warnings=["Node 5 (Restore Face) put the face there."])]
