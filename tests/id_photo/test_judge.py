@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,6 +33,8 @@ from likeness_studio.nodes.quality.check import Outcome, Verdict, judge_measure,
 from likeness_studio.nodes.quality.errors import LimitsInvalid
 from likeness_studio.nodes.quality.limit import Bound, Limit, read_limits
 from likeness_studio.nodes.quality.measure import Measure
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks" / "id_photo"
 
 PASS, FAIL, UNCERTAIN = Outcome.PASS, Outcome.FAIL, Outcome.UNCERTAIN
 HEAD = Head((300.0, 280.0), 0.0, 300.0, 280.0, 440.0, 120.0, 100.0, 90.0, 3.0, 8.0, 4.0)
@@ -139,6 +143,17 @@ def test_our_tables_give_advice_for_every_bound():
             assert each.at_least is None or each.too_low.endswith("."), (name, each.name)
             assert each.at_most is None or each.too_high.endswith("."), (name, each.name)
             assert each.at_least or each.at_most, (name, each.name)
+
+
+@pytest.mark.parametrize("file", ["photometric_limits.toml", "face_limits.toml"])
+def test_our_limits_are_those_that_were_chosen_on_portraits(file):
+    chosen = tomllib.loads((BENCHMARKS / file).read_text("utf-8"))
+    assert len(chosen) > 10
+    for name, bounds in chosen.items():
+        for side in ("at_least", "at_most"):
+            bound = getattr(table()[name], side)
+            if side in bounds:
+                assert [bound.passes, bound.fails] == bounds[side], name
 
 
 def asked(name, **changes):
