@@ -100,17 +100,19 @@ def level_reference(row: dict[str, str], height: int, mesh: FaceMesh) -> Referen
     )
 
 
-def look(photos: Path, network: str) -> list[Case]:
+def look(photos: Path, network: str | None) -> list[Case]:
+    """Every portrait of the reference, with the matte of `network`, or without one."""
     engine, other = engine_of("yunet-sface"), other_engine()
-    coarse, normalisation = session(store.path(network), "cpu"), normalisation_for(network)
+    coarse = session(store.path(network), "cpu") if network else None
     with (HERE / "reference.csv").open() as file:
         rows = list(csv.DictReader(file))
     cases = []
-    for row in track(rows, description=network):
+    for row in track(rows, description=network or "no matte"):
         photo = load_photo(photos / row["file"])[0][0]
         face = max(engine.detect(photo), key=lambda each: each.size)
         mesh = find_mesh(photo, face)
-        head = find_head(face, mesh, matte(photo[None], coarse, normalisation)[0])
+        person = matte(photo[None], coarse, normalisation_for(network))[0] if coarse and network else None
+        head = find_head(face, mesh, person)
         seen = other.detect(photo) if other else []
         marks = max(seen, key=lambda each: each.size).landmarks if seen else None
         reference = level_reference(row, photo.shape[0], mesh)
@@ -257,10 +259,10 @@ def main() -> None:
     parser.add_argument("--each", action="store_true", help="print the errors of each portrait")
     arguments = parser.parse_args()
     torch.set_num_threads(2)
-    cases = look(arguments.photos, arguments.matte)
     if arguments.fit:
-        print(json.dumps(fit(cases), indent=2))
+        print(json.dumps(fit(look(arguments.photos, None)), indent=2))
         return
+    cases = look(arguments.photos, arguments.matte)
     if arguments.each:
         for case in cases:
             errors = {name: round(100 * error(case) / case.height, 1) for name, (error, _) in HEIGHTS.items()}
