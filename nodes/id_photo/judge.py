@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,10 +13,11 @@ from ..quality.gather import measure_portrait
 from ..quality.measure import Measure
 from ..quality.portrait import Portrait
 from .compliance import Compliance
+from .document import HeadTop
 from .file_measures import FileFacts, measure_edits, measure_file, measure_size
 from .geometry_measures import measure_geometry
 from .head import find_head
-from .limits import limits_for, table
+from .limits import BACKGROUND, limits_for, table
 from .look import FACE_SIDES, HEAD_TO_FACE
 
 if TYPE_CHECKING:
@@ -86,7 +87,11 @@ def measure_all(
     head = find_head(portrait.face, portrait.mesh, matte)
     measures += [*measure_geometry(head, width, height, document), _head_width(portrait, width, document)]
     colours = document.background_colours
-    measures += [_whole_head(head), *measure_portrait(portrait, allowed=colours, parsing=about.parsing)]
+    found = measure_portrait(portrait, allowed=colours, parsing=about.parsing)
+    measures += [
+        _whole_head(head, document),
+        *(each for each in found if matte is not None or each.name not in BACKGROUND),
+    ]
     return Measured(measures, faces, head)
 
 
@@ -102,7 +107,8 @@ def judge_all(measures: list[Measure], document: Document, faces: int, *, uncut:
             why = f"{limit[0].upper()}{limit[1:]}."
             checks.append(Check(name, general.title, general.group, Outcome.NOT_ASKED, detail=why))
         else:
-            checks.append(judge_measure(found.get(name) or Measure(name, None, detail=missing), limit))
+            unseen = Measure(name, None, detail=missing), replace(limit, unseen="")
+            checks.append(judge_measure(found[name], limit) if name in found else judge_measure(*unseen))
     return checks
 
 
@@ -118,9 +124,14 @@ def _head_width(portrait: Portrait, width: int, document: Document) -> Measure:
     return Measure("head_width", share * factor, unit, 0.05 * share * factor, "Between the ears.", "ISO/IEC 39794-5")
 
 
-def _whole_head(head: Head) -> Measure:
-    words = "The photo's edge cuts off the top of the head." if head.cut_off else "The whole head is in the photo."
-    return Measure("whole_head", float(not head.cut_off), detail=words)
+def _whole_head(head: Head, document: Document) -> Measure:
+    """1: all of it is in the photo; 0.5: only hair is cut off and the document counts the skull; 0: it is cut off."""
+    if not head.cut_off:
+        return Measure("whole_head", 1.0, detail="The whole head is in the photo.")
+    level = np.array([[head.centre, head.crown]], dtype=np.float64)
+    if document.head_top is HeadTop.CROWN and head.to_photo(level)[0, 1] > 0:
+        return Measure("whole_head", 0.5, detail="The photo's edge cuts off hair above the head.")
+    return Measure("whole_head", 0.0, detail="The photo's edge cuts off the top of the head.")
 
 
 def _notes(document: Document, about: About) -> list[str]:

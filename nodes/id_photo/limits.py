@@ -61,7 +61,8 @@ PORTRAIT = frozenset(
 )
 """What is asked of a photo for a profile or an application, as far as it has a rule: no strict pose or light."""
 
-BACKGROUND = ("background_uniformity", "background_lightness", "background_colour", "background_shadow")
+BACKGROUND = tuple(f"background_{each}" for each in ("uniformity", "lightness", "colour", "shadow", "pattern"))
+"""Measures of what is behind the person; without a mask of the person there are none."""
 
 LEAST_PRINT = 300.0
 """Pixels per inch that every print should have: what ICAO Doc 9303 part 3 asks of a photo that is scanned."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -76,16 +76,16 @@ def judge_measure(measure: Measure, limit: Limit) -> Check:
     """Hold `measure` against `limit`.
 
     A bound with two figures is uncertain between them. A bound with one is uncertain where it lies within one standard
-    error of the value.
+    error of the value. What has no value was not measured, or is uncertain where the limit says so.
     """
     value = measure.value
     source = "; ".join(part.rstrip(".") for part in (measure.source, limit.source) if part)
     words = limit.words(measure.unit)
     if value is None or not math.isfinite(value):
         detail = measure.detail or "It could not be measured."
-        return Check(
-            limit.name, limit.title, limit.group, Outcome.NOT_MEASURED, limit=words, detail=detail, source=source
-        )
+        missing = Outcome.UNCERTAIN if limit.unseen else Outcome.NOT_MEASURED
+        about = Check(limit.name, limit.title, limit.group, missing, limit=words, detail=detail, source=source)
+        return replace(about, advice=limit.unseen)
     low = _side(value, measure.uncertainty or 0.0, limit.at_least, 1)
     high = _side(value, measure.uncertainty or 0.0, limit.at_most, -1)
     outcome = worst(low, high)

@@ -32,9 +32,9 @@ class Limit:
     """How one measure is judged and what is said of it.
 
     title: plain words, as a heading. group: the heading above it. at_least, at_most: its bounds, in the measure's unit.
-    too_low, too_high: advice, a sentence. wanted: the limit in words where numbers say nothing. source: whose rule it
-    is. For people a number is multiplied by `times`, has `digits` and `unit` (else the measure's own); `shown`: whether
-    it is shown at all.
+    too_low, too_high: advice, a sentence. unseen: advice where there is no value, which is then a doubt. wanted: the
+    limit in words where numbers say nothing. source: whose rule it is. For people a number is multiplied by `times`,
+    has `digits` and `unit` (else the measure's own); `shown`: whether it is shown at all.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Limit:
     at_most: Bound | None = None
     too_low: str = ""
     too_high: str = ""
+    unseen: str = ""
     wanted: str = ""
     times: float = 1.0
     digits: int = 2
@@ -78,6 +79,7 @@ KEYS = {
     "group": str,
     "too_low": str,
     "too_high": str,
+    "unseen": str,
     "wanted": str,
     "source": str,
     "unit": str,

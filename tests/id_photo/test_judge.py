@@ -25,7 +25,7 @@ from likeness_studio.nodes.id_photo.file_measures import (
 )
 from likeness_studio.nodes.id_photo.geometry_measures import measure_geometry, place
 from likeness_studio.nodes.id_photo.head import Head
-from likeness_studio.nodes.id_photo.judge import judge_all
+from likeness_studio.nodes.id_photo.judge import _whole_head, judge_all
 from likeness_studio.nodes.id_photo.limits import limits_for, table
 from likeness_studio.nodes.id_photo.photo import IDPhoto
 from likeness_studio.nodes.portrait.frame import rotate
@@ -84,6 +84,26 @@ def test_what_was_not_measured_says_why():
     check = judge_measure(Measure("sharpness", None, detail="The face shows no edges."), limit(at_most=Bound(1, 1)))
     assert (check.outcome, check.detail, check.advice) == (Outcome.NOT_MEASURED, "The face shows no edges.", "")
     assert check.as_dict()["value"] is None
+
+
+def test_what_should_have_been_seen_and_was_not_is_a_doubt():
+    blind = Measure("background_uniformity", None, detail="Nothing is surely background.")
+    seen, unseen = (
+        {check.name: check for check in judge_all(measures, document("icao"), 1)}["background_uniformity"]
+        for measures in ([blind], [])
+    )
+    assert (seen.outcome, unseen.outcome) == (UNCERTAIN, Outcome.NOT_MEASURED)
+    assert "could not be told from the person" in seen.advice
+    assert unseen.advice == ""
+
+
+def test_only_hair_that_is_cut_off_is_a_doubt_where_the_skull_counts():
+    outcomes = []
+    for name, crown in (("icao", 20.0), ("icao", -5.0), ("schengen-visa", 20.0), ("us-visa", 20.0)):
+        measure = _whole_head(replace(HEAD, cut_off=True, crown=crown, hair=0.0), document(name))
+        outcomes.append(judge_measure(measure, table()["whole_head"]).outcome)
+    assert outcomes == [UNCERTAIN, FAIL, UNCERTAIN, FAIL]
+    assert judge_measure(_whole_head(HEAD, document("icao")), table()["whole_head"]).outcome is PASS
 
 
 def test_the_value_is_shown_with_its_error_where_that_matters():
