@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from likeness_studio.benchmarks.fairness.intervals import share
 from likeness_studio.benchmarks.fairness.variants import WORDS
 from likeness_studio.docs.fairness_plots import Axis, Dot, plot
 from likeness_studio.docs.fairness_words import BORROWED, END, HOW, INTRO, NOT_SAID
@@ -150,7 +151,7 @@ def found(result: Result) -> Iterator[str]:
     titles = {"mesh": "dense landmarks (on the face that YuNet found)"}
     for network in result["networks"]:
         rows = [
-            [named(group), group["people"], *(group["failures"][size][network]["failed"] for size in result["sizes"])]
+            [named(group), group["people"], *(group["failures"][size][network] for size in result["sizes"])]
             for group in result["groups"]
         ]
         kept = [row for row, group in zip(rows, result["groups"], strict=True) if group["kind"] != KINDS_LEFT_OUT]
@@ -170,8 +171,7 @@ def rules(result: Result) -> str:
         cells = []
         for group in groups:
             entry = group["rules"][rule]
-            fails, unsure = entry["fails"]["count"], entry["not_passed"]["count"] - entry["fails"]["count"]
-            cells.append(f"{fails} + {unsure}" if entry["fails"]["total"] else "–")
+            cells.append(f"{entry['fails']} + {entry['not_passed'] - entry['fails']}" if entry["of"] else "–")
         rows.append([limits()[rule].title, *cells])
     return table(["Rule", *(f"{named(group)} ({group['people']})" for group in groups)], rows)
 
@@ -182,11 +182,16 @@ def rates_of_rules(result: Result) -> str:
     groups = [group for group in result["groups"] if group["kind"] in ("everybody", "gender", "ethnicity")]
     groups = [group for group in groups if group["people"] >= SHOWN]
     rows = [
-        [limits()[rule].title, *(with_interval(group["rules"][rule]["not_passed"]) for group in groups)]
+        [limits()[rule].title, *(not_passed(group["rules"][rule]) for group in groups)]
         for rule in result["rules"]
         if rule in wanted
     ]
     return table(["Rule: not passed", *(f"{named(group)} ({group['people']})" for group in groups)], rows)
+
+
+def not_passed(entry: Result) -> str:
+    """A share of people with its interval."""
+    return with_interval(share(entry["not_passed"], entry["of"]).as_dict())
 
 
 WATCHED = ("left_eye_open", "right_eye_open", "natural_colour", "under_exposure", "over_exposure", "dynamic_range")
@@ -285,8 +290,11 @@ def page() -> str:
     pairs = {
         "people": one["people"],
         "pairs": f"{one['pairs_of_different_people']:,}",
-        "second": one["pairs_of_different_photos"],
-        "same": one["left_out_as_one_picture"],
+        "same": " and ".join(
+            f"{each['left_out_as_one_picture']} fell out and {each['pairs_of_different_photos']} remained with "
+            f"`{each['engine']}`"
+            for each in results
+        ),
         "date": one["date"],
         "checked": checks["people"],
         "variants": "\n".join(f"- {name}: {words}" for name, words in WORDS.items()),

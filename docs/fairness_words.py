@@ -31,8 +31,8 @@ groups' rates are above that of mixed strangers.
 **Pairs of one person** are of two kinds. *Different photos*: the portrait beside the picture of the Congressional
 Pictorial Directory (public domain, grey, 200 pixels wide). Where both are one and the same picture the pair is left
 out: the faces are laid upon each other and their fine detail is correlated; from 0.85 on it is one picture (looked at:
-every pair from 0.7 to 0.95). {same} pairs fell out so, one because the portrait is of a namesake, and {second}
-remained. *Made worse*: the portrait beside itself after each of
+every pair from 0.7 to 0.95). Faces are aligned by each engine's own landmarks, so that a pair at the border may fall out
+with one of them only: {same}. One more is left out because the portrait is of a namesake. *Made worse*: the portrait beside itself after each of
 
 {variants}
 

@@ -25,8 +25,8 @@ import torch
 from rich.progress import track
 from scipy.stats import fisher_exact
 
-from likeness_studio.benchmarks.fairness.intervals import share
 from likeness_studio.benchmarks.fairness.people import Person, add_people, groups_of, read_people
+from likeness_studio.benchmarks.fairness.results_file import write
 from likeness_studio.nodes import onnx
 from likeness_studio.nodes.errors import LikenessError
 from likeness_studio.nodes.id_photo.documents import document as document_of
@@ -38,7 +38,6 @@ from likeness_studio.nodes.portrait.matte import matte, normalisation_for
 from likeness_studio.nodes.quality.check import Outcome
 from likeness_studio.nodes.quality.measure import Measure
 
-RESULTS = Path(__file__).parent / "results"
 DOCUMENT, MATTE = "icao", "u2net"
 UNEVEN = 0.001
 """Probability below which a difference between a group and everybody else is called one. Several hundred are looked
@@ -110,8 +109,9 @@ def summary(people: list[Person], rows: list[dict[str, Any]]) -> dict[str, Any]:
             values = [measured[each][rule][0] for each in ids if rule in measured[each]]
             values = [each for each in values if each is not None]
             entry["rules"][rule] = {
-                "fails": share(fails, len(found)).as_dict(),
-                "not_passed": share(fails + unsure, len(found)).as_dict(),
+                "fails": fails,
+                "not_passed": fails + unsure,
+                "of": len(found),
                 "median": round(float(np.median(values)), 4) if values else None,
             }
         groups.append(entry)
@@ -137,8 +137,8 @@ def uneven(group: str, rule: str, own: dict[str, Any], everybody: dict[str, Any]
     """Where a group fails a rule, or does not pass it, more or less often than all others: Fisher's exact test."""
     found = []
     for kind in ("fails", "not_passed"):
-        count, total = own[kind]["count"], own[kind]["total"]
-        others, rest = everybody[kind]["count"] - count, everybody[kind]["total"] - total
+        count, total = own[kind], own["of"]
+        others, rest = everybody[kind] - count, everybody["of"] - total
         if not total or not rest:
             continue
         chance = float(fisher_exact([[count, total - count], [others, rest - others]]).pvalue)  # type: ignore[union-attr]
@@ -154,17 +154,16 @@ def judge(arguments: argparse.Namespace) -> None:
     result: dict[str, Any] = {"date": datetime.date.today().isoformat()} | summary(people, rows)
     for rule in result["rules"]:
         line = [
-            f"{entry['group']} {entry['rules'][rule]['fails']['count']}+"
-            f"{entry['rules'][rule]['not_passed']['count'] - entry['rules'][rule]['fails']['count']}"
-            f"/{entry['rules'][rule]['fails']['total']}"
+            f"{entry['group']} {counts['fails']}+{counts['not_passed'] - counts['fails']}/{counts['of']}"
             for entry in result["groups"]
-            if entry["kind"] in ("everybody", "gender", "ethnicity") and entry["people"] >= 10
+            if entry["kind"] in ("everybody", "gender", "ethnicity") and entry["people"] >= LEAST
+            for counts in [entry["rules"][rule]]
         ]
         print(f"{rule:24}", "; ".join(line))
     for found in result["uneven"]:
         print(found)
     if arguments.write:
-        (RESULTS / "compliance.json").write_text(json.dumps(result, indent=1) + "\n")
+        write("compliance", result)
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,12 +23,12 @@ from PIL import Image
 from rich.progress import track
 
 from likeness_studio.benchmarks.fairness.people import Person, add_people, groups_of, read_people
+from likeness_studio.benchmarks.fairness.results_file import write
 from likeness_studio.nodes.face_mesh.mesh import find_mesh
 from likeness_studio.nodes.identity.engines import FaceEngine, engine_of
 from likeness_studio.nodes.identity.faces import Face
 from likeness_studio.nodes.photos import from_pil
 
-RESULTS = Path(__file__).parent / "results"
 ENGINES = ("yunet-sface", "insightface/buffalo_s")
 SIZES, FAR_SIZES = (256, 96, 48), (96, 48, 24, 16)
 WHOLE, LARGER = "portrait", "in a larger picture"
@@ -61,7 +62,7 @@ def subject(faces: list[Face]) -> Face | None:
 
 
 def look(person: Person, engines: dict[str, FaceEngine], rows: dict[str, dict[str, float]]) -> None:
-    """Add to `rows` what each detector finds of a person, 0 or 1, and the presence of the mesh by the default's face."""
+    """Add to `rows` what each detector finds of a person, 0 or 1, and the mesh's presence on the default's face."""
     photo = Image.open(person.portrait).convert("RGB")
     found = {name: subject(engine.detect(from_pil(photo)[0])) for name, engine in engines.items()}
     sides = [face.size for face in found.values() if face is not None]
@@ -76,7 +77,7 @@ def look(person: Person, engines: dict[str, FaceEngine], rows: dict[str, dict[st
         rows[size]["mesh"] = find_mesh(tensor, first).presence if first is not None else 0.0
 
 
-def summary(people: list[Person], rows: dict[str, dict[str, dict[str, float]]]) -> dict:
+def summary(people: list[Person], rows: dict[str, dict[str, dict[str, float]]]) -> dict[str, Any]:
     """Failures by group, size and network."""
     sizes = [f"{CANVAS} {WHOLE}", *(f"{size} {WHOLE}" for size in SIZES), *(f"{size} {LARGER}" for size in FAR_SIZES)]
     names = list(next(iter(rows.values()))[sizes[0]])
@@ -87,8 +88,7 @@ def summary(people: list[Person], rows: dict[str, dict[str, dict[str, float]]]) 
             entry["failures"][size] = {}
             for name in names:
                 values = [rows[people[place].id][size][name] for place in group.members]
-                missed = sum(value < PRESENT for value in values)
-                entry["failures"][size][name] = {"n": len(values), "failed": missed}
+                entry["failures"][size][name] = sum(value < PRESENT for value in values)
         groups.append(entry)
     return {"sizes": sizes, "networks": names, "presence_at_least": PRESENT, "groups": groups}
 
@@ -112,10 +112,10 @@ def main() -> None:
                 look(person, engines, known)
                 lines.write(json.dumps([person.id, rows[person.id]]) + "\n")
                 lines.flush()
-    result = {"date": datetime.date.today().isoformat()} | summary(people, rows)
+    result: dict[str, Any] = {"date": datetime.date.today().isoformat()} | summary(people, rows)
     print(json.dumps(result["groups"][0], indent=1))
     if arguments.write:
-        (RESULTS / "detection.json").write_text(json.dumps(result, indent=1) + "\n")
+        write("detection", result)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import json
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -26,13 +25,13 @@ from likeness_studio.benchmarks.fairness.embeddings import OTHER, PORTRAIT, Cach
 from likeness_studio.benchmarks.fairness.even import Bound, Everybody
 from likeness_studio.benchmarks.fairness.intervals import draws, mean_rate, pair_rate, share
 from likeness_studio.benchmarks.fairness.people import Group, Person, add_people, groups_of, read_people
+from likeness_studio.benchmarks.fairness.results_file import write
 from likeness_studio.benchmarks.fairness.same_picture import SAME, correlations
 from likeness_studio.benchmarks.fairness.variants import VARIANTS
 from likeness_studio.benchmarks.identity.calibration_table import write_even
 from likeness_studio.nodes.identity.calibration import calibration_of
 from likeness_studio.nodes.identity.engines import engine_of
 
-RESULTS = Path(__file__).parent / "results"
 RATES = (1e-3, 1e-4)
 """False match rates that an even threshold is chosen for."""
 
@@ -173,9 +172,7 @@ def main() -> None:
     for each in result["even"]:
         print({name: value for name, value in each.items() if name != "groups"})
     if arguments.write:
-        RESULTS.mkdir(exist_ok=True)
-        name = f"verification-{arguments.engine.replace('/', '-')}.json"
-        (RESULTS / name).write_text(json.dumps(result, indent=1) + "\n")
+        write(f"verification-{arguments.engine.replace('/', '-')}", result)
         everybody = result["groups"][0]["at"]
         write_even(
             arguments.engine,
