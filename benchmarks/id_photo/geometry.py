@@ -72,6 +72,7 @@ class Case:
     pose: Pose
     reference: Reference
     cut: bool
+    doubtful: bool
     other: np.ndarray | None
     slopes: np.ndarray
 
@@ -119,7 +120,11 @@ def look(photos: Path, network: str | None) -> list[Case]:
         cut = "edge" in row["note"] or "cut" in row["note"]
         spots = rotate(mesh.points[:, :2].astype(np.float64), head.pivot, -mesh.roll)
         slopes = chin_search.slopes(planes(photo[None]), spots, head.pivot, mesh.eye_distance, mesh.roll)
-        cases.append(Case(row["file"], photo.shape[0], head, mesh, pose_of(mesh), reference, cut, marks, slopes))
+        cases.append(
+            Case(
+                row["file"], photo.shape[0], head, mesh, pose_of(mesh), reference, cut, bool(row["note"]), marks, slopes
+            )
+        )
     return cases
 
 
@@ -215,13 +220,13 @@ def poses(cases: list[Case]) -> dict[str, object]:
 
 
 def fit(cases: list[Case]) -> dict[str, object]:
-    """The constants of the chin's search, from every second portrait whose top is whole and whose chin is seen."""
+    """The constants of the chin's search, from every second portrait whose reading has no doubts."""
     reach, windows, offsets = chin_search.REACH, [], []
     for case in cases[::2]:
         unit = case.mesh.eye_distance * chin_search.STEP
         spots = rotate(case.mesh.points[:, :2].astype(np.float64), case.head.pivot, -case.mesh.roll)
         offset = (case.reference.chin - spots[chin_search.CHIN, 1]) / unit
-        if case.cut or not np.isfinite(offset) or abs(case.pose.yaw) > 30:
+        if case.doubtful:
             continue
         offsets.append(offset)
         row = int(np.clip(round(offset) + chin_search.ABOVE, reach, len(case.slopes) - reach - 1))

@@ -37,8 +37,8 @@ COURSE = np.array(
     ]
 )
 """The slope of the red channel from row to row across a chin's edge, in parts of the steepest slope seen: what lies
-above the edge first. The mean of 43 portraits (every second one of the
-reference); `python benchmarks/id_photo/geometry.py --fit` prints this and the next three."""
+above the edge first. Mean of 43 portraits, every second one of the reference: `python benchmarks/id_photo/geometry.py
+--fit` prints this and the next three."""
 
 MISFIT = 1.50
 """How the squared distance from the course counts in a logarithmic chance."""
