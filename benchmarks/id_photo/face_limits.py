@@ -1,15 +1,15 @@
-"""Limits of the face state measures, chosen on one half of the people and verified on the other.
+"""The limits of the face state measures against planted faults and against real photos of each state.
 
     python benchmarks/id_photo/face_limits.py measure --photos DIR --into measured.json
-    python benchmarks/id_photo/face_limits.py judge measured.json
+    python benchmarks/id_photo/face_limits.py judge measured.json...
     python benchmarks/id_photo/face_limits.py real --lfw DIR [--parser]
 
-`measure` takes each portrait at 512 pixels, plants every fault of faults/face.py that it can bear, at a strength drawn
-at random, and takes all measures of the face anew: detector, mesh, pixels. `judge` prints, for each fault, how many are
-caught (a limit of face_limits.toml says "uncertain" or "fail" where it passed the clean photo) and failed outright, and
-for each measure how many clean photos it does not pass. People are split by their order: the limits were chosen with
-the even ones in view. `real` takes the same measures of real photos of each state (face_real.toml), with `--parser` by
-the optional face parser, too.
+`measure` takes each portrait at 512 pixels, plants every fault of faults/face.py, at a strength drawn at random, and
+takes all measures of the face anew: detector, mesh, pixels. `judge` prints, for each fault, how many are caught (a limit
+of face_limits.toml says "uncertain" or "fail" where it passed the clean photo) and how many fail, and for each measure
+how many clean photos it does not pass. The limits were chosen with 100 official portraits in view; only other people can
+verify them. `real` takes the same measures of real photos of each state (face_real.toml), with `--parser` by the
+optional face parser, too.
 """
 
 from __future__ import annotations
@@ -94,26 +94,23 @@ def outcome(value: float | None, limit: dict[str, list[float]]) -> str:
     return worst
 
 
-def judge(measured: Path) -> None:
+def judge(measured: list[Path]) -> None:
     limits = tomllib.loads(LIMITS.read_text(encoding="utf-8"))
-    rows: list[Row] = json.loads(measured.read_text(encoding="utf-8"))
+    rows: list[Row] = [row for file in measured for row in json.loads(file.read_text(encoding="utf-8"))]
     people = sorted({row["photo"] for row in rows})
     clean = {row["photo"]: row["values"] for row in rows if row["fault"] == CLEAN and "values" in row}
-    for half, chosen in (("chosen on", people[::2]), ("verified on", people[1::2])):
-        print(f"\n{half}: {len(chosen)} people")
-        for name, limit in limits.items():
-            said = [outcome(clean[person][name], limit) for person in chosen if person in clean]
-            print(f"  clean  {name:18} flagged {_share(said, 'uncertain', 'fail')}  failed {_share(said, 'fail')}")
-        for fault in FAULTS.values():
-            said = [
-                _objection(row, fault.measures, limits)
-                for row in rows
-                if row["fault"] == fault.name
-                and row["photo"] in chosen
-                and _able(clean.get(row["photo"]), fault, limits)
-            ]
-            caught, failed = _share(said, "uncertain", "fail"), _share(said, "fail")
-            print(f"  {fault.name:25} n {len(said):3} caught {caught}  failed {failed}")
+    print(f"{len(people)} people")
+    for name, limit in limits.items():
+        said = [outcome(values[name], limit) for values in clean.values()]
+        print(f"  clean  {name:18} flagged {_share(said, 'uncertain', 'fail')}  failed {_share(said, 'fail')}")
+    for fault in FAULTS.values():
+        said = [
+            _objection(row, fault.measures, limits)
+            for row in rows
+            if row["fault"] == fault.name and _able(clean.get(row["photo"]), fault, limits)
+        ]
+        caught, failed = _share(said, "uncertain", "fail"), _share(said, "fail")
+        print(f"  {fault.name:25} n {len(said):3} caught {caught}  failed {failed}")
 
 
 def real(lfw: Path, parser: bool) -> None:
@@ -159,7 +156,7 @@ if __name__ == "__main__":
     measuring = commands.add_parser("measure")
     measuring.add_argument("--photos", type=Path, required=True)
     measuring.add_argument("--into", type=Path, required=True)
-    commands.add_parser("judge").add_argument("measured", type=Path)
+    commands.add_parser("judge").add_argument("measured", type=Path, nargs="+")
     looking = commands.add_parser("real")
     looking.add_argument("--lfw", type=Path, required=True)
     looking.add_argument("--parser", action="store_true")

@@ -49,7 +49,8 @@ def _yaw(photo: np.ndarray, portrait: Portrait, strength: float, rng: np.random.
     from likeness_studio.nodes.face_mesh.pose import pose_of
 
     now = pose_of(portrait.mesh).yaw
-    return face_warp.turn(photo, portrait.mesh, _sign(rng) * (24 + 10 * strength) - now)
+    side = 1 if now > 0 else -1
+    return face_warp.turn(photo, portrait.mesh, side * (20 + 6 * strength) - now)
 
 
 def _closed_eyes(photo: np.ndarray, portrait: Portrait, strength: float, rng: np.random.Generator) -> np.ndarray:
