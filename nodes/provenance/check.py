@@ -15,11 +15,20 @@ from . import xmp
 from .container import credentials_of, padding_is_clean
 from .credentials import available, c2pa, context
 from .errors import MetadataUnreadable
-from .origin import MAX_FILE_BYTES, packet_of
-from .record import Claims
-from .source_types import normalised
+from .origin import MAX_FILE_BYTES, SILENT, Origin, origin_of, packet_of
+from .record import Claims, Generative
+from .source_types import GENERATIVE, normalised
 
-MIME = {"JPEG": "image/jpeg", "MPO": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+MIME = {
+    "JPEG": "image/jpeg",
+    "MPO": "image/jpeg",
+    "PNG": "image/png",
+    "WEBP": "image/webp",
+    "AVIF": "image/avif",
+    "TIFF": "image/tiff",
+    "GIF": "image/gif",
+}
+"""Formats that can hold credentials, as Pillow and as MIME call them."""
 
 _OF_TRUST = ".untrusted"
 _OF_TIME = frozenset({"signingCredential.expired", "claimSignature.outsideValidity"})
@@ -61,7 +70,8 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Checked:
-    """What is known of a picture file. `unreadable`: why its XMP is not read, empty where it is or there is none."""
+    """What is known of a picture file. `unreadable`: why its XMP is not read, empty where it is or there is none.
+    `origin`: what this pack takes it for when it is an input photo."""
 
     width: int
     height: int
@@ -69,11 +79,22 @@ class Checked:
     claims: Claims | None
     credentials: Credentials
     unreadable: str = ""
+    origin: Origin = SILENT
 
     @property
     def known(self) -> bool:
         """Whether the file says anything of its making."""
-        return self.claims is not None or bool(self.unreadable) or self.credentials.state is not State.NONE
+        told = self.claims is not None or bool(self.unreadable) or bool(self.traces)
+        return told or self.credentials.state is not State.NONE
+
+    @property
+    def traces(self) -> str:
+        """What speaks of generation beside the claims: a graph, a sampler's settings, a second packet. Empty where
+        nothing does, or the claims say it themselves."""
+        claims = self.claims or Claims()
+        said = {claims.source_type, *self.credentials.source_types} & GENERATIVE
+        quiet = self.origin.generative is Generative.NONE or claims.record is not None or bool(self.unreadable)
+        return "" if said or quiet else self.origin.reason
 
     def as_dict(self) -> dict[str, Any]:
         """For machine output."""
@@ -92,6 +113,7 @@ class Checked:
                 "record": None if claims.record is None else claims.record.as_dict(),
             },
             "xmp_unreadable": self.unreadable or None,
+            "traces": self.traces or None,
             "credentials": asdict(self.credentials) | {"state": self.credentials.state.value},
         }
 
@@ -120,7 +142,7 @@ def check_file(path: Path, trust: bytes | None = None) -> Checked:
     found = Credentials()
     if form in MIME:
         found = check_credentials(path.read_bytes(), MIME[form], trust)
-    return Checked(width, height, form, claims, found, unreadable)
+    return Checked(width, height, form, claims, found, unreadable, origin_of(path))
 
 
 def check_credentials(data: bytes, mime: str, trust: bytes | None = None) -> Credentials:
@@ -135,14 +157,14 @@ def check_credentials(data: bytes, mime: str, trust: bytes | None = None) -> Cre
             if reader is None:
                 return Credentials(State.ALTERED, problems=("damaged",)) if boxes else Credentials()
             with reader:
-                return _read(json.loads(reader.json()), boxes)
+                return _read(json.loads(reader.json()), boxes is data or padding_is_clean(boxes))
     except (library.C2paError, ValueError, KeyError) as error:
         if not boxes:
             return Credentials(State.ELSEWHERE if "remote" in str(error).lower() else State.NONE)
         return Credentials(State.ALTERED, problems=(f"damaged: {' '.join(str(error).split())[:200]}",))
 
 
-def _read(store: dict[str, Any], boxes: bytes) -> Credentials:
+def _read(store: dict[str, Any], padding_clean: bool) -> Credentials:
     manifest = store["manifests"][store["active_manifest"]]
     results = store.get("validation_results") or {}
     failures = [entry["code"] for entry in (results.get("activeManifest") or {}).get("failure", [])]
@@ -152,7 +174,7 @@ def _read(store: dict[str, Any], boxes: bytes) -> Credentials:
         for entry in (delta.get("validationDeltas") or {}).get("failure", [])
     ]
     problems = [code for code in dict.fromkeys(failures) if not code.endswith(_OF_TRUST)]
-    if not padding_is_clean(boxes):
+    if not padding_clean:
         problems.append("padding.altered")
     state = State.INTACT
     if problems:

@@ -16,7 +16,8 @@ _PADDING = re.compile(rb"(?:cpad|dpad2)(?:([\x40-\x57])|\x58(.)|\x59(..))", re.D
 def credentials_of(data: bytes) -> bytes:
     """The bytes of the JUMBF boxes in a JPEG (APP11), PNG (caBX) or WebP (C2PA) file; empty where there are none.
 
-    Works on damaged files too, as far as their structure can be followed.
+    Works on damaged files too, as far as their structure can be followed. Of another format it is the whole file, where
+    that has a box and names C2PA.
     """
     if data.startswith(_JPEG):
         parts = [content for marker, content in _segments(data) if marker == 0xEB and content[:2] == b"JP"]
@@ -25,7 +26,7 @@ def credentials_of(data: bytes) -> bytes:
         return b"".join(content for name, content in _png_chunks(data) if name == b"caBX")
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return b"".join(content for name, content in _riff_chunks(data) if name == b"C2PA")
-    return b""
+    return data if b"jumb" in data and MARK in data else b""
 
 
 def padding_is_clean(boxes: bytes) -> bool:

@@ -23,6 +23,9 @@ MAX_PHOTOS = 256
 """A folder with more photos than this is not looked through."""
 
 Look = Callable[[Mapping[str, Any]], Origin]
+MISSING: Mapping[str, Any] = MappingProxyType({"class_type": "(missing)"})
+"""Stands for a node that a link names and the graph does not have: nothing is known of it."""
+
 NOTHING_MORE: Mapping[str, Effect] = MappingProxyType({})
 
 
@@ -113,19 +116,25 @@ def _steps(graph: Mapping[str, Any], nodes: Iterable[str], does: Callable[[Mappi
     pending = [(node_id, True) for node_id in nodes]
     while pending:
         node_id, visible = pending.pop()
-        node = graph.get(node_id)
-        if node is None or (node_id in seen and (seen[node_id] or not visible)):
+        if node_id in seen and (seen[node_id] or not visible):
             continue
         seen[node_id] = visible
+        node = graph.get(node_id) or MISSING
         here = does(node)
         for name, (origin, slot) in links(node).items():
+            if str(origin) not in graph and not isinstance(origin, str):
+                continue
             pending.append((str(origin), visible and _goes_on(here, name) and _gives_picture(graph, str(origin), slot)))
-    return [Step(each, _name(graph[each]), does(graph[each]), seen[each]) for each in _last_first(graph, seen)]
+    nodes_seen = {each: graph.get(each) or MISSING for each in _last_first(graph, seen)}
+    return [Step(each, _name(node), does(node), seen[each]) for each, node in nodes_seen.items()]
 
 
 def _last_first(graph: Mapping[str, Any], nodes: Iterable[str]) -> list[str]:
     """In the reverse of the order of work; as they come where the graph has a ring and never worked."""
-    needs = {each: sorted({str(link[0]) for link in links(graph[each]).values()} & graph.keys()) for each in nodes}
+    found = {each: graph.get(each) or MISSING for each in nodes}
+    needs = {
+        each: sorted({str(link[0]) for link in links(node).values()} & found.keys()) for each, node in found.items()
+    }
     try:
         return list(TopologicalSorter(needs).static_order())[::-1]
     except CycleError:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..errors import LikenessError
 from ..photo_files import opened
@@ -22,13 +21,6 @@ if TYPE_CHECKING:
 MAX_FILE_BYTES = 256 * 2**20
 """Larger files are not searched for content credentials."""
 
-MAX_NODES = 2000
-"""Larger workflows in a file are not traced."""
-
-_EXIF_FIELDS = range(0x0100, 0x0111)
-_USER_COMMENT, _EXIF_IFD = 0x9286, 0x8769
-_SAMPLER_SETTINGS = re.compile(r"\bSteps: \d+.*\bSampler:", re.DOTALL)
-_WRITES = re.compile("save|preview", re.IGNORECASE)
 _TERM = re.compile(rf"digitalsourcetype/({'|'.join(sorted(TERMS, key=len, reverse=True))})".encode())
 """Longest first: what follows a term in a manifest is no separator but the head of the next value."""
 
@@ -48,16 +40,18 @@ SILENT = Origin(Generative.NONE)
 
 def origin_of(path: Path) -> Origin:
     """Look for a DigitalSourceType in XMP and in content credentials (unverified: a claim that it was generated is
-    believed from anybody), this pack's own record, and, where there is none, the graph or the sampler settings that
-    programs leave in a file. Only a PNG is decoded: its texts may stand behind its pixels.
+    believed from anybody), this pack's own record, and, where there is none, what generating programs leave in a file
+    besides. Only a PNG is decoded: its texts may stand behind its pixels.
     """
+    from .traces import from_traces
+
     try:
         with opened(path) as image:
             if image.format == "PNG":
                 image.load()
             origin, claims = _from_xmp(image)
-            found = [origin] if claims.record is not None else [origin, _from_settings(image)]
-        found.append(_from_credentials(path, claims))
+            found = [origin] if claims.record is not None else [origin, from_traces(image)]
+        found.append(_from_bytes(path, claims))
     except (LikenessError, OSError) as error:
         why = error.code if isinstance(error, LikenessError) else "file_unreadable"
         return Origin(Generative.UNKNOWN, None, f"it cannot be looked at ({why})")
@@ -75,11 +69,22 @@ def combined(origins: list[Origin]) -> Origin:
 
 def packet_of(image: Image.Image) -> bytes:
     """The XMP packet of an opened and loaded picture; empty where there is none."""
-    for key in ("xmp", "XML:com.adobe.xmp", "Raw profile type xmp"):
+    for key in ("xmp", "XML:com.adobe.xmp"):
         value = image.info.get(key)
         if value:
             return value.encode("utf-8", "surrogateescape") if isinstance(value, str) else bytes(value)
-    return b""
+    return _raw_profile(image.info.get("Raw profile type xmp"))
+
+
+def _raw_profile(text: object) -> bytes:
+    """ImageMagick's way of keeping a packet in a PNG: its kind, its length and hexadecimal digits, on lines. What is
+    written in another way is given as it is."""
+    if not isinstance(text, str):
+        return b""
+    try:
+        return bytes.fromhex("".join(text.split()[2:]))
+    except ValueError:
+        return text.encode("utf-8", "surrogateescape")
 
 
 def _from_xmp(image: Image.Image) -> tuple[Origin, Claims]:
@@ -107,81 +112,30 @@ def _claimed(claims: Claims) -> Origin:
     return Origin(Generative.NONE, source)
 
 
-def _from_credentials(path: Path, claims: Claims) -> Origin:
-    """Terms in a manifest store stand there as plain text, unless the store is compressed (a brob box).
+def _from_bytes(path: Path, claims: Claims) -> Origin:
+    """Terms of the vocabulary, wherever they stand in a file: in a second XMP packet, in the content credentials of any
+    format. There they are plain text, unless the store is compressed (a brob box) or cut into pieces (GIF).
 
     A record of this pack among the `claims` says what a vague term leaves open.
     """
     if path.stat().st_size > MAX_FILE_BYTES:
         return Origin(Generative.UNKNOWN, None, "it is too large to be searched for content credentials")
-    boxes = credentials_of(path.read_bytes())
+    data = path.read_bytes()
+    for term in _terms(data):
+        if term in GENERATIVE:
+            return Origin(Generative.SOME, term, f"a statement in it says that it was generated ({short(term)})")
+    boxes = credentials_of(data)
     if MARK not in boxes:
         if claims.record is None and claims.credentials_at:
             return Origin(Generative.UNKNOWN, None, "its content credentials are kept on a server, which is not asked")
         return SILENT
-    terms = [VOCABULARY + term.decode() for term in _TERM.findall(boxes)]
-    for term in terms:
-        if term in GENERATIVE:
-            return Origin(Generative.SOME, term, f"its content credentials say that it was generated ({short(term)})")
-    if b"brob" in boxes:
-        return Origin(Generative.UNKNOWN, None, "its content credentials are compressed and were not searched")
-    term = terms[-1] if terms else None
+    if b"brob" in boxes or data.startswith(b"GIF8"):
+        return Origin(Generative.UNKNOWN, None, "its content credentials are compressed or cut up, and not searched")
+    term = next(reversed(_terms(boxes)), None)
     if term in UNDECIDED and claims.record is None:
         return Origin(Generative.UNKNOWN, term, "its content credentials leave open whether it was generated")
     return Origin(Generative.NONE, term)
 
 
-def _from_settings(image: Image.Image) -> Origin:
-    """ComfyUI leaves its graph in a file, other programs the settings of their sampler."""
-    texts = _texts(image)
-    for text in texts:
-        graph = _graph(text)
-        if graph is not None:
-            return _from_graph(graph)
-    if any(_SAMPLER_SETTINGS.search(text) for text in texts):
-        return Origin(Generative.SOME, GENERATED, "it carries the settings of a sampler")
-    return SILENT
-
-
-def _texts(image: Image.Image) -> list[str]:
-    texts = [str(image.info[key]) for key in ("prompt", "parameters") if key in image.info]
-    exif = image.getexif()
-    texts += [
-        str(exif[tag]).removeprefix("prompt:") for tag in _EXIF_FIELDS if str(exif.get(tag)).startswith("prompt:")
-    ]
-    comment = exif.get_ifd(_EXIF_IFD).get(_USER_COMMENT)
-    if isinstance(comment, bytes):
-        texts.append(comment[8:].replace(b"\0", b"").decode("utf-8", "replace"))
-    return texts
-
-
-def _graph(text: str) -> dict[str, Any] | None:
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    is_graph = isinstance(found, dict) and any(
-        isinstance(node, dict) and "class_type" in node for node in found.values()
-    )
-    return found if is_graph else None
-
-
-def _from_graph(graph: dict[str, Any]) -> Origin:
-    """Which of a graph's pictures this one is, the file does not say: what is true of all of them is believed."""
-    from .made_by import trace
-
-    if len(graph) > MAX_NODES:
-        return Origin(Generative.UNKNOWN, None, f"the workflow in it has {len(graph)} nodes and was not looked at")
-    nodes = {key: _orderly(node) for key, node in graph.items() if isinstance(node, dict)}
-    writers = [key for key, node in nodes.items() if _WRITES.search(str(node.get("class_type", "")))]
-    makings = [trace(nodes, [key], look=lambda _: SILENT) for key in writers or nodes]
-    first = next((making for making in makings if making.generative is not Generative.NONE), None)
-    if first is None:
-        return SILENT
-    if {making.generative for making in makings} == {Generative.SOME} or not writers:
-        return Origin(first.generative, first.source_type, f"the workflow in it tells: {first.reasons[0]}")
-    return Origin(Generative.UNKNOWN, None, f"of one picture of the workflow in it, {first.reasons[0]}")
-
-
-def _orderly(node: dict[str, Any]) -> dict[str, Any]:
-    return node if isinstance(node.get("inputs"), dict) else node | {"inputs": {}}
+def _terms(data: bytes) -> list[str]:
+    return [VOCABULARY + term.decode() for term in _TERM.findall(data)]

@@ -81,6 +81,8 @@ def _lines(checked: Checked) -> list[str]:
         lines += _claimed(checked.claims)
     if checked.unreadable:
         lines.append(f"claims       {clean(checked.unreadable)}")
+    if checked.traces:
+        lines.append(f"traces       {clean(checked.traces)}")
     lines += _credentials(checked.credentials)
     if checked.claims is not None and checked.credentials.state is not State.INTACT:
         lines.append("No intact signature covers what the file claims: anybody may have written it.")

@@ -182,7 +182,7 @@ def test_the_steps_come_in_the_order_of_work_from_the_last():
 
 def test_a_graph_with_a_ring_or_a_missing_node_ends():
     graph = {"1": node("ImageCrop", image=["2", 0]), "2": node("ImageCrop", image=["1", 0]), "3": node("X", a=["7", 0])}
-    assert len(trace(graph, ["1", "3", "8"]).steps) == 3
+    assert len(trace(graph, ["1", "3"]).steps) == 4
 
 
 def test_nothing_is_claimed_outside_of_a_run(tmp_path):
@@ -193,3 +193,10 @@ def test_nothing_is_claimed_outside_of_a_run(tmp_path):
         assert this_run() == UNKNOWN
     with host.use(host.LocalHost(tmp_path, tmp_path, tmp_path, graph=IMG2IMG, node="9")):
         assert this_run().generative is Generative.SOME
+
+
+def test_what_a_link_names_and_the_graph_does_not_have_is_unknown():
+    graph = {"2": node("ImageCrop", image=["7", 0], size=[512, 512]), "9": node("SaveImage", images=["2", 0])}
+    making = trace(graph, ["9"], looking(SILENT))
+    assert (making.generative, making.reasons) == (Generative.UNKNOWN, ("what (missing) (node 7) does is not known",))
+    assert trace(graph | {"7": PHOTO}, ["9"], looking(SILENT)).generative is Generative.NONE

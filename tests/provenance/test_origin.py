@@ -112,6 +112,111 @@ def test_sampler_settings_of_other_programs(tmp_path):
         assert origin_of(tmp_path / name).generative is Generative.SOME
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("parameters", "a portrait\nSteps: 20, CFG scale: 7, Seed: 5"),
+        ("parameters", '{"sampler": "dpmpp_2m", "steps": 30, "version": "Fooocus v2.5"}'),
+        ("parameters", '{"sui_image_params": {"prompt": "x", "steps": 20}}'),
+        ("invokeai_metadata", "{}"),
+        ("sd-metadata", "{}"),
+        ("Dream", '"a portrait" -s 50'),
+        ("Comment", '{"steps": 28, "sampler": "k_euler"}'),
+        ("Software", "NovelAI"),
+        ("Description", "a portrait --ar 2:3 --v 6 Job ID: 0a1b2c3d-0000-0000-0000-000000000000"),
+    ],
+)
+def test_what_other_programs_leave(tmp_path, name, text):
+    chunks = PngInfo()
+    chunks.add_text(name, text)
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png", pnginfo=chunks)
+    assert origin_of(tmp_path / "a.png").generative is Generative.SOME
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Software", "GIMP 2.10"),
+        ("Description", "Sampler of Northern music, 7 steps -- variety night"),
+        ("Comment", "Steps: up to the gate"),
+        ("parameters", '{"steps": 3}'),
+        ("Author", "Jane Firefox"),
+    ],
+)
+def test_what_cameras_and_editors_write_says_nothing(tmp_path, name, text):
+    chunks = PngInfo()
+    chunks.add_text(name, text)
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png", pnginfo=chunks)
+    assert origin_of(tmp_path / "a.png") == SILENT
+
+
+def test_what_stands_in_exif_and_in_comments(tmp_path):
+    exif = Image.Exif()
+    exif[0x0131] = "Adobe Firefly"
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.jpg", exif=exif)
+    Image.new("RGB", (9, 9)).save(tmp_path / "b.jpg", comment=b'{"sampler": "k_euler"}')
+    Image.new("RGB", (9, 9)).save(tmp_path / "c.jpg", comment=b"Lavc60.3.100")
+    said = [origin_of(tmp_path / f"{name}.jpg").generative for name in "abc"]
+    assert said == [Generative.SOME, Generative.SOME, Generative.NONE]
+
+
+def canvas(*kinds, mode=0, **more):
+    return json.dumps({"nodes": [{"type": kind, "mode": mode} for kind in kinds]} | more)
+
+
+INSIDE = {"subgraphs": [{"id": "f00", "nodes": [{"type": "VAEDecode", "mode": 0}]}]}
+
+
+@pytest.mark.parametrize(
+    ("text", "generative"),
+    [
+        (canvas("LoadImage", "Note", "SaveImage"), Generative.NONE),
+        (canvas("LoadImage", "KSampler"), Generative.UNKNOWN),
+        (canvas("LoadImage", "KSampler", mode=2), Generative.NONE),
+        (canvas("LoadImage", "KSampler", mode=4), Generative.NONE),
+        (canvas("LoadImage", "NobodyKnows"), Generative.UNKNOWN),
+        (canvas("LoadImage", "f00", definitions=INSIDE), Generative.UNKNOWN),
+        (canvas("LoadImage", definitions={"subgraphs": 5}), Generative.NONE),
+        ('{"nodes": 5}', Generative.NONE),
+        ('{"nodes": [3, null, {}]}', Generative.UNKNOWN),
+    ],
+)
+def test_a_canvas_without_its_graph(saved, text, generative):
+    assert origin_of(saved("png", text={"workflow": text})).generative is generative
+    assert origin_of(saved("webp", text={"workflow": text})).generative is generative
+
+
+def test_the_graph_says_more_than_the_canvas(saved):
+    text = {"workflow": canvas("LoadImage", "KSampler"), "prompt": json.dumps(HARMLESS)}
+    assert origin_of(saved("png", text=text)) == SILENT
+
+
+def test_a_second_packet_does_not_hide_the_first(saved):
+    data = saved(xmp=said(iptc.GENERATED)).read_bytes()
+    other = saved(xmp=said(CAPTURE)).read_bytes()
+    head = b"http://ns.adobe.com/xap/1.0/\0"
+    at, start = other.index(head), data.index(head)
+    length = int.from_bytes(other[at - 2 : at], "big")
+    ends = start - 2 + int.from_bytes(data[start - 2 : start], "big")
+    path = saved()
+    path.write_bytes(data[:ends] + other[at - 4 : at - 2 + length] + data[ends:])
+    with Image.open(path) as image:
+        assert b"digitalCapture" in image.info["xmp"], "Pillow gives the last one"
+    assert origin_of(path).generative is Generative.SOME
+
+
+def test_a_packet_as_imagemagick_writes_it(tmp_path):
+    packet = said(iptc.GENERATED)
+    chunks = PngInfo()
+    chunks.add_text("Raw profile type xmp", f"\nxmp\n{len(packet):8}\n{packet.hex()}\n")
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png", pnginfo=chunks)
+    assert origin_of(tmp_path / "a.png").source_type == iptc.GENERATED
+    chunks = PngInfo()
+    chunks.add_text("Raw profile type xmp", "\nxmp\n  3\nxyz\n")
+    Image.new("RGB", (9, 9)).save(tmp_path / "b.png", pnginfo=chunks)
+    assert origin_of(tmp_path / "b.png").generative is Generative.UNKNOWN
+
+
 def test_content_credentials_are_searched_without_the_library(tmp_path, demo, certificates, monkeypatch):
     signing = Signing.from_files(certificates.chain, certificates.key)
     for form in FORMS:

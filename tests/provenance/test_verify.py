@@ -1,21 +1,24 @@
 """`likeness verify`: what it says of files of all kinds, and its exit codes."""
 
+import io
 import json
 import sys
 import threading
 import zlib
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import cast
 
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
 from likeness_studio.nodes.errors import PhotoTooLarge
+from likeness_studio.nodes.photos import to_pil
+from likeness_studio.nodes.provenance import credentials, xmp
 from likeness_studio.nodes.provenance import source_types as iptc
-from likeness_studio.nodes.provenance import xmp
 from likeness_studio.nodes.provenance.check import State, check_file
 from likeness_studio.nodes.provenance.credentials import Signing, sign
-from likeness_studio.nodes.provenance.encode import encode_picture
+from likeness_studio.nodes.provenance.encode import Form, encode_picture
 from likeness_studio.nodes.provenance.record import Generative, Record
 from likeness_studio.runner.cli import main
 
@@ -105,6 +108,36 @@ def test_of_a_plain_picture_nothing_is_known(tmp_path):
     said = verify(tmp_path / "plain.png")
     assert "Nothing is known" in said
     assert told(tmp_path / "plain.png")["files"][0]["known"] is False
+
+
+def test_traces_of_a_generator_are_told(tmp_path, demo):
+    path = tmp_path / "made.png"
+    settings = "a portrait\nSteps: 20, Sampler: Euler a, CFG scale: 7"
+    path.write_bytes(encode_picture(demo, "png", text={"parameters": settings}).data)
+    said = verify(path)
+    assert "traces       it carries the settings of a sampler" in said
+    assert "Nothing is known" not in said
+    assert told(path)["files"][0]["traces"] == "it carries the settings of a sampler"
+    path.write_bytes(encode_picture(demo, "png", xmp=xmp.packet(Record(Generative.SOME, iptc.GENERATED))).data)
+    assert "traces  " not in verify(path), "the claim says it"
+
+
+@pytest.mark.parametrize(("form", "mime"), [("avif", "image/avif"), ("tiff", "image/tiff"), ("gif", "image/gif")])
+def test_credentials_in_other_formats(tmp_path, demo, certificates, monkeypatch, form, mime):
+    monkeypatch.setitem(credentials.MIME, form, mime)
+    plain, path = io.BytesIO(), tmp_path / f"a.{form}"
+    to_pil(demo).resize((64, 64)).save(plain, form)
+    path.write_bytes(plain.getvalue())
+    assert check_file(path).credentials.state is State.NONE
+    signing = Signing.from_files(certificates.chain, certificates.key)
+    data = sign(plain.getvalue(), cast("Form", form), signing, tool=("x", "1"), source_type=iptc.GENERATED)
+    path.write_bytes(data)
+    found = check_file(path)
+    assert (found.credentials.state, found.credentials.source_types) == (State.INTACT, (iptc.GENERATED,))
+    assert found.origin.generative is not Generative.NONE
+    at = data.index(b"c2pa.created")
+    path.write_bytes(data[:at] + b"C" + data[at + 1 :])
+    assert check_file(path).credentials.state is State.ALTERED
 
 
 def test_several_files_at_once(signed, tmp_path):
