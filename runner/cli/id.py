@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,7 @@ class DocumentParam(click.ParamType):
 @click.option("--matte", type=click.Choice(["u2net", "u2netp"]), default="u2net", show_default=True, help="Network.")
 @click.option("--sheet", type=click.Choice(list(PAPERS), case_sensitive=False), help="Also a PDF of prints on paper.")
 @click.option("--check/--no-check", default=True, show_default=True, help="Judge the result by the document's rules.")
+@click.option("--sign", is_flag=True, help="Sign content credentials (C2PA); see docs/provenance.md.")
 @json_option
 def id_command(
     photos: tuple[Path, ...],
@@ -73,6 +75,7 @@ def id_command(
     matte: str,
     sheet: str | None,
     check: bool,
+    sign: bool,
 ) -> None:
     """Make the photo of a document from each PHOTO (a file or a folder), as NAME.DOCUMENT.jpg with its report.
 
@@ -80,10 +83,14 @@ def id_command(
 
     Exit codes: 0 made and no rule broken, 1 some photo refused, 2 usage, 3 some rule is broken, 130 stopped.
     """
+    os.environ.setdefault(
+        "OMP_WAIT_POLICY", "PASSIVE"
+    )  # threads that spin while they wait cost the networks their time
     from ...nodes.id_photo.background import Background
     from ...nodes.id_photo.framing import HeadSize
     from ...nodes.id_photo.make import MakeOptions
     from ...nodes.id_photo.sizes import Size
+    from ...nodes.provenance.credentials import Signing, c2pa
     from ..files_in import photos_in
     from ..id_photos import Job
     from ..stop import stoppable
@@ -93,7 +100,11 @@ def id_command(
     if form is not None and len(files) > 1:
         raise click.UsageError(f"--out {out} is one file for {len(files)} photos; give a folder.")
     options = MakeOptions(document, Background(background), Size(size), HeadSize(head_size), largest)
-    job = Job(options, form or document.formats[0], matte, check)
+    signing = None
+    if sign:
+        c2pa()
+        signing = Signing.from_environment()
+    job = Job(options, form or document.formats[0], matte, check, signing)
     session = _Session(current_output(), job, out, single=form is not None)
     stoppable(lambda stopped: session.run(files, stopped))
     session.finish(sheet)
