@@ -12,15 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..nodes.id_photo.make import Made, MakeOptions, make_id_photo
-from ..nodes.provenance.save import FORMS, SUFFIXES, Target, picture_file, target_for, tool
+from ..nodes.provenance.save import FORMS, SUFFIXES, Target, picture_file, record_of, target_for
 from .errors import OutputUnwritable
 
 if TYPE_CHECKING:
     import torch
 
     from ..nodes.id_photo.compliance import Compliance
+    from ..nodes.provenance.credentials import Signing
     from ..nodes.provenance.encode import Encoded
+    from ..nodes.provenance.made_by import Making
     from ..nodes.provenance.record import Record
+    from ..nodes.provenance.save import Signature
 
 WORKFLOW = Path(__file__).resolve().parent.parent / "workflows" / "api" / "id_photo.json"
 """The bundled workflow that does the same on the canvas; what is stated of the making follows from its graph."""
@@ -34,12 +37,14 @@ MATTE, MAKE, SAVE = "LikenessMattePerson", "LikenessMakeIDPhoto", "LikenessSaveW
 
 @dataclass(frozen=True)
 class Job:
-    """What is made of every photo. `form`: the file format, where the document takes it."""
+    """What is made of every photo. `form`: the file format, where the document takes it. `signing`: by whom content
+    credentials are signed; None leaves them out."""
 
     options: MakeOptions
     form: str = "jpeg"
     matte: str = "u2net"
     check: bool = True
+    signing: Signing | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,14 +103,15 @@ class IDPhotoMaker:
         began = time.perf_counter()
         with torch.inference_mode():
             made = self.picture(photo)
-            record = self.record(photo, made)
+            making = self.making(photo, made)
+            record = self.record(making, made)
             form = target_for(made.id_photo.document, _form(self.job.form), QUALITY, made.id_photo.dpi)
             if form.form != self.job.form:
                 title = made.id_photo.document.title
                 made.report["notes"].append(
                     f"Saved as {form.form.upper()}: the {title} takes no {self.job.form.upper()}."
                 )
-            encoded = picture_file(made.picture[0], form, record)
+            encoded = picture_file(made.picture[0], form, record, signature=self._signature(photo, making, made))
             compliance = self._check(made, encoded, form, target) if self.job.check else None
         written = write_new(target.with_suffix(SUFFIXES[form.form]), encoded.data)
         seconds = time.perf_counter() - began
@@ -126,29 +132,29 @@ class IDPhotoMaker:
 
         return make_id_photo(FileSource(photo), load_engine(), self.job.options, person)
 
-    def record(self, photo: Path, made: Made) -> Record:
-        """What may be said of the making: traced in the graph that does the same, with this photo at its beginning."""
+    def making(self, photo: Path, made: Made) -> Making:
+        """How it was made: traced in the graph that does the same, with this photo at its beginning."""
         from ..nodes.provenance.made_by import trace
         from ..nodes.provenance.origin import origin_of
-        from ..nodes.provenance.record import Record
         from ..nodes.provenance.steps import Effect
-        from ..nodes.provenance.used import models_used, workflow_hash
 
         graph = self.graph()
-        save = next(key for key, node in graph.items() if node["class_type"] == SAVE)
         effect = Effect.COMBINES if made.id_photo.edits_made else Effect.CUTS
-        making = trace(graph, [save], lambda node: origin_of(photo), {MAKE: effect})
-        return Record(
-            generative=making.generative,
-            source_type=making.source_type,
-            steps=tuple(str(step) for step in reversed(making.steps)),
-            reasons=making.reasons,
-            models=models_used(graph, [save]),
-            workflow_hash=workflow_hash(graph),
-            document=made.id_photo.document.id,
-            edits=made.id_photo.edits_made,
-            tool=" ".join(tool()).strip(),
-        )
+        return trace(graph, [_saver(graph)], lambda node: origin_of(photo), {MAKE: effect})
+
+    def record(self, making: Making, made: Made) -> Record:
+        """What is written of it."""
+        graph = self.graph()
+        return record_of(making, graph, _saver(graph), made.id_photo)
+
+    def _signature(self, photo: Path, making: Making, made: Made) -> Signature | None:
+        from ..nodes.provenance.actions import actions_of
+        from ..nodes.provenance.save import Signature, ingredients_from
+
+        if self.job.signing is None:
+            return None
+        actions = actions_of(making.steps, made.id_photo.edits_made)
+        return Signature(self.job.signing, actions, ingredients_from([photo]))
 
     def graph(self) -> Mapping[str, Any]:
         """The bundled workflow with this job's settings, in API format."""
@@ -180,6 +186,11 @@ class IDPhotoMaker:
         found = check_id_photo(made.picture[0], load_engine(), made.id_photo.document, cover, about)
         found.notes[:0] = [*made.report["to_do"], *made.report["warnings"]]
         return found
+
+
+def _saver(graph: Mapping[str, Any]) -> str:
+    """The id of the node that saves."""
+    return next(key for key, node in graph.items() if node["class_type"] == SAVE)
 
 
 def _form(name: str) -> Any:
