@@ -58,7 +58,7 @@ def with_interval(rate: Result) -> str:
 
 def counted(rate: Result) -> str:
     """A count, as "4 of 174"."""
-    return f"{rate['count']} of {rate['total']}" if rate["total"] else "–"
+    return f"{rate['count']} of {rate['total']:,}" if rate["total"] else "–"
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
@@ -79,7 +79,7 @@ def strangers(result: Result) -> str:
     rows = []
     for group in result["groups"]:
         rates = [group["at"][name]["false_match"] for name, _ in COLUMNS]
-        rows.append([named(group), group["people"], rates[0]["total"], *map(with_interval, rates)])
+        rows.append([named(group), group["people"], f"{rates[0]['total']:,}", *map(with_interval, rates)])
     return table(["Group", "People", "Pairs", *(f"asked: {words}" for _, words in COLUMNS)], rows)
 
 
@@ -95,6 +95,14 @@ def refused(result: Result) -> str:
     return table(head, rows)
 
 
+def model_error(results: list[Result]) -> str:
+    """How far the model lies beside the count at most, where a group has pairs enough."""
+    bounds = [
+        each for result in results for each in result["even"][0]["groups"].values() if each["counted"] is not None
+    ]
+    return f"{max(abs(each['expected'] - each['point']) for each in bounds):.3f}"
+
+
 def asked(result: Result, place: int) -> str:
     """What each group asks of the even threshold at one rate."""
     point = result["even"][place]
@@ -104,7 +112,7 @@ def asked(result: Result, place: int) -> str:
         seen = "too few pairs" if bound["counted"] is None else f"{bound['counted']:.3f}"
         words = f"{name[0].upper()}{name[1:]}{mark}"
         met = (f"{bound[kind]:.3f}" for kind in ("point", "expected"))
-        rows.append([words, bound["pairs"], *met, seen, f"{bound['modelled']:.3f}"])
+        rows.append([words, f"{bound['pairs']:,}", *met, seen, f"{bound['modelled']:.3f}"])
     head = ["Group", "Pairs", "rate met, by count", "rate met, by model", "asked, by count", "asked, by model"]
     return table(head, rows)
 
@@ -147,16 +155,28 @@ def worst_costs(results: list[Result]) -> Iterator[str]:
 
 
 def found(result: Result) -> Iterator[str]:
-    """Failures to find a face or its mesh, a table for each network."""
-    titles = {"mesh": "dense landmarks (on the face that YuNet found)"}
+    """Failures to find a face or its mesh, a table for each network of the sizes at which anybody was missed."""
+    titles = {"mesh": "the dense landmarks (on the face that YuNet found)"}
+    everybody = result["groups"][0]
     for network in result["networks"]:
+        missed = [size for size in result["sizes"] if everybody["failures"][size][network]]
+        fine = [size for size in result["sizes"] if size not in missed]
+        name = titles.get(network, f"`{network}`")
+        sizes = ", ".join(map(pixels, fine))
+        yield f"By {name} nobody was missed at {sizes}{'; at the others:' if missed else '.'}\n"
         rows = [
-            [named(group), group["people"], *(group["failures"][size][network] for size in result["sizes"])]
+            [named(group), group["people"], *(group["failures"][size][network] for size in missed)]
             for group in result["groups"]
+            if group["kind"] != KINDS_LEFT_OUT
         ]
-        kept = [row for row, group in zip(rows, result["groups"], strict=True) if group["kind"] != KINDS_LEFT_OUT]
-        yield f"Not found by {titles.get(network, f'`{network}`')}:\n"
-        yield table(["Group", "People", *(size.replace("portrait", "px") for size in result["sizes"])], kept) + "\n"
+        if missed:
+            yield table(["Group", "People", *map(pixels, missed)], rows) + "\n"
+
+
+def pixels(size: str) -> str:
+    """A size for people: of the whole portrait, or of the face in it."""
+    number, _, where = size.partition(" ")
+    return f"{int(number):,} px {where}".removesuffix(" portrait")
 
 
 KINDS_LEFT_OUT = "ethnicity and gender"
@@ -198,16 +218,18 @@ WATCHED = ("left_eye_open", "right_eye_open", "natural_colour", "under_exposure"
 """Rules by which checks of photos have been unfair elsewhere: eyes, and the light on dark and pale skin."""
 
 
-def uneven(result: Result) -> Iterator[str]:
-    """The differences that are no chance, in words."""
-    if not result["uneven"]:
-        yield "No rule treats a group of ten people or more otherwise than everybody else, beyond what chance explains."
-    for each in result["uneven"]:
-        verb = "fail" if each["kind"] == "fails" else "do not pass"
+def uneven(result: Result, *, sure: bool) -> Iterator[str]:
+    """The differences that are no chance, or that may be, in words."""
+    found = [each for each in result["uneven"] if each["sure"] is sure]
+    if not found:
+        yield "None."
+    for each in sorted(found, key=lambda each: result["rules"].index(each["rule"])):
+        verb = "fail" if each["kind"] == "fails" else "fail or are uncertain"
         own, others = each["count"] / each["total"], each["others"] / each["others_total"]
         yield (
             f"- **{limits()[each['rule']].title}**: {each['count']} of {each['total']} {verb} among {each['group']} "
-            f"({percent(own)}), {each['others']} of {each['others_total']} among all others ({percent(others)})."
+            f"({percent(own)}), {each['others']} of {each['others_total']} among all others ({percent(others)}); "
+            f"p = {each['p']:.1g}."
         )
 
 
@@ -216,7 +238,7 @@ def people(result: Result) -> str:
     rows = [
         [named(group), group["people"], group["at"]["0.001"]["false_non_match"]["total"]] for group in result["groups"]
     ]
-    return table(["Group", "People", "with a second photo"], rows)
+    return table(["Group", "People", "with two different photos"], rows)
 
 
 def in_short(results: list[Result], rules_of: Result) -> Iterator[str]:
@@ -225,10 +247,11 @@ def in_short(results: list[Result], rules_of: Result) -> Iterator[str]:
         large = [group for group in result["groups"] if not group["few"]]
         worst = max(large, key=lambda group: group["at"]["0.001"]["false_match"]["rate"])
         overall, there = (each["at"]["0.001"]["false_match"] for each in (large[0], worst))
+        doubt = "" if there["low"] > overall["high"] else ", though of so few people that may be chance"
         yield (
-            f"- **{result['engine']}** at `standard (1 in 1,000)`: of pairs of any two of these people "
-            f"{with_interval(overall)} pass, of pairs of two {worst['group']} {with_interval(there)}, which is "
-            f"{there['rate'] / overall['rate']:.0f} times as many."
+            f"- **{result['engine']}** at `standard (1 in 1,000)`, where 0.1 % of strangers should pass: of pairs of "
+            f"any two of these people {with_interval(overall)} pass, of pairs of two {worst['group']} "
+            f"{with_interval(there)}. That is {there['rate'] / overall['rate']:.0f} times as many{doubt}."
         )
     first, second = results[0]["even"]
     even = [results[0]["groups"][0]["at"][name]["false_non_match"] for name in EVEN]
@@ -237,13 +260,10 @@ def in_short(results: list[Result], rules_of: Result) -> Iterator[str]:
         f"{second['threshold']:.3f} (1 in 10,000). Of two real photos of one person it then refuses "
         f"{counted(even[0])} and {counted(even[1])}."
     )
-    names = sorted({limits()[each["rule"]].title for each in rules_of["uneven"]})
-    yield (
-        f"- Of {len(rules_of['rules'])} rules of the ID photo check {len(names)} are uneven between groups: "
-        f"{', '.join(names)}."
-        if names
-        else f"- None of {len(rules_of['rules'])} rules of the ID photo check is uneven between groups of ten and more."
-    )
+    for sure, words in ((True, "uneven between groups beyond chance"), (False, "perhaps uneven")):
+        names = {each["rule"] for each in rules_of["uneven"] if each["sure"] is sure}
+        titles = ", ".join(limits()[name].title for name in rules_of["rules"] if name in names) or "none"
+        yield f"- Of {len(rules_of['rules'])} rules of the ID photo check, {words}: {titles}."
 
 
 def strangers_plot(results: list[Result]) -> str:
@@ -296,6 +316,7 @@ def page() -> str:
             for each in results
         ),
         "date": one["date"],
+        "apart": model_error(results),
         "checked": checks["people"],
         "variants": "\n".join(f"- {name}: {words}" for name, words in WORDS.items()),
     }
@@ -307,14 +328,15 @@ def page() -> str:
     parts += ["## The person not recognised", NOT_SAID["refused"]]
     for result in results:
         parts += [f"`{result['engine']}`:", refused(result)]
-    parts += ["## A threshold with the worst group in mind", NOT_SAID["even"], even_cost(results)]
+    parts += ["## A threshold with the worst group in mind", NOT_SAID["even"].format(**pairs), even_cost(results)]
     parts += ["Refused by group, of two different photos of one person:", "\n".join(worst_costs(results))]
     parts += ["![What each group asks](fairness_thresholds.svg)"]
     for result in results:
         parts += [f"`{result['engine']}`, 1 in 1,000, what each group asks (cosine):", asked(result, 0)]
         parts += [f"`{result['engine']}`, 1 in 10,000:", asked(result, 1)]
     parts += ["## Faces that are not found", NOT_SAID["found"], "\n".join(found(faces)).rstrip()]
-    parts += ["## The rules of ID photos", NOT_SAID["rules"].format(**pairs), "\n".join(uneven(checks))]
+    parts += ["## The rules of ID photos", NOT_SAID["rules"].format(**pairs), "Uneven beyond chance:"]
+    parts += ["\n".join(uneven(checks, sure=True)), NOT_SAID["doubtful"], "\n".join(uneven(checks, sure=False))]
     parts += [rates_of_rules(checks), "All rules, as *fails + uncertain*:", rules(checks)]
     return "\n\n".join([*parts, BORROWED, END]).rstrip() + "\n"
 

@@ -30,9 +30,10 @@ groups' rates are above that of mixed strangers.
 
 **Pairs of one person** are of two kinds. *Different photos*: the portrait beside the picture of the Congressional
 Pictorial Directory (public domain, grey, 200 pixels wide). Where both are one and the same picture the pair is left
-out: the faces are laid upon each other and their fine detail is correlated; from 0.85 on it is one picture (looked at:
-every pair from 0.7 to 0.95). Faces are aligned by each engine's own landmarks, so that a pair at the border may fall out
-with one of them only: {same}. One more is left out because the portrait is of a namesake. *Made worse*: the portrait beside itself after each of
+out: the faces are laid upon each other and their fine detail is correlated; from 0.85 on it is one picture (looked
+at: every pair from 0.7 to 0.95). Faces are aligned by each engine's own landmarks, so that a pair at the border may
+fall out with one of them only: {same}.
+One more is left out because the portrait is of a namesake. *Made worse*: the portrait beside itself after each of
 
 {variants}
 
@@ -53,9 +54,10 @@ people and more is at or below it. The default is as it was: no threshold of the
 
 Where a group's pairs are enough the bound is **counted**. Where not even a group without any error could show the rate
 (below 78 people for 1 in 1,000, below 246 for 1 in 10,000), it is **modelled**: scores are taken to be distributed as
-those of all pairs are, with the group's own mean and spread. The tables hold the model against the count: where the
-rate is met by count and by model should be alike, and is, where pairs are enough. The groups that decide are small, so
-that the thresholds are more careful than exact; of groups marked † they promise nothing, and some of them ask more.""",
+those of all pairs are, with the group's own mean and spread. The tables hold the model against the count: at 1 in
+1,000 they differ by {apart} at most, where pairs are enough, and the model mostly asks for more. The groups that decide
+are small, so that the thresholds are more careful than exact; of groups marked † they promise nothing, and some of
+them ask for more.""",
     "found": """\
 Portraits of 1,024 pixels, and the same made smaller until the face has the given size (shorter side of its box, by the
 detectors themselves). *In a larger picture*: the smaller portrait lies in a grey picture of 1,024 pixels, as a person
@@ -65,7 +67,10 @@ at a distance does. Each number counts people.""",
 photos: nearly all stand before flags and curtains, most smile, some wear glasses, and fail for that by right. What
 matters is whether a rule fails one group more than another where the photos give no reason. A difference between a
 group and everybody else is called one where it comes about by chance less than once in 1,000 times (Fisher's exact
-test); groups of fewer than ten are not compared. That a rule is uneven may lie in the rule, or in the photos.""",
+test); groups of fewer than ten are not compared. That a rule is uneven may lie in the rule, or in the photos: that men
+stand before darker curtains is no fault of the rule about curtains.""",
+    "doubtful": """\
+Worth a look (less than once in 100 times by chance; of so many comparisons a few are chance):""",
 }
 
 BORROWED = """\

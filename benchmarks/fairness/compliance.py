@@ -39,9 +39,13 @@ from likeness_studio.nodes.quality.check import Outcome
 from likeness_studio.nodes.quality.measure import Measure
 
 DOCUMENT, MATTE = "icao", "u2net"
-UNEVEN = 0.001
-"""Probability below which a difference between a group and everybody else is called one. Several hundred are looked
-at; of so many, one in a thousand would be found where there is none, which is less than one."""
+UNEVEN, DOUBTFUL = 0.001, 0.01
+"""Probabilities of coming about by chance below which a difference between a group and everybody else is called one,
+and below which it is worth a look. Several hundred differences are looked at, so that a few of the second kind are
+chance."""
+
+MIRROR = "men"
+"""All others of women: one of both is enough."""
 
 LEAST = 10
 """Smaller groups are not compared with the others."""
@@ -120,7 +124,7 @@ def summary(people: list[Person], rows: list[dict[str, Any]]) -> dict[str, Any]:
         "uneven": [
             found
             for entry in groups[1:]
-            if entry["people"] >= LEAST
+            if entry["people"] >= LEAST and entry["group"] != MIRROR
             for rule in rules
             for found in uneven(entry["group"], rule, entry["rules"][rule], everybody[rule])
         ],
@@ -134,7 +138,7 @@ def summary(people: list[Person], rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def uneven(group: str, rule: str, own: dict[str, Any], everybody: dict[str, Any]) -> list[dict[str, Any]]:
-    """Where a group fails a rule, or does not pass it, more or less often than all others: Fisher's exact test."""
+    """Whether a group fails a rule, or does not pass it, more or less often than all others: Fisher's exact test."""
     found = []
     for kind in ("fails", "not_passed"):
         count, total = own[kind], own["of"]
@@ -142,10 +146,10 @@ def uneven(group: str, rule: str, own: dict[str, Any], everybody: dict[str, Any]
         if not total or not rest:
             continue
         chance = float(fisher_exact([[count, total - count], [others, rest - others]]).pvalue)  # type: ignore[union-attr]
-        if chance < UNEVEN:
-            row = {"rule": rule, "group": group, "kind": kind, "count": count, "total": total}
-            found.append(row | {"others": others, "others_total": rest, "p": float(f"{chance:.1e}")})
-    return found
+        row = {"rule": rule, "group": group, "kind": kind, "count": count, "total": total}
+        found.append(row | {"others": others, "others_total": rest, "p": float(f"{chance:.1e}")})
+    clearest = sorted(found, key=lambda each: each["p"])[:1]
+    return [each | {"sure": each["p"] < UNEVEN} for each in clearest if each["p"] < DOUBTFUL]
 
 
 def judge(arguments: argparse.Namespace) -> None:
