@@ -5,11 +5,11 @@
     python benchmarks/id_photo/face_limits.py real --lfw DIR [--parser]
 
 `measure` takes each portrait at 512 pixels, plants every fault of faults/face.py, at a strength drawn at random, and
-takes all measures of the face anew: detector, mesh, pixels. `judge` prints, for each fault, how many are caught (a limit
-of face_limits.toml says "uncertain" or "fail" where it passed the clean photo) and how many fail, and for each measure
-how many clean photos it does not pass. The limits were chosen with 100 official portraits in view; only other people can
-verify them. `real` takes the same measures of real photos of each state (face_real.toml), with `--parser` by the
-optional face parser, too.
+takes all measures of the face anew: detector, mesh, pixels. `judge` prints, for each fault, how many are caught (a
+limit of face_limits.toml says "uncertain" or "fail" where it passed the clean photo) and how many fail, and for each
+measure how many clean photos it does not pass. The limits were chosen with 100 official portraits in view; only other
+people can verify them. `real` takes the same measures of real photos of each state (face_real.toml), with `--parser`
+by the optional face parser, too.
 """
 
 from __future__ import annotations
