@@ -187,7 +187,7 @@ def _markdown(found: dict[str, Any]) -> str:
         "far above the number of cores means that the clock's times are of a busy machine; the processor's are not.",
         "",
         "HivisionIDPhotos' own matting weights are no part of its repository, so u2net stands in for them. It works on "
-        "at most 2,000 pixels, knows no rule of a document, writes no colour profile, and always replaces the background.",
+        "at most 2,000 pixels, knows no rule of a document, and writes no colour profile.",
         "",
     ]
     return "\n".join(lines)
