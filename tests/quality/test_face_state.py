@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,7 @@ def clean(portrait):
     return values(portrait)
 
 
-def values(portrait, **options):
+def values(portrait, **options) -> dict[str, Any]:
     return {measure.name: measure.value for measure in measure_face(portrait, **options)}
 
 
