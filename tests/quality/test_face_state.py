@@ -16,7 +16,8 @@ from likeness_studio.nodes.quality.portrait import look_at
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "id_photo"))
 
-from faults.face import FAULTS
+from faults import face_warp  # pyright: ignore[reportMissingImports]
+from faults.face import FAULTS  # pyright: ignore[reportMissingImports]
 
 pytestmark = pytest.mark.models
 
@@ -77,9 +78,7 @@ def test_a_smiling_astronaut_who_looks_at_the_camera(clean):
 
 @pytest.mark.parametrize("degrees", [-15, 12])
 def test_roll_follows_the_photo(portrait, engine, clean, degrees):
-    from faults.face_warp import tilt
-
-    leaning = tilt(portrait.photo.numpy().astype(float), portrait.mesh, degrees)
+    leaning = face_warp.tilt(portrait.photo.numpy().astype(float), portrait.mesh, degrees)
     found = values(look_at(torch.from_numpy(leaning.astype(np.float32)), engine))
     assert found["roll"] - clean["roll"] == pytest.approx(-degrees, abs=1.5)
 
@@ -142,7 +141,7 @@ def test_the_photo_is_not_changed(portrait):
 
 @pytest.mark.skipif(not parsing.available(), reason="the optional face parser is not on this machine")
 def test_the_face_parser_sees_the_hat_and_says_that_it_was_asked(portrait, engine, clean):
-    bare = {measure.name: measure for measure in measure_face(portrait, parsing=True)}
+    bare: dict[str, Any] = {measure.name: measure for measure in measure_face(portrait, parsing=True)}
     assert set(bare) == set(NAMES)
     assert "parser" in bare["head_covering"].source
     assert bare["head_covering"].value < 0.5
