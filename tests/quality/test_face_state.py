@@ -16,7 +16,7 @@ from likeness_studio.nodes.quality.portrait import look_at
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "id_photo"))
 
-from faults import face_warp  # pyright: ignore[reportMissingImports]
+from faults import face_warp  # pyright: ignore[reportMissingImports, reportAttributeAccessIssue]
 from faults.face import FAULTS  # pyright: ignore[reportMissingImports]
 
 pytestmark = pytest.mark.models
