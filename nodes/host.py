@@ -250,6 +250,17 @@ def check_interrupted() -> None:
         raise Interrupted("The run was stopped.")
 
 
+def given_by_another_pack(name: str) -> bool:
+    """Whether the node class of that name comes from neither ComfyUI nor this pack. Outside of ComfyUI none does."""
+    registry, paths = _comfy("nodes"), _comfy("folder_paths")
+    node_class = registry.NODE_CLASS_MAPPINGS.get(name) if registry is not None else None
+    if node_class is None or paths is None:
+        return False
+    file = Path(getattr(sys.modules.get(node_class.__module__), "__file__", None) or "")
+    packs = paths.get_folder_paths("custom_nodes")
+    return any(file.is_relative_to(pack) for pack in packs) and not file.is_relative_to(Path(__file__).parent.parent)
+
+
 @dataclass(frozen=True)
 class CurrentRun:
     """The run that a node is part of: its id, the node's own id, the graph in API format, and whether it has ended."""

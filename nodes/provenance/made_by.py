@@ -17,7 +17,7 @@ from . import source_types as iptc
 from .errors import GenerationFound
 from .origin import SILENT, Origin, combined, origin_of
 from .record import Generative
-from .steps import PICTURE_OUTPUTS, PIXELS_OF_LATENTS, Effect, effect
+from .steps import EFFECTS, PICTURE_OUTPUTS, PIXELS_OF_LATENTS, Effect, effect
 
 MAX_PHOTOS = 256
 """A folder with more photos than this is not looked through."""
@@ -71,12 +71,17 @@ UNKNOWN = Making(Generative.UNKNOWN, None, reasons=("the workflow is not known h
 def this_run(known: Mapping[str, Effect] = NOTHING_MORE) -> Making:
     """The making of what the node that is at work now was given, inside ComfyUI and in the local engine.
 
-    `known`: see `trace`.
+    `known`: see `trace`. A class of another pack that has a known name is not known for that.
     """
     run = host.current_run()
     if run is None or run.node is None or run.node not in run.graph:
         return UNKNOWN
-    return trace(run.graph, [run.node], known=known)
+    return trace(run.graph, [run.node], known={**known, **_not_ours(run.graph)})
+
+
+def _not_ours(graph: Mapping[str, Any]) -> dict[str, Effect]:
+    names = {_name(node) for node in graph.values()}
+    return {name: Effect.UNKNOWN for name in names if name in EFFECTS and host.given_by_another_pack(name)}
 
 
 def trace(

@@ -137,7 +137,10 @@ def _value(parent: ET.Element, namespace: str, name: str) -> str:
 
 
 def _items(root: ET.Element, namespace: str, name: str) -> list[ET.Element]:
-    return [item for found in root.iter(f"{{{namespace}}}{name}") for item in found.iter(f"{{{RDF}}}li")]
+    """The items of the first array of that name. They never lie in one another, so that reading them all is quick."""
+    found = next(root.iter(f"{{{namespace}}}{name}"), None)
+    arrays = () if found is None else found
+    return [item for array in arrays for item in array if item.tag == f"{{{RDF}}}li"]
 
 
 def _values(root: ET.Element, namespace: str, name: str) -> tuple[str, ...]:

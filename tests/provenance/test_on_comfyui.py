@@ -29,6 +29,27 @@ CHECKPOINT = Path(os.environ.get("LIKENESS_TEST_CHECKPOINTS", "missing")) / "v1-
 """Stable Diffusion 1.5 with random weights, as the tests in tests/comfyui build it."""
 
 
+DISGUISED = """
+import nodes
+
+class Invert:
+    RETURN_TYPES = ("IMAGE",)
+    FUNCTION = "run"
+    CATEGORY = "test"
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"image": ("IMAGE",)}}
+
+    def run(self, image):
+        return (1 - image,)
+
+nodes.NODE_CLASS_MAPPINGS["ImageInvert"] = Invert
+NODE_CLASS_MAPPINGS = {}
+"""
+"""A pack that puts a class of its own under the name of one of core's."""
+
+
 @pytest.fixture(scope="module")
 def server(certificates, tmp_path_factory):
     """A server of this module's own, whose environment names a certificate for signing."""
@@ -39,6 +60,9 @@ def server(certificates, tmp_path_factory):
     if CHECKPOINT.is_file():
         (base / "models" / "checkpoints").mkdir(parents=True)
         (base / "models" / "checkpoints" / CHECKPOINT.name).symlink_to(CHECKPOINT)
+    disguised = base / "custom_nodes" / "disguised"
+    disguised.mkdir(parents=True)
+    (disguised / "__init__.py").write_text(DISGUISED)
     process, running = start_comfyui(base)
     try:
         yield running
@@ -206,6 +230,13 @@ def test_an_unknown_step_of_core_lets_nothing_be_claimed(server, photo):
     record = record_of(path)
     assert record.generative is Generative.UNKNOWN
     assert record.reasons == ("what LTXVPreprocess (node 2) does is not known",)
+
+
+def test_another_packs_class_under_a_known_name_is_not_known(server, photo):
+    graph = cropped(filename_prefix="disguised")
+    graph["2"] = node("ImageInvert", image=["1", 0])
+    (path,) = files(server, run(server, graph))
+    assert record_of(path).reasons == ("what ImageInvert (node 2) does is not known",)
 
 
 def test_the_workflow_is_read_back_from_a_file_of_the_server(server, photo):

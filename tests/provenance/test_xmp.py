@@ -1,6 +1,7 @@
 """XMP packets: what we write is read back, what others write is understood, what is dangerous is refused."""
 
 import io
+import time
 
 import pytest
 from hypothesis import given
@@ -109,3 +110,16 @@ def test_a_dangerous_or_broken_packet_is_refused(packet, said):
 
 def test_deeply_nested_elements_do_no_harm():
     assert xmp.read(b"<a>" * 50_000 + b"</a>" * 50_000).record is None
+
+
+def test_arrays_in_arrays_are_read_once():
+    """A hundred kilobytes that would be fifteen million items, were each array searched to its depth."""
+    inner = (
+        "<o:models>" * 3000 + "<r:Bag>" + "<r:li><o:name>x</o:name></r:li>" * 5000 + "</r:Bag>" + "</o:models>" * 3000
+    )
+    text = f'<r:RDF xmlns:r="{xmp.RDF}" xmlns:o="{xmp.OWN}"><o:generativeSteps>none</o:generativeSteps>{inner}</r:RDF>'
+    began = time.monotonic()
+    record = xmp.read(text.encode()).record
+    assert record is not None
+    assert record.models == ()
+    assert time.monotonic() - began < 5
