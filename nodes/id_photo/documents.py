@@ -12,7 +12,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ..errors import DocumentInvalid, DocumentUnknown
 from .document import (
     CONFIDENCES,
     EXPRESSIONS,
@@ -25,6 +24,7 @@ from .document import (
     Range,
     Source,
 )
+from .errors import DocumentInvalid, DocumentUnknown
 
 FOLDER = Path(__file__).with_name("documents")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import host
-from ..errors import LoraFileDamaged, LoraMatchesNothing, LoraWrongBase
+from .errors import LoraFileDamaged, LoraMatchesNothing, LoraWrongBase
 from .family import UNKNOWN, fits, of_model_class
 from .files import MEMORY_LIMIT, Cache, LoraFile, open_lora
 from .header import TensorInfo

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import host
-from ..errors import LoraFileDamaged
+from .errors import LoraFileDamaged
 from .facts import trigger_words
 from .family import Family, family_of
 from .header import Header, read_header, stamp_of

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from ..errors import LoraFileDamaged, UnsafeWeights
+from ..errors import UnsafeWeights
 from ..models.safety import refuse_pickle
+from .errors import LoraFileDamaged
 
 MAX_HEADER = 32 * 2**20
 """Bytes of a header that are read. The format allows 100 MB; a LoRA with every tag of its training has a few."""

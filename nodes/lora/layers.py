@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ..errors import LoraFileDamaged
+from .errors import LoraFileDamaged
 from .header import MAX_DIMENSIONS, Header, TensorInfo
 
 ROLES = {

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ..errors import LoraNotMergeable, LoraWrongBase
 from .delta import Delta, Factors, Whole, bias_of, delta_of, flat, why_not
+from .errors import LoraNotMergeable, LoraWrongBase
 from .family import UNKNOWN, Family
 from .files import LoraFile
 from .layers import Layer

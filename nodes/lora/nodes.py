@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from .. import host
-from ..errors import LikenessError, NoLoraChosen
+from ..errors import LikenessError
 from ..schema import io
 from .apply import Outcome, apply_stack
 from .chart import chart
+from .errors import NoLoraChosen
 from .facts import joined_words
 from .files import open_lora
 from .header import stamp_of

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import host
-from ..errors import LoraNotSaved, UnsafePath
+from ..errors import UnsafePath
+from .errors import LoraNotSaved
 from .facts import hashes, joined_words, licence
 from .family import Family
 from .merge import Merged, Source

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from ...nodes.errors import DocumentUnknown
 from ...nodes.id_photo import documents as table
 from ...nodes.id_photo.document import Document
+from ...nodes.id_photo.errors import DocumentUnknown
 from ...nodes.id_photo.facts import EDITS, facts, length, size
 from .columns import print_columns
 from .output import current_output, json_option

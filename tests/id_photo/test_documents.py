@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from likeness_studio.nodes.errors import DocumentInvalid, DocumentUnknown
 from likeness_studio.nodes.id_photo.document import Edits, HeadTop, Range
 from likeness_studio.nodes.id_photo.documents import (
     FOLDER,
@@ -21,6 +20,7 @@ from likeness_studio.nodes.id_photo.documents import (
     near_misses,
     read,
 )
+from likeness_studio.nodes.id_photo.errors import DocumentInvalid, DocumentUnknown
 from likeness_studio.runner.cli import main
 
 ROOT = Path(__file__).parents[2]

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from likeness_studio.nodes import host
-from likeness_studio.nodes.errors import LoraFileDamaged
 from likeness_studio.nodes.lora.apply import _check_growth, fits_shape, target_of
+from likeness_studio.nodes.lora.errors import LoraFileDamaged
 from likeness_studio.nodes.lora.files import open_path
 
 

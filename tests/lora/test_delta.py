@@ -7,8 +7,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from likeness_studio.nodes.errors import LoraFileDamaged, LoraNotMergeable, LoraWrongBase
 from likeness_studio.nodes.lora.delta import bias_of, delta_of, flat
+from likeness_studio.nodes.lora.errors import LoraFileDamaged, LoraNotMergeable, LoraWrongBase
 from likeness_studio.nodes.lora.files import open_path
 from likeness_studio.nodes.lora.merge import Merged, Source, merge, reduced
 from likeness_studio.nodes.lora.names import canonical

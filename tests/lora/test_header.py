@@ -8,7 +8,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from likeness_studio.nodes.errors import LoraFileDamaged, UnsafeWeights
+from likeness_studio.nodes.errors import UnsafeWeights
+from likeness_studio.nodes.lora.errors import LoraFileDamaged
 from likeness_studio.nodes.lora.header import MAX_HEADER, read_header
 
 

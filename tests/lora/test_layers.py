@@ -4,8 +4,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from likeness_studio.nodes.errors import LoraFileDamaged, LoraWrongBase
 from likeness_studio.nodes.lora.apply import check_base, fits_shape
+from likeness_studio.nodes.lora.errors import LoraFileDamaged, LoraWrongBase
 from likeness_studio.nodes.lora.family import family_of, fits, of_model_class
 from likeness_studio.nodes.lora.files import open_path
 from likeness_studio.nodes.lora.header import TensorInfo
