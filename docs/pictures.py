@@ -78,10 +78,10 @@ def id_photo() -> None:
 
     for DOCUMENT in schengen-visa us-passport: .venv/bin/likeness id runner/demo.jpg --document DOCUMENT --out output/id
     .venv/bin/likeness check runner/demo.jpg --out output/id/selfie
-    .venv/bin/likeness run id_photo_sheet --input Photo=runner/demo.jpg --set "Print sheet.paper=a4" --output output/id
+    .venv/bin/likeness run id_photo_sheet --input Photo=runner/demo.jpg --set "Print sheet.paper=A4" --output output/id
     """
     names = ("demo.schengen-visa.overlay.png", "id_photo_sheet_00001.png", "demo.us-passport.overlay.png")
-    files = [*(ID / name for name in names), *(ID / "selfie").glob("*.png")]
+    files = [*(ID / name for name in names), *(ID / "selfie" / "overlays").glob("*.jpg")]
     if len(files) < 4 or not all(file.exists() for file in files):
         return
     drawn, sheet, american, selfie = (
