@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from likeness_studio.benchmarks.fairness.intervals import share
+from likeness_studio.benchmarks.fairness.people import BANDS
 from likeness_studio.benchmarks.fairness.variants import WORDS
 from likeness_studio.docs.fairness_plots import Axis, Dot, plot
-from likeness_studio.docs.fairness_words import BORROWED, END, HOW, INTRO, NOT_SAID
+from likeness_studio.docs.fairness_words import BORROWED, END, HOW, INTRO, LOOKED_INTO, NOT_SAID
 from likeness_studio.nodes.id_photo.limits import table as limits
 
 ROOT = Path(__file__).parents[1]
@@ -173,6 +174,22 @@ def found(result: Result) -> Iterator[str]:
             yield table(["Group", "People", *map(pixels, missed)], rows) + "\n"
 
 
+WHO = {BANDS[0][2]: f"people {BANDS[0][2]}", BANDS[-1][2]: f"people of {BANDS[-1][2]}"}
+
+
+def smallest(result: Result) -> str:
+    """Who is missed where only some are: by detector, gender, and the youngest and the oldest."""
+    size, names = "24 in a larger picture", ("women", "men", BANDS[0][2], BANDS[-1][2])
+    groups = {group["group"]: group for group in result["groups"]}
+    parts = []
+    for network in ENGINES:
+        missed = [(groups[name]["failures"][size][network] / groups[name]["people"], name) for name in names]
+        parts.append(
+            f"`{network}` misses " + ", ".join(f"{percent(rate)} of {WHO.get(name, name)}" for rate, name in missed)
+        )
+    return f"Every face of 48 pixels and more was found by both detectors. At {pixels(size)} {'; '.join(parts)}."
+
+
 def pixels(size: str) -> str:
     """A size for people: of the whole portrait, or of the face in it."""
     number, _, where = size.partition(" ")
@@ -221,16 +238,30 @@ WATCHED = ("left_eye_open", "right_eye_open", "natural_colour", "under_exposure"
 def uneven(result: Result, *, sure: bool) -> Iterator[str]:
     """The differences that are no chance, or that may be, in words."""
     found = [each for each in result["uneven"] if each["sure"] is sure]
+    kinds = {group["group"]: group["kind"] for group in result["groups"]}
+    words = {"ethnicity": "{} people", "age": "people of {}"}
     if not found:
         yield "None."
     for each in sorted(found, key=lambda each: result["rules"].index(each["rule"])):
         verb = "fail" if each["kind"] == "fails" else "fail or are uncertain"
         own, others = each["count"] / each["total"], each["others"] / each["others_total"]
+        group = words.get(kinds[each["group"]], "{}").format(each["group"])
         yield (
-            f"- **{limits()[each['rule']].title}**: {each['count']} of {each['total']} {verb} among {each['group']} "
+            f"- **{limits()[each['rule']].title}**: {each['count']} of {each['total']} {verb} among {group} "
             f"({percent(own)}), {each['others']} of {each['others_total']} among all others ({percent(others)}); "
             f"p = {each['p']:.1g}."
         )
+
+
+def looked_into(result: Result) -> str:
+    """What was found out about rules that are uneven, with the figures of today."""
+    groups = {group["group"]: group["rules"]["natural_colour"] for group in result["groups"]}
+    own, everybody = groups["Black"], groups["everybody"]
+    return LOOKED_INTO.format(
+        brown=f"{own['fails']} of {own['of']}",
+        rest=f"{everybody['fails'] - own['fails']} of {everybody['of'] - own['of']}",
+        asian=groups["Asian"]["of"],
+    )
 
 
 def people(result: Result) -> str:
@@ -241,7 +272,7 @@ def people(result: Result) -> str:
     return table(["Group", "People", "with two different photos"], rows)
 
 
-def in_short(results: list[Result], rules_of: Result) -> Iterator[str]:
+def in_short(results: list[Result], rules_of: Result, faces: Result) -> Iterator[str]:
     """The findings, each with its figures."""
     for result in results:
         large = [group for group in result["groups"] if not group["few"]]
@@ -260,8 +291,10 @@ def in_short(results: list[Result], rules_of: Result) -> Iterator[str]:
         f"{second['threshold']:.3f} (1 in 10,000). Of two real photos of one person it then refuses "
         f"{counted(even[0])} and {counted(even[1])}."
     )
-    for sure, words in ((True, "uneven between groups beyond chance"), (False, "perhaps uneven")):
-        names = {each["rule"] for each in rules_of["uneven"] if each["sure"] is sure}
+    yield f"- {smallest(faces)}"
+    sure = {each["rule"] for each in rules_of["uneven"] if each["sure"]}
+    doubtful = {each["rule"] for each in rules_of["uneven"]} - sure
+    for names, words in ((sure, "uneven between groups beyond chance"), (doubtful, "perhaps uneven")):
         titles = ", ".join(limits()[name].title for name in rules_of["rules"] if name in names) or "none"
         yield f"- Of {len(rules_of['rules'])} rules of the ID photo check, {words}: {titles}."
 
@@ -320,7 +353,7 @@ def page() -> str:
         "checked": checks["people"],
         "variants": "\n".join(f"- {name}: {words}" for name, words in WORDS.items()),
     }
-    parts = [INTRO.format(**pairs), "## In short", "\n".join(in_short(results, checks)), "## Who was measured"]
+    parts = [INTRO.format(**pairs), "## In short", "\n".join(in_short(results, checks, faces)), "## Who was measured"]
     parts += [people(one), HOW.format(**pairs), "## Strangers taken for the person"]
     parts += ["![Strangers who pass, by group](fairness_strangers.svg)"]
     for result in results:
@@ -337,6 +370,7 @@ def page() -> str:
     parts += ["## Faces that are not found", NOT_SAID["found"], "\n".join(found(faces)).rstrip()]
     parts += ["## The rules of ID photos", NOT_SAID["rules"].format(**pairs), "Uneven beyond chance:"]
     parts += ["\n".join(uneven(checks, sure=True)), NOT_SAID["doubtful"], "\n".join(uneven(checks, sure=False))]
+    parts += [looked_into(checks).rstrip()]
     parts += [rates_of_rules(checks), "All rules, as *fails + uncertain*:", rules(checks)]
     return "\n\n".join([*parts, BORROWED, END]).rstrip() + "\n"
 
