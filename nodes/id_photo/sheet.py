@@ -166,6 +166,9 @@ def lay_out(
         raise PrintsDoNotFit("There is no photo to print; connect or name one.")
     if 0 < count < photos:
         raise PrintsDoNotFit(f"There are {photos} different photos for {count} prints; ask for {photos} or more.")
+    for name, length in (("gap", gap_mm), ("margin", margin_mm)):
+        if length is not None and not 0 <= length < math.inf:
+            raise PrintsDoNotFit(f"A {name} of {length:g} mm is not possible; give 0 or more, or leave it out.")
     margin = paper.margin_mm if margin_mm is None else margin_mm
     inset = margin + (CLEARANCE_MM + SHORTEST_MARK_MM if cut_marks else 0.0)
     grids = [

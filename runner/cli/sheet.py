@@ -107,9 +107,14 @@ def sheet(
 
 
 def _picture(path: Path) -> Image.Image:
+    """The photo; where it is transparent, white as the paper is, and not what colour the file hides there."""
     from ...nodes.photos import load_photo, to_pil
 
-    return to_pil(load_photo(path)[0][0])
+    pictures, clear = load_photo(path)
+    picture = pictures[0]
+    if clear.shape[1:] == picture.shape[:2]:
+        picture = picture.lerp(picture.new_ones(()), clear[0, ..., None])
+    return to_pil(picture)
 
 
 def _size(photos: tuple[Path, ...], document: str | None, size: str | None) -> tuple[Size, str, list[str]]:

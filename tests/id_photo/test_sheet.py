@@ -192,3 +192,10 @@ def test_a_face_is_never_stretched():
     check_proportions((35, 45), SCHENGEN)
     with pytest.raises(PrintProportionsDiffer, match=r"stretched by 1\.5%"):
         check_proportions((419, 531), SCHENGEN)
+
+
+@pytest.mark.parametrize("length", [float("nan"), float("inf"), -1.0])
+def test_lengths_that_are_none_are_refused(length):
+    for lengths in ({"gap_mm": length}, {"margin_mm": length}):
+        with pytest.raises(PrintsDoNotFit, match="is not possible"):
+            lay_out(PAPERS["A4"], (35, 45), **lengths)

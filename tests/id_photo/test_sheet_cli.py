@@ -45,6 +45,19 @@ def test_the_files_own_resolution_gives_the_size_and_it_is_said(photo, tmp_path)
     assert out.read_bytes().startswith(b"%PDF")
 
 
+def test_what_is_transparent_is_white_on_paper(tmp_path):
+    clear = Image.new("RGBA", (354, 354), (200, 0, 0, 0))
+    clear.paste((0, 0, 200, 255), (0, 0, 177, 354))
+    clear.save(tmp_path / "cut.png")
+    out = tmp_path / "sheet.png"
+    outcome = run(tmp_path / "cut.png", "--size", "30x30", "--count", 1, "--no-marks", "--no-caption", "-o", out)
+    assert outcome.exit_code == 0, outcome.output
+    with Image.open(out) as page:
+        colours = {tuple(colour) for colour in np.unique(np.array(page).reshape(-1, 3), axis=0).tolist()}
+    assert {(0, 0, 200), (255, 255, 255)} <= colours
+    assert not any(red > 100 > blue for red, _, blue in colours)
+
+
 def test_a_lying_photo_is_measured_as_it_is_seen(photo, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
