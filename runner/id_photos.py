@@ -112,7 +112,7 @@ class IDPhotoMaker:
                     f"Saved as {form.form.upper()}: the {title} takes no {self.job.form.upper()}."
                 )
             encoded = picture_file(made.picture[0], form, record, signature=self._signature(photo, making, made))
-            compliance = self._check(made, encoded, form, target) if self.job.check else None
+            compliance = self._check(photo, made, encoded, form, target) if self.job.check else None
         written = write_new(target.with_suffix(SUFFIXES[form.form]), encoded.data)
         seconds = time.perf_counter() - began
         return IDPhotoFile(photo, written, made, encoded, record, compliance, seconds)
@@ -175,12 +175,15 @@ class IDPhotoMaker:
             node["inputs"].update(chosen.get(node["class_type"], {}))
         return graph
 
-    def _check(self, made: Made, encoded: Encoded, form: Target, target: Path) -> Compliance:
-        from ..nodes.id_photo.file_measures import FileFacts
+    def _check(self, photo: Path, made: Made, encoded: Encoded, form: Target, target: Path) -> Compliance:
+        """The report on what was made. The original's JPEG quality counts, too: turning hides the blocks, no more."""
+        from ..nodes.id_photo.file_measures import FileFacts, read_facts
         from ..nodes.id_photo.judge import About, check_id_photo
         from ..nodes.identity.engines import load_engine
 
-        facts = FileFacts(target.name, len(encoded.data), form.form, form.dpi)
+        qualities = (encoded.quality if form.form == "jpeg" else None, read_facts(photo).quality)
+        saved = [quality for quality in qualities if quality is not None]
+        facts = FileFacts(target.name, len(encoded.data), form.form, form.dpi, min(saved, default=None))
         cover: torch.Tensor | None = None if made.matte is None else made.matte[0]
         about = About(file=facts, made=made.id_photo)
         found = check_id_photo(made.picture[0], load_engine(), made.id_photo.document, cover, about)

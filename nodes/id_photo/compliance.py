@@ -62,7 +62,7 @@ class Compliance:
         if unsure:
             return f"No rule is broken for the {title}, but a person must look at: {_titles(unsure)}."
         if missing:
-            return f"The photo meets every rule for the {title} that was measured; not measured: {_titles(missing)}."
+            return f"The photo meets every rule for the {title} that was measured; not known: {_titles(missing)}."
         return f"The photo meets every rule for the {title} that can be measured."
 
     def as_dict(self) -> dict[str, Any]:
@@ -93,13 +93,12 @@ class Compliance:
         for check in self.of(Outcome.FAIL):
             lines.append(f"FAIL       {_line(check)}")
         for check in self.of(Outcome.UNCERTAIN):
-            lines.append(f"uncertain  {_line(check)}")
+            lines.append(f"uncertain  {_line(check, why=True)}")
         passed = self.of(Outcome.PASS)
         if passed:
             lines.append(f"pass       {_titles(passed)}.")
-        missing = self.of(Outcome.NOT_MEASURED)
-        if missing:
-            lines.append(f"not measured: {_titles(missing)}.")
+        for why, checks in _by_reason(self.of(Outcome.NOT_MEASURED)).items():
+            lines.append(f"not known  {_titles(checks)}. {why}".rstrip())
         lines += self.notes
         lines.append(f"No program can tell: {'; '.join(BEYOND)}.")
         return "\n".join(lines)
@@ -113,6 +112,23 @@ def _titles(checks: list[Check]) -> str:
     return ", ".join(check.title[0].lower() + check.title[1:] for check in checks)
 
 
-def _line(check: Check) -> str:
+def _by_reason(checks: list[Check]) -> dict[str, list[Check]]:
+    """The checks by what was seen instead of a value."""
+    found: dict[str, list[Check]] = {}
+    for check in checks:
+        found.setdefault(check.detail, []).append(check)
+    return found
+
+
+LONG_UNIT = 6
+"""Letters of a unit from which on it is said once: 8.0 ± 0.8, asked: at most 4.5 % of the eye-chin distance."""
+
+
+def _line(check: Check, *, why: bool = False) -> str:
+    """A check as one line; `why`: with what was seen, which a person needs who must decide."""
     figures = f"{check.shown}, asked: {check.limit}" if check.shown and check.limit else check.shown or check.detail
-    return f"{check.title} ({figures.rstrip('.')}). {check.advice}".strip()
+    value, _, unit = check.shown.partition(" % of ")
+    if len(unit) >= LONG_UNIT and check.limit.endswith(f" % of {unit}"):
+        figures = f"{value}, asked: {check.limit}"
+    seen = check.detail if why and check.shown else ""
+    return " ".join(part for part in (f"{check.title} ({figures.rstrip('.')}).", seen, check.advice) if part)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..photo_files import opened
+from ..quality.compression import saved_quality
 from ..quality.measure import Measure
 
 if TYPE_CHECKING:
@@ -17,15 +18,22 @@ if TYPE_CHECKING:
 INCH = 25.4
 """Millimetres."""
 
+LOSSLESS = ("png", "tiff", "bmp", "gif")
+"""Formats that keep every pixel, or nearly always do."""
+
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What was read from a photo's file. `form`: "jpeg", "png" and so on. `dpi`: across, None where it is not said."""
+    """What was read from a photo's file. `form`: "jpeg", "png" and so on. `dpi`: across, None where it is not said.
+
+    `quality`: of the JPEG file, 1..100 on libjpeg's scale, the lower one where it was made from another; None without.
+    """
 
     name: str
     size: int
     form: str
     dpi: float | None = None
+    quality: float | None = None
 
 
 def read_facts(path: Path) -> FileFacts:
@@ -34,7 +42,8 @@ def read_facts(path: Path) -> FileFacts:
         told = photo.info.get("dpi")
         across = float(told[0]) if isinstance(told, tuple) and told else 0.0
         form = "jpeg" if photo.format == "MPO" else str(photo.format or "").lower()
-        return FileFacts(path.name, path.stat().st_size, form, across if across > 1 else None)
+        density = across if across > 1 else None
+        return FileFacts(path.name, path.stat().st_size, form, density, saved_quality(photo))
 
 
 def measure_size(width: int, height: int, document: Document) -> list[Measure]:
@@ -60,16 +69,29 @@ def _pixels(width: int, height: int, document: Document) -> Measure:
 
 
 def measure_file(facts: FileFacts | None, width: int, document: Document) -> list[Measure]:
-    """Size on paper, format and bytes; without a file, why they were not measured."""
+    """Size on paper, format, bytes and JPEG quality; without a file, why they were not measured."""
     if facts is None:
         missing = "Only the picture was given, not its file."
-        return [Measure(name, None, detail=missing) for name in ("print_size", "file_format", "file_size")]
+        names = ("print_size", "file_format", "file_size", "file_compression")
+        return [Measure(name, None, detail=missing) for name in names]
     right = facts.form in document.formats
     return [
         _print_size(facts, width, document),
         Measure("file_format", float(right), detail=f"The file is {facts.form.upper() or 'of an unknown format'}."),
         Measure("file_size", facts.size / 1000, "kB"),
+        _saved(facts),
     ]
+
+
+def _saved(facts: FileFacts) -> Measure:
+    """The quality in which the photo was saved: by a JPEG file's own table; formats without loss have all of it."""
+    source = "ITU-T T.81, annex K, on libjpeg's scale"
+    if facts.quality is not None:
+        words = f"Saved as JPEG of quality {facts.quality:.0f}."
+        return Measure("file_compression", facts.quality, detail=words, source=source)
+    value = 100.0 if facts.form in LOSSLESS else None
+    words = f"A {facts.form.upper()} file {'loses nothing' if value else 'does not say in which quality it was saved'}."
+    return Measure("file_compression", value, detail=words, source=source)
 
 
 def _print_size(facts: FileFacts, width: int, document: Document) -> Measure:

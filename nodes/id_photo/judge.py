@@ -11,6 +11,7 @@ from ..face_mesh.mesh import find_mesh
 from ..quality.check import Check, Outcome, judge_measure
 from ..quality.gather import measure_portrait
 from ..quality.measure import Measure
+from ..quality.parsing import offer
 from ..quality.portrait import Portrait
 from .compliance import Compliance
 from .document import HeadTop
@@ -66,7 +67,11 @@ def check_id_photo(
     seen = measure_all(photo, engine, document, matte, about)
     checks = judge_all(seen.measures, document, len(seen.faces), uncut=about.uncut)
     name = about.file.name if about.file else ""
-    return Compliance(document, checks, width, height, seen.faces, seen.head, _notes(document, about), name)
+    notes = _notes(document, about)
+    doubtful = [check.name for check in checks if check.outcome is Outcome.UNCERTAIN]
+    if not about.parsing and (words := offer(doubtful)):
+        notes.insert(0, words)
+    return Compliance(document, checks, width, height, seen.faces, seen.head, notes, name)
 
 
 def measure_all(

@@ -53,6 +53,7 @@ PORTRAIT = frozenset(
         "inter_eye_distance",
         "sharpness",
         "compression",
+        "file_compression",
         "under_exposure",
         "over_exposure",
         "eyes_visible",
@@ -208,6 +209,13 @@ def _background(limit: Limit, document: Document) -> Limit | str:
     return limit if document.background_colours else "any calm background is allowed"
 
 
+def _background_colour(limit: Limit, document: Document) -> Limit | str:
+    """The words of the document say which colours it takes."""
+    advice = f"Stand in front of a wall of a colour that the document takes: {document.background}."
+    wanted = f"{limit.words('')} from {', '.join(document.background_colours)}"
+    return _background(replace(limit, too_high=advice, wanted=wanted), document)
+
+
 RULES: dict[str, Callable[[Limit, Document], Limit | str]] = {
     "pixels": _pixels,
     "print_density": _print_density,
@@ -227,5 +235,6 @@ RULES: dict[str, Callable[[Limit, Document], Limit | str]] = {
     "glasses_glare": _clear_glasses,
     "head_covering": _head_covering,
     **dict.fromkeys(BACKGROUND, _background),
+    "background_colour": _background_colour,
 }
 """How a document changes a limit of the table."""

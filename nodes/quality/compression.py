@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from PIL import Image
 
-from ..errors import PhotoUnreadable
 from ..portrait.colour import to_lab
 from .measure import Measure
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from .portrait import Portrait
 
 BLOCK = 8
@@ -73,22 +72,16 @@ def _blockiness(luma: torch.Tensor) -> float:
     return float(phases.max() - others) / max(usual, 1 / 2550)
 
 
-def file_compression(data: bytes) -> Measure:
+def saved_quality(picture: Image.Image) -> float | None:
     """The quality that a JPEG file's quantisation table stands for, 1..100 on libjpeg's scale; None for other files.
 
-    Only what the last saving did: the pixels may have seen worse before. Raises PhotoUnreadable for what is no picture.
+    Only what the last saving did: the pixels may have seen worse before.
     """
-    try:
-        with Image.open(io.BytesIO(data)) as picture:
-            tables = getattr(picture, "quantization", None)
-            form = picture.format or "unknown"
-    except (OSError, SyntaxError, ValueError) as error:
-        raise PhotoUnreadable(f"The file's {len(data)} bytes are no picture that can be read ({error}).") from error
+    tables = getattr(picture, "quantization", None)
     if not tables:
-        return Measure("file_compression", None, detail=f"The file is {form} and has no quantisation tables.")
+        return None
     scale = 100 * sum(tables[0]) / _LUMINANCE_SUM
-    quality = (200 - scale) / 2 if scale <= 100 else 5000 / scale
-    return Measure("file_compression", float(np.clip(quality, 1, 100)), "quality", source="ITU-T T.81, annex K")
+    return float(np.clip((200 - scale) / 2 if scale <= 100 else 5000 / scale, 1, 100))
 
 
 def noise(portrait: Portrait) -> Measure:

@@ -7,6 +7,7 @@ commercially is unclear. `likeness models get face_parsing` fetches it; the chec
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,22 @@ class Parsing:
         labels = self.labels[np.clip(y, 0, SIDE - 1).astype(int)[:, None], np.clip(x, 0, SIDE - 1).astype(int)]
         inside = ((y >= 0) & (y < SIDE))[:, None] & (x >= 0) & (x < SIDE)
         return Parsing(np.where(inside, labels, 0).astype(np.uint8), other)
+
+
+SHARPENED = frozenset({"glasses", "dark_glasses", "eyes_visible", "mouth_visible", "face_occlusion", "head_covering"})
+"""Measures that are surer with the parser."""
+
+
+def offer(doubtful: Iterable[str]) -> str:
+    """A sentence on how the parser would help with measures of these names, empty where it would not."""
+    if SHARPENED.isdisjoint(doubtful):
+        return ""
+    if available():
+        return "The face parser on this machine tells glasses and covers more surely: check again with parsing."
+    return (
+        "The optional face parser tells glasses and covers more surely: fetch it with `likeness models get "
+        "face_parsing`, then check again with parsing."
+    )
 
 
 def available() -> bool:

@@ -12,6 +12,7 @@ from .check import Check, Outcome, Verdict, judge_measure, verdict_of
 from .gather import measure_portrait
 from .limit import Limit, read_limits
 from .measure import Measure
+from .parsing import offer
 from .portrait import Portrait
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Usability:
     height: int
     faces: list[Face] = field(default_factory=list)
     name: str = ""
+    notes: list[str] = field(default_factory=list)
 
     @property
     def verdict(self) -> Verdict:
@@ -78,12 +80,12 @@ class Usability:
             "height": self.height,
             "faces": [[round(value, 1) for value in face.box] for face in self.faces],
             "checks": [check.as_dict() for check in self.checks],
-            "notes": [],
+            "notes": list(self.notes),
         }
 
     def text(self) -> str:
         """The report for people."""
-        return "\n".join([self.headline, *(f"- {each}" for each in self.advice())])
+        return "\n".join([self.headline, *(f"- {each}" for each in self.advice()), *self.notes])
 
 
 def _titles(checks: list[Check]) -> str:
@@ -116,4 +118,6 @@ def usable(
     checks = [
         judge_measure(measures.get(key) or Measure(key, None, detail=missing), limit) for key, limit in limits().items()
     ]
-    return Usability(checks, photo.shape[1], photo.shape[0], faces, name)
+    doubtful = [check.name for check in checks if check.outcome is Outcome.UNCERTAIN]
+    notes = [words] if not parsing and (words := offer(doubtful)) else []
+    return Usability(checks, photo.shape[1], photo.shape[0], faces, name, notes)

@@ -322,12 +322,28 @@ def test_the_file_is_judged_where_the_document_takes_a_file():
     rules = document("us-dv-lottery")
     missing = {check.name: check for check in judge_all(measure_file(None, 600, rules), rules, 1)}
     assert missing["file_size"].outcome is Outcome.NOT_MEASURED
+    assert missing["file_compression"].outcome is Outcome.NOT_MEASURED
+
+
+def test_the_quality_in_which_a_file_was_saved():
+    outcomes = [file_checks("icao", quality=each)["file_compression"].outcome for each in (90.0, 60.0, 45.0, 20.0)]
+    assert outcomes == [PASS, PASS, UNCERTAIN, FAIL]
+    assert "messengers" in file_checks("icao", quality=20.0)["file_compression"].advice
+    assert file_checks("icao", form="png")["file_compression"].outcome is PASS
+    assert file_checks("icao", form="webp")["file_compression"].outcome is Outcome.NOT_MEASURED
+
+
+def test_the_advice_names_the_colours_that_the_document_takes():
+    found = judge_measure(Measure("background_colour", 60.0), limits_for(document("us-passport"))["background_colour"])
+    assert "white" in found.advice
+    assert "#FFFFFF" in found.limit.upper()
 
 
 def test_facts_of_a_file(tmp_path):
     file = tmp_path / "a.png"
     Image.new("RGB", (40, 60)).save(file, dpi=(300, 300))
     facts = read_facts(file)
+    assert facts.quality is None
     assert (facts.name, facts.form, facts.size) == ("a.png", "png", file.stat().st_size)
     assert facts.dpi == pytest.approx(300, abs=0.1)
     file.write_bytes(b"no picture")
