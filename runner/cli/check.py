@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ import click
 
 from ...nodes.errors import LikenessError
 from .output import FAILED, VERDICT_FAILED, Output, current_output, json_option
+from .words import clean
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ...nodes.id_photo.document import Document
     from ...nodes.identity.engines import FaceEngine
     from ...nodes.quality.usable import Usability
+    from ..result import Stopped
 
 MATTES = ("u2net", "u2netp", "none")
 OVERLAYS = "overlays"
@@ -71,56 +72,88 @@ def check(
     Exit codes: 0 done, 1 a photo cannot be read, 2 usage, 3 a photo fails, 130 stopped.
     """
     from ...nodes.id_photo.documents import document as by_id
-    from ...nodes.identity.engines import load_engine
+    from ..files_in import photos_in
+    from ..stop import stoppable
 
-    show = current_output()
     rules = by_id(document) if document else None
     how = _How(rules, uncut, parsing, None if matte == "none" or rules is None else matte)
     if out is not None:
         from ..session import check_writable
 
         check_writable(out)
-    engine = load_engine()
-    files = list(_files(photos))
-    reports, errors, checked = [], [], []
-    for file in files:
-        try:
-            found, overlay = _judge(file, engine, how)
-        except LikenessError as error:
-            if len(files) == 1:
-                raise
-            errors.append({"photo": str(file)} | error.as_dict())
-            show.say(f"{file.name}: cannot be checked. {error}\n")
-            continue
-        report = found.as_dict() | {"name": file.name}
-        reports.append(report)
-        if not show.as_json:
-            _show(show, file.name if len(files) > 1 else "", found, report)
-        if out is not None:
-            checked.append((report, file, _save(overlay, out / OVERLAYS, f"{len(checked) + 1:03}-{file.stem}")))
-    written = _write(checked, engine, how, out) if out is not None else {}
-    verdict = _worst([str(report["verdict"]) for report in reports])
-    values = {"verdict": verdict, "photos": reports, "errors": errors, "report": written}
-    show.result(values, lambda: show.say(f"Report  {written['html']}") if written else None)
-    if errors:
-        sys.exit(FAILED)
-    if verdict == "fail" or (strict and verdict == "uncertain"):
-        sys.exit(VERDICT_FAILED)
+    files = [file for path in photos for file in photos_in(path)]
+    session = _Session(current_output(), how, files, out)
+    try:
+        stoppable(session.run)
+    finally:
+        written = session.write()
+    session.finish(written, strict=strict)
 
 
-def _files(photos: tuple[Path, ...]) -> Iterator[Path]:
-    """The files, and those of the folders in order of their names."""
-    from ...nodes.errors import PhotoMissing
-    from ...nodes.photo_files import SUFFIXES
+class _Session:
+    """One call of the command: the photos one after the other, what is said of each, and the end."""
 
-    for path in photos:
-        if not path.is_dir():
-            yield path
-            continue
-        inside = sorted(file for file in path.iterdir() if file.is_file() and file.suffix.lower() in SUFFIXES)
-        if not inside:
-            raise PhotoMissing(f"The folder {path} holds no photos; name another folder, or a file.")
-        yield from inside
+    def __init__(self, show: Output, how: _How, files: list[Path], out: Path | None) -> None:
+        self.show, self.how, self.files, self.out = show, how, files, out
+        self.names = names_of(files)
+        self.reports: list[dict[str, Any]] = []
+        self.errors: list[dict[str, Any]] = []
+        self.checked: list[tuple[dict[str, Any], Path, Path]] = []
+        self.engine: FaceEngine | None = None
+
+    def run(self, stopped: Stopped) -> None:
+        """Judge them all. One photo's error ends the command; among several it is said and the others go on."""
+        from ...nodes.errors import Interrupted
+        from ...nodes.identity.engines import load_engine
+
+        self.engine = load_engine()
+        for index, (file, name) in enumerate(zip(self.files, self.names, strict=True)):
+            if stopped():
+                raise Interrupted(f"The command was stopped after {index} of {len(self.files)} photos.")
+            try:
+                found, overlay = _judge(file, self.engine, self.how)
+            except LikenessError as error:
+                if len(self.files) == 1:
+                    raise
+                self.errors.append({"photo": str(file)} | error.as_dict())
+                if not self.show.as_json:
+                    click.echo(f"{clean(name)}: cannot be checked. {error}\n", err=True)
+                continue
+            self._add(file, name, found, overlay)
+
+    def _add(self, file: Path, name: str, found: Compliance | Usability, overlay: Image.Image) -> None:
+        report = found.as_dict() | {"name": name}
+        self.reports.append(report)
+        if not self.show.as_json:
+            _show(self.show, name if len(self.files) > 1 else "", found, report)
+        if self.out is not None:
+            saved = _save(overlay, self.out / OVERLAYS, f"{len(self.checked) + 1:03}-{file.stem}")
+            self.checked.append((report, file, saved))
+
+    def write(self) -> dict[str, str]:
+        """The report of what was judged so far: also where the command was stopped."""
+        if self.out is None or self.engine is None or not self.checked:
+            return {}
+        return _write(list(self.checked), self.engine, self.how, self.out)
+
+    def finish(self, written: dict[str, str], *, strict: bool) -> None:
+        """The last word, and the exit code."""
+        verdict = _worst([str(report["verdict"]) for report in self.reports])
+        values = {"verdict": verdict, "photos": self.reports, "errors": self.errors, "report": written}
+        self.show.result(values, lambda: self.show.say(f"Report  {written['html']}") if written else None)
+        if self.errors:
+            sys.exit(FAILED)
+        if verdict == "fail" or (strict and verdict == "uncertain"):
+            sys.exit(VERDICT_FAILED)
+
+
+def names_of(files: list[Path]) -> list[str]:
+    """What each photo is called: its file's name, with its folder where another one has the same."""
+    names = [file.name for file in files]
+    return [
+        f"{file.absolute().parent.name}/{name}" if names.count(name) > 1 else name
+        for file, name in zip(files, names, strict=True)
+    ]
 
 
 def _judge(file: Path, engine: FaceEngine, how: _How) -> tuple[Compliance | Usability, Image.Image]:
@@ -142,8 +175,6 @@ def _judge(file: Path, engine: FaceEngine, how: _How) -> tuple[Compliance | Usab
 def _show(out: Output, name: str, found: Compliance | Usability, report: dict[str, Any]) -> None:
     """What is wrong, for people: the verdict in colour, then the lines that matter."""
     from rich.text import Text
-
-    from .words import clean
 
     first, *rest = found.text().splitlines()
     word = str(report["verdict"])
