@@ -20,8 +20,10 @@ class Effect(StrEnum):
     """Brings a picture file in."""
     DRAWS = "draws"
     """Makes pixels by a formula, from no picture and no trained network."""
+    PASSES = "passes on"
+    """Selects whole pictures, shows or saves them, as they are."""
     CUTS = "cuts"
-    """Selects, cuts, turns, resizes or passes on."""
+    """Cuts, turns or resizes."""
     ADJUSTS = "adjusts"
     """Changes values by a formula or by given colours: light, sharpness, margins."""
     COMBINES = "combines"
@@ -39,12 +41,14 @@ MAKE_ID_PHOTO, SWAP_FACE = "LikenessMakeIDPhoto", "LikenessSwapFace"
 _BY_EFFECT = {
     Effect.READS: "LoadImage LoadImageMask LoadImageOutput LikenessLoadPhotos",
     Effect.DRAWS: "EmptyImage SolidMask LikenessStudioBackdrop",
+    Effect.PASSES: (
+        "ImageFromBatch RepeatImageBatch RebatchImages GetImageSize PreviewImage SaveImage MaskPreview "
+        "LikenessGate LikenessKeepBest LikenessStartMeasuring LikenessStopMeasuring LikenessSaveWithProvenance "
+        "LikenessEnrollIdentity"
+    ),
     Effect.CUTS: (
         "ImageScale ImageScaleBy ImageScaleToTotalPixels ImageScaleToMaxDimension ImageCrop ImageFlip ImageRotate "
-        "ImageBatch ImageFromBatch RepeatImageBatch RebatchImages GetImageSize SplitImageWithAlpha "
-        "PreviewImage SaveImage MaskPreview "
-        "LikenessFrameHeadshot LikenessGate LikenessKeepBest LikenessStartMeasuring LikenessStopMeasuring "
-        "LikenessSaveWithProvenance LikenessEnrollIdentity"
+        "ImageBatch SplitImageWithAlpha LikenessFrameHeadshot"
     ),
     Effect.ADJUSTS: (
         "ImageInvert ImageBlur ImageSharpen ImageQuantize ImageAddNoise ImagePadForOutpaint ResizeAndPadImage Canny "
@@ -125,7 +129,7 @@ def effect(node: Mapping[str, Any]) -> Effect:
     name, inputs = str(node.get("class_type", "")), node.get("inputs") or {}
     known = EFFECTS.get(name)
     if name == SWAP_FACE and inputs.get("enabled", False) is False:
-        return Effect.CUTS
+        return Effect.PASSES
     if name == MAKE_ID_PHOTO and inputs.get("background") == "keep":
         return Effect.CUTS
     if known is not None:

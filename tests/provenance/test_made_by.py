@@ -135,8 +135,8 @@ def test_generation_counts_also_where_only_a_mask_was_made_of_it():
     [
         (node("LikenessSwapFace", enabled=True), Effect.GENERATES),
         (node("LikenessSwapFace", enabled=["5", 0]), Effect.GENERATES),
-        (node("LikenessSwapFace", enabled=False), Effect.CUTS),
-        (node("LikenessSwapFace"), Effect.CUTS),
+        (node("LikenessSwapFace", enabled=False), Effect.PASSES),
+        (node("LikenessSwapFace"), Effect.PASSES),
         (node("LikenessRestoreFace"), Effect.COMBINES),
         (node("LikenessMakeIDPhoto", background="keep"), Effect.CUTS),
         (node("LikenessMakeIDPhoto", background="plain"), Effect.COMBINES),

@@ -85,7 +85,7 @@ def test_a_file_says_what_the_graph_shows(photo, run_here, form, suffix):
     assert path.parent.name == "out"
     record = record_of(path)
     assert (record.generative, record.source_type, record.reasons) == (Generative.NONE, None, ())
-    assert record.steps == ("LoadImage: reads", "ImageScale: cuts", "LikenessSaveWithProvenance: cuts")
+    assert record.steps == ("LoadImage: reads", "ImageScale: cuts", "LikenessSaveWithProvenance: passes on")
     assert record.workflow_hash == Workflow.from_api("test", made).hash
     assert (record.creator, record.document, record.edits) == ("Ada", "", None)
     assert record.tool.startswith("Likeness Studio ")
