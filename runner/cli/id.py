@@ -40,7 +40,15 @@ class DocumentParam(click.ParamType):
 
 @click.command("id")
 @click.argument("photos", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PHOTO...")
-@click.option("--document", "-d", type=DocumentParam(), required=True, help="Whose rules; see `likeness documents`.")
+@click.option(
+    "--document",
+    "-d",
+    "documents",
+    type=DocumentParam(),
+    multiple=True,
+    required=True,
+    help="Whose rules; see `likeness documents`. May be given several times.",
+)
 @click.option(
     "--out",
     "-o",
@@ -66,7 +74,7 @@ class DocumentParam(click.ParamType):
 @json_option
 def id_command(
     photos: tuple[Path, ...],
-    document: Document,
+    documents: tuple[Document, ...],
     out: Path,
     background: str,
     size: str,
@@ -96,59 +104,89 @@ def id_command(
     from ..stop import stoppable
 
     files = [file for path in photos for file in photos_in(path)]
-    form = SUFFIXES.get(out.suffix.lower())
-    if form is not None and len(files) > 1:
-        raise click.UsageError(f"--out {out} is one file for {len(files)} photos; give a folder.")
-    options = MakeOptions(document, Background(background), Size(size), HeadSize(head_size), largest)
+    documents = tuple({document.id: document for document in documents}.values())
+    form = _form_of(out, len(files) * len(documents))
+    if sheet is not None:
+        _check_prints(documents)
     signing = None
     if sign:
         c2pa()
         signing = Signing.from_environment()
-    job = Job(options, form or document.formats[0], matte, check, signing)
-    session = _Session(current_output(), job, out, single=form is not None)
+    jobs = []
+    for document in documents:
+        options = MakeOptions(document, Background(background), Size(size), HeadSize(head_size), largest)
+        jobs.append(Job(options, form or document.formats[0], matte, check, signing))
+    session = _Session(current_output(), jobs, out, single=form is not None)
     stoppable(lambda stopped: session.run(files, stopped))
     session.finish(sheet)
 
 
-class _Session:
-    """One call of the command: the photos one after the other, what is said of each, and the end."""
+def _form_of(out: Path, count: int) -> str | None:
+    """The format of the one file that `out` names, or None for a folder."""
+    from ...nodes.photo_files import SUFFIXES as PICTURES
 
-    def __init__(self, out: Output, job: Job, target: Path, *, single: bool) -> None:
-        self.out, self.job, self.target, self.single = out, job, target, single
+    suffix = out.suffix.lower()
+    if suffix not in PICTURES or out.is_dir():
+        return None
+    if suffix not in SUFFIXES:
+        raise click.UsageError(f"--out {out}: {suffix} is not written; give .jpg, .png, .webp or a folder.")
+    if count > 1:
+        raise click.UsageError(f"--out {out} is one file for {count} ID photos; give a folder.")
+    return SUFFIXES[suffix]
+
+
+def _check_prints(documents: tuple[Document, ...]) -> None:
+    """Refuse a sheet for what is never printed, before anything is made."""
+    from ...nodes.id_photo.sheet_errors import PrintSizeUnknown
+
+    for document in documents:
+        if document.width_mm is None:
+            raise PrintSizeUnknown(
+                f"{document.title} ({document.id}) has no size on paper; leave out --sheet, or make it in a run of its "
+                "own."
+            )
+
+
+class _Session:
+    """One call of the command: the ID photos one after the other, what is said of each, and the end."""
+
+    def __init__(self, out: Output, jobs: list[Job], target: Path, *, single: bool) -> None:
+        self.out, self.jobs, self.target, self.single = out, jobs, target, single
         self.done: list[IDPhotoFile] = []
-        self.refused: list[tuple[Path, LikenessError]] = []
+        self.refused: list[tuple[Path, Document, LikenessError]] = []
 
     def run(self, files: list[Path], stopped: Stopped) -> None:
-        """Make them all. One photo's error ends the command; among several it is said and the others go on."""
+        """Make them all. The error of a single one ends the command; among several it is said and the others go on."""
         from ...nodes.errors import Interrupted
         from ..id_photos import IDPhotoMaker, write_report
 
-        maker = IDPhotoMaker(self.job)
-        for index, file in enumerate(files):
+        tasks = [(file, job) for file in files for job in self.jobs]
+        for index, (file, job) in enumerate(tasks):
             if stopped():
-                raise Interrupted(f"The command was stopped after {index} of {len(files)} photos.")
-            self.out.on_event(Event("node", node=str(index), title=clean(file.name), index=index, total=len(files)))
+                raise Interrupted(f"The command was stopped after {index} of {len(tasks)} ID photos.")
+            self.out.on_event(Event("node", node=str(index), title=clean(file.name), index=index, total=len(tasks)))
+            document = job.options.document
             try:
-                made = write_report(maker.make(file, self._target(file)))
+                made = write_report(IDPhotoMaker(job).make(file, self._target(file, document)))
             except LikenessError as error:
-                if len(files) == 1:
+                if len(tasks) == 1:
                     raise
-                self.refused.append((file, error))
-                self._told(file, error)
+                self.refused.append((file, document, error))
+                self._told(file, document, error)
             else:
                 self.done.append(made)
                 self._show(made)
 
-    def _target(self, file: Path) -> Path:
+    def _target(self, file: Path, document: Document) -> Path:
         """Where the photo goes; the format decides on the suffix."""
-        return self.target if self.single else self.target / f"{file.stem}.{self.job.options.document.id}.jpg"
+        return self.target if self.single else self.target / f"{file.stem}.{document.id}.jpg"
 
-    def _told(self, file: Path, error: LikenessError) -> None:
+    def _told(self, file: Path, document: Document, error: LikenessError) -> None:
         if self.out.as_json:
-            self.out.line({"event": "refused", "photo": str(file)} | error.as_dict())
+            self.out.line({"event": "refused"} | _refusal(file, document, error))
         else:
             self.out.close()
-            click.echo(f"Refused  {clean(file.name)}: [{error.code}] {error}", err=True)
+            click.echo(f"Refused  {clean(file.name)} for {document.id}: [{error.code}] {error}", err=True)
 
     def _show(self, made: IDPhotoFile) -> None:
         if self.out.as_json:
@@ -162,9 +200,9 @@ class _Session:
         """The sheet, the last word, and the exit code."""
         sheets = self._sheet(paper) if paper is not None and self.done else []
         values = {
-            "document": self.job.options.document.id,
+            "documents": [job.options.document.id for job in self.jobs],
             "photos": [made.as_dict() for made in self.done],
-            "refused": [{"photo": str(file)} | error.as_dict() for file, error in self.refused],
+            "refused": [_refusal(*each) for each in self.refused],
             "sheet": [str(path) for path in sheets],
         }
         self.out.result(values, lambda: self._end(sheets))
@@ -175,7 +213,7 @@ class _Session:
 
     def _end(self, sheets: list[Path]) -> None:
         for path in sheets:
-            self.out.say(f"Sheet    {path}")
+            self.out.say(f"Sheet    {clean(str(path))}")
         if len(self.done) + len(self.refused) > 1:
             failed = sum(made.failed for made in self.done)
             self.out.say(
@@ -184,19 +222,32 @@ class _Session:
             )
 
     def _sheet(self, paper: str) -> list[Path]:
-        """All photos on paper, as PDF with their own pixels."""
-        from ...nodes.id_photo.sheet import lay_out
-        from ...nodes.id_photo.sheet_file import caption_of, save_as
-        from ...nodes.id_photo.sheet_pdf import pdf_bytes
-        from ...nodes.photos import to_pil
+        """The photos of each document on paper, as PDF with their own pixels."""
+        found = []
+        for job in self.jobs:
+            made = [each for each in self.done if each.made.id_photo.document.id == job.options.document.id]
+            found += _sheet_of(made, paper) if made else []
+        return found
 
-        first = self.done[0].made.id_photo
-        size, title = (first.width_mm, first.height_mm), first.document.title
-        laid = lay_out(PAPERS[paper], size, len(self.done), caption=caption_of(size, title))
-        pictures = [to_pil(made.made.picture[0]) for made in self.done]
-        name = f"{self.done[0].path.stem}.{paper}.pdf" if len(self.done) == 1 else f"{first.document.id}.{paper}.pdf"
-        path = self.done[0].path.parent / name
-        return save_as(path, [(path.suffix, pdf_bytes(laid, pictures, title))])
+
+def _refusal(file: Path, document: Document, error: LikenessError) -> dict[str, Any]:
+    return {"photo": str(file), "document": document.id} | error.as_dict()
+
+
+def _sheet_of(done: list[IDPhotoFile], paper: str) -> list[Path]:
+    """The photos of one document on paper; the files that were written."""
+    from ...nodes.id_photo.sheet import lay_out
+    from ...nodes.id_photo.sheet_file import caption_of, save_as
+    from ...nodes.id_photo.sheet_pdf import pdf_bytes
+    from ...nodes.photos import to_pil
+
+    first = done[0].made.id_photo
+    size, title = (first.width_mm, first.height_mm), first.document.title
+    laid = lay_out(PAPERS[paper], size, len(done), caption=caption_of(size, title))
+    pictures = [to_pil(made.made.picture[0]) for made in done]
+    name = f"{done[0].path.stem}.{paper}.pdf" if len(done) == 1 else f"{first.document.id}.{paper}.pdf"
+    path = done[0].path.parent / name
+    return save_as(path, [(path.suffix, pdf_bytes(laid, pictures, title))])
 
 
 def lines_of(made: IDPhotoFile) -> list[str]:
@@ -205,7 +256,7 @@ def lines_of(made: IDPhotoFile) -> list[str]:
     size = f"{photo.width_px} x {photo.height_px} pixels"
     if photo.document.width_mm is not None:
         size += f", {photo.width_mm:.1f} x {photo.height_mm:.1f} mm at {photo.dpi:g} dpi"
-    lines = [f"Photo    {made.path} ({size}, {len(made.encoded.data) / 1000:.0f} kB)"]
+    lines = [f"Photo    {clean(str(made.path))} ({size}, {len(made.encoded.data) / 1000:.0f} kB)"]
     lines += [
         f"Rule     {rule['name']} {rule['value']:g} ± {rule['uncertainty']:g} {rule['unit']}, "
         f"asked {rule['low']:g} to {rule['high']:g}: {'kept' if rule['met'] else 'BROKEN'}"
@@ -217,5 +268,5 @@ def lines_of(made: IDPhotoFile) -> list[str]:
     lines += [f"Note     {line}" for line in report["notes"]]
     if made.compliance is not None:
         lines.append(f"Check    {made.compliance.headline}")
-    lines.append(f"Report   {made.others.get('html') or made.others['json']}")
+    lines.append(f"Report   {clean(str(made.others.get('html') or made.others['json']))}")
     return lines

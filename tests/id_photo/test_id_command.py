@@ -119,6 +119,29 @@ def test_a_folder_goes_on_after_a_photo_that_cannot_be_used(astronaut, tmp_path)
     assert "1 made, 1 of them without a broken rule; 2 refused" in told.stdout
 
 
+def test_several_documents_of_one_photo(astronaut, tmp_path):
+    """Each gets its file and its sheet; what one document refuses does not stop the others."""
+    words = ("-d", "cv", "-d", "us-passport", "-d", "cv-de", "-d", "cv", "--background", "plain")
+    outcome = call(astronaut, *words, "-o", tmp_path, "--no-check", "--json", "--sheet", "a4")
+    assert outcome.exit_code == 1
+    told = last_object(outcome)
+    assert told["documents"] == ["cv", "us-passport", "cv-de"]
+    (refused,) = told["refused"]
+    assert (refused["document"], refused["code"]) == ("us-passport", "alteration_forbidden")
+    names = sorted(path.name for path in tmp_path.iterdir() if path.suffix in (".jpg", ".pdf"))
+    assert names == [f"astronaut.{each}" for each in ("cv-de.A4.pdf", "cv-de.jpg", "cv.A4.pdf", "cv.jpg")]
+    one_file = call(astronaut, *words, "-o", tmp_path / "me.jpg")
+    assert one_file.exit_code == 2
+    assert "3 ID photos" in one_file.stderr
+
+
+def test_no_sheet_of_what_is_never_printed(astronaut, tmp_path):
+    outcome = call(astronaut, "-d", "linkedin", "-o", tmp_path / "out", "--sheet", "a4", "--json")
+    assert outcome.exit_code == 1
+    assert last_object(outcome)["code"] == "print_size_unknown"
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_exif_rotated_photo_is_upright(astronaut, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -135,9 +158,19 @@ def test_wrong_usage(astronaut, tmp_path):
     unknown = call(astronaut, "-d", "us-pasport", "-o", tmp_path)
     assert unknown.exit_code == 1
     assert "us-passport" in unknown.stderr
+    gif = call(astronaut, "-d", "icao", "-o", tmp_path / "me.gif")
+    assert gif.exit_code == 2
+    assert ".gif is not written" in gif.stderr
     nowhere = call(tmp_path / "nobody.jpg", "-d", "icao", "-o", tmp_path)
     assert nowhere.exit_code == 1
     assert "photo_missing" in nowhere.stderr
+
+
+def test_a_folder_with_the_name_of_a_file(astronaut, tmp_path):
+    (tmp_path / "me.jpg").mkdir()
+    outcome = call(astronaut, "-d", "icao", "-o", tmp_path / "me.jpg", "--no-check")
+    assert outcome.exit_code == 0
+    assert (tmp_path / "me.jpg" / "astronaut.icao.jpg").is_file()
 
 
 def test_a_name_that_is_taken_is_left_alone(tmp_path):
