@@ -30,15 +30,19 @@ distances."""
 CUT_OFF_SIGMA = 0.25
 """Standard error of the top of hair that the photo cuts off, in eye distances."""
 
+LOWEST_TOP = 2.5
+"""A top of the hair that is lower than the skull is expected by more of its standard errors shows a mask that lost the
+hair, as dark hair before a dark wall is lost. It is left aside."""
+
 
 @dataclass(frozen=True)
 class Head:
     """A head in level coordinates: pixels of the photo, turned about `pivot` by -`roll`, so that the eyes are level.
 
     `pivot` is half-way between the eye centres (x, y), the same in both frames. `roll` is degrees, clockwise. `eyes`,
-    `chin`, `crown` and `hair` are heights (y, down); `hair` is None where nothing shows it (no matte), `centre` is the
-    x of the head's middle line at eye level. `unit` is the distance between the eye centres. The `_sigma` are standard
-    errors in pixels. `cut_off`: the photo's edge cuts the top of the head, and `hair` is that edge.
+    `chin`, `crown` and `hair` are heights (y, down); `hair` is None where nothing shows it (no matte, or one without
+    the hair), `centre` is the x of the head's middle line at eye level. `unit` is the distance between the eye
+    centres. The `_sigma` are standard errors in pixels. `cut_off`: the photo's edge cuts the top of the head, and `hair` is that edge.
     """
 
     pivot: tuple[float, float]
@@ -77,6 +81,8 @@ def find_head(face: Face, mesh: FaceMesh, matte: torch.Tensor | None, scale: flo
     turned = max(0.0, abs(pose.yaw) - FRONTAL_YAW) * SIGMA_PER_DEGREE * frontal
     hair = None if matte is None else hair_top(matte, pivot, mesh.roll, unit, scale)
     crown = crown_from_face(pose.pitch)
+    if hair is not None and hair.height / frontal < crown.height - LOWEST_TOP * crown.sigma and not hair.cut_off:
+        hair = None
     if hair is not None and not hair.cut_off:
         crown = crown_under_hair(crown, hair.height / frontal)
     return Head(

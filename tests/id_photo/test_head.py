@@ -172,6 +172,14 @@ def plain_mesh(chin: Chin | None) -> FaceMesh:
     return FaceMesh(points, (eye(-1), eye(1)), 1.0, chin)
 
 
+def test_a_mask_without_the_hair_is_left_aside():
+    face = Face((0, 0, 1, 1), np.zeros((5, 2)), 1.0)
+    seen, lost, none = (find_head(face, plain_mesh(None), each) for each in (blob(2.0), blob(1.2), None))
+    assert seen.hair is not None
+    assert seen.crown_sigma < none.crown_sigma
+    assert lost == none
+
+
 def test_the_chin_is_the_one_that_was_seen_or_else_the_meshs_with_a_larger_error():
     face = Face((0, 0, 1, 1), np.zeros((5, 2)), 1.0)
     sure = find_head(face, plain_mesh(Chin(np.array([300.0, 400.0]), 2.0)), blob(2.0))
