@@ -36,9 +36,12 @@ def matte_of(photo: torch.Tensor, given: torch.Tensor | None, model: str | None)
 
 
 def overlay_of(photo: torch.Tensor, found: Compliance) -> Image.Image:
-    """The measured lines on the photo; where there is no head to measure, the faces that were found."""
+    """The measured lines on the photo; where there is no head to measure, the faces that were found.
+
+    A photo that is still to be cut has its lines and no bands: where they lie says nothing yet.
+    """
     if found.head is not None and len(found.faces) == 1:
-        return to_pil(draw_overlay(photo, found.head, found.document))
+        return to_pil(draw_overlay(photo, found.head, None if found.uncut else found.document))
     words = "no face" if not found.faces else f"{len(found.faces)} faces"
     picture = photo
     for face in found.faces:

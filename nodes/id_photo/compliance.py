@@ -26,6 +26,7 @@ class Compliance:
     """The report on one photo of `width` x `height` pixels.
 
     faces: those that were found; head: that of the face that was looked at, in the photo's pixels, None without one.
+    uncut: it was judged as a photo that is still to be cut.
     """
 
     document: Document
@@ -36,6 +37,7 @@ class Compliance:
     head: Head | None = None
     notes: list[str] = field(default_factory=list)
     name: str = ""
+    uncut: bool = False
 
     @property
     def verdict(self) -> Verdict:

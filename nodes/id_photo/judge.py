@@ -71,7 +71,7 @@ def check_id_photo(
     doubtful = [check.name for check in checks if check.outcome is Outcome.UNCERTAIN]
     if not about.parsing and (words := offer(doubtful)):
         notes.insert(0, words)
-    return Compliance(document, checks, width, height, seen.faces, seen.head, notes, name)
+    return Compliance(document, checks, width, height, seen.faces, seen.head, notes, name, about.uncut)
 
 
 def measure_all(
@@ -104,7 +104,6 @@ def judge_all(measures: list[Measure], document: Document, faces: int, *, uncut:
     """One check for every limit of the table, in its order. `faces`: how many the photo has."""
     found = {measure.name: measure for measure in measures}
     found["faces"] = Measure("faces", float(faces), detail=_faces(faces), source="OFIQ: single face present")
-    missing = "It was not measured." if faces else "No face was found."
     checks = []
     for name, limit in limits_for(document, uncut=uncut).items():
         if isinstance(limit, str):
@@ -112,9 +111,16 @@ def judge_all(measures: list[Measure], document: Document, faces: int, *, uncut:
             why = f"{limit[0].upper()}{limit[1:]}."
             checks.append(Check(name, general.title, general.group, Outcome.NOT_ASKED, detail=why))
         else:
-            unseen = Measure(name, None, detail=missing), replace(limit, unseen="")
+            unseen = Measure(name, None, detail=_why_unseen(name, faces)), replace(limit, unseen="")
             checks.append(judge_measure(found[name], limit) if name in found else judge_measure(*unseen))
     return checks
+
+
+def _why_unseen(name: str, faces: int) -> str:
+    """Why there is no measure of this name at all."""
+    if not faces:
+        return "No face was found."
+    return "Nothing said where the person is." if name in BACKGROUND else "It was not measured."
 
 
 def _faces(count: int) -> str:

@@ -50,7 +50,9 @@ def compression(portrait: Portrait) -> Measure:
     if min(luma.shape) < SMALLEST:
         return Measure("compression", None, detail="The photo is too small to tell.", source=source)
     value = (_blockiness(luma) + _blockiness(luma.T)) / 2
-    return Measure("compression", max(0.0, value), detail="JPEG's blocks of 8 x 8 pixels.", source=source)
+    value = max(0.0, value)
+    detail = f"Steps between JPEG's blocks are {100 * value:.0f} % higher than steps inside them."
+    return Measure("compression", value, detail=detail, source=source)
 
 
 def _crop(portrait: Portrait) -> torch.Tensor:

@@ -49,7 +49,7 @@ def _mouth(seen: float | None) -> Measure:
     if seen is None:
         words = "The photo has no colour by which lips could be told from a mask."
     else:
-        words = f"The lips show {seen:.0%} of the colour by which they are surely lips."
+        words = f"The lips show {100 * seen:.0f} % of the colour by which they are surely lips."
     return Measure("mouth_visible", seen, "", 0.25, words, source)
 
 
@@ -71,6 +71,6 @@ def _face(view: CloseUp, skin: Skin, mouth: float | None) -> Measure:
     bearded = skin.unlike & lower & (skin.away[..., 0] < 0)
     strange = skin.unlike & ~bearded if mouth is None or mouth > 0.5 else skin.unlike
     covered = share(strange, region)
-    words = f"{covered:.0%} of the face does not look like the person's own skin."
+    words = f"{100 * covered:.0f} % of the face does not look like the person's own skin."
     source = "ISO/IEC 29794-5 face occlusion prevention (OFIQ: by its network; ours by colour; beards do not count)"
     return Measure("face_occlusion", covered, "", 0.05, words, source)

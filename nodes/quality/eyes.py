@@ -84,9 +84,7 @@ def _openings(view: CloseUp) -> list[Measure]:
     found: list[Measure] = []
     for index, side in enumerate(("left", "right")):
         opening = min(lid_distance(view.lids[index]), IRIS_TO_LIDS * seen_height(view, index)) / unit
-        words = (
-            f"The eye on the {side} of the picture is open by {opening:.1%} of the distance from the eyes to the chin."
-        )
+        words = f"The eye on the picture's {side} is open by {100 * opening:.1f} % of the distance from eyes to chin."
         found.append(Measure(f"{side}_eye_open", opening, "T", OPENING_ERROR, words, source))
     return found
 

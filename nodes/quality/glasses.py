@@ -33,17 +33,17 @@ def glasses(view: CloseUp, skin: Skin) -> list[Measure]:
     return [
         Measure(
             *("glasses", worn, "", 0.05),
-            f"The nose's root shows an edge of {worn:.0%} of the skin's brightness; a bridge does from 20 %.",
+            f"The nose's root shows an edge of {100 * worn:.0f} % of the skin's brightness; a bridge does from 20 %.",
             "ours: OFIQ and ISO/IEC 29794-5 have no measure of glasses",
         ),
         Measure(
             *("dark_glasses", dark, "", 0.1),
-            f"Under the eyes it is {dark:.0%} darker than on the cheeks, in linear light, and the eyes show as little.",
+            f"The eyes and what is below them are {100 * dark:.0f} % darker than the cheeks.",
             "ours; OFIQ: eyes visible, by its occlusion network",
         ),
         Measure(
             *("glasses_glare", glare, "", 0.01),
-            f"Reflections cover {glare:.1%} of the eyes' surroundings.",
+            f"Reflections cover {100 * glare:.1f} % of the eyes' surroundings.",
             "ours; ISO/IEC 39794-5 forbids them in words",
         ),
         _visible(view, skin, dark, glare),
@@ -129,6 +129,6 @@ def _visible(view: CloseUp, skin: Skin, dark: float, glare: float) -> Measure:
     zone = visible_zone(view)
     covered = share(skin.other_colour & (np.abs(skin.away[..., 0]) > 12), zone)
     value = float(np.clip(1 - max(covered, 1.2 * dark if dark > 0.4 else 0.0, min(1.0, 3 * glare)), 0, 1))
-    words = f"About {value:.0%} of the eyes and what is next to them can be seen."
+    words = f"About {100 * value:.0f} % of the eyes and what is next to them can be seen."
     source = "ISO/IEC 29794-5 eyes visible (OFIQ: by its occlusion network; ours by colour and brightness)"
     return Measure("eyes_visible", value, "", 0.1, words, source)

@@ -68,7 +68,8 @@ def head_covering(view: CloseUp, skin: Skin) -> Measure:
     score = BIAS + sum(weight * getattr(signs, name) for name, weight in WEIGHTS.items())
     score += PER_RAGGED * max(0.0, signs.ragged - RAGGED)
     value = float(1 / (1 + np.exp(-score)))
-    words = f"The forehead is bare up to {signs.height:.2f} eye distances above the brows; a hat is {value:.0%} likely."
+    bare = f"The forehead is bare up to {signs.height:.2f} eye distances above the brows"
+    words = f"{bare}: a hat is {100 * value:.0f} % likely."
     return Measure("head_covering", value, "", 0.2, words, source)
 
 

@@ -38,7 +38,7 @@ def lip_distance(points: np.ndarray) -> float:
 
 def _closed(view: CloseUp) -> Measure:
     gap = lip_distance(view.points) / chin_distance(view)
-    words = f"The lips are {gap:.1%} of the eye-chin distance apart."
+    words = f"The lips are {100 * gap:.1f} % of the eye-chin distance apart."
     source = "ISO/IEC 29794-5 mouth closed: lip distance by eye-chin distance T"
     return Measure("mouth_closed", gap, "T", MOUTH_ERROR, words, source)
 

@@ -47,7 +47,7 @@ def by_classes(found: list[Measure], view: CloseUp, parsing: Parsing) -> list[Me
 
 def _glasses(view: CloseUp, here: Parsing) -> Measure:
     worn = share(here.of("glasses"), surroundings(view))
-    return Measure("glasses", worn, "", 0.05, f"{worn:.0%} of the eyes' surroundings are glasses.", SOURCE)
+    return Measure("glasses", worn, "", 0.05, f"{100 * worn:.0f} % of the eyes' surroundings are glasses.", SOURCE)
 
 
 def hat_share(here: Parsing) -> float:
@@ -60,7 +60,7 @@ def hat_share(here: Parsing) -> float:
 def _head(view: CloseUp, here: Parsing) -> Measure:
     covered = hat_share(here)
     value = float(1 / (1 + np.exp(-(covered - HAT_SHARE) / HAT_STEEPNESS)))
-    words = f"{covered:.0%} of the picture above and beside the eyes is a hat or cloth."
+    words = f"{100 * covered:.0f} % of the picture above and beside the eyes is a hat or cloth."
     return Measure("head_covering", value, "", 0.1, words, SOURCE)
 
 
@@ -84,6 +84,6 @@ def _covered(found: list[Measure], view: CloseUp, here: Parsing) -> list[Measure
             if measure.value is not None:
                 value = (max if measure.name == "face_occlusion" else min)(value, measure.value)
             result.append(
-                replace(measure, value=value, detail=f"{value:.0%} {words}.", source=f"{SOURCE}; and by pixels")
+                replace(measure, value=value, detail=f"{100 * value:.0f} % {words}.", source=f"{SOURCE}; and by pixels")
             )
     return result

@@ -62,7 +62,8 @@ def inter_eye_distance(portrait: Portrait) -> Measure:
     """
     left, right = (portrait.mesh.points[list(pair)].astype(np.float64).mean(0) for pair in CORNERS)
     value = max(portrait.mesh.eye_distance, float(np.linalg.norm(right - left)))
-    return Measure("inter_eye_distance", value, "px", detail="ICAO asks for 90, OFIQ's middle is 70.", source="OFIQ")
+    detail = f"There are {value:.0f} pixels between the eyes; ICAO asks for 90."
+    return Measure("inter_eye_distance", value, "px", detail=detail, source="ISO/IEC 29794-5, OFIQ (its middle is 70)")
 
 
 def sharpness(portrait: Portrait) -> Measure:
@@ -100,7 +101,8 @@ def resolution(portrait: Portrait) -> Measure:
     evenness = [_evenness(side) for luma in eyes for side in (luma, luma.T)]
     blocks = min(1.0, float(np.median(evenness)) / EVEN)
     value = distance * min(spread, blocks)
-    return Measure("resolution", value, "px", detail=f"Of {distance:.0f} pixels between the eyes.", source="own")
+    detail = f"Of the {distance:.0f} pixels between the eyes, {value:.0f} show detail of their own."
+    return Measure("resolution", value, "px", detail=detail, source="own")
 
 
 def edge_blur(luma: torch.Tensor, mask: torch.Tensor) -> list[float]:

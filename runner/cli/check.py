@@ -71,6 +71,7 @@ def check(
 
     Exit codes: 0 done, 1 a photo cannot be read, 2 usage, 3 a photo fails, 130 stopped.
     """
+    from ...nodes.errors import Interrupted
     from ...nodes.id_photo.documents import document as by_id
     from ..files_in import photos_in
     from ..stop import stoppable
@@ -85,9 +86,11 @@ def check(
     session = _Session(current_output(), how, files, out)
     try:
         stoppable(session.run)
-    finally:
-        written = session.write()
-    session.finish(written, strict=strict)
+    except Interrupted as error:
+        if written := session.write():
+            raise Interrupted(f"{error} The report on those is {written['html']}.") from error
+        raise
+    session.finish(session.write(), strict=strict)
 
 
 class _Session:

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
+import subprocess
+import sys
+import time
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -248,6 +253,47 @@ def test_many_photos_of_which_one_cannot_be_read(astronaut, tmp_path):
     alone = call(photos / "b.jpg", "--json")
     assert alone.exit_code == 1
     assert values_of(alone)["code"] == "photo_unreadable"
+
+
+@pytest.mark.models
+def test_photos_of_one_name_are_told_apart(astronaut, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "me.jpg").write_bytes(astronaut.read_bytes())
+    done = call(tmp_path / "one", tmp_path / "two", "-o", tmp_path / "out", "--json")
+    assert [photo["name"] for photo in values_of(done)["photos"]] == ["one/me.jpg", "two/me.jpg"]
+    assert sorted(file.name for file in (tmp_path / "out" / "overlays").iterdir()) == ["001-me.jpg", "002-me.jpg"]
+
+
+@pytest.mark.models
+def test_a_stopped_command_leaves_the_report_of_what_it_judged(astronaut, tmp_path):
+    """Ctrl-C in the middle of many photos."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(200):
+        (photos / f"{number:03}.jpg").write_bytes(astronaut.read_bytes())
+    program = "from likeness_studio.runner.cli import main; main(prog_name='likeness')"
+    command = [sys.executable, "-c", program, "check", str(photos), "-o", str(tmp_path / "out")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "out" / "overlays" / "002-001.jpg").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130, said
+    assert "compliance.html" in said
+    assert 2 <= len(json.loads((tmp_path / "out" / "compliance.json").read_text())["photos"]) < 200
+
+
+@pytest.mark.models
+def test_a_file_of_poor_quality_fails_and_the_report_says_why_where_nobody_knows(astronaut, tmp_path):
+    poor = tmp_path / "poor.jpg"
+    with Image.open(astronaut) as picture:
+        picture.save(poor, quality=15)
+    said = " ".join(call(poor, "-d", "us-passport", "--matte", "none", "--uncut").stdout.split())
+    assert re.search(r"FAIL Saved in good quality \(1[4-7] of 100, asked: at least 60 of 100\)", said), said
+    assert "no pattern on the background. Nothing said where the person is." in said
+    assert "not known no forbidden changes. A picture alone does not show how it was made." in said
 
 
 @pytest.mark.models
