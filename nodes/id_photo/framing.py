@@ -35,6 +35,9 @@ HEAD_ADVICE = Range(0.4, 0.6)
 ROOM_ADVICE = Range(0.25, 0.5)
 """Of what the head leaves free of the height, the share above it, where no rule says where the head is."""
 
+WHOLE = Range(0.0, 1.0)
+"""Room above the head, where the document has no other rule for it: the head is to be in the picture."""
+
 HAIR_ADVICE = Range(0.015, 1.0)
 """Room above the hair: no rule wants it cut, also where the crown is what counts."""
 
@@ -177,6 +180,8 @@ def _terms(
         yield _Term("eye line", eyes, lengths.eye_sigma / tall, document.eyes)
     if document.room is not None:
         yield _Term("room above the head", room, known[1], document.room)
+    else:
+        yield _Term("whole head", room, known[1], WHOLE)
     if document.chin is not None:
         yield _Term("chin above the bottom", eyes - lengths.eyes / tall, known[0], document.chin)
     if document.eyes is None and document.room is None and document.chin is None:

@@ -42,7 +42,8 @@ class Head:
     `pivot` is half-way between the eye centres (x, y), the same in both frames. `roll` is degrees, clockwise. `eyes`,
     `chin`, `crown` and `hair` are heights (y, down); `hair` is None where nothing shows it (no matte, or one without
     the hair), `centre` is the x of the head's middle line at eye level. `unit` is the distance between the eye
-    centres. The `_sigma` are standard errors in pixels. `cut_off`: the photo's edge cuts the top of the head, and `hair` is that edge.
+    centres. The `_sigma` are standard errors in pixels. `cut_off`: the photo's edge cuts the top of the head, and
+    `hair` is that edge.
     """
 
     pivot: tuple[float, float]

@@ -30,6 +30,9 @@ WHERE = {
 OF_WIDTH = ("head width", "off centre")
 """What is measured in shares of the width; the other lengths are shares of the height."""
 
+WHOLE_HEAD = "whole head"
+"""The rule without a figure: it is told in words, and only where it is broken."""
+
 RATIOS = ("share of the room above",)
 """What is no length."""
 
@@ -51,7 +54,7 @@ def make_report(
     """
     width, height, dpi = size
     scale = height / framing.cut.height
-    rules = [_line(fit, document) for fit in framing.fits if fit.binding]
+    rules = [_line(fit, document) for fit in framing.fits if fit.binding and fit.name != WHOLE_HEAD]
     return {
         "document": document.id,
         "title": document.title,
@@ -101,6 +104,10 @@ def _broken(document: Document, framing: Framing, head: Head) -> list[str]:
     told = []
     for fit in framing.broken:
         factor, unit = _unit(fit.name, document)
+        if fit.name == WHOLE_HEAD:
+            if not head.cut_off:
+                told.append(f"The frame cuts off {-fit.value * factor:.1f} {unit} of the head at the top.")
+            continue
         least, most = f"{fit.limits.low * factor:.1f}", f"{fit.limits.high * factor:.1f}"
         told.append(f"{fit.name.capitalize()}: {fit.value * factor:.1f} {unit}, and {least} to {most} are asked for.")
     if head.cut_off:

@@ -131,6 +131,22 @@ def test_a_photo_that_ends_too_early_breaks_the_rules_by_the_least():
     assert framed(head, rules).broken == []
 
 
+def test_a_frame_that_cuts_the_skull_breaks_a_rule_and_hair_alone_does_not():
+    """A photo that ends at the skull, or just above it, for a document that says nothing of the room above."""
+    head, rules = head_at(hair=2.1), dataclasses.replace(PLAIN, head=Range(0.6, 0.9))
+    for top, broken in ((head.crown + 10, ["whole head"]), (head.crown - 5, [])):
+        moved = dataclasses.replace(
+            head,
+            pivot=(head.pivot[0], head.pivot[1] - top),
+            eyes=head.eyes - top,
+            chin=head.chin - top,
+            crown=head.crown - top,
+            hair=head.hair - top,
+        )
+        found = framed(moved, rules, Bounds(1000, 1000))
+        assert [fit.name for fit in found.broken] == broken
+
+
 def test_a_plain_background_may_go_on_where_the_photo_ends():
     rules = dataclasses.replace(PLAIN, head=Range(0.5, 0.6), room=Range(0.15, 0.2))
     head, nothing_cut = head_at(y=230), np.zeros((0, 2))
