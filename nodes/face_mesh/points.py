@@ -1,4 +1,4 @@
-"""Names for the mesh's points: which of the 468 lie on the lids, the lips, the brows, the nose, the face's outline.
+"""Names for the mesh's points: which of the 468 lie at the eyes, on the lips, the brows, the nose, the face's outline.
 
 The numbering is MediaPipe Face Mesh's. Left and right are the viewer's, as in the photo. Contours run from the
 viewer's left to the viewer's right, those of eyes and brows from the outer to the inner end.
@@ -19,11 +19,6 @@ FOREHEAD_TOP = 10
 GLABELLA = 9
 """Between the brows."""
 
-NASION = 168
-"""The root of the nose."""
-
-NOSE_TIP = 4
-
 SUBNASALE = 2
 """Where the nose meets the upper lip."""
 
@@ -34,45 +29,15 @@ CHIN = 152
 """The lowest place of the chin (menton)."""
 
 MIDDLE = (
-    10,
-    151,
-    9,
-    8,
-    168,
-    6,
-    197,
-    195,
-    5,
-    4,
-    1,
-    19,
-    94,
-    2,
-    164,
-    0,
-    11,
-    12,
-    13,
-    14,
-    15,
-    16,
-    17,
-    18,
-    200,
-    199,
-    175,
-    152,
+    *(10, 151, 9, 8, 168, 6, 197, 195, 5, 4, 1, 19, 94, 2, 164),
+    *(0, 11, 12, 13, 14, 15, 16, 17, 18, 200, 199, 175, 152),
 )
 """The middle line from the hairline to the chin."""
-
-NOSE_BRIDGE = (168, 6, 197, 195, 5, 4)
-"""Down the ridge, from the root to the tip."""
 
 NOSTRILS = (129, 98, 97, 2, 326, 327, 358)
 """Under the nose, from wing to wing."""
 
 MOUTH_CORNERS = (61, 291)
-INNER_MOUTH_CORNERS = (78, 308)
 UPPER_LIP_OUTSIDE = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
 LOWER_LIP_OUTSIDE = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
 UPPER_LIP_INSIDE = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
@@ -80,14 +45,6 @@ LOWER_LIP_INSIDE = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 
 LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS = (33, 133), (263, 362)
 """Outer and inner corner."""
-
-LEFT_UPPER_LID, LEFT_LOWER_LID = (
-    (33, 246, 161, 160, 159, 158, 157, 173, 133),
-    (33, 7, 163, 144, 145, 153, 154, 155, 133),
-)
-RIGHT_UPPER_LID = (263, 466, 388, 387, 386, 385, 384, 398, 362)
-RIGHT_LOWER_LID = (263, 249, 390, 373, 374, 380, 381, 382, 362)
-"""Edges of the lids by the face mesh; `Eye.lids`, from the network that looks at the eye alone, is nearer."""
 
 LEFT_BROW_TOP, LEFT_BROW_BOTTOM = (70, 63, 105, 66, 107), (46, 53, 52, 65, 55)
 RIGHT_BROW_TOP, RIGHT_BROW_BOTTOM = (300, 293, 334, 296, 336), (276, 283, 282, 295, 285)

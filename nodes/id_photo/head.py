@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..face_mesh.points import CHIN
+from ..face_mesh.points import CHIN, LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS, spots
 from ..face_mesh.pose import pose_of
 from ..portrait.frame import rotate
 from .crown import TOP_SIGMA, crown_from_face, crown_under_hair
@@ -105,7 +105,8 @@ def find_head(face: Face, mesh: FaceMesh, matte: torch.Tensor | None, scale: flo
 def frontal_unit(mesh: FaceMesh) -> float:
     """The distance between the eyes in space, in pixels: what it would be if the face looked at the camera."""
     points = mesh.points.astype(np.float64)
-    return float(np.linalg.norm(points[[263, 362]].mean(0) - points[[33, 133]].mean(0)))
+    left, right = spots(points, LEFT_EYE_CORNERS).mean(0), spots(points, RIGHT_EYE_CORNERS).mean(0)
+    return float(np.linalg.norm(right - left))
 
 
 def _chin(mesh: FaceMesh, pivot: tuple[float, float]) -> tuple[float, float]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import FaceNotUsable
 from ..face_mesh.mesh import find_mesh
+from ..face_mesh.points import LEFT_SIDE, RIGHT_SIDE
 from ..portrait.tensors import planes, resize
 from ..quality.portrait import Portrait
 from .head import Head, find_head
@@ -43,7 +44,7 @@ CLEAR = 0.9
 """The mesh's certainty below which there is no face, or one that is upside down or mostly hidden: upright faces of LFW
 are at 1.00, an upside-down one at 0.87."""
 
-FACE_SIDES = (234, 454)
+FACE_SIDES = (LEFT_SIDE, RIGHT_SIDE)
 """The mesh's points at the widest places of the face, before the ears."""
 
 HEAD_TO_FACE = 1.09
