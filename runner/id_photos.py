@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..nodes.id_photo.background import Background, choose_background
+from ..nodes.id_photo.errors import AlterationForbidden
 from ..nodes.id_photo.make import Made, MakeOptions, make_id_photo
 from ..nodes.provenance.save import FORMS, SUFFIXES, Target, picture_file, record_of, target_for
 from .errors import OutputUnwritable
@@ -52,6 +54,7 @@ class IDPhotoFile:
     """A finished photo and the files that were written: the photo, its overlay, its report.
 
     `compliance` is None where it was not checked. `seconds` is the time from the photo's file to the finished one.
+    `refusal`: a change that was asked for and that the document forbids; the photo was made without it.
     """
 
     source: Path
@@ -61,6 +64,7 @@ class IDPhotoFile:
     record: Record
     compliance: Compliance | None
     seconds: float
+    refusal: AlterationForbidden | None = None
     others: dict[str, Path] = field(default_factory=dict)
 
     @property
@@ -79,6 +83,7 @@ class IDPhotoFile:
             "bytes": len(self.encoded.data),
             "quality": self.encoded.quality,
             "failed": self.failed,
+            "refused": None if self.refusal is None else self.refusal.as_dict(),
             "made": self.made.report,
             "check": None if self.compliance is None else self.compliance.as_dict(),
             "provenance": self.record.as_dict(),
@@ -91,7 +96,8 @@ class IDPhotoMaker:
     """Makes ID photos in this process; the networks are loaded once, at the first photo."""
 
     def __init__(self, job: Job) -> None:
-        self.job = job
+        """Take the job; a change that its document forbids is left out, and said of each photo."""
+        self.job, self.refusal = _allowed(job)
 
     def make(self, photo: Path, target: Path) -> IDPhotoFile:
         """Make the ID photo of the file `photo` and write it to `target`, or to name_2 and so on where that is taken.
@@ -115,7 +121,7 @@ class IDPhotoMaker:
             compliance = self._check(photo, made, encoded, form, target) if self.job.check else None
         written = write_new(target.with_suffix(SUFFIXES[form.form]), encoded.data)
         seconds = time.perf_counter() - began
-        return IDPhotoFile(photo, written, made, encoded, record, compliance, seconds)
+        return IDPhotoFile(photo, written, made, encoded, record, compliance, seconds, self.refusal)
 
     def picture(self, photo: Path) -> Made:
         """The ID photo of a file, not yet written or checked."""
@@ -187,8 +193,18 @@ class IDPhotoMaker:
         cover: torch.Tensor | None = None if made.matte is None else made.matte[0]
         about = About(file=facts, made=made.id_photo)
         found = check_id_photo(made.picture[0], load_engine(), made.id_photo.document, cover, about)
-        found.notes[:0] = [*made.report["to_do"], *made.report["warnings"]]
+        refused = [] if self.refusal is None else [f"Refused: {self.refusal}"]
+        found.notes[:0] = [*refused, *made.report["to_do"], *made.report["warnings"]]
         return found
+
+
+def _allowed(job: Job) -> tuple[Job, AlterationForbidden | None]:
+    """The job without what its document forbids, and the refusal; with its own background the photo can be made."""
+    try:
+        choose_background(job.options.document, job.options.background, has_matte=True)
+    except AlterationForbidden as error:
+        return dataclasses.replace(job, options=dataclasses.replace(job.options, background=Background.KEEP)), error
+    return job, None
 
 
 def _saver(graph: Mapping[str, Any]) -> str:
@@ -243,11 +259,19 @@ def write_report(file: IDPhotoFile) -> IDPhotoFile:
     return done
 
 
+def _used(name: str, licence: str) -> dict[str, str]:
+    """What the page says of a model: by its entry, where it is one of ours."""
+    from ..nodes.models import store
+    from ..nodes.models.manifest import models
+
+    return store.used(name)[0] if name in models() else {"name": name, "licence": licence}
+
+
 def _page(file: IDPhotoFile, compliance: Compliance, overlay: Path) -> bytes:
     """The page of `likeness check` for this photo."""
     from .report.compliance import Checked, write_compliance
 
-    models = [{"name": name, "licence": licence} for name, licence in file.record.models]
+    models = [_used(name, licence) for name, licence in file.record.models]
     with tempfile.TemporaryDirectory(prefix="likeness-") as folder:
         html, _ = write_compliance([Checked(compliance.as_dict(), file.path, overlay)], models, Path(folder))
         return html.read_bytes()

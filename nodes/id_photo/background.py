@@ -47,7 +47,8 @@ def choose_background(document: Document, background: Background, has_matte: boo
         if background is Background.PLAIN:
             raise AlterationForbidden(
                 f"{document.title}: the photo must not be altered ({document.rule_on_edits}), so its background "
-                "stays as photographed; take the photo before a plain wall, or choose another background than plain."
+                f"stays as photographed; take the photo before a plain wall. '{Background.ALLOWED}' gives the crop and "
+                "the report without that change."
             )
         return None, [f"The background is as photographed: no edits are allowed ({document.rule_on_edits})."]
     if background is Background.ALLOWED and document.edits is Edits.ANY:

@@ -62,7 +62,7 @@ class DocumentParam(click.ParamType):
     type=click.Choice(BACKGROUNDS),
     default=BACKGROUNDS[1],
     show_default=True,
-    help="What becomes of the background; plain is refused where edits are forbidden.",
+    help="What becomes of the background; where edits are forbidden, plain is refused and the photo's own kept.",
 )
 @click.option("--size", type=click.Choice(SIZES), default="auto", show_default=True, help="For paper or for an upload.")
 @click.option("--head-size", type=click.Choice(HEAD_SIZES), default="safest", show_default=True, help="In the rule.")
@@ -87,9 +87,11 @@ def id_command(
 ) -> None:
     """Make the photo of a document from each PHOTO (a file or a folder), as NAME.DOCUMENT.jpg with its report.
 
-    Nothing is generated or retouched, and nothing leaves this machine. Files are never written over.
+    Nothing is generated or retouched, and nothing leaves this machine. Files are never written over. A plain background
+    that a document forbids is refused by name, and the photo is made with its own.
 
-    Exit codes: 0 made and no rule broken, 1 some photo refused, 2 usage, 3 some rule is broken, 130 stopped.
+    Exit codes: 0 made and no rule broken, 1 some photo refused, 2 usage, 3 some rule is broken or a change was refused,
+    130 stopped.
     """
     os.environ.setdefault(
         "OMP_WAIT_POLICY", "PASSIVE"
@@ -208,7 +210,7 @@ class _Session:
         self.out.result(values, lambda: self._end(sheets))
         if self.refused:
             sys.exit(FAILED)
-        if any(made.failed for made in self.done):
+        if any(made.failed or made.refusal for made in self.done):
             sys.exit(VERDICT_FAILED)
 
     def _end(self, sheets: list[Path]) -> None:
@@ -262,6 +264,8 @@ def lines_of(made: IDPhotoFile) -> list[str]:
         f"asked {rule['low']:g} to {rule['high']:g}: {'kept' if rule['met'] else 'BROKEN'}"
         for rule in report["rules"]
     ]
+    if made.refusal is not None:
+        lines.append(f"Refused  [{made.refusal.code}] {made.refusal}")
     lines += [f"To do    {line}" for line in report["to_do"]]
     lines += [f"Warning  {line}" for line in report["warnings"]]
     lines += [f"Edited   {line}" for line in photo.edits_made]

@@ -95,10 +95,21 @@ def test_a_format_that_the_document_does_not_take_is_changed_and_said(astronaut,
 
 def test_plain_is_refused_by_name_where_edits_are_forbidden(astronaut, tmp_path):
     outcome = call(astronaut, "-d", "us-passport", "--background", "plain", "-o", tmp_path, "--json")
-    assert outcome.exit_code == 1
-    assert last_object(outcome)["code"] == "alteration_forbidden"
-    assert "US passport" in last_object(outcome)["message"]
-    assert list(tmp_path.iterdir()) == []
+    assert outcome.exit_code == 3
+    (photo,) = last_object(outcome)["photos"]
+    assert photo["refused"]["code"] == "alteration_forbidden"
+    assert "US passport" in photo["refused"]["message"]
+    assert photo["made"]["edits_made"] == []
+    assert photo["check"]["notes"][0].startswith("Refused: US passport")
+    with Image.open(tmp_path / "astronaut.us-passport.jpg") as made:
+        assert made.size == (602, 602)
+    again = call(astronaut, "-d", "us-passport", "--background", "plain", "-o", tmp_path)
+    assert again.exit_code == 3
+    assert "Refused  [alteration_forbidden] US passport: the photo must not be altered" in again.stdout
+    kept = call(astronaut, "-d", "us-passport", "--background", "keep", "-o", tmp_path, "--json")
+    assert last_object(kept)["photos"][0]["refused"] is None
+    plain, own = (tmp_path / f"astronaut.us-passport{number}.jpg" for number in ("", "_3"))
+    assert Image.open(plain).tobytes() == Image.open(own).tobytes()
 
 
 def test_a_folder_goes_on_after_a_photo_that_cannot_be_used(astronaut, tmp_path):
