@@ -127,7 +127,7 @@ def visible_zone(view: CloseUp) -> np.ndarray:
 
 def _visible(view: CloseUp, skin: Skin, dark: float, glare: float) -> Measure:
     zone = visible_zone(view)
-    covered = share(skin.other_colour & (np.abs(skin.away[..., 0]) > 12), zone)
+    covered = share(skin.other_colour_for_its_own & (np.abs(skin.away[..., 0]) > 12), zone)
     value = float(np.clip(1 - max(covered, 1.2 * dark if dark > 0.4 else 0.0, min(1.0, 3 * glare)), 0, 1))
     words = f"About {100 * value:.0f} % of the eyes and what is next to them can be seen."
     source = "ISO/IEC 29794-5 eyes visible (OFIQ: by its occlusion network; ours by colour and brightness)"
