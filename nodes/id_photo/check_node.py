@@ -104,7 +104,7 @@ class CheckIDPhoto(io.ComfyNode):
         from ..identity.draw import batch_of
         from ..identity.engines import load_engine
         from ..portrait.tensors import check_image, check_mask, match_batch
-        from .checking import matte_of, overlay_of, used_models
+        from .checking import matte_of, overlay_of, told, used_models
         from .documents import document as by_id
         from .judge import About, check_id_photo
 
@@ -129,9 +129,7 @@ class CheckIDPhoto(io.ComfyNode):
                 each.notes.append(note)
         reports = [{"index": index, **each.as_dict()} for index, each in enumerate(found)]
         sheet = batch_of(overlays)
-        text = "\n\n".join(
-            each.text() if count == 1 else f"Photo {index + 1}: {each.text()}" for index, each in enumerate(found)
-        )
+        text = told(found)
         return io.NodeOutput(
             all(each.passed for each in found),
             sheet,

@@ -9,6 +9,8 @@ from ..photos import from_pil, to_pil
 from .overlay import draw_overlay
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
     from PIL import Image
 
@@ -59,6 +61,13 @@ def marked(picture: torch.Tensor, found: Usability) -> Image.Image:
     for face in found.faces:
         picture = from_pil(annotate(picture, face, word, colour))[0]
     return to_pil(picture)
+
+
+def told(found: Sequence[Compliance | Usability]) -> str:
+    """The reports for people, numbered where there are several."""
+    if len(found) == 1:
+        return found[0].text()
+    return "\n\n".join(f"Photo {index + 1}: {each.text()}" for index, each in enumerate(found))
 
 
 def used_models(engine: FaceEngine, matte: str | None, *, parsing: bool) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..quality.check import Check, Outcome, Verdict, verdict_of
+from ..quality.check import Check, Outcome, Verdict, titles, verdict_of
 
 if TYPE_CHECKING:
     from ..identity.faces import Face
@@ -60,11 +60,11 @@ class Compliance:
         failed, unsure = self.of(Outcome.FAIL), self.of(Outcome.UNCERTAIN)
         missing = self.of(Outcome.NOT_MEASURED)
         if failed:
-            return f"{_count(len(failed), 'rule')} not met for the {title}: {_titles(failed)}."
+            return f"{_count(len(failed), 'rule')} not met for the {title}: {titles(failed)}."
         if unsure:
-            return f"No rule is broken for the {title}, but a person must look at: {_titles(unsure)}."
+            return f"No rule is broken for the {title}, but a person must look at: {titles(unsure)}."
         if missing:
-            return f"The photo meets every rule for the {title} that was measured; not known: {_titles(missing)}."
+            return f"The photo meets every rule for the {title} that was measured; not known: {titles(missing)}."
         return f"The photo meets every rule for the {title} that can be measured."
 
     def as_dict(self) -> dict[str, Any]:
@@ -98,9 +98,9 @@ class Compliance:
             lines.append(f"uncertain  {_line(check, why=True)}")
         passed = self.of(Outcome.PASS)
         if passed:
-            lines.append(f"pass       {_titles(passed)}.")
+            lines.append(f"pass       {titles(passed)}.")
         for why, checks in _by_reason(self.of(Outcome.NOT_MEASURED)).items():
-            lines.append(f"not known  {_titles(checks)}. {why}".rstrip())
+            lines.append(f"not known  {titles(checks)}. {why}".rstrip())
         lines += self.notes
         lines.append(f"No program can tell: {'; '.join(BEYOND)}.")
         return "\n".join(lines)
@@ -108,10 +108,6 @@ class Compliance:
 
 def _count(number: int, word: str) -> str:
     return f"{number} {word}{'s' if number != 1 else ''}"
-
-
-def _titles(checks: list[Check]) -> str:
-    return ", ".join(check.title[0].lower() + check.title[1:] for check in checks)
 
 
 def _by_reason(checks: list[Check]) -> dict[str, list[Check]]:

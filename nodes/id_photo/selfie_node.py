@@ -54,7 +54,7 @@ class CheckSelfie(io.ComfyNode):
         from ..identity.engines import load_engine
         from ..portrait.tensors import check_image
         from ..quality.usable import usable
-        from .checking import marked, used_models
+        from .checking import marked, told, used_models
 
         image = check_image(image)
         engine = engine or load_engine()
@@ -65,9 +65,7 @@ class CheckSelfie(io.ComfyNode):
             overlays.append(marked(picture, found[-1]))
             progress.step()
         reports = [{"index": index, **each.as_dict()} for index, each in enumerate(found)]
-        text = "\n\n".join(
-            each.text() if len(found) == 1 else f"Photo {index + 1}: {each.text()}" for index, each in enumerate(found)
-        )
+        text = told(found)
         sheet = batch_of(overlays)
         return io.NodeOutput(
             all(each.usable for each in found),

@@ -131,6 +131,11 @@ def worst(*outcomes: Outcome) -> Outcome:
     return min(outcomes, key=order.index)
 
 
+def titles(checks: Iterable[Check]) -> str:
+    """What the checks are called, for the middle of a sentence."""
+    return ", ".join(check.title[0].lower() + check.title[1:] for check in checks)
+
+
 def verdict_of(checks: Iterable[Check]) -> Verdict:
     """Pass only where something was checked, nothing failed and nothing is uncertain."""
     outcome = worst(*(check.outcome for check in checks), Outcome.NOT_ASKED)

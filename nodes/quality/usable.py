@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..face_mesh.mesh import find_mesh
-from .check import Check, Outcome, Verdict, judge_measure, verdict_of
+from .check import Check, Outcome, Verdict, judge_measure, titles, verdict_of
 from .gather import measure_portrait
 from .limit import Limit, read_limits
 from .measure import Measure
@@ -59,9 +59,9 @@ class Usability:
     def headline(self) -> str:
         """The verdict in one sentence."""
         if self.problems:
-            return f"Not usable as a reference photo: {_titles(self.problems)}."
+            return f"Not usable as a reference photo: {titles(self.problems)}."
         if self.remarks:
-            return f"Usable, and it could be better: {_titles(self.remarks)}."
+            return f"Usable, and it could be better: {titles(self.remarks)}."
         return "Usable as a reference photo."
 
     def advice(self) -> list[str]:
@@ -86,10 +86,6 @@ class Usability:
     def text(self) -> str:
         """The report for people."""
         return "\n".join([self.headline, *(f"- {each}" for each in self.advice()), *self.notes])
-
-
-def _titles(checks: list[Check]) -> str:
-    return ", ".join(check.title[0].lower() + check.title[1:] for check in checks)
 
 
 @cache

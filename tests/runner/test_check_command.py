@@ -15,6 +15,9 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from likeness_studio.nodes.provenance.record import Generative, Record
+from likeness_studio.nodes.provenance.source_types import COMPOSITE, GENERATED
+from likeness_studio.nodes.provenance.xmp import packet
 from likeness_studio.runner.batch.job import JobRow, JobSpec
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.client import Client
@@ -297,6 +300,19 @@ def test_a_file_of_poor_quality_fails_and_the_report_says_why_where_nobody_knows
 
 
 @pytest.mark.models
+def test_a_photo_whose_file_says_that_it_was_edited_is_not_unaltered(astronaut, tmp_path):
+    edited, composed = tmp_path / "edited.jpg", tmp_path / "composed.jpg"
+    whitened = Record(Generative.NONE, COMPOSITE, document="us-passport", edits=("The background was replaced.",))
+    with Image.open(astronaut) as photo:
+        photo.save(edited, xmp=packet(whitened))
+        photo.save(composed, xmp=packet(Record(source_type=GENERATED)))
+    said = " ".join(call(edited, "-d", "us-passport", "--matte", "none", "--uncut").stdout.split())
+    assert "FAIL No forbidden changes (The file says: changed: The background was replaced.)" in said, said
+    said = " ".join(call(composed, "-d", "us-passport", "--matte", "none", "--uncut").stdout.split())
+    assert "FAIL No forbidden changes (The file says: its source is trainedAlgorithmicMedia)" in said, said
+
+
+@pytest.mark.models
 def test_wrong_words(astronaut, tmp_path):
     assert values_of(call(astronaut, "-d", "us-pasport", "--json"))["code"] == "document_unknown"
     assert "us-passport" in call(astronaut, "-d", "us-pasport").output
@@ -330,3 +346,17 @@ def test_a_real_comfyui_says_the_same_as_this_process(comfyui_server, astronaut,
     here, there = ({check["name"]: check["outcome"] for check in each["checks"]} for each in found)
     assert here == there
     assert found[0]["verdict"] == found[1]["verdict"]
+
+
+@pytest.mark.models
+def test_an_id_photo_made_of_a_poor_file_is_told_so_although_turning_hides_the_blocks(astronaut, tmp_path):
+    poor = tmp_path / "poor.jpg"
+    with Image.open(astronaut) as picture:
+        picture.save(poor, quality=15)
+    words = ["-d", "us-passport", "--matte", "u2netp", "-o", str(tmp_path), "--json"]
+    found = {}
+    for file in (poor, astronaut):
+        done = CliRunner().invoke(main, ["id", str(file), *words])
+        (photo,) = values_of(done)["photos"]
+        found[file] = {check["name"]: check["outcome"] for check in photo["check"]["checks"]}["file_compression"]
+    assert found == {poor: "fail", astronaut: "pass"}
