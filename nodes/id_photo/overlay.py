@@ -69,7 +69,8 @@ def draw_overlay(photo: torch.Tensor, head: Head, document: Document | None) -> 
     _bands(layer, lines, scale)
     _draw_lines(layer, head, lines, scale)
     middle = place(head, picture.width, picture.height).middle
-    _middle(layer, head, middle, scale)
+    told = _colour(middle, MIDDLE if document is not None else None)
+    _middle(layer, head, told, scale)
 
     tall = max(shown[1], LEAST_HEIGHT * FINE) + 2 * EDGE * FINE
     canvas = Image.new("RGB", (shown[0] + (SCALE_WIDTH + LABEL_WIDTH) * FINE, tall), PAPER)
@@ -77,7 +78,7 @@ def draw_overlay(photo: torch.Tensor, head: Head, document: Document | None) -> 
     draw = ImageDraw.Draw(canvas)
     _ruler(draw, shown[1], document)
     _labels(draw, head, lines, scale, shown)
-    _captions(draw, middle, document, shown)
+    _captions(draw, middle, told, document, shown)
     return from_pil(canvas.resize((canvas.width // FINE, canvas.height // FINE), Image.Resampling.LANCZOS))[0]
 
 
@@ -205,7 +206,7 @@ def _dashes(
         draw.line(points, fill=colour, width=width)
 
 
-def _middle(layer: Image.Image, head: Head, middle: Spot, scale: float) -> None:
+def _middle(layer: Image.Image, head: Head, colour: str, scale: float) -> None:
     """The face's middle line, and the picture's."""
     tint = Image.new("RGBA", layer.size)
     draw = ImageDraw.Draw(tint)
@@ -217,7 +218,7 @@ def _middle(layer: Image.Image, head: Head, middle: Spot, scale: float) -> None:
     )
     ends = [(float(x) * scale, float(y) * scale) for x, y in spots]
     draw.line(ends, fill="#ffffffcc", width=4 * FINE)
-    draw.line(ends, fill=_colour(middle, MIDDLE), width=2 * FINE)
+    draw.line(ends, fill=colour, width=2 * FINE)
     layer.paste(tint, (0, 0), tint)
 
 
@@ -255,11 +256,13 @@ def _labels(draw: ImageDraw.ImageDraw, head: Head, lines: list[Line], scale: flo
             write(draw, (x, y + (2 + row * 20) * FINE), words, FIGURE * FINE, INK if row == 0 else SOFT, "la")
 
 
-def _captions(draw: ImageDraw.ImageDraw, middle: Spot, document: Document | None, shown: tuple[int, int]) -> None:
+def _captions(
+    draw: ImageDraw.ImageDraw, middle: Spot, colour: str, document: Document | None, shown: tuple[int, int]
+) -> None:
     left, bottom = SCALE_WIDTH * FINE, EDGE * FINE + shown[1]
     if document is not None:
         write(draw, (left, (EDGE - 9) * FINE), document.title, NAME * FINE, INK, "ls")
     off = 100 * (middle.value - 0.5)
     side = "to the right" if off > 0 else "to the left"
     words = "in the middle" if abs(off) < 0.05 else f"{abs(off):.1f} % of the width {side} of the middle"
-    write(draw, (left, bottom + 9 * FINE), f"Face {words}", FIGURE * FINE, _colour(middle, MIDDLE), "la")
+    write(draw, (left, bottom + 9 * FINE), f"Face {words}", FIGURE * FINE, colour, "la")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
@@ -200,3 +201,14 @@ def test_the_page_of_the_rules_is_up_to_date():
     folder = Path(__file__).parents[2] / "docs"
     made = runpy.run_path(str(folder / "compliance.py"))["page"]()
     assert (folder / "compliance.md").read_text("utf-8") == made, "run: python docs/compliance.py"
+
+
+def test_an_uncut_photo_is_drawn_without_what_is_asked(photo, engine):
+    from likeness_studio.nodes.id_photo.checking import overlay_of
+
+    drawn = [overlay_of(photo, check(photo, engine, uncut=uncut)[0]) for uncut in (False, True)]
+    bands, lines = (np.asarray(each).astype(int) for each in drawn)
+    red = [int(((each[..., 0] > 150) & (each[..., 1:].max(-1) < 70)).sum()) for each in (bands, lines)]
+    assert red[0] > red[1]
+    assert bands.shape == lines.shape
+    assert (bands != lines).mean() > 0.01
