@@ -15,6 +15,7 @@ from ..quality.parsing import offer
 from ..quality.portrait import Portrait
 from .compliance import Compliance
 from .document import HeadTop
+from .enlarged import of_the_photo
 from .file_measures import FileFacts, measure_edits, measure_file, measure_size
 from .geometry_measures import measure_geometry
 from .head import find_head
@@ -65,7 +66,7 @@ def check_id_photo(
     about = about or About()
     height, width = photo.shape[:2]
     seen = measure_all(photo, engine, document, matte, about)
-    checks = judge_all(seen.measures, document, len(seen.faces), uncut=about.uncut)
+    checks = judge_all(of_the_photo(seen.measures, about.made), document, len(seen.faces), uncut=about.uncut)
     name = about.file.name if about.file else ""
     notes = _notes(document, about)
     doubtful = [check.name for check in checks if check.outcome is Outcome.UNCERTAIN]

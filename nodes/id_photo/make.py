@@ -82,7 +82,7 @@ def make_id_photo(source: Source, engine: FaceEngine, options: MakeOptions, matt
     scale = height / framing.cut.height
     cover = _cut_matte(looked, framing.cut, height, width)
     cover = None if cover is None else cover * known[:, 0]
-    edits: list[str] = []
+    edits = list(source.edits)
     if colour is not None and cover is not None:
         seen = max(looked.box[2] - looked.box[0], looked.box[3] - looked.box[1])
         zoom = seen / max(framing.cut.width, framing.cut.height)
@@ -91,7 +91,15 @@ def make_id_photo(source: Source, engine: FaceEngine, options: MakeOptions, matt
     head = in_picture(looked.head, framing.cut, scale)
     report = make_report(document, framing, ideal, looked.head, (width, height, dpi), notes, edits)
     id_photo = IDPhoto(
-        document, width, height, dpi, width / dpi * MM_PER_INCH, height / dpi * MM_PER_INCH, tuple(edits), tuple(notes)
+        document,
+        width,
+        height,
+        dpi,
+        width / dpi * MM_PER_INCH,
+        height / dpi * MM_PER_INCH,
+        tuple(edits),
+        tuple(notes),
+        max(1.0, scale),
     )
     return Made(picture, id_photo, head, cover, report)
 

@@ -146,4 +146,5 @@ def _common(made: list[Made]) -> IDPhoto:
     first = made[0].id_photo
     edits = tuple(dict.fromkeys(edit for each in made for edit in each.id_photo.edits_made))
     notes = tuple(dict.fromkeys(note for each in made for note in each.id_photo.notes))
-    return replace(first, edits_made=edits, notes=notes)
+    enlarged = max(each.id_photo.enlarged for each in made)
+    return replace(first, edits_made=edits, notes=notes, enlarged=enlarged)

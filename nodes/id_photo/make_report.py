@@ -62,6 +62,7 @@ def make_report(
         "width_px": width,
         "height_px": height,
         "dpi": dpi,
+        "photo_dpi": round(dpi / max(1.0, scale), 1),
         "width_mm": round(width / dpi * 25.4, 2),
         "height_mm": round(height / dpi * 25.4, 2),
         "turned_degrees": round(-head.roll, 2),

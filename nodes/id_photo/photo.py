@@ -14,7 +14,8 @@ class IDPhoto:
     """What travels beside the picture on a LIKENESS_ID_PHOTO socket.
 
     Sizes in pixels and millimetres; `dpi` is pixels per inch, so that width_px / dpi * 25.4 = width_mm. `edits_made`:
-    what was changed beyond cutting, turning and resizing, in words; empty where nothing was.
+    what was changed beyond cutting, turning and resizing, in words; empty where nothing was. `enlarged`: pixels on a
+    side for each pixel of the photo, where there are more of them; 1 where the photo has as many or more.
     """
 
     document: Document
@@ -25,3 +26,9 @@ class IDPhoto:
     height_mm: float
     edits_made: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    enlarged: float = 1.0
+
+    @property
+    def source_dpi(self) -> float:
+        """The photo's own pixels per inch of the print."""
+        return self.dpi / self.enlarged

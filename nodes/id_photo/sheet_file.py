@@ -114,8 +114,11 @@ def pixels_per_inch(sheet: Sheet, pixels: tuple[int, int]) -> float:
     return min(side / length * MM_PER_INCH for side, length in zip(pixels, sheet.photo_mm, strict=True))
 
 
-def summary(sheet: Sheet, pixels: Sequence[tuple[int, int]]) -> list[str]:
-    """What a person needs to know to print the sheet, a sentence or two each. `pixels`: sizes of the photos."""
+def summary(sheet: Sheet, pixels: Sequence[tuple[int, int]], enlarged: float = 1.0) -> list[str]:
+    """What a person needs to know to print the sheet, a sentence or two each. `pixels`: sizes of the photos.
+
+    `enlarged`: the photos' pixels on a side for each of the photo that they were made from.
+    """
     block, pages = sheet.pages[0].block, len(sheet.pages)
     photos = "1 photo" if sheet.count == 1 else f"{sheet.count} photos"
     sheets = "1 sheet" if pages == 1 else f"{pages} sheets"
@@ -130,9 +133,11 @@ def summary(sheet: Sheet, pixels: Sequence[tuple[int, int]]) -> list[str]:
     if strip is not None:
         said.append(f"The scale bar is {'2 in' if sheet.paper.inches else '5 cm'} long.")
     density = min(pixels_per_inch(sheet, each) for each in pixels)
+    own = density / enlarged
+    how = f" (enlarged to {density:.0f})" if round(own) < round(density) else ""
     said.append(
-        f"On paper the photos have {density:.0f} pixels per inch"
-        + (f", fewer than {USUAL_PPI}: the print may look soft." if density < USUAL_PPI else ".")
+        f"On paper the photos have {own:.0f} pixels per inch{how}"
+        + (f", fewer than {USUAL_PPI}: the print may look soft." if own < USUAL_PPI else ".")
     )
     return said
 

@@ -159,7 +159,7 @@ class PrintSheet(io.ComfyNode):
             _fill(drawn[index], picture)
             progress.step()
         saved = [_announced(path) for path in save_numbered(host.output_dir(), filename_prefix, files)]
-        said = summary(sheet, [pixels])
+        said = summary(sheet, [pixels], 1.0 if id_photo is None else id_photo.enlarged)
         shown = {"images": saved[1:], "files": saved[:1], "text": ["\n".join([*said, f"PDF: {saved[0]['filename']}"])]}
         return io.NodeOutput(drawn, "\n".join(said), ui=shown)
 

@@ -24,8 +24,17 @@ PROFILED = ("RGB", "CMYK", "L")
 """Colour models for which a file's profile can be meant; others become RGB first."""
 
 
+FILLED = "The photo came with its background removed: what is transparent in it was filled with white."
+"""The edit that a transparent photo needs; the colours hidden under the transparency do not come back."""
+
+
 class Source(Protocol):
     """A photo of `width` x `height` pixels."""
+
+    @property
+    def edits(self) -> tuple[str, ...]:
+        """What was changed in it while it was read, in words."""
+        ...
 
     @property
     def width(self) -> int:
@@ -47,6 +56,7 @@ class TensorSource:
     """A photo [H,W,3] in 0..1 that is already in memory as numbers."""
 
     image: torch.Tensor
+    edits: tuple[str, ...] = ()
 
     @property
     def width(self) -> int:
@@ -77,7 +87,7 @@ class FileSource:
         with opened(path) as photo:
             photo.load()
             self._profile = photo.info.get("icc_profile")
-            picture = eight_bit(ImageOps.exif_transpose(photo))
+            picture, self.edits = _opaque(eight_bit(ImageOps.exif_transpose(photo)))
         self._picture: Image.Image = picture if picture.mode in PROFILED else picture.convert("RGB")
 
     @property
@@ -97,6 +107,21 @@ class FileSource:
 
     def _numbers(self, picture: Image.Image) -> torch.Tensor:
         return torch.from_numpy(np.array(in_srgb(picture, self._profile))).float().div_(255)
+
+
+def _opaque(picture: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+    """`picture` on white where it is transparent, and what was done; as it is where all of it is opaque."""
+    from PIL import Image
+
+    if not picture.has_transparency_data:
+        return picture, ()
+    clear = picture.convert("RGBA")
+    alpha = clear.getchannel("A")
+    if alpha.getextrema()[0] == 255:
+        return clear.convert("RGB"), ()
+    filled = Image.new("RGB", clear.size, "white")
+    filled.paste(clear, mask=alpha)
+    return filled, (FILLED,)
 
 
 def in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:

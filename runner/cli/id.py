@@ -258,6 +258,8 @@ def lines_of(made: IDPhotoFile) -> list[str]:
     size = f"{photo.width_px} x {photo.height_px} pixels"
     if photo.document.width_mm is not None:
         size += f", {photo.width_mm:.1f} x {photo.height_mm:.1f} mm at {photo.dpi:g} dpi"
+        if round(photo.source_dpi) < round(photo.dpi):
+            size += f", enlarged from {photo.source_dpi:.0f} pixels per inch of the photo"
     lines = [f"Photo    {clean(str(made.path))} ({size}, {len(made.encoded.data) / 1000:.0f} kB)"]
     lines += [
         f"Rule     {rule['name']} {rule['value']:g} ± {rule['uncertainty']:g} {rule['unit']}, "
