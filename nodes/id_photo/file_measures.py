@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .document import Document
+    from .history import History
     from .photo import IDPhoto
 
 INCH = 25.4
@@ -102,13 +103,37 @@ def _print_size(facts: FileFacts, width: int, document: Document) -> Measure:
     return Measure("print_size", off, "% off", detail=f"By the file {across:.1f} mm wide; asked {document.width_mm:g}.")
 
 
-def measure_edits(made: IDPhoto | None, document: Document) -> Measure:
-    """Whether the photo was changed in a way that the document forbids; 1: it was not."""
+def measure_edits(made: IDPhoto | None, document: Document, told: History | None = None) -> Measure:
+    """Whether the photo was changed in a way that the document forbids; 1: it was not.
+
+    By what is known of its making (`made`), and by what its own file says (`told`).
+    """
+    words = _said_against(told, document) if told is not None else ()
+    if words:
+        return Measure("unaltered", 0.0, detail=f"The file says: {'; '.join(words)}.", source="the file itself")
+    edits = made.edits_made if made is not None else told.edits if told is not None else None
+    if edits is None:
+        open_ = told is not None and bool(told.composed)
+        missing = "A picture alone does not show how it was made."
+        return Measure("unaltered", None, detail=_COMPOSED if open_ else missing)
+    forbidden = forbidden_edits(edits, document)
+    words = "Nothing was changed but the cut, the turn, the size."
+    if forbidden:
+        words = f"Changed: {', '.join(edit.rstrip('.') for edit in forbidden)}."
     if made is None:
-        return Measure("unaltered", None, detail="A picture alone does not show how it was made.")
-    forbidden = forbidden_edits(made.edits_made, document)
-    words = f"Changed: {', '.join(forbidden)}." if forbidden else "Nothing was changed but the cut, the turn, the size."
+        words = f"The file says: {words[0].lower()}{words[1:]}"
     return Measure("unaltered", float(not forbidden), detail=words)
+
+
+_COMPOSED = (
+    "The file says that it was put together from several pictures, not whether only the background was replaced."
+)
+
+
+def _said_against(told: History, document: Document) -> tuple[str, ...]:
+    """The statements of the file that speak against the photo, unless its edits are named and judged one by one."""
+    composed = told.composed if document.edits == "none" and not told.edits else ()
+    return (*told.changed, *composed)
 
 
 def forbidden_edits(edits: tuple[str, ...], document: Document) -> tuple[str, ...]:

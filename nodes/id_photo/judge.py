@@ -29,17 +29,22 @@ if TYPE_CHECKING:
     from ..identity.faces import Face
     from .document import Document
     from .head import Head
+    from .history import History
     from .photo import IDPhoto
 
 
 @dataclass(frozen=True)
 class About:
-    """What is known of a photo beside its pixels. `uncut`: it is still to be cut to the document."""
+    """What is known of a photo beside its pixels. `uncut`: it is still to be cut to the document.
+
+    `told`: what its own file says of its making.
+    """
 
     file: FileFacts | None = None
     made: IDPhoto | None = None
     uncut: bool = False
     parsing: bool = False
+    told: History | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +89,7 @@ def measure_all(
     measures = [
         *measure_size(width, height, document),
         *measure_file(about.file, width, document),
-        measure_edits(about.made, document),
+        measure_edits(about.made, document, about.told),
     ]
     if not faces:
         return Measured(measures, faces, None)

@@ -75,8 +75,9 @@ class Check:
 def judge_measure(measure: Measure, limit: Limit) -> Check:
     """Hold `measure` against `limit`.
 
-    A bound with two figures is uncertain between them. A bound with one is uncertain where it lies within one standard
-    error of the value. What has no value was not measured, or is uncertain where the limit says so.
+    A bound with two figures is uncertain between them, and where what is asked lies within one standard error of a
+    value that would fail. A bound with one is uncertain where it lies within one standard error of the value. What has
+    no value was not measured, or is uncertain where the limit says so.
     """
     value = measure.value
     source = "; ".join(part.rstrip(".") for part in (measure.source, limit.source) if part)
@@ -119,10 +120,10 @@ def _side(value: float, error: float, bound: Bound | None, sign: int) -> Outcome
     """One side; `sign` is 1 for "at least" and -1 for "at most"."""
     if bound is None:
         return Outcome.PASS
-    error = error if bound.sharp else 0.0
-    if sign * (value - bound.passes) >= error:
+    beyond = sign * (bound.passes - value)
+    if -beyond >= (error if bound.sharp else 0.0):
         return Outcome.PASS
-    return Outcome.FAIL if sign * (value - bound.fails) < -error else Outcome.UNCERTAIN
+    return Outcome.FAIL if beyond > error and sign * (bound.fails - value) > 0 else Outcome.UNCERTAIN
 
 
 def worst(*outcomes: Outcome) -> Outcome:

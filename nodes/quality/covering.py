@@ -19,6 +19,14 @@ LIP_CONTRAST = 3.0
 """How much redder (a* less b*) lips are than what is round them, from which on they are surely lips: official portraits
 have 3.6 to 15, and hands and masks below 1.1."""
 
+LESS_RED = 5.0
+"""What covers the mouth is surely neither skin nor lips where it is less red (a*) than the skin by so much: lips are as
+red as the skin or redder, also pale and dark ones and those in a beard; cloth and paper are not."""
+
+SEEN_ERROR, PALE_ERROR = 0.25, 0.6
+"""How unsure the lips' colour is: where something else is seen in their place, and where they may only be pale or dark.
+The second reaches from nothing to what passes: colour alone then never says that a mouth is covered."""
+
 OTHER_RING = 15.0
 """Chroma difference of the mouth's surroundings from the skin, from which on they are something else."""
 
@@ -26,7 +34,7 @@ OTHER_RING = 15.0
 def covering(view: CloseUp, skin: Skin) -> list[Measure]:
     """mouth_visible and face_occlusion from pixels alone."""
     mouth = mouth_visible(view, skin)
-    return [_mouth(mouth), _face(view, skin, mouth)]
+    return [_mouth(mouth, covered=surely_covered(view, skin)), _face(view, skin, mouth)]
 
 
 def mouth_visible(view: CloseUp, skin: Skin) -> float | None:
@@ -44,13 +52,21 @@ def mouth_visible(view: CloseUp, skin: Skin) -> float | None:
     return float(seen)
 
 
-def _mouth(seen: float | None) -> Measure:
+def surely_covered(view: CloseUp, skin: Skin) -> bool:
+    """Whether something that is unlike skin and unlike lips lies where the lips should be."""
+    lip = lips(view) & ~open_mouth(view)
+    if not lip.any():
+        return False
+    return share(skin.unlike, lip) > 0.5 and float(np.median(skin.away[..., 1][lip])) < -LESS_RED
+
+
+def _mouth(seen: float | None, *, covered: bool) -> Measure:
     source = "ISO/IEC 29794-5 mouth occlusion prevention (OFIQ: by its occlusion network; ours by the lips' colour)"
     if seen is None:
         words = "The photo has no colour by which lips could be told from a mask."
     else:
         words = f"The lips show {100 * seen:.0f} % of the colour by which they are surely lips."
-    return Measure("mouth_visible", seen, "", 0.25, words, source)
+    return Measure("mouth_visible", seen, "", SEEN_ERROR if covered else PALE_ERROR, words, source)
 
 
 def face_region(view: CloseUp) -> np.ndarray:

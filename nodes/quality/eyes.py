@@ -37,6 +37,13 @@ IRIS_TO_LIDS = 1.2
 OPENING_ERROR = 0.006
 """In T: the spread of the two eyes' difference in official portraits."""
 
+UNSEEN_ERROR = 0.06
+"""In T, where an iris was not found between lids that are apart while the other eye is open: as wide as an eye opens.
+Reflections on clear glasses and dark eyes in dark skin do that."""
+
+OPEN_LIDS, OPEN_EYE = 0.04, 0.035
+"""In T: the lids of such an eye are so far apart, and the other eye is open by so much."""
+
 GAZE_ERROR = 5.0
 """Degrees, from the spread above."""
 
@@ -82,10 +89,15 @@ def _openings(view: CloseUp) -> list[Measure]:
     )
     unit = chin_distance(view)
     found: list[Measure] = []
+    lids = [lid_distance(each) / unit for each in view.lids]
+    openings = [min(lids[index], IRIS_TO_LIDS * seen_height(view, index) / unit) for index in (0, 1)]
     for index, side in enumerate(("left", "right")):
-        opening = min(lid_distance(view.lids[index]), IRIS_TO_LIDS * seen_height(view, index)) / unit
+        opening, error = openings[index], OPENING_ERROR
         words = f"The eye on the picture's {side} is open by {100 * opening:.1f} % of the distance from eyes to chin."
-        found.append(Measure(f"{side}_eye_open", opening, "T", OPENING_ERROR, words, source))
+        if opening == 0 and lids[index] >= OPEN_LIDS and openings[1 - index] >= OPEN_EYE:
+            words = f"The iris on the picture's {side} could not be told from the skin; the other eye is open."
+            error = UNSEEN_ERROR
+        found.append(Measure(f"{side}_eye_open", opening, "T", error, words, source))
     return found
 
 

@@ -29,7 +29,7 @@ def measure_face(portrait: Portrait, *, parsing: bool = False) -> list[Measure]:
     found = [
         *pose(portrait),
         *eyes(portrait, view),
-        *mouth(portrait, view),
+        *mouth(portrait, view, skin),
         *glasses(view, skin),
         *covering(view, skin),
         head_covering(view, skin),

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..face_mesh.points import LOWER_LIP, LOWER_LIP_INSIDE, MOUTH_CORNERS, UPPER_LIP, UPPER_LIP_INSIDE
+from .close_up import UNIT
 from .eyes import chin_distance
 from .measure import Measure
+from .skin import lips, open_mouth, share
 
 if TYPE_CHECKING:
     from .close_up import CloseUp
     from .portrait import Portrait
+    from .skin import Skin
 
 OUTER_EYE_CORNERS = (33, 263)
 
@@ -24,10 +27,19 @@ MOUTH_ERROR = 0.008
 
 SMILE_ERROR = 0.03
 
+BEARD_ERROR = 0.08
+"""In T: in a beard the mesh may take its edge for a lip, and sees a gap where the lips touch."""
 
-def mouth(portrait: Portrait, view: CloseUp) -> list[Measure]:
+BEARD_DARKER, BEARD_SHARE = 20.0, 0.5
+"""A beard: so much of what is round the lips is darker than the skin by this L*."""
+
+GAP_DIFFERS = 12.0
+"""L* by which teeth or the dark of an open mouth differ from the lips, at least."""
+
+
+def mouth(portrait: Portrait, view: CloseUp, skin: Skin) -> list[Measure]:
     """How far the lips are apart, in T, and how much the face smiles."""
-    return [_closed(view), _smile(portrait, view)]
+    return [_closed(view, skin), _smile(portrait, view)]
 
 
 def lip_distance(points: np.ndarray) -> float:
@@ -36,11 +48,24 @@ def lip_distance(points: np.ndarray) -> float:
     return float(np.hypot(*gaps.T).max())
 
 
-def _closed(view: CloseUp) -> Measure:
+def lost_in_beard(view: CloseUp, skin: Skin) -> bool:
+    """Whether there is a beard round the lips, and nothing between them that looks other than lips."""
+    lip, inside = lips(view) & ~open_mouth(view), open_mouth(view)
+    ring = lips(view, 0.22 * UNIT) & ~lips(view, 0.06 * UNIT)
+    if share(skin.away[..., 0] < -BEARD_DARKER, ring) < BEARD_SHARE or not lip.any() or not inside.any():
+        return False
+    light = view.lab[..., 0]
+    return abs(float(np.median(light[inside]) - np.median(light[lip]))) < GAP_DIFFERS
+
+
+def _closed(view: CloseUp, skin: Skin) -> Measure:
     gap = lip_distance(view.points) / chin_distance(view)
     words = f"The lips are {100 * gap:.1f} % of the eye-chin distance apart."
     source = "ISO/IEC 29794-5 mouth closed: lip distance by eye-chin distance T"
-    return Measure("mouth_closed", gap, "T", MOUTH_ERROR, words, source)
+    error = MOUTH_ERROR
+    if lost_in_beard(view, skin):
+        words, error = f"{words} In the beard that is not sure.", BEARD_ERROR
+    return Measure("mouth_closed", gap, "T", error, words, source)
 
 
 def smile_of(points: np.ndarray, unit: float) -> float:

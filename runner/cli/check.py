@@ -165,12 +165,13 @@ def _judge(file: Path, engine: FaceEngine, how: _How) -> tuple[Compliance | Usab
     from ...nodes.id_photo.judge import About, check_id_photo
     from ...nodes.photos import load_photo
     from ...nodes.quality.usable import usable
+    from ..photo_history import read_history
 
     photo = load_photo(file)[0][0]
     if how.document is None:
         selfie = usable(photo, engine, parsing=how.parsing, name=file.name)
         return selfie, marked(photo, selfie)
-    about = About(read_facts(file), None, how.uncut, how.parsing)
+    about = About(read_facts(file), None, how.uncut, how.parsing, read_history(file))
     found = check_id_photo(photo, engine, how.document, matte_of(photo, None, how.matte), about)
     return found, overlay_of(photo, found)
 

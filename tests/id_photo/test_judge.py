@@ -25,6 +25,7 @@ from likeness_studio.nodes.id_photo.file_measures import (
 )
 from likeness_studio.nodes.id_photo.geometry_measures import measure_geometry, place
 from likeness_studio.nodes.id_photo.head import Head
+from likeness_studio.nodes.id_photo.history import History
 from likeness_studio.nodes.id_photo.judge import _whole_head, judge_all
 from likeness_studio.nodes.id_photo.limits import limits_for, table
 from likeness_studio.nodes.id_photo.photo import IDPhoto
@@ -387,6 +388,29 @@ def test_edits_are_a_doubt_where_no_rule_about_them_is_known():
 
 def test_a_picture_alone_does_not_show_edits():
     assert measure_edits(None, document("icao")).value is None
+
+
+@pytest.mark.parametrize(
+    ("allowed", "told", "outcome"),
+    [
+        (Edits.NONE, History(changed=("its source is trainedAlgorithmicMedia",)), FAIL),
+        (Edits.BACKGROUND, History(changed=("its source is trainedAlgorithmicMedia",)), FAIL),
+        (Edits.ANY, History(changed=("its source is trainedAlgorithmicMedia",)), Outcome.NOT_ASKED),
+        (Edits.NONE, History(composed=("its source is composite",)), FAIL),
+        (Edits.BACKGROUND, History(composed=("its source is composite",)), Outcome.NOT_MEASURED),
+        (Edits.BACKGROUND, History((BACKGROUND,), composed=("its source is composite",)), PASS),
+        (Edits.NONE, History((BACKGROUND,)), FAIL),
+        (Edits.NONE, History(()), PASS),
+        (Edits.NONE, History(), Outcome.NOT_MEASURED),
+    ],
+)
+def test_what_the_file_says_of_its_making_is_believed(allowed, told, outcome):
+    rules = replace(document("icao"), edits=allowed, edits_rule="No edits.")
+    measures = [measure_edits(None, rules, told)]
+    (check,) = (each for each in judge_all(measures, rules, 1) if each.name == "unaltered")
+    assert check.outcome is outcome
+    if outcome is FAIL:
+        assert check.detail.startswith("The file says: ")
 
 
 def report(*checks, name="us-passport"):
