@@ -24,7 +24,7 @@ portraits stay within them for all but a few per cent of the face."""
 
 OF_ITS_OWN, LEAST_OF_ITS_OWN = 0.75, 14.0
 """Another colour in proportion to the skin's own: three quarters of its chroma away from it, but no less than this.
-Chosen on half of 535 official portraits, with covers planted into 60 of them, and verified on the other half."""
+Chosen with 535 official portraits in view and covers planted into 60 of them; covers on 60 others confirm it."""
 
 GREY = 4.0
 """Chroma of the skin below which the photo counts as black and white: skin has 10 to 35."""
