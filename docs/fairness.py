@@ -255,13 +255,23 @@ def uneven(result: Result, *, sure: bool) -> Iterator[str]:
 
 def looked_into(result: Result) -> str:
     """What was found out about rules that are uneven, with the figures of today."""
-    groups = {group["group"]: group["rules"]["natural_colour"] for group in result["groups"]}
-    own, everybody = groups["Black"], groups["everybody"]
+    groups = {group["group"]: group["rules"] for group in result["groups"]}
+    failed, rest_failed = beside_others(groups, "natural_colour", "fails")
+    eyes_doubtful, rest_doubtful = beside_others(groups, "eyes_visible", "not_passed")
     return LOOKED_INTO.format(
-        brown=f"{own['fails']} of {own['of']}",
-        rest=f"{everybody['fails'] - own['fails']} of {everybody['of'] - own['of']}",
-        asian=groups["Asian"]["of"],
+        brown=failed,
+        rest=rest_failed,
+        asian=groups["Asian"]["left_eye_open"]["of"],
+        eyes_brown=eyes_doubtful,
+        eyes_rest=rest_doubtful,
+        eyes_failed=groups["Black"]["eyes_visible"]["fails"] or "nobody",
     )
+
+
+def beside_others(groups: dict[str, Result], rule: str, kind: str) -> tuple[str, str]:
+    """How many Black people, and how many others, fail or do not pass a rule, as "4 of 174"."""
+    own, everybody = groups["Black"][rule], groups["everybody"][rule]
+    return f"{own[kind]} of {own['of']}", f"{everybody[kind] - own[kind]} of {everybody['of'] - own['of']}"
 
 
 def people(result: Result) -> str:
