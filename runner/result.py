@@ -166,6 +166,11 @@ class RunResult:
         return self._reports("compliance")
 
     @property
+    def id_photos(self) -> list[dict[str, Any]]:
+        """The reports on ID photos that were made, one for each photo."""
+        return self._reports("id_photo")
+
+    @property
     def comparisons(self) -> list[dict[str, Any]]:
         """The reports of the nodes that compare pictures: they say nothing about the run as a whole."""
         return self._reports("comparison")
@@ -191,6 +196,7 @@ class RunResult:
         """
         judged = [report_passed(report) for report in self.likeness]
         judged += [report.get("verdict") in {"pass", "uncertain"} for report in self.compliance]
+        judged += [not report.get("broken") for report in self.id_photos]
         return all(judged) if judged else None
 
     def as_dict(self) -> dict[str, Any]:
@@ -209,6 +215,7 @@ class RunResult:
             "likeness": self.likeness,
             "enrollments": self.enrollments,
             "compliance": self.compliance,
+            "id_photos": self.id_photos,
             "comparisons": self.comparisons,
             "measured": self.measured,
             "models": self.models,

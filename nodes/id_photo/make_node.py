@@ -127,11 +127,13 @@ class MakeIDPhoto(io.ComfyNode):
                 raise type(error)(str(error) if count == 1 else f"Picture {index}: {error}") from error
             progress.step()
         reports = [{"picture": index, **each.report} for index, each in enumerate(made)]
+        titled = [report | {"document_title": rules.title} for report in reports]
         used = [model for model in engine.models if model["use"] == "face detection"]
         told = [
             line for each in made for line in [*each.report["broken"], *each.report["to_do"], *each.report["warnings"]]
         ]
-        shown = {"models": [*used, *store.used("face_mesh", "iris")]} | ({"text": ["\n".join(told)]} if told else {})
+        shown = {"models": [*used, *store.used("face_mesh", "iris")], "id_photo": titled}
+        shown |= {"text": ["\n".join(told)]} if told else {}
         return io.NodeOutput(
             joined([each.picture for each in made]),
             _common(made),

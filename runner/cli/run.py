@@ -150,9 +150,19 @@ def _show(out: Output, finished: Finished) -> None:
         verdict = str(report.get("verdict"))
         style = {"pass": "bold green", "fail": "bold red"}.get(verdict, "bold yellow")
         out.console.print(Text.assemble("Rules    ", (verdict, style), f" ({clean(report.get('headline'))})"))
+    for report in result.id_photos:
+        for line in about_id_photo(report):
+            out.say(line)
     for note in result.notes:
         out.say(f"Note     {note}")
     out.say(f"Time     {result.seconds:.1f} s on {'this machine' if result.engine == 'local' else result.engine}")
+
+
+def about_id_photo(report: Mapping[str, Any]) -> list[str]:
+    """What Make ID Photo says of a photo: rules of its frame that are broken, what to do, and what else to know."""
+    words = {"broken": "Broken", "to_do": "To do", "warnings": "Warning", "edits_made": "Edited"}
+    found = ((word, report.get(key)) for key, word in words.items())
+    return [f"{word:<9}{clean(str(line))}" for word, lines in found if isinstance(lines, list) for line in lines]
 
 
 def quality(photo: Mapping[str, Any]) -> str:

@@ -40,12 +40,15 @@ def kind(row: JobRow) -> Kind:
 RULES: dict[Kind, str] = {"passed": "Meets the rules", "not_confirmed": "Rules not met"}
 """The headings of a job that judged photos by rules and no likeness."""
 
+JUDGED_BY_RULES = ("compliance", "id_photos")
+"""Where a result has the reports on photos that were judged by rules."""
+
 
 def word(row: JobRow) -> str:
     """The heading of one job."""
     if row.state == "leased":
         return "Running"
-    by_rules = result_list(row, "compliance") and not result_list(row, "likeness")
+    by_rules = any(result_list(row, name) for name in JUDGED_BY_RULES) and not result_list(row, "likeness")
     return (RULES if by_rules else {}).get(kind(row)) or WORDS[kind(row)]
 
 
@@ -96,6 +99,8 @@ def reason(row: JobRow) -> str:
         if image.get("passed") is not True or row.verdict == "passed"
     ]
     reasons += [str(report.get("headline") or "") for report in result_list(row, "compliance")]
+    frames = [report.get("broken") for report in result_list(row, "id_photos")]
+    reasons += [str(line) for lines in frames if isinstance(lines, list) for line in lines]
     return next((" ".join(text.split()) for text in reasons if text), "")
 
 

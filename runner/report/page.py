@@ -183,6 +183,9 @@ def _picture(file: SavedFile, folder: Path) -> Picture | None:
 def _verdict(result: RunResult) -> dict[str, str]:
     """The first thing to read: a word for the colour, a headline and one sentence."""
     reports, judged = result.likeness, result.compliance
+    made = result.id_photos
+    if made and (any(report.get("broken") for report in made) or not (judged or reports)):
+        return _made(made)
     if judged and (not reports or (all(map(report_passed, reports)) and not result.verdict)):
         return compliance.verdict(judged)
     if not reports and result.comparisons:
@@ -214,6 +217,26 @@ def _verdict(result: RunResult) -> dict[str, str]:
     sentence = str(failed[0].get("reason") or "") if failed else "No picture was checked."
     more = f" {len(failed)} of {len(images)} pictures were not confirmed." if len(failed) > 1 else ""
     return {"kind": "fail", "headline": "The likeness was not confirmed.", "sentence": sentence + more}
+
+
+def _made(reports: list[dict[str, Any]]) -> dict[str, str]:
+    """The verdict on ID photos that were made: whether the rules of their frames are kept, and nothing of the person.
+
+    Their warnings are among the nodes' notes.
+    """
+    broken = [line for report in reports for line in _lines(report.get("broken"))]
+    what = f"{len(reports)} ID photos were made" if len(reports) > 1 else "An ID photo was made"
+    title = str(reports[0].get("document_title") or reports[0].get("document") or "")
+    if broken:
+        return {"kind": "fail", "headline": f"{what}; rules are broken.", "sentence": f"{title}: {' '.join(broken)}"}
+    doubts = any(_lines(report.get("warnings")) for report in reports)
+    sentence = f"{title}: the rules on where the head is are kept. Light, face and background were not checked."
+    sentence += " Read the warnings below." if doubts else ""
+    return {"kind": "unsure" if doubts else "none", "headline": f"{what}; rules kept.", "sentence": sentence}
+
+
+def _lines(values: Any) -> list[str]:
+    return [str(value) for value in values] if isinstance(values, list | tuple) else []
 
 
 def _strangers(reports: list[dict[str, Any]]) -> str:
@@ -278,6 +301,7 @@ def likeness_scale(report: Mapping[str, Any]) -> Scale | None:
 def _said(result: RunResult) -> list[tuple[str, str]]:
     """What the nodes showed as text, such as a prompt, by title; without those that the page shows in another way."""
     elsewhere = {node for key in SHOWN_OTHERWISE for node, _ in result.shown(key)}
+    elsewhere -= {report["node"] for report in result.id_photos}
     texts = ((node, text.strip()) for node, text in result.shown("text") if isinstance(text, str))
     return [(result.titles.get(node, node), text) for node, text in texts if text and node not in elsewhere]
 

@@ -129,6 +129,7 @@ def test_a_photo_that_ends_too_early_says_what_to_do(photo, mask):
     assert report["to_do"][0].startswith("Step back")
     assert "mm too early" in report["to_do"][0]
     assert output.ui["text"]
+    assert output.ui["id_photo"] == [report | {"document_title": "US passport"}]
     with pytest.raises(PhotoTooTight, match="step back"):
         make(photo[:, 60:200, 160:290])
 

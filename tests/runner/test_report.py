@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from likeness_studio.runner import errors
+from likeness_studio.runner.cli.run import about_id_photo
 from likeness_studio.runner.report import write_report
 from likeness_studio.runner.report.page import chance, likeness_scale, number
 from likeness_studio.runner.report.thumbs import thumbnail
@@ -60,6 +61,33 @@ def test_page_says_what_was_found(result, tmp_path):
     assert html.count("data:image/jpeg;base64,") == 3
     assert html.count("<b>sface</b>") == 1
     assert 'href="out.png"' in html
+
+
+def made_id_photo(**more):
+    report = {"document_title": "US passport", "rules": [{}], "broken": [], "to_do": [], "warnings": []}
+    return {"4": {"id_photo": [report | more], "models": [{"name": "yunet"}], "text": ["A line of the node."]}}
+
+
+def test_an_id_photo_that_was_made_is_no_picture_without_a_check(result, tmp_path):
+    result.ui = made_id_photo()
+    assert result.verdict is True
+    said = page(result, tmp_path)
+    assert "An ID photo was made; rules kept." in said
+    assert "no likeness check" not in said
+    assert "A line of the node." in said
+
+
+def test_a_broken_rule_of_the_frame_fails_the_run_and_warnings_are_told(result, tmp_path):
+    broken, warning = "Head height: 30.1 mm, and 25.4 to 34.9 are asked for.", "The picture is enlarged 4.84 times."
+    result.ui = made_id_photo(broken=[broken], to_do=["Step back."], warnings=[warning])
+    assert result.verdict is False
+    said = page(result, tmp_path)
+    assert "An ID photo was made; rules are broken." in said
+    assert broken in said
+    assert about_id_photo(result.id_photos[0]) == [f"Broken   {broken}", "To do    Step back.", f"Warning  {warning}"]
+    result.ui["5"] = {"compliance": [{"kind": "id_photo", "verdict": "pass"}]}
+    assert result.verdict is False
+    assert "rules are broken" in page(result, tmp_path)
 
 
 def test_a_rate_that_holds_for_every_group_is_told_from_an_average(result, tmp_path):
