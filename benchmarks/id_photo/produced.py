@@ -89,8 +89,8 @@ def rows_of(photo: Path, whole: bool, engine: FaceEngine, other: FaceEngine | No
             yield row | {"refused": error.code, "why": str(error)}
             continue
         target, file = target_for(document_of(name), "jpeg", 95, made.id_photo.dpi), keep / f"{photo.stem}.{name}.jpg"
-        limits = {"max_bytes": target.max_bytes, "min_bytes": target.min_bytes}
-        file.write_bytes(encode_picture(made.picture[0], "jpeg", dpi=target.dpi, **limits).data)
+        least, most = target.min_bytes, target.max_bytes
+        file.write_bytes(encode_picture(made.picture[0], "jpeg", dpi=target.dpi, min_bytes=least, max_bytes=most).data)
         told = {key: made.report[key] for key in ("broken", "to_do", "warnings")}
         yield row | told | measured(load_photo(file)[0][0], document_of(name), engine, other)
 
@@ -190,8 +190,8 @@ def markdown(found: Row) -> str:
         "# Finished ID photos, measured anew",
         "",
         f"`python benchmarks/id_photo/produced.py --photos DIR --into produced.jsonl --write`, {found['date']}.",
-        f"{found['photos']} of the 100 portraits for {len(DOCUMENTS)} documents; {found['usable photos']} portraits are usable: "
-        f"the head is whole, and turned by less than {FACING:.0f} degrees.",
+        f"{found['photos']} of the 100 portraits for {len(DOCUMENTS)} documents; {found['usable photos']} are usable: the "
+        f"head is whole, and turned by less than {FACING:.0f} degrees.",
         "",
         "| photos | n | " + " | ".join(columns) + " |",
         "|---" * (len(columns) + 2) + "|",
