@@ -44,7 +44,7 @@ def overlay_of(photo: torch.Tensor, found: Compliance) -> Image.Image:
     """
     if found.head is not None and len(found.faces) == 1:
         return to_pil(draw_overlay(photo, found.head, None if found.uncut else found.document))
-    words = "no face" if not found.faces else f"{len(found.faces)} faces"
+    words = "no face" if not found.faces else "turned" if len(found.faces) == 1 else f"{len(found.faces)} faces"
     picture = photo
     for face in found.faces:
         picture = from_pil(annotate(picture, face, words, BAD))[0]

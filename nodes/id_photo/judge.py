@@ -13,6 +13,7 @@ from ..quality.gather import measure_portrait
 from ..quality.measure import Measure
 from ..quality.parsing import offer
 from ..quality.portrait import Portrait
+from ..quality.upright import NOT_JUDGED, upright
 from .compliance import Compliance
 from .document import HeadTop
 from .enlarged import of_the_photo
@@ -91,7 +92,9 @@ def measure_all(
         *measure_file(about.file, width, document),
         measure_edits(about.made, document, about.told),
     ]
-    if not faces:
+    tilt, faces = upright(photo, engine, faces)
+    measures.append(tilt)
+    if not faces or tilt.value:
         return Measured(measures, faces, None)
     face = max(faces, key=lambda each: each.size)
     portrait = Portrait(photo, face, find_mesh(photo, face), faces, matte)
@@ -110,6 +113,7 @@ def judge_all(measures: list[Measure], document: Document, faces: int, *, uncut:
     """One check for every limit of the table, in its order. `faces`: how many the photo has."""
     found = {measure.name: measure for measure in measures}
     found["faces"] = Measure("faces", float(faces), detail=_faces(faces), source="OFIQ: single face present")
+    lies = bool(found["upright"].value) if "upright" in found else False
     checks = []
     for name, limit in limits_for(document, uncut=uncut).items():
         if isinstance(limit, str):
@@ -117,7 +121,10 @@ def judge_all(measures: list[Measure], document: Document, faces: int, *, uncut:
             why = f"{limit[0].upper()}{limit[1:]}."
             checks.append(Check(name, general.title, general.group, Outcome.NOT_ASKED, detail=why))
         else:
-            unseen = Measure(name, None, detail=_why_unseen(name, faces)), replace(limit, unseen="")
+            unseen = (
+                Measure(name, None, detail=NOT_JUDGED if lies else _why_unseen(name, faces)),
+                replace(limit, unseen=""),
+            )
             checks.append(judge_measure(found[name], limit) if name in found else judge_measure(*unseen))
     return checks
 

@@ -40,6 +40,7 @@ FRAMING = frozenset(
 PORTRAIT = frozenset(
     [
         "faces",
+        "upright",
         "aspect",
         "pixels",
         "file_format",

@@ -14,6 +14,7 @@ from .limit import Limit, read_limits
 from .measure import Measure
 from .parsing import offer
 from .portrait import Portrait
+from .upright import NOT_JUDGED, upright
 
 if TYPE_CHECKING:
     import torch
@@ -102,15 +103,15 @@ def usable(
     `largest`: of several faces the largest counts and the others are no fault. Raises ModelMissing and
     DependencyMissing where a network cannot be had.
     """
-    faces = engine.detect(photo)
+    tilt, faces = upright(photo, engine, engine.detect(photo))
     counted = min(len(faces), 1) if largest else len(faces)
     words = f"{len(faces) or 'No'} face{'s' if len(faces) > 1 else ''} found."
-    measures = {"faces": Measure("faces", float(counted), detail=words)}
-    if faces:
+    measures = {"faces": Measure("faces", float(counted), detail=words), "upright": tilt}
+    if faces and not tilt.value:
         face = max(faces, key=lambda each: each.size)
         portrait = Portrait(photo, face, find_mesh(photo, face), faces)
         measures |= {each.name: each for each in measure_portrait(portrait, parsing=parsing) if each.name != "faces"}
-    missing = "It was not measured." if faces else "No face was found."
+    missing = NOT_JUDGED if tilt.value else "It was not measured." if faces else "No face was found."
     checks = [
         judge_measure(measures.get(key) or Measure(key, None, detail=missing), limit) for key, limit in limits().items()
     ]
