@@ -190,8 +190,8 @@ def markdown(found: Row) -> str:
         "# Finished ID photos, measured anew",
         "",
         f"`python benchmarks/id_photo/produced.py --photos DIR --into produced.jsonl --write`, {found['date']}.",
-        f"{found['photos']} of the 100 portraits for {len(DOCUMENTS)} documents; {found['usable photos']} are usable: the "
-        f"head is whole, and turned by less than {FACING:.0f} degrees.",
+        f"{found['photos']} of the 100 portraits for {len(DOCUMENTS)} documents; {found['usable photos']} are usable: "
+        f"the head is whole, and turned by less than {FACING:.0f} degrees.",
         "",
         "| photos | n | " + " | ".join(columns) + " |",
         "|---" * (len(columns) + 2) + "|",
