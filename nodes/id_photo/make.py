@@ -22,6 +22,7 @@ from .look import Looked, look
 from .make_report import make_report, short_of
 from .photo import IDPhoto
 from .sizes import MM_PER_INCH, Size, picture_size
+from .tilt import SHARES, cost, may_tilt, turned
 
 if TYPE_CHECKING:
     import torch
@@ -77,7 +78,10 @@ def make_id_photo(source: Source, engine: FaceEngine, options: MakeOptions, matt
     width, height, dpi = picture_size(document, options.size)
     colour, notes = choose_background(document, options.background, matte is not None)
     looked = look(source, engine, matte, options.largest)
-    framing, ideal = _frame(source, looked, options, width / height, plain=colour is not None)
+    head, framing, ideal = _turned_frame(source, looked, options, width / height, plain=colour is not None)
+    if head.roll != looked.head.roll:
+        left = f"{abs(looked.head.roll - head.roll):.0f} degrees"
+        notes.append(f"The head is left tilted by {left}: levelling would cut it off, or fill the frame with it.")
     picture, known = cut_out(source, framing.cut, height, width)
     scale = height / framing.cut.height
     cover = _cut_matte(looked, framing.cut, height, width)
@@ -88,8 +92,7 @@ def make_id_photo(source: Source, engine: FaceEngine, options: MakeOptions, matt
         zoom = seen / max(framing.cut.width, framing.cut.height)
         picture, cover = replace_background(picture, cover, known[:, 0], colour, zoom)
         edits.append(f"The background was replaced by plain {colour}.")
-    head = in_picture(looked.head, framing.cut, scale)
-    report = make_report(document, framing, ideal, looked.head, (width, height, dpi), notes, edits)
+    report = make_report(document, framing, ideal, head, (width, height, dpi), notes, edits)
     id_photo = IDPhoto(
         document,
         width,
@@ -101,7 +104,22 @@ def make_id_photo(source: Source, engine: FaceEngine, options: MakeOptions, matt
         tuple(notes),
         max(1.0, scale),
     )
-    return Made(picture, id_photo, head, cover, report)
+    return Made(picture, id_photo, in_picture(head, framing.cut, scale), cover, report)
+
+
+def _turned_frame(
+    source: Source, looked: Looked, options: MakeOptions, aspect: float, *, plain: bool
+) -> tuple[Head, Framing, Framing]:
+    """The head as it is turned, and `_frame` for it: level, unless that cuts it off and it may stay tilted."""
+    level = (looked.head, *_frame(source, looked, options, aspect, plain=plain))
+    if not may_tilt(options.document) or looked.head.cut_off or not any(cost(level[1])):
+        return level
+    found = [level]
+    for share in SHARES[1:]:
+        head = turned(looked.head, share)
+        tilted = dataclasses.replace(looked, head=head)
+        found.append((head, *_frame(source, tilted, options, aspect, plain=plain)))
+    return min(found, key=lambda each: cost(each[1]))
 
 
 def _frame(
