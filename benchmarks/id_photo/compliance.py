@@ -67,7 +67,7 @@ RULES = {
     "colour_cast": ("natural_colour",),
     "washed_out": ("dynamic_range",),
     "patterned_background": ("background_uniformity", "background_pattern"),
-    "background_shadow": ("background_shadow",),
+    "background_shadow": ("background_shadow", "background_uniformity"),
     "heavy_jpeg": ("compression",),
     "enlarged": ("resolution", "sharpness"),
     **framing.MEASURES,
