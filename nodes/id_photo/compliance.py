@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..quality.check import Check, Outcome, Verdict, titles, verdict_of
+from ..quality.check import Check, Outcome, Verdict, faults, titles, verdict_of
 
 if TYPE_CHECKING:
     from ..identity.faces import Face
@@ -60,7 +60,7 @@ class Compliance:
         failed, unsure = self.of(Outcome.FAIL), self.of(Outcome.UNCERTAIN)
         missing = self.of(Outcome.NOT_MEASURED)
         if failed:
-            return f"{_count(len(failed), 'rule')} not met for the {title}: {titles(failed)}."
+            return f"{_count(len(failed), 'rule')} not met for the {title}: {faults(failed)}."
         if unsure:
             return f"No rule is broken for the {title}, but a person must look at: {titles(unsure)}."
         if missing:
@@ -126,7 +126,7 @@ def _line(check: Check, *, why: bool = False) -> str:
     """A check as one line; `why`: with what was seen, which a person needs who must decide."""
     figures = f"{check.shown}, asked: {check.limit}" if check.shown and check.limit else check.shown or check.detail
     value, _, unit = check.shown.partition(" % of ")
-    if len(unit) >= LONG_UNIT and check.limit.endswith(f" % of {unit}"):
+    if len(unit) >= LONG_UNIT and check.limit.partition(";")[0].endswith(f" % of {unit}"):
         figures = f"{value}, asked: {check.limit}"
-    seen = check.detail if why and check.shown else ""
+    seen = check.detail if (why or check.group == "Pose") and check.shown else ""
     return " ".join(part for part in (f"{check.title} ({figures.rstrip('.')}).", seen, check.advice) if part)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..face_mesh.mesh import find_mesh
 from ..quality.check import Check, Outcome, judge_measure
+from ..quality.colour import NO_COLOUR
 from ..quality.gather import measure_portrait
 from ..quality.measure import Measure
 from ..quality.parsing import offer
@@ -22,6 +23,7 @@ from .geometry_measures import measure_geometry
 from .head import find_head
 from .limits import BACKGROUND, limits_for, table
 from .look import FACE_SIDES, HEAD_TO_FACE
+from .one_cause import by_cause
 
 if TYPE_CHECKING:
     import torch
@@ -126,7 +128,8 @@ def judge_all(measures: list[Measure], document: Document, faces: int, *, uncut:
                 replace(limit, unseen=""),
             )
             checks.append(judge_measure(found[name], limit) if name in found else judge_measure(*unseen))
-    return checks
+    colours = found.get("natural_colour")
+    return by_cause(checks, grey=colours is not None and colours.detail.startswith(NO_COLOUR))
 
 
 def _why_unseen(name: str, faces: int) -> str:

@@ -248,7 +248,9 @@ def _labels(draw: ImageDraw.ImageDraw, head: Head, lines: list[Line], scale: flo
     places = [
         min(max(_ends(head, line.level, shown[0], scale)[1][1], 0.0), float(shown[1])) + EDGE * FINE for line in lines
     ]
-    for line, at, y in zip(lines, places, apart(places, LABEL_GAP * FINE), strict=True):
+    spread = apart(places, LABEL_GAP * FINE)
+    inside = max(0.0, (NAME + 2) * FINE - min(spread, default=0.0))
+    for line, at, y in zip(lines, places, (each + inside for each in spread), strict=True):
         x = edge + 34 * FINE
         draw.line((edge, at, edge + 12 * FINE, at, x - 8 * FINE, y), fill=line.colour, width=FINE)
         write(draw, (x, y - 1 * FINE), line.name, NAME * FINE, line.colour, "ls")

@@ -37,7 +37,8 @@ class Check:
     """One check of one photo.
 
     value and uncertainty are in `unit`; shown is the value for people, limit the rule in words. advice: what to do, a
-    sentence, empty where nothing is wrong. detail: what was seen. source: whose definition and whose limit.
+    sentence, empty where nothing is wrong. detail: what was seen. source: whose definition and whose limit. failing:
+    what is wrong, where something is, to follow on a colon.
     """
 
     name: str
@@ -52,6 +53,12 @@ class Check:
     advice: str = ""
     detail: str = ""
     source: str = ""
+    failing: str = ""
+
+    @property
+    def fault(self) -> str:
+        """What is wrong, in the words of the rule, or the rule itself where there are none."""
+        return self.failing or self.title[0].lower() + self.title[1:]
 
     def as_dict(self) -> dict[str, Any]:
         """For reports; a value that is no finite number is left out."""
@@ -69,6 +76,7 @@ class Check:
             "advice": self.advice,
             "detail": self.detail,
             "source": self.source,
+            "failing": self.failing,
         }
 
 
@@ -90,7 +98,10 @@ def judge_measure(measure: Measure, limit: Limit) -> Check:
     low = _side(value, measure.uncertainty or 0.0, limit.at_least, 1)
     high = _side(value, measure.uncertainty or 0.0, limit.at_most, -1)
     outcome = worst(low, high)
-    advice = "" if outcome is Outcome.PASS else limit.too_low if low is outcome else limit.too_high
+    above = low is not outcome
+    advice = "" if outcome is Outcome.PASS else limit.too_high if above else limit.too_low
+    if outcome is Outcome.UNCERTAIN:
+        words = limit.doubt(measure.unit, high=above)
     return Check(
         name=limit.name,
         title=limit.title,
@@ -104,6 +115,7 @@ def judge_measure(measure: Measure, limit: Limit) -> Check:
         advice=advice,
         detail=measure.detail,
         source=source,
+        failing=(above and limit.failing_high) or limit.failing,
     )
 
 
@@ -130,6 +142,11 @@ def worst(*outcomes: Outcome) -> Outcome:
     """The outcome that matters most."""
     order = (Outcome.FAIL, Outcome.UNCERTAIN, Outcome.PASS, Outcome.NOT_MEASURED, Outcome.NOT_ASKED)
     return min(outcomes, key=order.index)
+
+
+def faults(checks: Iterable[Check]) -> str:
+    """What is wrong by these checks, as a list in a sentence."""
+    return ", ".join(check.fault for check in checks)
 
 
 def titles(checks: Iterable[Check]) -> str:

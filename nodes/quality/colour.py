@@ -34,6 +34,11 @@ WHITE_PIXELS = 80
 WHITE_SCALE = 2.0
 """Nor are the eyes of a face that had to be enlarged more than this: the lids' colour has run into their white."""
 
+GREY = 3.0
+"""CIELAB chroma of the cheeks below which the photo is black and white: skin has 10 to 35."""
+
+NO_COLOUR = "The photo is black and white."
+
 PUPIL = 0.45
 """The pupil's largest radius in radii of the iris: flash is fired in dim light."""
 
@@ -58,6 +63,8 @@ def natural_colour(portrait: Portrait) -> Measure:
     if white is not None:
         value += _outside(*white, WHITE_A, WHITE_B)
         detail += f", the whites of the eyes {white[0]:.0f} and {white[1]:.0f}"
+    if math.hypot(a, b) < GREY:
+        detail = f"{NO_COLOUR} {detail}"
     source = "ISO/IEC 29794-5, OFIQ; hue and eye whites added"
     return Measure("natural_colour", value, "CIELAB", detail=f"{detail}.", source=source)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from .errors import LimitsInvalid
+
+LONG_UNIT = 10
+"""A unit with more letters is said once: at most 3.8 % of the eye-chin distance; fails above 4.5."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +35,11 @@ class Bound:
 class Limit:
     """How one measure is judged and what is said of it.
 
-    title: plain words, as a heading. group: the heading above it. at_least, at_most: its bounds, in the measure's unit.
-    too_low, too_high: advice, a sentence. unseen: advice where there is no value, which is then a doubt. wanted: the
-    limit in words where numbers say nothing. source: whose rule it is. For people a number is multiplied by `times`,
-    has `digits` and `unit` (else the measure's own); `shown`: whether it is shown at all.
+    title: plain words, as a heading. failing: what is wrong where the rule is broken, to follow on a colon, and
+    failing_high where that differs for a value beyond `at_most`. group: the heading above it. at_least, at_most: its
+    bounds, in the measure's unit. too_low, too_high: advice, a sentence. unseen: advice where there is no value, which
+    is then a doubt. wanted: the limit in words where numbers say nothing. source: whose rule it is. For people a number
+    is multiplied by `times`, has `digits` and `unit` (else the measure's own); `shown`: whether it is shown at all.
     """
 
     name: str
@@ -42,6 +47,8 @@ class Limit:
     group: str
     at_least: Bound | None = None
     at_most: Bound | None = None
+    failing: str = ""
+    failing_high: str = ""
     too_low: str = ""
     too_high: str = ""
     unseen: str = ""
@@ -64,6 +71,15 @@ class Limit:
             return self.with_unit(f"at least {low}", unit)
         return self.with_unit(f"at most {high}", unit) if high is not None else ""
 
+    def doubt(self, unit: str, *, high: bool) -> str:
+        """The limit for people where a value is uncertain: what is asked, and what would fail for certain."""
+        words, bound = self.words(unit), self.at_most if high else self.at_least
+        if (self.wanted and not self.shown) or bound is None or bound.sharp or not math.isfinite(bound.fails):
+            return words
+        figure = self.figure(bound.fails)
+        figure = figure if len(self.unit or unit) > LONG_UNIT else self.with_unit(figure, unit)
+        return f"{words}; fails {'above' if high else 'below'} {figure}"
+
     def figure(self, value: float) -> str:
         """A value as people read it, without its unit."""
         return f"{value * self.times:.{self.digits}f}".replace("-", "−")
@@ -76,6 +92,8 @@ class Limit:
 
 KEYS = {
     "title": str,
+    "failing": str,
+    "failing_high": str,
     "group": str,
     "too_low": str,
     "too_high": str,

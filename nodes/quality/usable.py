@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..face_mesh.mesh import find_mesh
-from .check import Check, Outcome, Verdict, judge_measure, titles, verdict_of
+from .check import Check, Outcome, Verdict, faults, judge_measure, verdict_of
 from .gather import measure_portrait
 from .limit import Limit, read_limits
 from .measure import Measure
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from ..identity.engines import FaceEngine
     from ..identity.faces import Face
+
+DIRECTED = ("upright", "yaw", "pitch")
+"""Checks of whose detail the direction is to be read."""
 
 FILE = Path(__file__).with_name("usable.toml")
 
@@ -60,14 +63,15 @@ class Usability:
     def headline(self) -> str:
         """The verdict in one sentence."""
         if self.problems:
-            return f"Not usable as a reference photo: {titles(self.problems)}."
+            return f"Not usable as a reference photo: {faults(self.problems)}."
         if self.remarks:
-            return f"Usable, and it could be better: {titles(self.remarks)}."
+            return f"Usable, and it could be better: {faults(self.remarks)}."
         return "Usable as a reference photo."
 
     def advice(self) -> list[str]:
         """What to change, each said once, what matters first."""
-        return list(dict.fromkeys(check.advice for check in (*self.problems, *self.remarks) if check.advice))
+        wanted = [check for check in (*self.problems, *self.remarks) if check.advice]
+        return list(dict.fromkeys(said(check) for check in wanted))
 
     def as_dict(self) -> dict[str, Any]:
         """The report as data."""
@@ -87,6 +91,11 @@ class Usability:
     def text(self) -> str:
         """The report for people."""
         return "\n".join([self.headline, *(f"- {each}" for each in self.advice()), *self.notes])
+
+
+def said(check: Check) -> str:
+    """The advice, with what was seen where only that says which way."""
+    return f"{check.detail} {check.advice}" if check.name in DIRECTED else check.advice
 
 
 @cache

@@ -71,7 +71,9 @@ def card(report: Mapping[str, Any], overlay: Path | None, photo: Path | None = N
         "todo": _todo(checks),
         "groups": groups,
         "not_asked": [str(check.get("title")) for check in checks if check.get("outcome") == "not asked"],
-        "failed": [str(check.get("title")) for check in checks if check.get("outcome") == "fail"],
+        "failed": [
+            str(check.get("failing") or check.get("title")) for check in checks if check.get("outcome") == "fail"
+        ],
         "notes": [str(note) for note in _listed(report.get("notes"))],
         "not_measurable": [str(each) for each in _listed(report.get("not_measurable"))],
         "sources": [source for source in facts.mappings(report.get("sources")) if _web(source.get("url"))],

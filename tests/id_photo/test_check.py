@@ -90,7 +90,7 @@ def test_the_photo_before_it_is_cut_is_judged_without_its_frame(photo, engine):
 def test_no_person(engine):
     found, checks = check(torch.full((400, 400, 3), 0.6), engine)
     assert found.verdict is Verdict.FAIL
-    assert "one face only" in found.headline
+    assert "no face was found" in found.headline
     assert checks["faces"].detail == "No face was found."
     assert checks["yaw"].outcome is Outcome.NOT_MEASURED
     assert found.head is None
@@ -189,7 +189,7 @@ def test_the_selfie_node(photo):
     good, overlay, text = out.args
     assert good is False
     assert overlay.shape == (2, *photo.shape)
-    assert "Photo 2: Not usable as a reference photo: one face only." in text
+    assert "Photo 2: Not usable as a reference photo: no face was found." in text
     assert [report["verdict"] for report in out.ui["compliance"]][1] == "fail"
     assert out.ui["compliance"][0]["kind"] == "selfie"
 

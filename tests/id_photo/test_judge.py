@@ -148,11 +148,51 @@ def test_a_table_of_limits_that_is_wrong_is_refused_by_name(tmp_path, text, word
         read_limits(file)
 
 
+def test_one_cause_is_one_failure():
+    def outcomes(**values):
+        found = judge_all([Measure(name, value) for name, value in values.items()], document("icao"), 1)
+        return {check.name: check for check in found}
+
+    patterned = outcomes(background_uniformity=60, background_shadow=30, background_pattern=9, background_lightness=80)
+    assert patterned["background_uniformity"].outcome is FAIL
+    for name in ("background_shadow", "background_pattern"):
+        assert patterned[name].outcome is Outcome.NOT_MEASURED
+        assert patterned[name].detail == "Not judged: the background is not plain."
+    assert outcomes(background_uniformity=5, background_shadow=30)["background_shadow"].outcome is FAIL
+    dark = outcomes(under_exposure=6, background_lightness=15, background_colour=70)
+    assert dark["under_exposure"].outcome is FAIL
+    assert dark["background_lightness"].detail == "Not judged: the photo is too dark."
+
+
+def test_a_black_and_white_photo_is_told_so():
+    grey = Measure("natural_colour", 5.0, "CIELAB", detail="The photo is black and white. The cheeks have a* 0.")
+    check = next(each for each in judge_all([grey], document("icao"), 1) if each.name == "natural_colour")
+    assert check.advice == "The photo is black and white; use a colour photo."
+
+
+def test_a_failed_rule_has_words_for_its_failure_and_a_doubt_shows_both_limits():
+    found = judge_all([Measure("sharpness", 41.0, "points")], document("icao"), 0)
+    checks = {check.name: check for check in found}
+    assert checks["sharpness"].limit == "at least 43 points; fails below 39 points"
+    assert checks["sharpness"].fault == "not sharp enough"
+    assert checks["faces"].fault == "no face was found"
+    assert {each.name: each for each in judge_all([], document("icao"), 3)}["faces"].fault == "several faces"
+    poor = Compliance(document("icao"), judge_all([Measure("sharpness", 9.0)], document("icao"), 1), 9, 9)
+    assert poor.headline == "1 rule not met for the General 35 x 45 mm (ICAO): not sharp enough."
+
+
+def test_an_error_that_reaches_what_is_asked_is_a_doubt():
+    check = judge_measure(Measure("x", 9.0, "", 4.5), limit(at_most=Bound(5, 8)))
+    assert check.outcome is UNCERTAIN
+    assert judge_measure(Measure("x", 9.0, "", 3.5), limit(at_most=Bound(5, 8))).outcome is FAIL
+
+
 def test_our_tables_give_advice_for_every_bound():
     from likeness_studio.nodes.quality.usable import limits as usable_limits
 
     for each in (*table().values(), *usable_limits().values()):
         assert each.title[0].isupper(), each.name
+        assert each.failing, each.name
         for bound, advice in ((each.at_least, each.too_low), (each.at_most, each.too_high)):
             if bound is not None:
                 assert advice.endswith("."), each.name
