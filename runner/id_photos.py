@@ -193,8 +193,10 @@ class IDPhotoMaker:
         cover: torch.Tensor | None = None if made.matte is None else made.matte[0]
         about = About(file=facts, made=made.id_photo)
         found = check_id_photo(made.picture[0], load_engine(), made.id_photo.document, cover, about)
+        document = made.id_photo.document
         refused = [] if self.refusal is None else [f"Refused: {self.refusal}"]
         found.notes[:0] = [*refused, *made.report["to_do"], *made.report["warnings"]]
+        found.notes.extend(f"{document.title}: {note}" for note in document.notes)
         return found
 
 

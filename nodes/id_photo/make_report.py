@@ -76,6 +76,7 @@ def make_report(
         "edits_made": edits,
         "edits_rule": document.edits_rule,
         "notes": [*notes, *_capture(document)],
+        "document_notes": list(document.notes),
     }
 
 

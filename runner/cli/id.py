@@ -18,6 +18,7 @@ from .output import FAILED, VERDICT_FAILED, Output, current_output, json_option
 from .words import clean
 
 if TYPE_CHECKING:
+    from ...nodes.id_photo.compliance import Compliance
     from ..id_photos import IDPhotoFile, Job
     from ..result import Stopped
 
@@ -252,6 +253,16 @@ def _sheet_of(done: list[IDPhotoFile], paper: str) -> list[Path]:
     return save_as(path, [(path.suffix, pdf_bytes(laid, pictures, title))])
 
 
+def check_lines(found: Compliance) -> list[str]:
+    """The verdict, and behind broken rules also those that a person must look at."""
+    from ...nodes.quality.check import Outcome
+
+    unsure = [check.title for check in found.of(Outcome.UNCERTAIN)]
+    if not found.of(Outcome.FAIL) or not unsure:
+        return [found.headline]
+    return [found.headline, f"Uncertain, so a person must look at: {', '.join(unsure)}."]
+
+
 def lines_of(made: IDPhotoFile) -> list[str]:
     """What a person is told of one photo."""
     report, photo = made.made.report, made.made.id_photo
@@ -272,7 +283,8 @@ def lines_of(made: IDPhotoFile) -> list[str]:
     lines += [f"Warning  {line}" for line in report["warnings"]]
     lines += [f"Edited   {line}" for line in photo.edits_made]
     lines += [f"Note     {line}" for line in report["notes"]]
+    lines += [f"Note     {photo.document.title}: {line}" for line in photo.document.notes]
     if made.compliance is not None:
-        lines.append(f"Check    {made.compliance.headline}")
+        lines += [f"Check    {line}" for line in check_lines(made.compliance)]
     lines.append(f"Report   {clean(str(made.others.get('html') or made.others['json']))}")
     return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import signal
@@ -24,6 +25,7 @@ from likeness_studio.runner.id_photos import IDPhotoMaker, Job, write_new
 
 pytestmark = pytest.mark.models
 SMALL = ("--matte", "u2netp")
+OUTCOMES = ("fail", "uncertain")
 
 
 def call(*words):
@@ -112,6 +114,29 @@ def test_plain_is_refused_by_name_where_edits_are_forbidden(astronaut, tmp_path)
     assert Image.open(plain).tobytes() == Image.open(own).tobytes()
 
 
+def test_the_notes_of_the_document_are_told(astronaut, tmp_path):
+    outcome = call(astronaut, "-d", "uk-passport", "-o", tmp_path)
+    notes = document("uk-passport").notes
+    assert any("cut down from larger pictures" in note for note in notes)
+    report = json.loads((tmp_path / "astronaut.uk-passport.report.json").read_text())
+    page = html.unescape((tmp_path / "astronaut.uk-passport.report.html").read_text())
+    for note in notes:
+        assert f"Note     {document('uk-passport').title}: {note}" in outcome.stdout
+        assert note in report["made"]["document_notes"]
+        assert note in page
+    assert "<td>unclear</td>" not in page
+    assert "face detection" in page
+
+
+def test_the_check_names_doubts_beside_broken_rules(astronaut, tmp_path):
+    outcome = call(astronaut, "-d", "us-passport", "-o", tmp_path)
+    report = json.loads((tmp_path / "astronaut.us-passport.report.json").read_text())
+    titles = {each: [c["title"] for c in report["check"]["checks"] if c["outcome"] == each] for each in OUTCOMES}
+    assert all(titles.values())
+    line = f"Check    Uncertain, so a person must look at: {', '.join(titles['uncertain'])}."
+    assert line in outcome.stdout.splitlines()
+
+
 def test_a_folder_goes_on_after_a_photo_that_cannot_be_used(astronaut, tmp_path):
     folder = tmp_path / "photos"
     folder.mkdir()
@@ -131,16 +156,18 @@ def test_a_folder_goes_on_after_a_photo_that_cannot_be_used(astronaut, tmp_path)
 
 
 def test_several_documents_of_one_photo(astronaut, tmp_path):
-    """Each gets its file and its sheet; what one document refuses does not stop the others."""
+    """Each gets its file and its sheet; what one document refuses is left out of its photo only."""
     words = ("-d", "cv", "-d", "us-passport", "-d", "cv-de", "-d", "cv", "--background", "plain")
     outcome = call(astronaut, *words, "-o", tmp_path, "--no-check", "--json", "--sheet", "a4")
-    assert outcome.exit_code == 1
+    assert outcome.exit_code == 3
     told = last_object(outcome)
     assert told["documents"] == ["cv", "us-passport", "cv-de"]
-    (refused,) = told["refused"]
-    assert (refused["document"], refused["code"]) == ("us-passport", "alteration_forbidden")
+    refused = [photo["made"]["document"] for photo in told["photos"] if photo["refused"] is not None]
+    assert refused == ["us-passport"]
+    assert told["refused"] == []
     names = sorted(path.name for path in tmp_path.iterdir() if path.suffix in (".jpg", ".pdf"))
-    assert names == [f"astronaut.{each}" for each in ("cv-de.A4.pdf", "cv-de.jpg", "cv.A4.pdf", "cv.jpg")]
+    made = ("cv", "cv-de", "us-passport")
+    assert names == sorted(f"astronaut.{each}{ending}" for each in made for ending in (".A4.pdf", ".jpg"))
     one_file = call(astronaut, *words, "-o", tmp_path / "me.jpg")
     assert one_file.exit_code == 2
     assert "3 ID photos" in one_file.stderr
