@@ -140,7 +140,10 @@ class ServerView:
 
 @dataclass(frozen=True)
 class BatchView:
-    """A running batch at one moment: what the live table draws. Rates count this run only."""
+    """A running batch at one moment: what the live table draws. Rates count this run only.
+
+    `by_rules`: the workflow judges photos by rules, and nobody's identity.
+    """
 
     counts: Counts
     servers: tuple[ServerView, ...]
@@ -148,6 +151,7 @@ class BatchView:
     per_minute: float | None = None
     seconds_left: float | None = None
     running: tuple[str, ...] = ()
+    by_rules: bool = False
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,17 @@ def verdict_of(result: RunResult) -> Verdict:
     return "passed" if result.verdict else "not_confirmed"
 
 
+IDENTITY = frozenset({"LikenessCheckLikeness", "LikenessGate", "LikenessKeepBest"})
+RULES = frozenset({"LikenessMakeIDPhoto", "LikenessCheckIDPhoto", "LikenessCheckSelfie"})
+"""Nodes that judge who is in a picture, and nodes that judge photos by rules."""
+
+
+def judges_by_rules(workflow: Workflow) -> bool:
+    """Whether a workflow judges photos by rules and nobody's identity."""
+    classes = {node.class_type for node in workflow.nodes.values()}
+    return bool(classes & RULES) and not classes & IDENTITY
+
+
 def score_of(result: RunResult) -> float | None:
     """The similarity of a run: the lowest of its checks, each with its best picture; None without one."""
     scores = [report.get("best") for report in result.likeness]

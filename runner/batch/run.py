@@ -29,6 +29,7 @@ from ..workflow import Workflow
 from .fleet import LOCAL, Fleet, Place
 from .inputs import read_inputs
 from .job import BatchEvent, BatchView, Counts, JobSpec, Planned
+from .judge import judges_by_rules
 from .keys import AWAY, batch_keys, file_hash
 from .ledger import Ledger
 from .options import BatchOptions
@@ -81,7 +82,10 @@ class Silent:
 
 @dataclass(frozen=True)
 class BatchResult:
-    """A finished batch and the files that report it. `jobs_run` of its jobs ran this time, the others before."""
+    """A finished batch and the files that report it. `jobs_run` of its jobs ran this time, the others before.
+
+    `by_rules`: the workflow judges photos by rules, and nobody's identity.
+    """
 
     counts: Counts
     jobs_run: int
@@ -90,6 +94,7 @@ class BatchResult:
     sheet: Path
     csv: Path
     json: Path
+    by_rules: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """The result for machine output."""
@@ -357,6 +362,7 @@ class _Batch:
             per_minute=None if rate is None else 60 * rate,
             seconds_left=None if rate is None else (counts.pending + counts.leased) / rate,
             running=tuple(self._running.values()),
+            by_rules=judges_by_rules(self.workflow),
         )
 
     def _rate(self) -> float | None:
@@ -369,6 +375,5 @@ class _Batch:
         folder, counts = self.options.output, self.ledger.counts()
         csv, json = write_verdicts(self.ledger.rows(), folder)
         sheet = write_sheet(self.ledger.rows(), folder, title=self.workflow.name, counts=counts, thumbs=folder / THUMBS)
-        return BatchResult(
-            counts, counts.finished - self._before, time.monotonic() - self.began, folder, sheet, csv, json
-        )
+        seconds, by_rules = time.monotonic() - self.began, judges_by_rules(self.workflow)
+        return BatchResult(counts, counts.finished - self._before, seconds, folder, sheet, csv, json, by_rules)

@@ -52,7 +52,8 @@ def batch(
 ) -> None:
     """Run WORKFLOW over many photos. The same command again goes on where it ended; finished jobs are not run twice.
 
-    Exit codes: 0 all done, 1 some jobs failed or were refused, 2 usage, 3 some likeness was not confirmed, 130 stopped.
+    Exit codes: 0 all done, 1 some jobs failed or were refused, 2 usage, 3 some likeness was not confirmed or some
+    rule not met, 130 stopped.
     """
     from ..batch.options import UNTIL_PASS_ATTEMPTS, BatchOptions
     from ..batch.run import run_batch
@@ -88,7 +89,13 @@ def show_batch(work: Callable[[Display, Stopped], BatchResult]) -> None:
     out.result(
         result.as_dict(),
         lambda: show_summary(
-            out, result.counts, seconds=result.seconds, sheet=result.sheet, csv=result.csv, jobs_run=result.jobs_run
+            out,
+            result.counts,
+            seconds=result.seconds,
+            sheet=result.sheet,
+            csv=result.csv,
+            jobs_run=result.jobs_run,
+            by_rules=result.by_rules,
         ),
     )
     if result.counts.failed:

@@ -47,6 +47,9 @@ VERDICTS = (
     ("unchecked", "not checked", "cyan"),
 )
 
+BY_RULES = {"passed": "rules met", "not_confirmed": "rules not met"}
+"""The words where photos were judged by rules."""
+
 FAILURE_STYLES = {"refused": "yellow", "failed": "magenta", "server down": "bold red"}
 
 
@@ -162,20 +165,32 @@ def rate(view: BatchView) -> str:
     return ", ".join(parts)
 
 
-def verdicts(counts: Counts) -> list[tuple[str, str]]:
-    """How many jobs came to which end, as (words, colour). A job is counted once: a refused photo is not a failure."""
+def verdicts(counts: Counts, *, by_rules: bool = False) -> list[tuple[str, str]]:
+    """How many jobs came to which end, as (words, colour). A job is counted once: a refused photo is not a failure.
+
+    `by_rules`: photos were judged by rules, and nobody's identity was checked.
+    """
+    told = BY_RULES if by_rules else {}
     numbers = {name: getattr(counts, name) for name, _, _ in VERDICTS}
     judged = counts.passed + counts.not_confirmed + counts.refused + counts.unchecked
     numbers["failed"] = max(counts.finished - judged, 0)
     always = {"passed", "not_confirmed"} if counts.unchecked < counts.finished else set()
-    return [(f"{numbers[name]:,} {word}", style) for name, word, style in VERDICTS if numbers[name] or name in always]
+    return [
+        (f"{numbers[name]:,} {told.get(name, word)}", style)
+        for name, word, style in VERDICTS
+        if numbers[name] or name in always
+    ]
 
 
 def plain_line(view: BatchView) -> str:
     """The state of the batch in one line, for logs."""
     counts = view.counts
     down = [clean(server.url) for server in view.servers if server.state == "down"]
-    parts = [f"{counts.finished:,}/{counts.total:,} done", *(words for words, _ in verdicts(counts)), rate(view)]
+    parts = [
+        f"{counts.finished:,}/{counts.total:,} done",
+        *(words for words, _ in verdicts(counts, by_rules=view.by_rules)),
+        rate(view),
+    ]
     if down:
         parts.append("down: " + " ".join(down))
     return " · ".join(part for part in parts if part)
@@ -185,7 +200,7 @@ def render(view: BatchView, failures: list[tuple[str, str, str]], width: int) ->
     """The whole table, for a terminal of `width` columns."""
     from rich.console import Group
 
-    parts: list[Any] = [_progress(view, width), _verdict_line(view.counts)]
+    parts: list[Any] = [_progress(view, width), _verdict_line(view)]
     if view.servers:
         parts.append(_servers(view.servers, width))
         parts += [_line((clean(each.url), "bold"), f"  {_trouble(each)}") for each in view.servers if _trouble(each)]
@@ -219,8 +234,8 @@ def _progress(view: BatchView, width: int) -> Table:
     return row
 
 
-def _verdict_line(counts: Counts) -> Text:
-    parts = [part for each in verdicts(counts) for part in ("  ·  ", each)]
+def _verdict_line(view: BatchView) -> Text:
+    parts = [part for each in verdicts(view.counts, by_rules=view.by_rules) for part in ("  ·  ", each)]
     return _line(*parts[1:])
 
 
@@ -267,9 +282,10 @@ def show_summary(
     sheet: Path | None = None,
     csv: Path | None = None,
     jobs_run: int | None = None,
+    by_rules: bool = False,
 ) -> None:
     """What came of the batch, for people. `jobs_run` of its jobs took these `seconds`; the others were done before."""
-    parts = [click.style(words, fg=style) for words, style in verdicts(counts)]
+    parts = [click.style(words, fg=style) for words, style in verdicts(counts, by_rules=by_rules)]
     waiting = counts.total - counts.finished
     if waiting:
         parts.append(f"{waiting:,} not finished")

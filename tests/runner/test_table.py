@@ -16,10 +16,12 @@ import pytest
 from click.testing import CliRunner
 
 from likeness_studio.runner.batch.job import BatchEvent, BatchView, Counts, ServerView
+from likeness_studio.runner.batch.judge import judges_by_rules
 from likeness_studio.runner.cli import main, table
 from likeness_studio.runner.cli.output import Output
 from likeness_studio.runner.cli.table import BatchDisplay, failure_of, plain_line, show_summary
 from likeness_studio.runner.cli.words import clean, duration
+from likeness_studio.runner.workflow import load
 
 COUNTS = Counts(
     total=2000, pending=1400, leased=3, done=560, failed=37, passed=510, not_confirmed=50, refused=30, unchecked=0
@@ -86,6 +88,15 @@ def test_a_batch_that_has_just_begun():
     text = drawn(BatchView(Counts(total=3, pending=3), (), 0.0))
     assert "0/3" in text
     assert "left" not in text
+
+
+def test_photos_that_were_judged_by_rules_are_no_persons_confirmed():
+    view = BatchView(Counts(total=2, done=2, not_confirmed=2), (), 1.0, by_rules=True)
+    assert "0 rules met · 2 rules not met" in plain_line(view)
+    assert "2 rules not met" in drawn(view)
+    assert "person" not in plain_line(view)
+    judged = {name: judges_by_rules(load(name)) for name in ("id_photo", "id_photo_sheet", "studio_headshot")}
+    assert judged == {"id_photo": True, "id_photo_sheet": True, "studio_headshot": False}
 
 
 def test_a_workflow_without_a_check_promises_no_verdict():
