@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING
 
 from .framing import HEAD_ADVICE
+from .make_report import FREE_KINDS
 
 if TYPE_CHECKING:
     from .document import Document
@@ -18,9 +19,6 @@ SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
 
 COARSE = 0.1
 """A head must come nearer to the advised height by so much of the picture's to be worth a tilt that is left."""
-
-FREE_KINDS = ("profile", "application")
-"""Kinds of photos by which no identity is checked."""
 
 
 def may_tilt(document: Document) -> bool:
