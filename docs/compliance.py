@@ -30,7 +30,11 @@ its definition is that of ISO/IEC 29794-5 as OFIQ implements it, wherever there 
 differs. The limits are ours, chosen on real portraits with planted faults (`benchmarks/id_photo`), or the document's.
 
 A check **passes**, **fails**, or is **uncertain**. Where a rule has one figure, such as a head height, it is uncertain
-when the figure lies within one standard error of the value. Where a limit has two, what is between them is uncertain.
+when the figure lies within one standard error of the value. Where a limit has two, what is between them is uncertain,
+and so is a value beyond both when *asked* lies within one standard error of it. A rule that is broken only because
+another is, such as a shadow on a patterned background, is not judged. Of a photo that lies on its side or on its head
+only that is judged. `likeness check` also believes what a file says of its making (XMP, content credentials): edits
+that the document forbids break the rule on changes.
 A photo passes only when nothing fails and nothing is uncertain. *Asked* is what passes for certain, for the general
 document of ICAO; other documents put their own figures in, or leave a rule out. A rule of a head covering with an
 exception for religion or health never fails for certain: a person must decide. Mean and variance of the luminance are
