@@ -134,6 +134,7 @@ def test_a_photo_that_ends_too_early_breaks_the_rules_by_the_least():
 def test_a_frame_that_cuts_the_skull_breaks_a_rule_and_hair_alone_does_not():
     """A photo that ends at the skull, or just above it, for a document that says nothing of the room above."""
     head, rules = head_at(hair=2.1), dataclasses.replace(PLAIN, head=Range(0.6, 0.9))
+    assert head.hair is not None
     for top, broken in ((head.crown + 10, ["whole head"]), (head.crown - 5, [])):
         moved = dataclasses.replace(
             head,

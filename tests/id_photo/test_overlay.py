@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from likeness_studio.nodes.id_photo.document import Range
+from likeness_studio.nodes.id_photo.document import Document, Range
 from likeness_studio.nodes.id_photo.documents import document
 from likeness_studio.nodes.id_photo.head import Head
 from likeness_studio.nodes.id_photo.overlay import BAD, EDGE, GOOD, SCALE_WIDTH, TALL, UNSURE, draw_overlay
@@ -20,7 +20,7 @@ HEAD = Head((200.0, 180.0), 0.0, 200.0, 180.0, 290.0, 82.0, 70.0, 60.0, 2.0, 4.0
 SCALE = TALL / 400
 
 
-def drawn(head=HEAD, rules=RULES, size=(400, 400)):
+def drawn(head=HEAD, rules: Document | None = RULES, size=(400, 400)):
     overlay = draw_overlay(torch.full((*size, 3), GREY), head, rules)
     assert overlay.ndim == 3
     assert overlay.shape[2] == 3

@@ -105,8 +105,9 @@ class _Text(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         values = dict(attrs)
-        if values.get("src") and not values["src"].startswith("data:"):
-            self.loads.append(values["src"])
+        source = values.get("src") or "data:"
+        if not source.startswith("data:"):
+            self.loads.append(source)
         if tag in {"script", "link"}:
             self.loads.append(tag)
         if tag == "a":
