@@ -165,9 +165,9 @@ class PrintSheet(io.ComfyNode):
 
 
 def _size(width_mm: float, height_mm: float, id_photo: IDPhoto | None) -> tuple[float, float]:
-    """What was typed in, or the ID photo's size. Raises PrintSizeUnknown."""
+    """What was typed in, or the ID photo's size. Raises PrintSizeUnknown, also for a document that is only uploaded."""
     from .sheet_errors import PrintSizeUnknown
-    from .sheet_size import checked_size
+    from .sheet_size import checked_size, size_of
 
     if width_mm or height_mm:
         return checked_size(width_mm, height_mm)
@@ -175,6 +175,7 @@ def _size(width_mm: float, height_mm: float, id_photo: IDPhoto | None) -> tuple[
         raise PrintSizeUnknown(
             "Nothing says how large the photos are on paper; connect id_photo, or set width_mm and height_mm."
         )
+    size_of(id_photo.document)
     return id_photo.width_mm, id_photo.height_mm
 
 

@@ -99,6 +99,7 @@ def test_a_typed_size_wins_over_the_id_photos(place, photo):
     [
         ({}, PrintSizeUnknown),
         ({"width_mm": 35.0}, PrintSizeUnknown),
+        ({"id_photo": IDPhoto(document("linkedin"), 800, 800, 72.0, 282.2, 282.2)}, PrintSizeUnknown),
         ({"width_mm": 50.0, "height_mm": 50.0}, PrintProportionsDiffer),
         ({"width_mm": 140.0, "height_mm": 180.0}, PrintsDoNotFit),
         ({"width_mm": 35.0, "height_mm": 45.0, "filename_prefix": "../up"}, UnsafePath),
