@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
@@ -11,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .log import RotatingLog
-from .processes import ProcessId, kill_group, own_group
+from .processes import ProcessId, for_another_python, kill_group, own_group
 
 _EXECUTED = re.compile(rb"^Prompt executed in ", re.MULTILINE)
 _CHUNK = 1 << 16
@@ -42,7 +41,7 @@ class Child:
             stderr=subprocess.STDOUT,
             bufsize=0,
             cwd=folder,
-            env=os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "DO_NOT_TRACK": "1"},
+            env=for_another_python(PYTHONUNBUFFERED="1", PYTHONIOENCODING="utf-8", DO_NOT_TRACK="1"),
             **own_group(),
         )
         self.id = ProcessId.of(self._process.pid) or ProcessId(self._process.pid, "")

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import PackNotInstalled
+from .processes import for_another_python
 
 ROOT = Path(__file__).resolve().parents[2]
 """The pack: the folder that ComfyUI loads."""
@@ -91,6 +92,7 @@ def missing_packages(python: Path, pack: Path = ROOT) -> list[str]:
         answer = subprocess.run(
             [python, "-c", _CHECK, installer], stdin=subprocess.DEVNULL, capture_output=True, text=True,
             timeout=_CHECK_SECONDS, check=False, cwd=installer.parent.parent,
+            env=for_another_python(),
         )  # fmt: skip
         found = json.loads(answer.stdout)
     except (OSError, ValueError, subprocess.TimeoutExpired):
@@ -104,6 +106,7 @@ def install_packages(python: Path, say: Callable[[str], None], pack: Path = ROOT
         done = subprocess.run(
             [python, pack / "install.py"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
             stderr=subprocess.STDOUT, errors="replace", timeout=_INSTALL_SECONDS, check=False, cwd=pack.parent,
+            env=for_another_python(),
         )  # fmt: skip
         lines = done.stdout.splitlines()
     except (OSError, subprocess.TimeoutExpired) as error:

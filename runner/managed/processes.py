@@ -14,6 +14,10 @@ from pathlib import Path
 from typing import Any
 
 _TICK_SECONDS = 0.05
+
+OF_OUR_PYTHON = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+"""Variables that say where this Python finds its modules; another Python that obeys them does not start."""
+
 _spawned: list[subprocess.Popen[Any]] = []
 """Detached processes that this process started; kept so that their end is no resource warning."""
 
@@ -75,6 +79,11 @@ def own_group() -> dict[str, Any]:
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"process_group": 0}
+
+
+def for_another_python(**more: str) -> dict[str, str]:
+    """The environment for a Python that is not this one, such as ComfyUI's: without OF_OUR_PYTHON, with `more`."""
+    return {name: value for name, value in os.environ.items() if name not in OF_OUR_PYTHON} | more
 
 
 def detach(command: Sequence[str], log: Path, environment: dict[str, str] | None = None) -> ProcessId | None:

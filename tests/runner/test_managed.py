@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import CliRunner
 
@@ -28,6 +29,7 @@ from likeness_studio.runner.errors import (
     PortTaken,
 )
 from likeness_studio.runner.managed import installation, pack, places, ports, processes, state
+from likeness_studio.runner.managed.child import Child
 from likeness_studio.runner.managed.log import RotatingLog, follow, tail
 from likeness_studio.runner.managed.options import Limits, Options, command
 from likeness_studio.runner.managed.places import Place
@@ -181,6 +183,10 @@ class TestPack:
         found = pack.missing_packages(bare_python)
         assert any(name.startswith("httpx") for name in found)
         assert any(name.startswith("onnxruntime") for name in found)
+
+    def test_our_own_packages_are_not_taken_for_those_of_the_python_that_will_run_it(self, bare_python, monkeypatch):
+        monkeypatch.setenv("PYTHONPATH", str(Path(httpx.__file__).parents[1]))
+        assert any(name.startswith("httpx") for name in pack.missing_packages(bare_python))
 
     def test_a_pack_without_its_installer_asks_for_nothing(self, bare_python, tmp_path):
         assert pack.missing_packages(bare_python, tmp_path) == []
@@ -352,6 +358,26 @@ class TestProcesses:
         assert processes._stamp_ps(child.pid) == ""
         child.wait()
         assert processes._stamp_ps(child.pid) == ""
+
+
+class TestAnotherPython:
+    """ComfyUI's Python has modules of its own; ours would be found before them, and it would not start."""
+
+    def test_comfyui_does_not_get_where_our_python_finds_its_modules(self, tmp_path, monkeypatch):
+        for name in processes.OF_OUR_PYTHON:
+            monkeypatch.setenv(name, str(tmp_path / "ours"))
+        monkeypatch.setenv("HF_HOME", "kept")
+        ended = threading.Event()
+        says = "import os, sys; print(sorted(os.environ), os.environ['HF_HOME'], sys.path)"
+        log = RotatingLog(tmp_path / "log")
+        child = Child([sys.executable, "-c", says], tmp_path, log, lambda jobs: None, ended.set)
+        assert ended.wait(30)
+        (said,) = tail(tmp_path / "log", 9)
+        assert "'PYTHONUNBUFFERED'" in said
+        assert "kept" in said
+        assert str(tmp_path / "ours") not in said
+        assert not [name for name in processes.OF_OUR_PYTHON if f"'{name}'" in said]
+        assert child.exit_code() in {0, None}
 
 
 def test_the_command_line_keeps_to_this_machine_and_to_its_own_temporary_files(tmp_path):
