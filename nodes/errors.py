@@ -7,7 +7,7 @@ for the test that keeps the list honest.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class LikenessError(Exception):
@@ -17,9 +17,20 @@ class LikenessError(Exception):
     meaning: ClassVar[str] = ""
     hint: ClassVar[str] = ""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Cross to another process as it is: what the constructor made of its arguments is carried, not made again."""
+        return _remade, (type(self), self.args), self.__dict__
+
     def as_dict(self) -> dict[str, str]:
         """The error for machine output: ``code``, ``message``, what the code means, and what can be done about it."""
         return {"code": self.code, "message": str(self), "meaning": self.meaning, "hint": self.hint}
+
+
+def _remade(cls: type[LikenessError], words: tuple[Any, ...]) -> LikenessError:
+    """An error of another process; its attributes are set by pickle."""
+    error = cls.__new__(cls, *words)
+    error.args = words
+    return error
 
 
 def registry() -> dict[str, type[LikenessError]]:

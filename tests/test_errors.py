@@ -1,5 +1,7 @@
 """The error registry: every code is unique, explained, raised somewhere, tested, and on its page."""
 
+import copy
+import pickle
 import re
 import runpy
 from pathlib import Path
@@ -59,6 +61,38 @@ def test_an_error_speaks_to_people_and_to_programs(code):
     told = {"code": code, "message": str(error), "meaning": cls.meaning, "hint": cls.hint}
     assert error.as_dict() | told == error.as_dict()
     assert cls.hint not in str(error)
+
+
+@pytest.mark.parametrize("code", ERRORS)
+def test_an_error_crosses_processes_as_it_is(code):
+    error = ERRORS[code](*DEFAULTS.get(ERRORS[code].__name__, ("It broke.",)))
+    error.add_note("seen on gpu-box")
+    for other in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert type(other) is type(error)
+        assert (str(other), other.args, other.code, other.hint) == (str(error), error.args, error.code, error.hint)
+        assert other.as_dict() == error.as_dict()
+        assert repr(vars(other)) == repr(vars(error))
+
+
+def test_what_an_error_was_told_besides_its_message_crosses_too():
+    refused = pickle.loads(pickle.dumps(runner_errors.ServerRefused("No.", 401)))
+    unreachable = pickle.loads(pickle.dumps(runner_errors.ServerUnreachable("No.", sent=False)))
+    cause = pickle.loads(pickle.dumps(runner_errors.NodeFailed("Photo", "1", PhotoMissing("Gone.")))).cause
+    assert (refused.status, unreachable.sent) == (401, False)
+    assert (type(cause), str(cause)) == (PhotoMissing, "Gone.")
+
+
+def test_a_cause_that_only_one_library_knows_crosses_by_its_words():
+    class Unreadable(Exception):
+        def __init__(self, code, handle):
+            super().__init__(f"CUDA says {code}")
+            self.handle = handle
+
+    error = runner_errors.NodeFailed("Decode", "8", Unreadable(2, lambda: None))
+    other = pickle.loads(pickle.dumps(error))
+    assert str(other) == str(error)
+    assert str(other.cause) == "Unreadable: CUDA says 2"
+    assert other.as_dict() == error.as_dict()
 
 
 def test_no_two_hints_or_meanings_are_the_same():

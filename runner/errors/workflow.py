@@ -158,10 +158,24 @@ class NodeFailed(RunnerError):
             reason = f"{type(cause).__name__}: {cause}"
         super().__init__(f"{title} (node {node_id}) failed: {reason}")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Cross to a process that may not have the library that raised the cause: of such a one its words cross."""
+        make, arguments, state = super().__reduce__()
+        return make, arguments, state | {"cause": _portable(self.cause)}
+
     def as_dict(self) -> dict[str, Any]:
         """The error with the node, and the cause's own code, meaning and hint."""
         known = self.cause.as_dict() if isinstance(self.cause, LikenessError) else super().as_dict()
         return known | {"message": str(self), "node": self.node_id, "title": self.title}
+
+
+def _portable(cause: BaseException) -> BaseException:
+    """`cause` if it is one of ours or of Python itself, which every process can read; else its words."""
+    if isinstance(cause, LikenessError):
+        return cause
+    if type(cause).__module__ == "builtins" and all(isinstance(word, str | int | float) for word in cause.args):
+        return cause
+    return Exception(f"{type(cause).__name__}: {cause}")
 
 
 class NothingToVary(RunnerError):
