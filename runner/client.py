@@ -8,21 +8,21 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from .backends.base import Backend
+from .backends.factory import BackendOptions, connect
 from .files_in import Given
-from .result import Backend, Event, OnEvent, RunResult, Stopped, ignore, never
+from .result import Event, OnEvent, RunResult, Stopped, ignore, never
 from .session import execute, make_folder
 from .workflow import Workflow
 
 if TYPE_CHECKING:
     from ..nodes.errors import LikenessError
     from .catalog import Catalog
-    from .preflight import ServerCatalog
 
 Photos = Sequence[str | Path] | Mapping[str, str | Path | Sequence[str | Path]]
 """Photos, folders and other files: in the order of the workflow's nodes, or by the title of the node they are for."""
@@ -52,8 +52,14 @@ class Client:
         allow_black: bool = False,
     ) -> None:
         self.url = url
-        self._headers, self._wait, self._outage = headers, wait_seconds, outage_seconds
-        self._previews, self._keep_history, self._allow_black = previews, keep_history, allow_black
+        self._options = BackendOptions(
+            headers=headers,
+            wait_seconds=wait_seconds,
+            outage_seconds=outage_seconds,
+            previews=previews,
+            keep_history=keep_history,
+            allow_black=allow_black,
+        )
         self._runs = itertools.count()
         self._making = threading.RLock()
         self._backend: Backend | None = None
@@ -64,25 +70,8 @@ class Client:
         """Where the workflows run. Raises BadServerAddress."""
         with self._making:
             if self._backend is None:
-                self._backend = self._make_backend()
+                self._backend = connect(self.url, self._options)
             return self._backend
-
-    def _make_backend(self) -> Backend:
-        if self.url is None:
-            from .local import LocalEngine
-
-            return LocalEngine()
-        from .server.backend import ServerBackend
-
-        return ServerBackend(
-            self.url,
-            self._headers,
-            wait_seconds=self._wait,
-            outage_seconds=self._outage,
-            previews=self._previews,
-            keep_history=self._keep_history,
-            allow_black=self._allow_black,
-        )
 
     def __enter__(self) -> Client:
         return self
@@ -109,41 +98,18 @@ class Client:
     @property
     def catalog(self) -> Catalog:
         """The node classes that can be used here, by their id."""
-        from .catalog import local_catalog
-
-        return self._server_catalog() if self._server_catalog is not None else local_catalog()
-
-    @cached_property
-    def _server_catalog(self) -> ServerCatalog | None:
-        from .server.backend import ServerBackend
-
-        if not isinstance(self.backend, ServerBackend):
-            return None
-        self.backend.server.wait_ready()
-        return self.backend.catalog
+        return self.backend.catalog()
 
     def load(self, source: str | Path) -> Workflow:
         """Read a workflow file or a bundled workflow, in API or in canvas format, with what is known of nodes here.
 
         Raises WorkflowMissing, WorkflowUnreadable, NotConvertible, ComfyCliMissing or ComfyCliFailed.
         """
-        from .catalog import local_catalog
-        from .workflow import load
-
-        if self.url is None:
-            return load(source, local_catalog)
-        from .server.backend import ServerBackend
-
-        assert isinstance(self.backend, ServerBackend)
-        return load(source, self.backend.catalog)
+        return self.backend.load(source)
 
     def check(self, workflow: Workflow) -> list[LikenessError]:
         """Everything that keeps `workflow` from running here; nothing is sent but questions. Empty when it can."""
-        from .preflight import findings_here, findings_on
-
-        if self._server_catalog is not None:
-            return findings_on(workflow, self._server_catalog).problems
-        return findings_here(workflow).problems
+        return self.backend.check(workflow).problems
 
     def run(
         self,

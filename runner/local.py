@@ -5,25 +5,33 @@ from __future__ import annotations
 import json
 import secrets
 import time
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from ..nodes import host
 from ..nodes.errors import Interrupted, LikenessError
-from .catalog import describe, local_catalog, local_classes
+from .backends.under_way import RunsUnderWay
+from .catalog import Catalog, describe, local_catalog, local_classes
 from .collect import collect_files
 from .errors import InputRequired, NodeFailed
 from .result import Event, Folders, NodeTime, OnEvent, RunResult, Stopped, ignore, never
 from .validate import Step, overridden, plan
-from .workflow import Workflow
+from .workflow import Workflow, load
 
 if TYPE_CHECKING:
     from ..nodes.schema import io
+    from .preflight import Findings
+    from .preflight.facts import Fact
 
 Classes = Mapping[str, type["io.ComfyNode"]]
+
+ENGINE = "local"
+"""What reports have as the engine of a run here."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +48,57 @@ class LocalEngine:
     Raises what `validate.plan` raises, NodeFailed, and Interrupted.
     """
 
+    name = "this machine"
+    remote = False
+    capacity = 1
+    resumable = False
+
     def __init__(self, classes: Classes | None = None) -> None:
-        self._classes = local_classes() if classes is None else classes
-        self._catalog = local_catalog() if classes is None else describe(classes)
+        self.affinity = ""
+        self._given = classes
         self._cache: dict[str, Computed] = {}
+        self._under_way = RunsUnderWay()
+
+    @cached_property
+    def _classes(self) -> Classes:
+        return local_classes() if self._given is None else self._given
+
+    @cached_property
+    def _catalog(self) -> Catalog:
+        return local_catalog() if self._given is None else describe(self._given)
+
+    def resting(self) -> bool:
+        """Never: this process takes work as long as it is there."""
+        return False
+
+    def wait_ready(self, stopped: Stopped = never) -> None:
+        """Nothing has to be waited for."""
+
+    def probe(self, timeout: float) -> LikenessError | None:
+        """None: whoever asks is this process."""
+        return None
+
+    def catalog(self) -> Catalog:
+        """The node classes of this process. Imports torch."""
+        return self._catalog
+
+    def load(self, source: str | Path) -> Workflow:
+        """Read a workflow; see `Backend`."""
+        return load(source, self.catalog)
+
+    def check(self, workflow: Workflow) -> Findings:
+        """What is wrong with `workflow` here; nodes that are not carried are one NeedsServer."""
+        from .preflight import findings_here
+
+        return findings_here(workflow, self._catalog)
+
+    def facts(self) -> list[Fact]:
+        """Nothing: what there is to know of this machine is known without a backend."""
+        return []
+
+    def cancel(self, prompt_id: str) -> None:
+        """Stop a run before its next node or step; see `Backend`."""
+        self._under_way.stop(prompt_id)
 
     def close(self) -> None:
         """Forget the results of the last run."""
@@ -59,17 +114,18 @@ class LocalEngine:
         prompt_id: str | None = None,
         resume: bool = False,
     ) -> RunResult:
-        """Run `workflow`; see `result.Backend`. A run here has no life after its process: there is no resuming."""
+        """Run `workflow`; see `Backend`. A run here has no life after its process: there is no resuming."""
         import torch
 
         for folder in (folders.output, folders.temp):
             folder.mkdir(parents=True, exist_ok=True)
-        surroundings = host.LocalHost(
-            folders.input, folders.output, folders.temp, interrupted=stopped, graph=workflow.to_api()
-        )
         try:
-            with host.use(surroundings), torch.inference_mode():
-                return _Run(self, workflow, surroundings, on_event).finish()
+            with self._under_way.enter(prompt_id or str(uuid.uuid4()), stopped) as interrupted:
+                surroundings = host.LocalHost(
+                    folders.input, folders.output, folders.temp, interrupted=interrupted, graph=workflow.to_api()
+                )
+                with host.use(surroundings), torch.inference_mode():
+                    return _Run(self, workflow, surroundings, on_event).finish()
         except KeyboardInterrupt as error:
             raise Interrupted("The run was stopped.") from error
 
@@ -84,7 +140,9 @@ class _Run:
         self.signatures: dict[str, str] = {}
         self.computed: dict[str, Computed] = {}
         titles = {node.id: node.title for node in workflow}
-        self.result = RunResult(workflow.name, workflow.hash, "local", titles=titles)
+        self.result = RunResult(
+            workflow.name, workflow.hash, ENGINE, titles=titles, place=engine.name, remote=engine.remote
+        )
 
     def finish(self) -> RunResult:
         began = time.perf_counter()

@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol
-
-from .workflow import Workflow
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -119,6 +117,8 @@ class RunResult:
     """One finished run. `ui` is what each node showed, by node id, as a server's history has it.
 
     `notes` says what went wrong on the way and was mended. `server_seconds` is the server's own time for the prompt.
+    `engine` is for programs; `place` is where it ran in words for people, and `remote` says whether that is another
+    machine's, so that paths in `ui` are paths there: neither is in the JSON.
     """
 
     workflow: str
@@ -136,6 +136,11 @@ class RunResult:
     server_seconds: float | None = None
     seconds: float = 0.0
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    place: str = ""
+    remote: bool = False
+
+    def __post_init__(self) -> None:
+        self.place = self.place or self.engine
 
     def shown(self, key: str) -> Iterator[tuple[str, Any]]:
         """Every value that a node showed under `key`, with the node's id."""
@@ -222,28 +227,3 @@ class RunResult:
             "times": [asdict(time) | {"seconds": round(time.seconds, 4)} for time in self.times],
             "text": {node: list(values["text"]) for node, values in self.ui.items() if values.get("text")},
         }
-
-
-class Backend(Protocol):
-    """A place where a workflow can run: this process, a server, and later many servers."""
-
-    def run(
-        self,
-        workflow: Workflow,
-        folders: Folders,
-        on_event: OnEvent = ignore,
-        stopped: Stopped = never,
-        *,
-        prompt_id: str | None = None,
-        resume: bool = False,
-    ) -> RunResult:
-        """Run `workflow` to its end. `stopped` is asked often; once it says True, Interrupted is raised.
-
-        `prompt_id` is the id that the run will have on a server, a UUID; with `resume` the server is asked for it
-        first, because an earlier runner may have submitted it.
-        """
-        ...
-
-    def close(self) -> None:
-        """Let go of connections."""
-        ...

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..nodes.errors import PhotoUnreadable
+from .backends.base import Backend
 from .errors import OutputUnwritable
 from .files_in import Given, stage
 from .model_files import named_models
-from .result import Backend, Folders, OnEvent, RunResult, Stopped, ignore, never
+from .result import Folders, OnEvent, RunResult, Stopped, ignore, never
 from .workflow import Workflow
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})

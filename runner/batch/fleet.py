@@ -11,8 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from ...nodes.errors import LikenessError
-from ..result import Backend, Stopped, never
-from ..server.backend import ServerBackend
+from ..backends.base import Backend
 from ..server.patience import backoff
 from .job import ServerView
 
@@ -25,29 +24,30 @@ PROBE_SECONDS = 3.0
 RECENT = 50
 """How many of a server's last jobs its median time is made of."""
 
-LOCAL = "this machine"
-
 
 @dataclass
 class Place:
-    """One server, or this process. `affinity` names the models that it has loaded last.
+    """One backend, and how busy and how healthy it is."""
 
-    `resting` says whether it wants no more jobs for a while: a managed server that is due to be restarted.
-    """
-
-    name: str
     backend: Backend
-    capacity: int
     in_flight: int = 0
     done: int = 0
-    affinity: str = ""
     error: LikenessError | None = None
     trial: bool = False
     times: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
     pauses: Iterator[float] = field(default_factory=lambda: backoff(PROBE_FIRST, PROBE_LONGEST))
     next_try: float = 0.0
     unsuited: bool = False
-    resting: Stopped = never
+
+    @property
+    def name(self) -> str:
+        """What the backend is called."""
+        return self.backend.name
+
+    @property
+    def capacity(self) -> int:
+        """How many jobs it takes at a time."""
+        return self.backend.capacity
 
     @property
     def down(self) -> bool:
@@ -67,13 +67,8 @@ class Place:
         return statistics.median(self.times) if self.times else None
 
     def probe(self) -> LikenessError | None:
-        """Ask the server whether it is there."""
-        if isinstance(self.backend, ServerBackend):
-            try:
-                self.backend.server.system_stats(PROBE_SECONDS)
-            except LikenessError as error:
-                return error
-        return None
+        """Ask the backend whether it is there."""
+        return self.backend.probe(PROBE_SECONDS)
 
 
 class Fleet:
@@ -108,7 +103,7 @@ class Fleet:
     def take(self) -> Place | None:
         """Reserve room for one job at the least loaded place, of those the quickest; None where all are full."""
         with self._lock:
-            free = [place for place in self.places if place.room > 0 and not place.resting()]
+            free = [place for place in self.places if place.room > 0 and not place.backend.resting()]
             if not free:
                 return None
             chosen = min(free, key=lambda place: (place.in_flight / place.capacity, place.median or 0.0))

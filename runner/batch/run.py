@@ -9,24 +9,23 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from ...nodes.errors import Interrupted, LikenessError
-from ..catalog import MODEL_SUFFIXES, local_catalog
-from ..client import Client
+from ..backends import Backend, BackendOptions, connect
+from ..catalog import MODEL_SUFFIXES
 from ..errors import NoServer, ServerUnreachable
 from ..report.export import write_verdicts
 from ..report.sheet import write_sheet
 from ..result import Stopped, never
-from ..server.backend import ServerBackend
 from ..server.patience import Patience
 from ..session import check_writable
 from ..settings import Setting, apply_all
 from ..validate import refuse_unknown
 from ..workflow import Workflow
-from .fleet import LOCAL, Fleet, Place
+from .fleet import Fleet, Place
 from .inputs import read_inputs
 from .job import BatchEvent, BatchView, Counts, JobSpec, Planned
 from .judge import judges_by_rules
@@ -171,7 +170,7 @@ class _Batch:
         self.user_stopped = stopped
         self._fatal: LikenessError | None = None
         self._broken_off = False
-        self._answered: Client | None = None
+        self._answered: Backend | None = None
         self._ended: deque[float] = deque(maxlen=RATE_JOBS)
         self._running: dict[Future[None], str] = {}
         self._events = threading.Lock()
@@ -180,9 +179,14 @@ class _Batch:
         self.graph = lru_cache(GRAPHS_KEPT)(self._graph)
 
     def run(self) -> BatchResult:
-        self.clients = [self._client(server) for server in self.options.servers] or [Client()]
-        self.workflow = self._patiently(self._load)
-        fleet = Fleet([self._place(client) for client in self.clients], self._changed)
+        self.backends = self._connect()
+        try:
+            self.workflow = self._patiently(self._load)
+            fleet = Fleet([Place(backend) for backend in self.backends], self._changed)
+        except BaseException:
+            for backend in self.backends:
+                backend.close()
+            raise
         try:
             self._plan()
             with tempfile.TemporaryDirectory(prefix="likeness-", ignore_cleanup_errors=True) as temp:
@@ -192,28 +196,20 @@ class _Batch:
         self.shelf.clear()
         return self._report()
 
-    def _client(self, server: str) -> Client:
-        return Client(
-            server,
+    def _connect(self) -> list[Backend]:
+        options = BackendOptions(
             headers=self.options.headers,
+            capacity=self.options.in_flight,
             outage_seconds=JOB_SERVER_SECONDS,
             allow_black=self.options.allow_black,
         )
-
-    def _place(self, client: Client) -> Place:
-        backend = client.backend
-        if not isinstance(backend, ServerBackend):
-            return Place(LOCAL, backend, 1)
-        from ..managed import being_recycled, is_managed
-
-        url = backend.server.url
-        resting = partial(being_recycled, url) if is_managed(url) else never
-        return Place(url, backend, self.options.in_flight, resting=resting)
+        return [connect(server, options) for server in self.options.servers or [None]]
 
     def _load(self) -> Workflow:
-        workflow = self._ask(lambda client: self._applied(client.load(self.options.workflow), client))
-        if not self.options.servers:
-            refuse_unknown(workflow, local_catalog())
+        workflow = self._ask(lambda backend: self._applied(backend.load(self.options.workflow), backend))
+        for backend in self.backends:
+            if not backend.remote:
+                refuse_unknown(workflow, backend.catalog())
         if self.options.until_pass:
             require_seeds(workflow)
         return workflow
@@ -222,29 +218,29 @@ class _Batch:
         """The workflow with a job's own settings."""
         if not settings:
             return self.workflow
-        return self._ask(lambda client: self._applied(self.workflow.copy(), client, settings))
+        return self._ask(lambda backend: self._applied(self.workflow.copy(), backend, settings))
 
-    def _applied(self, workflow: Workflow, client: Client, settings: Sequence[Setting] | None = None) -> Workflow:
+    def _applied(self, workflow: Workflow, backend: Backend, settings: Sequence[Setting] | None = None) -> Workflow:
         """`workflow` with some settings, or else with those of the whole batch."""
         chosen = self.options.settings if settings is None else settings
         if chosen:
-            apply_all(workflow, chosen, client.catalog)
+            apply_all(workflow, chosen, backend.catalog())
         return workflow
 
-    def _ask(self, question: Callable[[Client], T]) -> T:
+    def _ask(self, question: Callable[[Backend], T]) -> T:
         """What the first server says that can answer; the one that did the last time comes first.
 
         Raises what was said against the workflow, or else that the servers do not answer.
         """
         problem: LikenessError | None = None
-        for client in sorted(self.clients, key=lambda client: client is not self._answered):
+        for backend in sorted(self.backends, key=lambda backend: backend is not self._answered):
             try:
-                answer = question(client)
+                answer = question(backend)
             except LikenessError as error:
                 if problem is None or isinstance(problem, AWAY):
                     problem = error
                 continue
-            self._answered = client
+            self._answered = backend
             return answer
         assert problem is not None
         raise problem
@@ -298,7 +294,7 @@ class _Batch:
         if self._stopped():
             return False
         while (place := fleet.take()) is not None:
-            job = self.ledger.lease(place.name, place.affinity)
+            job = self.ledger.lease(place.name, place.backend.affinity)
             if job is None:
                 fleet.give_back(place)
                 fleet.changed.clear()

@@ -17,7 +17,7 @@ from ..report.sheet import thumbnail_job
 from ..result import RunResult, Stopped
 from ..session import execute
 from ..workflow import Workflow
-from .fleet import LOCAL, Fleet, Place
+from .fleet import Fleet, Place
 from .job import BatchEvent, Leased, State, Verdict
 from .judge import Blame, blame
 from .options import BatchOptions
@@ -76,7 +76,7 @@ class Worker:
         except LikenessError as error:
             self._failed(place, job, error, time.monotonic() - began)
         finally:
-            place.affinity = job.affinity
+            place.backend.affinity = job.affinity
             self.fleet.give_back(place, seconds)
 
     def _tries(self, place: Place, job: Leased, workflow: Workflow) -> float | None:
@@ -112,7 +112,12 @@ class Worker:
     def _start(self, place: Place, job: Leased, number: int) -> _Start:
         """Note in the ledger what will be submitted, before it is: a prompt that a kill cut off is asked for again."""
         cut_off = job.resume if number == job.attempt else None
-        if cut_off is not None and cut_off.prompt_id is not None and cut_off.server == place.name != LOCAL:
+        if (
+            cut_off is not None
+            and cut_off.prompt_id is not None
+            and cut_off.server == place.name
+            and place.backend.resumable
+        ):
             prompt_id, seed, resume = cut_off.prompt_id, cut_off.seed, True
         else:
             prompt_id, seed, resume = str(uuid.uuid4()), self._seed(job, number), False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,9 +13,9 @@ from .output import FAILED, Output, current_output, json_option
 from .run import HeaderParam
 
 if TYPE_CHECKING:
+    from ..backends import Backend
     from ..preflight import Findings
     from ..preflight.facts import Fact
-    from ..server.transport import ComfyServer
     from ..workflow import Workflow
 
 
@@ -30,26 +31,21 @@ def doctor(workflow: str | None, server: str | None, headers: tuple[tuple[str, s
 
     Nothing is uploaded, fetched or changed. Exit codes: 0 it can run, 1 something stands in the way, 2 usage.
     """
+    from ..backends import BackendOptions, connect
+
     out = current_output()
-    remote = _connect(server, dict(headers)) if server else None
-    well = _look(out, remote) if workflow is None else _examine(out, workflow, remote)
+    with closing(connect(server or None, BackendOptions(headers=dict(headers)))) as backend:
+        well = _look(out, backend) if workflow is None else _examine(out, workflow, backend)
     if not well:
         sys.exit(FAILED)
 
 
-def _connect(url: str, headers: dict[str, str]) -> ComfyServer:
-    from ..server.transport import ComfyServer
-
-    return ComfyServer(url, headers)
-
-
-def _look(out: Output, remote: ComfyServer | None) -> bool:
+def _look(out: Output, backend: Backend) -> bool:
     """Facts about this machine and the server."""
     from ..preflight import facts
 
-    found = {"machine": facts.machine()}
-    if remote is not None:
-        found["server"] = facts.server(remote)
+    found = {"machine": facts.machine(), "server": backend.facts()}
+    found = {part: known for part, known in found.items() if known}
     well = all(fact.ok for part in found.values() for fact in part)
     values = {part: [fact.as_dict() for fact in known] for part, known in found.items()}
 
@@ -71,23 +67,11 @@ def _show_facts(out: Output, known: Sequence[Fact]) -> None:
             out.say(f"       {' ' * width}  -> {fact.hint}")
 
 
-def _examine(out: Output, source: str, remote: ComfyServer | None) -> bool:
+def _examine(out: Output, source: str, backend: Backend) -> bool:
     """The problems of one workflow."""
-    from ..workflow import load
-
-    if remote is None:
-        from ..preflight import findings_here
-
-        workflow = load(source)
-        found = findings_here(workflow)
-    else:
-        from ..preflight import ServerCatalog, findings_on
-
-        remote.wait_ready()
-        known = ServerCatalog(remote)
-        workflow = load(source, known)
-        found = findings_on(workflow, known)
-    place = "this machine" if remote is None else remote.url
+    backend.wait_ready()
+    workflow = backend.load(source)
+    found, place = backend.check(workflow), backend.name
     values = {"can_run": not found.problems, "where": place} | _as_dict(workflow, found)
     out.result(values, lambda: _show_findings(out, workflow, found, place))
     return not found.problems

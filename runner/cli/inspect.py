@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,27 +27,14 @@ MANY = 8
 @json_option
 def inspect(workflow: str, server: str | None, headers: tuple[tuple[str, str], ...]) -> None:
     """List the photos, settings and results of WORKFLOW: a JSON file or a bundled workflow's name."""
-    from ..workflow import load
+    from ..backends import BackendOptions, connect
 
     out = current_output()
-    known = catalog_for(server, dict(headers))
-    graph = load(workflow, known)
-    described = describe(graph, known())
+    with closing(connect(server, BackendOptions(headers=dict(headers)))) as backend:
+        backend.wait_ready()
+        graph = backend.load(workflow)
+        described = describe(graph, backend.catalog())
     out.result(described, lambda: _show(out, described))
-
-
-def catalog_for(server: str | None, headers: dict[str, str]) -> Callable[[], Catalog]:
-    """The node classes that are known here, or those of the server at this URL."""
-    if server is None:
-        from ..catalog import local_catalog
-
-        return local_catalog
-    from ..preflight import ServerCatalog
-    from ..server.transport import ComfyServer
-
-    remote = ComfyServer(server, headers)
-    remote.wait_ready()
-    return ServerCatalog(remote)
 
 
 def describe(workflow: Workflow, catalog: Catalog) -> dict[str, Any]:

@@ -141,7 +141,7 @@ def _show(out: Output, finished: Finished) -> None:
             elif said := quality(photo):
                 out.say(f"Poor     reference photo {photo.get('index', 0) + 1}: {said}")
     for _, saved in result.shown("saved"):
-        out.say(f"Saved    {_short(Path(str(saved))) if result.engine == 'local' else f'{saved}, on the server'}")
+        out.say(f"Saved    {f'{saved}, on the server' if result.remote else _short(Path(str(saved)))}")
     for report in result.likeness:
         passed = report_passed(report)
         style, word = ("bold green", "same person") if passed else ("bold red", "NOT confirmed")
@@ -155,7 +155,7 @@ def _show(out: Output, finished: Finished) -> None:
             out.say(line)
     for note in result.notes:
         out.say(f"Note     {note}")
-    out.say(f"Time     {result.seconds:.1f} s on {'this machine' if result.engine == 'local' else result.engine}")
+    out.say(f"Time     {result.seconds:.1f} s on {result.place}")
 
 
 def about_id_photo(report: Mapping[str, Any]) -> list[str]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ...nodes.errors import LikenessError
+from ..backends import Backend, BackendOptions, connect
 from ..batch.keys import AWAY
 from ..batch.ledger import Ledger
 from ..batch.options import BatchOptions
 from ..batch.run import Display, run_batch
-from ..client import Client
 from ..files_in import place
 from ..result import Stopped, never
 from ..session import check_writable
@@ -103,12 +104,12 @@ def _prepare(options: CompareOptions, axes: tuple[Axis, ...]) -> tuple[Workflow,
     """Check everything that can be checked without running, and write the batch's table."""
     runs = plan_runs(axes, options.seeds)
 
-    def read(client: Client) -> Workflow:
-        workflow = client.load(options.workflow)
-        apply_all(workflow, options.settings, client.catalog)
-        check_axes(workflow, axes, client.catalog)
+    def read(backend: Backend) -> Workflow:
+        workflow = backend.load(options.workflow)
+        apply_all(workflow, options.settings, backend.catalog())
+        check_axes(workflow, axes, backend.catalog())
         for seed in options.seeds:
-            apply_all(workflow.copy(), seed_settings(workflow, axes, seed), client.catalog)
+            apply_all(workflow.copy(), seed_settings(workflow, axes, seed), backend.catalog())
         return workflow
 
     workflow = _ask(options, read)
@@ -118,14 +119,14 @@ def _prepare(options: CompareOptions, axes: tuple[Axis, ...]) -> tuple[Workflow,
     return workflow, runs, write_table(runs, axes, seeds, photos, options.output)
 
 
-def _ask(options: CompareOptions, question: Callable[[Client], T]) -> T:
+def _ask(options: CompareOptions, question: Callable[[Backend], T]) -> T:
     """What the first server says that answers; this process where there is none."""
     away: LikenessError | None = None
     for server in options.servers or [None]:
-        with Client(server, headers=options.headers) as client:
-            try:
-                return question(client)
-            except AWAY as error:
-                away = away or error
+        try:
+            with closing(connect(server, BackendOptions(headers=options.headers))) as backend:
+                return question(backend)
+        except AWAY as error:
+            away = away or error
     assert away is not None
     raise away

@@ -122,7 +122,7 @@ def render(result: RunResult, folder: Path) -> str:
             said=_said(result),
             models=result.models,
             times=_bars(result),
-            engine="this machine" if result.engine == "local" else result.engine,
+            engine=result.place,
             date=f"{result.started.day} {result.started:%B %Y, %H:%M} UTC",
             versions=versions(),
         )

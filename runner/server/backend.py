@@ -6,12 +6,18 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ...nodes.errors import LikenessError
+from ..backends.under_way import RunsUnderWay
+from ..catalog import Catalog
 from ..collect import announced
 from ..errors import OutputMissing, ServerOutOfMemory, ServerUnreachable
-from ..preflight import ServerCatalog, require
+from ..preflight import Findings, ServerCatalog, findings_on, require
 from ..result import Event, Folders, OnEvent, RunResult, Stopped, ignore, never
-from ..workflow import Workflow
+from ..workflow import Workflow, load
 from .fetch import Fetch
 from .job import Job
 from .listener import Listener
@@ -20,6 +26,9 @@ from .patience import Patience
 from .tidy import Tidy
 from .transport import ComfyServer
 from .uploads import Uploads
+
+if TYPE_CHECKING:
+    from ..preflight.facts import Fact
 
 OUTAGE_SECONDS = 120.0
 """How long a server that goes away during a job is waited for: ComfyUI takes up to a minute to start."""
@@ -32,7 +41,7 @@ FREE_SECONDS = 0.5
 
 
 class ServerBackend:
-    """Runs workflows on the server at `url`, any number at a time, from any thread.
+    """Runs workflows on the server at `url`, any number at a time, from any thread; `capacity` is how many are wanted.
 
     `wait_seconds` bounds the wait for a server that does not answer at the start, `outage_seconds` for one that goes
     away during a job. `previews` also fetches the pictures that are only shown. `keep_history` leaves the server's
@@ -43,11 +52,15 @@ class ServerBackend:
     UnsafePath and Interrupted, and what the preflight finds.
     """
 
+    remote = True
+    resumable = True
+
     def __init__(
         self,
         url: str,
         headers: Mapping[str, str] | None = None,
         *,
+        capacity: int = 2,
         wait_seconds: float = 10.0,
         outage_seconds: float = OUTAGE_SECONDS,
         previews: bool = False,
@@ -55,14 +68,71 @@ class ServerBackend:
         allow_black: bool = False,
     ) -> None:
         self.server = ComfyServer(url, headers, wait_seconds)
+        self.name, self.capacity, self.affinity = self.server.url, capacity, ""
         self.outage_seconds = outage_seconds
         self.previews, self.keep_history, self.allow_black = previews, keep_history, allow_black
         self._listener = Listener(self.server)
         self._uploads = Uploads(self.server)
         self._tidy = Tidy(self.server)
-        self.catalog = ServerCatalog(self.server)
+        self._catalog = ServerCatalog(self.server)
+        self._under_way = RunsUnderWay()
+        self._has_answered = False
         self._ready = False
         self._suits: set[str] = set()
+
+    @cached_property
+    def _managed(self) -> bool:
+        from ..managed import is_managed
+
+        return is_managed(self.name)
+
+    def resting(self) -> bool:
+        """Whether it is a managed server that is about to be recycled: that waits for a moment without work."""
+        from ..managed import being_recycled
+
+        return self._managed and being_recycled(self.name)
+
+    def wait_ready(self, stopped: Stopped = never) -> None:
+        """Wait until the server answers; see `Backend`."""
+        self.server.wait_ready(stopped)
+        self._has_answered = True
+
+    def probe(self, timeout: float) -> LikenessError | None:
+        """Ask the server once whether it is there."""
+        try:
+            self.server.system_stats(timeout)
+        except LikenessError as error:
+            return error
+        return None
+
+    def catalog(self) -> Catalog:
+        """All node classes of the server; see `Backend`."""
+        return self._awake_catalog()()
+
+    def load(self, source: str | Path) -> Workflow:
+        """Read a workflow; nodes that the server does not have are kept, for `check` to name them all."""
+        return load(source, self._catalog)
+
+    def check(self, workflow: Workflow) -> Findings:
+        """What is wrong with `workflow` on the server; see `Backend`."""
+        return findings_on(workflow, self._awake_catalog())
+
+    def _awake_catalog(self) -> ServerCatalog:
+        """The catalogue, once the server has answered for the first time."""
+        if not self._has_answered:
+            self.wait_ready()
+        return self._catalog
+
+    def facts(self) -> list[Fact]:
+        """The server's version, devices, memory, pack and queue."""
+        from ..preflight import facts
+
+        return facts.server(self.server)
+
+    def cancel(self, prompt_id: str) -> None:
+        """Stop a run, be it one of this object or another runner's; see `Backend`."""
+        if not self._under_way.stop(prompt_id):
+            self.server.cancel(prompt_id)
 
     def close(self) -> None:
         """Close the connections to the server."""
@@ -80,13 +150,14 @@ class ServerBackend:
         prompt_id: str | None = None,
         resume: bool = False,
     ) -> RunResult:
-        """Run `workflow`; see `result.Backend`."""
+        """Run `workflow`; see `Backend`."""
         began = time.perf_counter()
         self._listener.start()
+        prompt_id = prompt_id or str(uuid.uuid4())
         try:
-            self._prepare(workflow, stopped)
-            run = _Run(self, workflow, folders, on_event, stopped)
-            result = run.finish(prompt_id or str(uuid.uuid4()), resume=resume)
+            with self._under_way.enter(prompt_id, stopped) as told:
+                self._prepare(workflow, told)
+                result = _Run(self, workflow, folders, on_event, told).finish(prompt_id, resume=resume)
         except ServerUnreachable:
             self._ready = False
             raise
@@ -101,7 +172,7 @@ class ServerBackend:
             self._suits.clear()
             self._ready = True
         if workflow.hash not in self._suits:
-            require(workflow, self.catalog)
+            require(workflow, self._catalog)
             if len(self._suits) >= MOST_KEPT:
                 self._suits.clear()
             self._suits.add(workflow.hash)
@@ -120,7 +191,8 @@ class _Run:
     def finish(self, prompt_id: str, *, resume: bool) -> RunResult:
         placed = self.backend._uploads.place(self.workflow, self.folders.input, self._patience())
         titles = {node.id: node.title for node in self.workflow}
-        result = RunResult(self.workflow.name, self.workflow.hash, self.backend.server.url, titles=titles)
+        name = self.backend.name
+        result = RunResult(self.workflow.name, self.workflow.hash, name, titles=titles, place=name, remote=True)
         try:
             self._prompt(result, placed, prompt_id, resume=resume)
         except ServerOutOfMemory:

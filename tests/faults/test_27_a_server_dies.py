@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
+from likeness_studio.runner.backends import BackendOptions
 from likeness_studio.runner.batch import run as run_module
 from likeness_studio.runner.batch.options import BatchOptions
 from likeness_studio.runner.batch.run import run_batch
-from likeness_studio.runner.client import Client
 from likeness_studio.runner.errors import ServerUnreachable
 from likeness_studio.tests.conftest import ComfyUIServer
 from likeness_studio.tests.faults import batches
@@ -107,7 +107,7 @@ def test_fault_27_a_server_that_comes_back_gets_jobs_again(
 @pytest.fixture
 def with_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., BatchOptions]:
     """A batch of two pictures, each with a colour of its own: somebody must say what can be set."""
-    monkeypatch.setattr(run_module, "Client", partial(Client, wait_seconds=0.3))
+    monkeypatch.setattr(run_module, "BackendOptions", partial(BackendOptions, wait_seconds=0.3))
     table = tmp_path / "in.jsonl"
     table.write_text('{"name": "red", "set": {"Blank.color": 16711680}}\n{"name": "blue", "set": {"Blank.color": 255}}')
     graph = {

@@ -17,6 +17,7 @@ from likeness_studio.runner.batch.options import BatchOptions
 from likeness_studio.runner.batch.run import run_batch
 from likeness_studio.runner.settings import Setting
 from likeness_studio.tests.runner.batches import Recorder, rows
+from likeness_studio.tests.runner.fake_backend import FakeBackend
 
 
 def test_no_server_at_all_is_a_bounded_wait(mirror, photos, tmp_path):
@@ -53,9 +54,9 @@ def test_a_job_that_was_cut_off_is_asked_for_where_a_login_is_needed(mirror, pho
     options = BatchOptions(mirror, photos, tmp_path / "out", servers=("http://me:secret@127.0.0.1:9/",))
     with Ledger.open(tmp_path / "out") as ledger:
         batch = run_module._Batch(options, [], ledger, Recorder(), lambda: False)
-        place = batch._place(batch._client(options.servers[0]))
-    assert place.name == "http://127.0.0.1:9"
-    place.backend.close()
+        (backend,) = batch._connect()
+    assert Place(backend).name == "http://127.0.0.1:9"
+    backend.close()
 
 
 @pytest.mark.parametrize(
@@ -101,27 +102,21 @@ def test_jobs_with_the_same_models_belong_together():
     assert affinity(JobSpec("z")) == ""
 
 
-class Dying:
-    """A server that goes away under its job, once nobody else has one."""
-
-    def __init__(self, ready):
-        self.ready = ready
-
-    def run(self, *_, **__):
-        assert self.ready.wait(30)
-        raise errors.ServerUnreachable("It went away.")
-
-    def close(self):
-        pass
+def gone(*_, **__):
+    raise errors.ServerUnreachable("It went away.")
 
 
 @pytest.fixture
 def beside_a_dying_server(monkeypatch):
-    """This process, and a server that dies under its first job; set the event to let it."""
+    """This process, and a server that goes away under its job once nobody else has one; set the event to let it."""
     ready = threading.Event()
 
+    def dying(*_, **__):
+        assert ready.wait(30)
+        gone()
+
     def both(places, changed):
-        return Fleet([*places, Place("dying", Dying(ready), 1)], changed)
+        return Fleet([*places, Place(FakeBackend("dying", dying))], changed)
 
     monkeypatch.setattr(run_module, "Fleet", both)
     return ready
@@ -146,25 +141,16 @@ def test_the_last_job_moves_to_a_server_that_is_idle(mirror, photos, tmp_path, b
 
 
 def test_a_batch_does_not_wait_for_a_server_when_nothing_is_left_to_do(mirror, photos, tmp_path, monkeypatch):
-    class Gone:
-        def run(self, *_, **__):
-            raise errors.ServerUnreachable("It went away.")
-
-        def close(self):
-            pass
-
-    class Hidden(Place):
-        def probe(self):
-            return errors.ServerUnreachable("It is away.") if self.error and ledger_is_done() else None
+    class Hidden(FakeBackend):
+        def probe(self, timeout):
+            return errors.ServerUnreachable("It is away.") if place.error and ledger_is_done() else None
 
     def ledger_is_done():
         with Ledger.read(tmp_path / "out") as ledger:
             return not ledger.counts().pending
 
-    def gone(places, changed):
-        return Fleet([Hidden("gone", Gone(), 1)], changed)
-
-    monkeypatch.setattr(run_module, "Fleet", gone)
+    place = Place(Hidden("gone", gone))
+    monkeypatch.setattr(run_module, "Fleet", lambda _, changed: Fleet([place], changed))
     (photos / "a.jpg").unlink()
     (photos / "b.jpg").unlink()
     result = run_batch(BatchOptions(mirror, photos, tmp_path / "out"))
@@ -172,25 +158,19 @@ def test_a_batch_does_not_wait_for_a_server_when_nothing_is_left_to_do(mirror, p
 
 
 def test_an_error_of_the_batch_itself_stops_the_jobs(mirror, photos, tmp_path, monkeypatch):
-    class Endless:
-        def run(
-            self, workflow, folders, on_event=lambda event: None, stopped=lambda: False, *, prompt_id=None, resume=False
-        ):
-            deadline = time.monotonic() + 20
-            while time.monotonic() < deadline:
-                if stopped():
-                    raise Interrupted("The run was stopped.")
-                time.sleep(0.01)
-            raise errors.ServerUnreachable("Nobody stopped it.")
-
-        def close(self):
-            pass
+    def endless(workflow, folders, *, stopped, **_):
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            if stopped():
+                raise Interrupted("The run was stopped.")
+            time.sleep(0.01)
+        raise errors.ServerUnreachable("Nobody stopped it.")
 
     class Broken(Recorder):
         def update(self, view):
             raise errors.OutputUnwritable("The disk is full.")
 
-    monkeypatch.setattr(run_module, "Fleet", lambda _, changed: Fleet([Place("slow", Endless(), 1)], changed))
+    monkeypatch.setattr(run_module, "Fleet", lambda _, changed: Fleet([Place(FakeBackend("slow", endless))], changed))
     began = time.monotonic()
     with pytest.raises(errors.OutputUnwritable):
         run_batch(BatchOptions(mirror, photos, tmp_path / "out"), Broken())
@@ -200,10 +180,7 @@ def test_an_error_of_the_batch_itself_stops_the_jobs(mirror, photos, tmp_path, m
 
 def test_a_job_that_fails_by_itself_ends_the_trial_of_its_server(monkeypatch):
     """The photo was refused, so that the server has answered: it gets its full share again."""
-    from likeness_studio.runner.batch.fleet import Fleet, Place
-    from likeness_studio.runner.local import LocalEngine
-
-    place = Place("somewhere", LocalEngine({}), 2)
+    place = Place(FakeBackend(capacity=2))
     fleet = Fleet([place])
     try:
         place.trial = True

@@ -6,7 +6,6 @@ import pytest
 
 from likeness_studio.nodes.schema import io
 from likeness_studio.runner import errors, local
-from likeness_studio.runner.batch import run as run_module
 from likeness_studio.runner.batch.ledger import Ledger
 from likeness_studio.runner.batch.options import BatchOptions
 from likeness_studio.runner.batch.run import resume, run_batch
@@ -49,7 +48,6 @@ def judge(monkeypatch):
     classes = {**local_classes(), "TestJudge": Judge}
     monkeypatch.setattr(local, "local_classes", lambda: classes)
     monkeypatch.setattr(local, "local_catalog", lambda: describe(classes))
-    monkeypatch.setattr(run_module, "local_catalog", lambda: describe(classes))
     Judge.calls, Judge.passing, Judge.scores = [], set(), {}
     return Judge
 

@@ -104,6 +104,7 @@ def test_failed_verdict_has_its_own_exit_code(graph_file, tmp_path, monkeypatch)
 
 
 def test_a_file_on_a_server_is_not_called_one_of_this_machine(graph_file, tmp_path, monkeypatch):
+    from likeness_studio.runner.local import LocalEngine
     from likeness_studio.runner.result import RunResult
 
     monkeypatch.chdir(tmp_path)
@@ -111,8 +112,7 @@ def test_a_file_on_a_server_is_not_called_one_of_this_machine(graph_file, tmp_pa
     monkeypatch.setattr(RunResult, "shown", lambda self, key: iter([("1", file)] if key == "saved" else []))
     here = call("run", graph_file, "-o", tmp_path / "out").stdout
     assert f"Saved    {Path('output', 'person.safetensors')}\n" in here
-    elsewhere = property(lambda self: "http://gpu:8188", lambda self, url: None)
-    monkeypatch.setattr(RunResult, "engine", elsewhere, raising=False)
+    monkeypatch.setattr(LocalEngine, "remote", True)
     there = " ".join(call("run", graph_file, "-o", tmp_path / "out").stdout.split())
     assert f"Saved {file}, on the server" in there
 

@@ -105,7 +105,7 @@ def test_a_server_that_is_not_there(graph_file, monkeypatch):
 
     start = transport.ComfyServer.__init__
     monkeypatch.setattr(
-        transport.ComfyServer, "__init__", lambda self, url, headers=None: start(self, url, headers, wait_seconds=0.1)
+        transport.ComfyServer, "__init__", lambda self, url, headers, _: start(self, url, headers, wait_seconds=0.1)
     )
     for words in ([graph_file], []):
         outcome = call(*words, "--server", "http://127.0.0.1:9")

@@ -8,22 +8,14 @@ import pytest
 from likeness_studio.nodes.errors import PhotoUnreadable
 from likeness_studio.runner import errors, files_in
 from likeness_studio.runner.files_in import Given
-from likeness_studio.runner.result import RunResult, ignore, never
 from likeness_studio.runner.session import run_once
-
-
-class NeverAsked:
-    def run(self, workflow, folders, on_event=ignore, stopped=never, *, prompt_id=None, resume=False) -> RunResult:
-        raise AssertionError("the work began although its result could not be kept")
-
-    def close(self) -> None:
-        pass
+from likeness_studio.tests.runner.fake_backend import FakeBackend
 
 
 def test_an_output_folder_that_cannot_be_written_to_is_noticed_first(workflow, invert, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(errors.OutputUnwritable, match=r"output folder .*file"):
-        run_once(workflow(invert), NeverAsked(), tmp_path / "file" / "results")
+        run_once(workflow(invert), FakeBackend(), tmp_path / "file" / "results")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no file like that elsewhere")
@@ -32,7 +24,7 @@ def test_a_photo_that_breaks_off_while_it_is_copied_is_refused(workflow, make, t
     photo.symlink_to("/proc/self/mem")
     graph = workflow({"1": make("LoadImage", image=""), "2": make("SaveImage", images=["1", 0])})
     with pytest.raises(PhotoUnreadable, match="cannot be read"):
-        run_once(graph, NeverAsked(), tmp_path / "results", [Given(photo)])
+        run_once(graph, FakeBackend(), tmp_path / "results", [Given(photo)])
 
 
 def test_a_full_disk_is_not_the_photos_fault(workflow, make, tmp_path, astronaut, monkeypatch):
@@ -43,4 +35,4 @@ def test_a_full_disk_is_not_the_photos_fault(workflow, make, tmp_path, astronaut
     monkeypatch.setattr(files_in.shutil, "copyfile", full)
     graph = workflow({"1": make("LoadImage", image=""), "2": make("SaveImage", images=["1", 0])})
     with pytest.raises(errors.OutputUnwritable, match="TMPDIR"):
-        run_once(graph, NeverAsked(), tmp_path / "results", [Given(astronaut)])
+        run_once(graph, FakeBackend(), tmp_path / "results", [Given(astronaut)])
