@@ -1,10 +1,8 @@
-"""One leased job from its first try to its place in the ledger, at one place."""
+"""One leased job from its place in the fleet to its place in the ledger: what a batch adds to `attempts`."""
 
 from __future__ import annotations
 
-import shutil
 import time
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,13 +13,12 @@ from ...nodes.errors import Interrupted, LikenessError
 from ..errors import OutputUnwritable
 from ..report.sheet import thumbnail_job
 from ..result import RunResult, Stopped
-from ..session import execute
 from ..workflow import Workflow
+from .attempts import Attempts, CutOff, Kept, Task, Try
 from .fleet import Fleet, Place
 from .job import BatchEvent, Leased, State, Verdict
 from .judge import Blame, blame
 from .options import BatchOptions
-from .seeds import reseeded, seed_for
 from .shelf import Shelf, Trial
 
 if TYPE_CHECKING:
@@ -35,16 +32,29 @@ MOST_RELEASES = 4
 """How often a job is taken back from a server that failed under it; then it is taken to be the job's own fault."""
 
 
-@dataclass(frozen=True)
-class _Start:
-    """A try that is about to begin. `row` is its number in the ledger, `number` counts the tries that count."""
+@dataclass
+class _LedgerJournal:
+    """Notes the tries of one job in the ledger, and tells of those that failed."""
 
-    number: int
-    row: int
-    prompt_id: str
-    seed: int | None
-    resume: bool
-    folder: Path
+    ledger: Ledger
+    emit: Callable[[BatchEvent], None]
+    job: Leased
+    server: str
+    row: int = 0
+
+    def begin(self, attempt: Try) -> None:
+        """Open a row."""
+        self.row = self.ledger.begin(self.job.key, self.server, attempt.prompt_id, attempt.seed)
+
+    def unconfirmed(self, attempt: Try, trial: Trial) -> None:
+        """Close the row with the verdict."""
+        self.ledger.end(self.job.key, self.row, trial.verdict, score=trial.score, seconds=trial.seconds)
+
+    def failed(self, attempt: Try, error: LikenessError) -> None:
+        """Close the row with the error."""
+        self.ledger.end(self.job.key, self.row, "failed", error=error)
+        values = {"name": self.job.spec.name, "attempt": attempt.number + 1}
+        self.emit(BatchEvent("job_retried", values | {"error_code": error.code, "error": str(error)}))
 
 
 @dataclass
@@ -64,13 +74,18 @@ class Worker:
     give_up: Callable[[LikenessError], None]
     temp: Path
 
+    def __post_init__(self) -> None:
+        self._attempts = Attempts(
+            self.shelf, self.temp, self.options.attempts, self.options.until_pass, finish=self._report
+        )
+
     def work(self, place: Place, job: Leased) -> None:
         """Do a leased job at `place`, and let the place go. Ends with the job done, failed or released."""
         seconds: float | None = None
         began = time.monotonic()
         try:
             self.emit(BatchEvent("job_started", {"name": job.spec.name, "server": place.name, "attempt": job.attempt}))
-            seconds = self._tries(place, job, self.graph(job.spec.settings))
+            seconds = self._run(place, job, self.graph(job.spec.settings))
         except Interrupted:
             self.ledger.release(job.key, counts=False)
         except LikenessError as error:
@@ -79,75 +94,21 @@ class Worker:
             place.backend.affinity = job.affinity
             self.fleet.give_back(place, seconds)
 
-    def _tries(self, place: Place, job: Leased, workflow: Workflow) -> float | None:
-        """Try until the job is finished or the tries are used up; seconds of the last try, None when it failed."""
-        best = self._best_before(job)
-        number = job.attempt
-        while True:
-            start = self._start(place, job, number)
-            try:
-                trial = self._try(place, job, workflow, start)
-            except LikenessError as error:
-                fault = "stop" if isinstance(error, Interrupted) else blame(error, workflow)
-                if fault == "chance" and number < self.options.attempts:
-                    self._again(job, start, error)
-                    number += 1
-                    continue
-                if fault not in {"chance", "job"} or best is None:
-                    raise
-                trial = best
-            best = trial if best is None else max(best, trial, key=lambda each: each.rank)
-            wanted = self.options.until_pass and trial.verdict == "not_confirmed"
-            if trial.number != number or not wanted or number >= self.options.attempts:
-                self._done(place, job, best)
-                return trial.seconds
-            self.ledger.end(job.key, start.row, trial.verdict, score=trial.score, seconds=trial.seconds)
-            number += 1
-
-    def _best_before(self, job: Leased) -> Trial | None:
-        """The best of the tries that a killed runner has left."""
-        kept = self.shelf.earlier(job.folder, [place for place, _ in enumerate(job.earlier, start=1)])
-        return max(kept, key=lambda trial: trial.rank, default=None)
-
-    def _start(self, place: Place, job: Leased, number: int) -> _Start:
-        """Note in the ledger what will be submitted, before it is: a prompt that a kill cut off is asked for again."""
-        cut_off = job.resume if number == job.attempt else None
-        if (
-            cut_off is not None
-            and cut_off.prompt_id is not None
-            and cut_off.server == place.name
-            and place.backend.resumable
-        ):
-            prompt_id, seed, resume = cut_off.prompt_id, cut_off.seed, True
-        else:
-            prompt_id, seed, resume = str(uuid.uuid4()), self._seed(job, number), False
-        folder = self.shelf.begin(job.folder, number)
-        row = self.ledger.begin(job.key, place.name, prompt_id, seed)
-        return _Start(number, row, prompt_id, seed, resume, folder)
-
-    def _seed(self, job: Leased, number: int) -> int | None:
-        """The seed of a try: until it passes, a retry goes on to seeds that the tries before it did not have."""
-        return seed_for(job.key, number + (job.counted_from if self.options.until_pass else 0))
-
-    def _try(self, place: Place, job: Leased, workflow: Workflow, start: _Start) -> Trial:
-        """One try, from the photos to the results."""
-        temp = self.temp / start.prompt_id
-        try:
-            result = execute(
-                reseeded(workflow, start.seed),
-                place.backend,
-                start.folder,
-                job.spec.photos,
-                stopped=self.stopped,
-                temp=temp,
-                prompt_id=start.prompt_id,
-                resume=start.resume,
-            )
-            self._report(result, start.folder)
-        finally:
-            if temp.exists():
-                shutil.rmtree(temp, ignore_errors=True)
-        return self.shelf.record(job.folder, start.number, result)
+    def _run(self, place: Place, job: Leased, workflow: Workflow) -> float:
+        """Try the job until it is finished, and put it into the ledger; seconds of the last try."""
+        task = Task(
+            job.key,
+            workflow,
+            job.folder,
+            job.spec.photos,
+            first=job.attempt,
+            seeds_used=job.counted_from,
+            cut_off=_cut_off(job),
+        )
+        journal = _LedgerJournal(self.ledger, self.emit, job, place.name)
+        kept = self._attempts.run(place.backend, task, journal, stopped=self.stopped)
+        self._done(place, job, kept)
+        return kept.seconds
 
     def _report(self, result: RunResult, folder: Path) -> None:
         if self.options.reports:
@@ -155,14 +116,8 @@ class Worker:
 
             write_report(result, folder)
 
-    def _again(self, job: Leased, start: _Start, error: LikenessError) -> None:
-        """Close a try after an error that another try may not have."""
-        self.ledger.end(job.key, start.row, "failed", error=error)
-        values = {"name": job.spec.name, "attempt": start.number + 1, "error_code": error.code, "error": str(error)}
-        self.emit(BatchEvent("job_retried", values))
-
-    def _done(self, place: Place, job: Leased, best: Trial) -> None:
-        record = self.shelf.keep(job.folder, best)
+    def _done(self, place: Place, job: Leased, kept: Kept) -> None:
+        best = kept.best
         self.ledger.done(
             job.key,
             verdict=best.verdict,
@@ -170,7 +125,7 @@ class Worker:
             folder=job.folder,
             server=place.name,
             seconds=best.seconds,
-            result=record,
+            result=kept.record,
         )
         self._finished(job, "done", best.verdict, score=best.score, seconds=round(best.seconds, 3), server=place.name)
 
@@ -218,3 +173,9 @@ class Worker:
         except OutputUnwritable as error:
             self.give_up(error)
         self.emit(BatchEvent("job_finished", {"name": job.spec.name, "state": state, "verdict": verdict, **values}))
+
+
+def _cut_off(job: Leased) -> CutOff | None:
+    """The try of a job that a kill cut off, as far as it can be asked for."""
+    found = job.resume
+    return CutOff(found.server, found.prompt_id, found.seed) if found is not None and found.prompt_id else None
