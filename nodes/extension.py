@@ -7,13 +7,10 @@ from .schema import ComfyExtension, io
 
 def node_classes() -> list[type[io.ComfyNode]]:
     """Every node of the pack."""
-    from .compare import nodes as compare
-    from .id_photo import nodes as id_photo
-    from .identity import nodes as identity
-    from .lora import nodes as lora
-    from .portrait import nodes as portrait
-    from .prompting import nodes as prompting
-    from .provenance import nodes as provenance
+    from . import compare, identity, lora, portrait
+    from . import nodes as id_photo
+    from . import prompting_nodes as prompting
+    from . import provenance_nodes as provenance
 
     packages = (identity, portrait, id_photo, prompting, lora, compare, provenance)
     return [node for package in packages for node in package.NODES]

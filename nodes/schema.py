@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .standin import ComfyExtension, io, ui
+    from .comfy_stub import ComfyExtension, io, ui
 else:
     try:
         from comfy_api.latest import ComfyExtension, io, ui
     except ImportError:
-        from .standin import ComfyExtension, io, ui
+        from .comfy_stub import ComfyExtension, io, ui
 
 __all__ = ["ComfyExtension", "io", "ui"]

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .lazy import lazy
+from ..core.lazy import lazy
 
 if TYPE_CHECKING:
-    from ..nodes.errors import LikenessError
+    from ..core.errors import LikenessError
+    from .backends.result import Event, RunResult
     from .client import Client, Run
     from .report import write_report
-    from .result import Event, RunResult
-    from .workflow import Workflow
+    from .workflow.graph import Workflow
 
 __all__ = ["Client", "Event", "LikenessError", "Run", "RunResult", "Workflow", "write_report"]
 
@@ -28,10 +28,10 @@ __getattr__ = lazy(
     {
         "Client": ".client",
         "Run": ".client",
-        "Event": ".result",
-        "RunResult": ".result",
-        "Workflow": ".workflow",
+        "Event": ".backends.base",
+        "RunResult": ".backends.base",
+        "Workflow": ".workflow.graph",
         "write_report": ".report",
-        "LikenessError": "..nodes.errors",
+        "LikenessError": "..core.errors",
     },
 )

@@ -14,15 +14,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from .backends.base import Backend
+from .backends.execute import execute, make_folder
 from .backends.factory import BackendOptions, connect
-from .files_in import Given
-from .result import Event, OnEvent, RunResult, Stopped, ignore, never
-from .session import execute, make_folder
-from .workflow import Workflow
+from .backends.result import Event, OnEvent, RunResult, Stopped, ignore, never
+from .workflow.graph import Workflow
+from .workflow.input_files import Given
 
 if TYPE_CHECKING:
-    from ..nodes.errors import LikenessError
-    from .catalog import Catalog
+    from ..core.errors import LikenessError
+    from .workflow.object_info import Catalog
 
 Photos = Sequence[str | Path] | Mapping[str, str | Path | Sequence[str | Path]]
 """Photos, folders and other files: in the order of the workflow's nodes, or by the title of the node they are for."""

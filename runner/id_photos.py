@@ -11,21 +11,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..nodes.id_photo.background import Background, choose_background
-from ..nodes.id_photo.errors import AlterationForbidden
-from ..nodes.id_photo.make import Made, MakeOptions, make_id_photo
-from ..nodes.provenance.save import FORMS, SUFFIXES, Target, picture_file, record_of, target_for
+from ..core.errors.errors import AlterationForbidden
+from ..core.id_photo.background import Background, choose_background
+from ..core.id_photo.make import Made, MakeOptions, make_id_photo
+from ..core.provenance.save import FORMS, SUFFIXES, Target, picture_file, record_of, target_for
 from .errors import OutputUnwritable
 
 if TYPE_CHECKING:
     import torch
 
-    from ..nodes.id_photo.compliance import Compliance
-    from ..nodes.provenance.credentials import Signing
-    from ..nodes.provenance.encode import Encoded
-    from ..nodes.provenance.made_by import Making
-    from ..nodes.provenance.record import Record
-    from ..nodes.provenance.save import Signature
+    from ..core.id_photo.compliance import Compliance
+    from ..core.imaging.encode import Encoded
+    from ..core.provenance.credentials import Signing
+    from ..core.provenance.record import Record
+    from ..core.provenance.save import Signature
+    from ..core.provenance.trace import Making
 
 WORKFLOW = Path(__file__).resolve().parent.parent / "workflows" / "api" / "id_photo.json"
 """The bundled workflow that does the same on the canvas; what is stated of the making follows from its graph."""
@@ -70,7 +70,7 @@ class IDPhotoFile:
     @property
     def failed(self) -> bool:
         """Whether a rule is broken: one on the head's place, or one that was checked. Doubt is no failure."""
-        from ..nodes.quality.check import Outcome
+        from ..core.quality.limits import Outcome
 
         checks = self.compliance.of(Outcome.FAIL) if self.compliance is not None else []
         return bool(checks) or not self.made.met
@@ -125,11 +125,11 @@ class IDPhotoMaker:
 
     def picture(self, photo: Path) -> Made:
         """The ID photo of a file, not yet written or checked."""
-        from ..nodes import onnx
-        from ..nodes.id_photo.source import FileSource
-        from ..nodes.identity.engines import load_engine
-        from ..nodes.models import store
-        from ..nodes.portrait.matte import matte, normalisation_for
+        from ..core.faces.engines import load_engine
+        from ..core.id_photo.source import FileSource
+        from ..core.models import runtimes as onnx
+        from ..core.models import store
+        from ..core.portrait.matte import matte, normalisation_for
 
         name = self.job.matte
 
@@ -140,9 +140,9 @@ class IDPhotoMaker:
 
     def making(self, photo: Path, made: Made) -> Making:
         """How it was made: traced in the graph that does the same, with this photo at its beginning."""
-        from ..nodes.provenance.made_by import trace
-        from ..nodes.provenance.origin import origin_of
-        from ..nodes.provenance.steps import Effect
+        from ..core.provenance.origin import origin_of
+        from ..core.provenance.steps import Effect
+        from ..core.provenance.trace import trace
 
         graph = self.graph()
         effect = Effect.COMBINES if made.id_photo.edits_made else Effect.CUTS
@@ -154,8 +154,8 @@ class IDPhotoMaker:
         return record_of(making, graph, _saver(graph), made.id_photo)
 
     def _signature(self, photo: Path, making: Making, made: Made) -> Signature | None:
-        from ..nodes.provenance.actions import actions_of
-        from ..nodes.provenance.save import Signature, ingredients_from
+        from ..core.provenance.actions import actions_of
+        from ..core.provenance.save import Signature, ingredients_from
 
         if self.job.signing is None:
             return None
@@ -183,9 +183,9 @@ class IDPhotoMaker:
 
     def _check(self, photo: Path, made: Made, encoded: Encoded, form: Target, target: Path) -> Compliance:
         """The report on what was made. The original's JPEG quality counts, too: turning hides the blocks, no more."""
-        from ..nodes.id_photo.file_measures import FileFacts, read_facts
-        from ..nodes.id_photo.judge import About, check_id_photo
-        from ..nodes.identity.engines import load_engine
+        from ..core.faces.engines import load_engine
+        from ..core.id_photo.judge import About, check_id_photo
+        from ..core.id_photo.measures import FileFacts, read_facts
 
         qualities = (encoded.quality if form.form == "jpeg" else None, read_facts(photo).quality)
         saved = [quality for quality in qualities if quality is not None]
@@ -240,8 +240,8 @@ def write_new(path: Path, data: bytes) -> Path:
 
 def write_report(file: IDPhotoFile) -> IDPhotoFile:
     """Write beside a finished photo: it with its measured lines, the report as JSON and, where checked, as a page."""
-    from ..nodes.id_photo.overlay import draw_overlay
-    from ..nodes.photos import to_pil
+    from ..core.id_photo.overlay import draw_overlay
+    from ..core.imaging.photos import to_pil
 
     base = file.path.with_suffix("")
     names = {"overlay": ".overlay.png", "json": ".report.json"}
@@ -263,8 +263,8 @@ def write_report(file: IDPhotoFile) -> IDPhotoFile:
 
 def _used(name: str, licence: str) -> dict[str, str]:
     """What the page says of a model: by its entry, where it is one of ours."""
-    from ..nodes.models import store
-    from ..nodes.models.manifest import models
+    from ..core.models import store
+    from ..core.models.manifest import models
 
     return store.used(name)[0] if name in models() else {"name": name, "licence": licence}
 

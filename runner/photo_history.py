@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..nodes.id_photo.history import History
-from ..nodes.provenance.check import check_file
-from ..nodes.provenance.record import Claims, Generative
-from ..nodes.provenance.source_types import ALGORITHMIC, COMPOSITE, ENHANCED, GENERATIVE, VOCABULARY, short
+from ..core.id_photo.history import History
+from ..core.provenance.record import Claims, Generative
+from ..core.provenance.source_types import ALGORITHMIC, COMPOSITE, ENHANCED, GENERATIVE, VOCABULARY, short
+from ..core.provenance.verify_file import check_file
 
 COMPOSED = frozenset({COMPOSITE, VOCABULARY + "compositeCapture"})
 """Several pictures in one: a replaced background is that, too."""

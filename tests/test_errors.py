@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import likeness_studio.runner.errors as runner_errors
-from likeness_studio.nodes.errors import LikenessError, PhotoMissing, registry
+from likeness_studio.core.errors import LikenessError, PhotoMissing, registry
 
 ROOT = Path(__file__).parents[1]
 SOURCE = "\n".join(path.read_text() for folder in ("nodes", "runner") for path in (ROOT / folder).rglob("*.py"))

@@ -20,10 +20,10 @@ from rich.progress import track
 
 from likeness_studio.benchmarks.fairness.people import Person, add_people, read_people
 from likeness_studio.benchmarks.fairness.variants import VARIANTS
-from likeness_studio.nodes.identity.engines import FaceEngine, engine_of
-from likeness_studio.nodes.identity.faces import align
-from likeness_studio.nodes.identity.subject import SeveralFaces, find_subject
-from likeness_studio.nodes.photos import from_pil, load_photo
+from likeness_studio.core.faces.choose import SeveralFaces, find_subject
+from likeness_studio.core.faces.engines import FaceEngine, engine_of
+from likeness_studio.core.faces.face import align
+from likeness_studio.core.imaging.photos import from_pil, load_photo
 
 PORTRAIT, OTHER = "portrait", "other"
 EVERY = 50

@@ -87,7 +87,7 @@ class Comfy:
         """Write the files."""
         from safetensors.torch import save_file
 
-        from likeness_studio.nodes import host
+        from likeness_studio.core import host
 
         found: dict[str, torch.Size] = {}
         sides = (
@@ -117,8 +117,9 @@ class Comfy:
 
 
 def _ours() -> tuple[Any, Any]:
-    from likeness_studio.nodes.lora import apply, files
-    from likeness_studio.nodes.lora.nodes import LoadLoraStack
+    from likeness_studio.core.lora import files
+    from likeness_studio.nodes import lora_patching as apply
+    from likeness_studio.nodes.lora import LoadLoraStack
 
     def clear() -> None:
         files._files.clear()

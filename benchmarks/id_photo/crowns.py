@@ -20,15 +20,15 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from likeness_studio.nodes.face_mesh.mesh import find_mesh
-from likeness_studio.nodes.face_mesh.pose import pose_of
-from likeness_studio.nodes.id_photo.crown import crown_from_face
-from likeness_studio.nodes.id_photo.head import find_head, frontal_unit
-from likeness_studio.nodes.identity.engines import engine_of
-from likeness_studio.nodes.models import store
-from likeness_studio.nodes.onnx import session
-from likeness_studio.nodes.photos import load_photo
-from likeness_studio.nodes.portrait.matte import matte, normalisation_for
+from likeness_studio.core.faces.engines import engine_of
+from likeness_studio.core.faces.mesh import find_mesh
+from likeness_studio.core.faces.pose import pose_of
+from likeness_studio.core.id_photo.crown import crown_from_face
+from likeness_studio.core.id_photo.head import find_head, frontal_unit
+from likeness_studio.core.imaging.photos import load_photo
+from likeness_studio.core.models import store
+from likeness_studio.core.models.runtimes import session
+from likeness_studio.core.portrait.matte import matte, normalisation_for
 
 HERE = Path(__file__).parent
 TOP_RADIUS = 1.2

@@ -26,10 +26,10 @@ import torch
 from faults.face import FAULTS
 from PIL import Image
 
-from likeness_studio.nodes.errors import LikenessError
-from likeness_studio.nodes.identity.engines import FaceEngine, load_engine
-from likeness_studio.nodes.quality.face_state import measure_face
-from likeness_studio.nodes.quality.portrait import look_at
+from likeness_studio.core.errors import LikenessError
+from likeness_studio.core.faces.engines import FaceEngine, load_engine
+from likeness_studio.core.quality.face_state import measure_face
+from likeness_studio.core.quality.portrait import look_at
 
 LIMITS = Path(__file__).with_name("face_limits.toml")
 REAL = Path(__file__).with_name("face_real.toml")

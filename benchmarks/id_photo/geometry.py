@@ -23,18 +23,18 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from likeness_studio.nodes.errors import LikenessError
-from likeness_studio.nodes.face_mesh import chin as chin_search
-from likeness_studio.nodes.face_mesh.mesh import FaceMesh, find_mesh
-from likeness_studio.nodes.face_mesh.pose import NEUTRAL_PITCH, Pose, pose_of
-from likeness_studio.nodes.id_photo.head import Head, find_head, frontal_unit
-from likeness_studio.nodes.identity.engines import FaceEngine, engine_of
-from likeness_studio.nodes.models import store
-from likeness_studio.nodes.onnx import session
-from likeness_studio.nodes.photos import load_photo
-from likeness_studio.nodes.portrait.frame import rotate
-from likeness_studio.nodes.portrait.matte import matte, normalisation_for
-from likeness_studio.nodes.portrait.tensors import planes
+from likeness_studio.core.errors import LikenessError
+from likeness_studio.core.faces import chin as chin_search
+from likeness_studio.core.faces.engines import FaceEngine, engine_of
+from likeness_studio.core.faces.mesh import FaceMesh, find_mesh
+from likeness_studio.core.faces.pose import NEUTRAL_PITCH, Pose, pose_of
+from likeness_studio.core.id_photo.head import Head, find_head, frontal_unit
+from likeness_studio.core.imaging.photos import load_photo
+from likeness_studio.core.imaging.tensors import planes
+from likeness_studio.core.models import store
+from likeness_studio.core.models.runtimes import session
+from likeness_studio.core.portrait.framing import rotate
+from likeness_studio.core.portrait.matte import matte, normalisation_for
 
 HERE = Path(__file__).parent
 CHIN_RADIUS, TOP_RADIUS = 0.45, 1.2

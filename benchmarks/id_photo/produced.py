@@ -29,22 +29,22 @@ import numpy as np
 import torch
 from geometry import FACING, HERE, other_engine
 
-from likeness_studio.nodes import onnx
-from likeness_studio.nodes.errors import LikenessError
-from likeness_studio.nodes.face_mesh.pose import pose_of
-from likeness_studio.nodes.id_photo.document import Document
-from likeness_studio.nodes.id_photo.documents import document as document_of
-from likeness_studio.nodes.id_photo.judge import About, judge_all, measure_all
-from likeness_studio.nodes.id_photo.look import look
-from likeness_studio.nodes.id_photo.make import MakeOptions, make_id_photo
-from likeness_studio.nodes.id_photo.source import FileSource
-from likeness_studio.nodes.identity.engines import FaceEngine, load_engine
-from likeness_studio.nodes.identity.faces import Face
-from likeness_studio.nodes.models import store
-from likeness_studio.nodes.photos import load_photo
-from likeness_studio.nodes.portrait.matte import matte, normalisation_for
-from likeness_studio.nodes.provenance.encode import encode_picture
-from likeness_studio.nodes.provenance.save import target_for
+from likeness_studio.core.errors import LikenessError
+from likeness_studio.core.faces.engines import FaceEngine, load_engine
+from likeness_studio.core.faces.face import Face
+from likeness_studio.core.faces.pose import pose_of
+from likeness_studio.core.id_photo.document import Document
+from likeness_studio.core.id_photo.documents import document as document_of
+from likeness_studio.core.id_photo.judge import About, judge_all, measure_all
+from likeness_studio.core.id_photo.look import look
+from likeness_studio.core.id_photo.make import MakeOptions, make_id_photo
+from likeness_studio.core.id_photo.source import FileSource
+from likeness_studio.core.imaging.encode import encode_picture
+from likeness_studio.core.imaging.photos import load_photo
+from likeness_studio.core.models import runtimes as onnx
+from likeness_studio.core.models import store
+from likeness_studio.core.portrait.matte import matte, normalisation_for
+from likeness_studio.core.provenance.save import target_for
 
 DOCUMENTS = ("us-passport", "schengen-visa", "in-passport", "jp-passport")
 

@@ -21,12 +21,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from likeness_studio.nodes.identity.engines import YuNetSFace
-from likeness_studio.nodes.identity.faces import align
-from likeness_studio.nodes.identity.subject import SeveralFaces, find_subject, find_subjects
-from likeness_studio.nodes.identity.yunet import Letterbox
-from likeness_studio.nodes.photo_files import SUFFIXES
-from likeness_studio.nodes.photos import load_photo
+from likeness_studio.core.faces.choose import SeveralFaces, find_subject, find_subjects
+from likeness_studio.core.faces.engines import YuNetSFace
+from likeness_studio.core.faces.face import align
+from likeness_studio.core.faces.yunet_sface import Letterbox
+from likeness_studio.core.imaging.files import SUFFIXES
+from likeness_studio.core.imaging.photos import load_photo
 
 RESULTS = Path(__file__).parent / "results"
 BATCH = 16

@@ -27,12 +27,13 @@ import numpy as np
 import torch
 from PIL import Image
 
-from likeness_studio.nodes import host, onnx
-from likeness_studio.nodes.identity.engines import load_engine
-from likeness_studio.nodes.models import store
-from likeness_studio.nodes.photos import from_pil, to_pil
-from likeness_studio.nodes.portrait import nodes
-from likeness_studio.nodes.portrait.foreground import foreground_colours
+from likeness_studio.core import host
+from likeness_studio.core.faces.engines import load_engine
+from likeness_studio.core.imaging.photos import from_pil, to_pil
+from likeness_studio.core.models import runtimes as onnx
+from likeness_studio.core.models import store
+from likeness_studio.core.portrait.foreground import foreground_colours
+from likeness_studio.nodes import portrait as nodes
 
 NETWORKS = {"u2net": ((1, 3, 320, 320), 1), "yunet": ((1, 3, 640, 640), 3), "sface": ((1, 3, 112, 112), 2)}
 """Input shape of each network and how often `studio_headshot` needs it: YuNet for enrolment, framing and check."""

@@ -9,14 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from ..result import Folders, OnEvent, RunResult, Stopped, ignore, never
-from ..workflow import Workflow
+from ..workflow.graph import Workflow
+from .result import Folders, OnEvent, RunResult, Stopped, ignore, never
 
 if TYPE_CHECKING:
-    from ...nodes.errors import LikenessError
-    from ..catalog import Catalog
-    from ..preflight import Findings
-    from ..preflight.facts import Fact
+    from ...core.errors import LikenessError
+    from ..doctor import Fact
+    from ..workflow.object_info import Catalog
+    from ..workflow.preflight import Findings
 
 
 class Backend(Protocol):

@@ -33,10 +33,10 @@ def connect(address: str | None = None, options: BackendOptions | None = None) -
     Nothing is sent yet. Raises BadServerAddress, NoManagedServer, and ServerUnreachable where the URL leads nowhere.
     """
     if address is None:
-        from ..local import LocalEngine
+        from .local import LocalEngine
 
         return LocalEngine()
-    from ..server.backend import ServerBackend
+    from .comfy.backend import ServerBackend
 
     chosen = options or BackendOptions()
     return ServerBackend(

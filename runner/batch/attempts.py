@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from ...nodes.errors import Interrupted, LikenessError
+from ...core.errors import Interrupted, LikenessError
 from ..backends.base import Backend
-from ..files_in import Given
-from ..result import OnEvent, RunResult, Stopped, ignore, never
-from ..session import execute
-from ..workflow import Workflow
+from ..backends.execute import execute
+from ..backends.result import OnEvent, RunResult, Stopped, ignore, never
+from ..workflow.graph import Workflow
+from ..workflow.input_files import Given
 from .judge import blame
 from .seeds import reseeded, seed_for
 from .shelf import Shelf, Trial

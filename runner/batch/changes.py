@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Sequence
 
-from ...nodes.errors import LikenessError
+from ...core.errors import LikenessError
 from .rows import error_columns
 
 _CANDIDATES = "SELECT * FROM jobs WHERE state = 'pending' AND place NOTNULL"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import BatchInputsInvalid
-from ..files_in import Given
+from ..workflow.input_files import Given
 from .job import JobSpec
 from .names import natural, safe_name, with_unique_names
 from .table import from_csv, from_jsonl
@@ -43,7 +43,7 @@ def read_inputs(source: Path) -> Inputs:
 
 
 def _from_folder(source: Path) -> Inputs:
-    from ...nodes.photo_files import SUFFIXES
+    from ...core.imaging.files import SUFFIXES
 
     try:
         entries = sorted((path for path in source.iterdir() if not path.name.startswith(".")), key=natural)
@@ -62,7 +62,7 @@ def _from_folder(source: Path) -> Inputs:
 
 def _is_photo(path: Path) -> bool:
     """By its name. A link to nowhere, or a format that is not read, is a job that fails: none is left out silently."""
-    from ...nodes.photo_files import FOREIGN_SUFFIXES, SUFFIXES
+    from ...core.imaging.files import FOREIGN_SUFFIXES, SUFFIXES
 
     known = path.suffix.lower() in SUFFIXES | FOREIGN_SUFFIXES
     return known and not path.name.startswith(".") and not path.is_dir()

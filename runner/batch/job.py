@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..files_in import Given
-from ..settings import Setting
+from ..workflow.input_files import Given
+from ..workflow.overrides import Setting
 
 State = Literal["pending", "leased", "done", "failed"]
 """Waiting; with a worker; finished with results; given up, with an error."""

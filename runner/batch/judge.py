@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ...nodes.errors import IdentityError, LikenessError, PhotoError
+from ...core.errors import IdentityError, LikenessError, PhotoError
+from ..backends.result import RunResult
 from ..errors import (
     InterruptedOnServer,
     JobLost,
@@ -26,8 +27,7 @@ from ..errors import (
     WorkflowInvalid,
     WorkflowRejected,
 )
-from ..result import RunResult
-from ..workflow import FILE_INPUTS, Workflow
+from ..workflow.graph import FILE_INPUTS, Workflow
 from .job import Verdict
 
 Blame = Literal["photo", "job", "chance", "server", "unsuited", "disk"]

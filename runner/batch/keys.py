@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from ...nodes.errors import LikenessError, PhotoMissing
+from ...core.errors import LikenessError, PhotoMissing
 from ..errors import ServerRefused, ServerUnreachable
-from ..files_in import Given, named, photos_in, place
-from ..settings import Setting
-from ..workflow import Workflow
+from ..workflow.graph import Workflow
+from ..workflow.input_files import Given, named, photos_in, place
+from ..workflow.overrides import Setting
 from .job import JobSpec
 
 FRESH_NS = 2_000_000_000

@@ -10,14 +10,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from ...nodes.errors import LikenessError
+from ...core.errors import LikenessError
 from ..errors import LedgerMissing, OutputUnwritable, UnknownJob
-from ..workflow import did_you_mean
+from ..workflow.graph import did_you_mean
 from .changes import attempts_of, end_open, lease_next, leased_id, set_back
-from .database import Database
-from .homes import Moves, change_homes, forget_replaced, homes_for, set_back_missing
 from .job import Counts, JobRow, Leased, Outcome, Planned, State, Verdict
+from .ledger_tables import Database
 from .lock import is_active, take_lock
+from .result_folders import Moves, change_homes, forget_replaced, homes_for, set_back_missing
 from .rows import attempt_from, error_columns, job_from, public, public_values, spec_from_text, spec_to_text
 
 if TYPE_CHECKING:

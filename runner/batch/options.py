@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..backends.comfy.server import public_url
 from ..errors import LedgerUnreadable
-from ..server.transport import public_url
-from ..settings import Setting
+from ..workflow.overrides import Setting
 
 UNTIL_PASS_ATTEMPTS = 4
 """How often a job is tried until it passes, unless the user says otherwise."""

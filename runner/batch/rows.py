@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ...nodes.errors import LikenessError
+from ...core.errors import LikenessError
 from ..errors import LedgerUnreadable
-from ..files_in import Given
-from ..settings import Setting
+from ..workflow.input_files import Given
+from ..workflow.overrides import Setting
 from .job import Attempt, JobRow, JobSpec
 
 _LOGIN = re.compile(r"(?<=://)[^/\s]*@")

@@ -13,19 +13,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from ...nodes.errors import Interrupted, LikenessError
+from ...core.errors import Interrupted, LikenessError
 from ..backends import Backend, BackendOptions, connect
-from ..catalog import MODEL_SUFFIXES
+from ..backends.backoff import Patience
+from ..backends.execute import check_writable
+from ..backends.pool import Fleet, Place
+from ..backends.result import Stopped, never
 from ..errors import NoServer, ServerUnreachable
-from ..report.export import write_verdicts
-from ..report.sheet import write_sheet
-from ..result import Stopped, never
-from ..server.patience import Patience
-from ..session import check_writable
-from ..settings import Setting, apply_all
-from ..validate import refuse_unknown
-from ..workflow import Workflow
-from .fleet import Fleet, Place
+from ..workflow.graph import Workflow
+from ..workflow.object_info import MODEL_SUFFIXES
+from ..workflow.overrides import Setting, apply_all
+from ..workflow.validate import refuse_unknown
+from .contact_sheet import write_sheet
+from .export import write_verdicts
 from .inputs import read_inputs
 from .job import BatchEvent, BatchView, Counts, JobSpec, Planned
 from .judge import judges_by_rules

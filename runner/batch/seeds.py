@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from ..errors import NothingToVary
-from ..workflow import Node, Workflow
+from ..workflow.graph import Node, Workflow
 
 SEED_INPUTS = ("seed", "noise_seed")
 """What nodes call the number that their noise comes from."""

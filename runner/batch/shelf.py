@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...nodes import host
+from ...core import host
+from ..backends.result import RunResult
 from ..errors import OutputUnwritable
-from ..result import RunResult
 from .job import Verdict
 from .judge import score_of, verdict_of
 

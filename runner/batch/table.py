@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..errors import BatchInputsInvalid
-from ..files_in import Given
-from ..settings import Setting
-from ..workflow import did_you_mean
+from ..workflow.graph import did_you_mean
+from ..workflow.input_files import Given
+from ..workflow.overrides import Setting
 from .job import JobSpec
 from .names import safe_name
 

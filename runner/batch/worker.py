@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...nodes.errors import Interrupted, LikenessError
+from ...core.errors import Interrupted, LikenessError
+from ..backends.pool import Fleet, Place
+from ..backends.result import RunResult, Stopped
 from ..errors import OutputUnwritable
-from ..report.sheet import thumbnail_job
-from ..result import RunResult, Stopped
-from ..workflow import Workflow
+from ..workflow.graph import Workflow
 from .attempts import Attempts, CutOff, Kept, Task, Try
-from .fleet import Fleet, Place
+from .contact_sheet import thumbnail_job
 from .job import BatchEvent, Leased, State, Verdict
 from .judge import Blame, blame
 from .options import BatchOptions
 from .shelf import Shelf, Trial
 
 if TYPE_CHECKING:
-    from ..settings import Setting
+    from ..workflow.overrides import Setting
     from .ledger import Ledger
 
 THUMBS = "thumbs"

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import click
 
 from ... import __version__
-from ...nodes.errors import Interrupted, LikenessError
+from ...core.errors import Interrupted, LikenessError
 from .output import FAILED, INTERRUPTED, Output
 
 
@@ -83,8 +83,8 @@ class LazyGroup(click.Group):
 
 def _leave(ctx: click.Context, code: int) -> None:
     """Exit; at once where a stopped run is still in native code, which no Python exit can break off."""
-    stop = sys.modules.get(__name__.rpartition(".")[0] + ".stop")
-    if stop is not None and stop.work_is_left():
+    interrupt = sys.modules.get(__name__.removesuffix("runner.cli") + "core.interrupt")
+    if interrupt is not None and interrupt.work_is_left():
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

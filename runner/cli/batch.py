@@ -15,9 +15,9 @@ from .run import SettingParam
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..backends.result import Stopped
     from ..batch.run import BatchResult, Display
-    from ..result import Stopped
-    from ..settings import Setting
+    from ..workflow.overrides import Setting
 
 
 @click.command()
@@ -77,8 +77,8 @@ def batch(
 
 def show_batch(work: Callable[[Display, Stopped], BatchResult]) -> None:
     """Run a batch with its table, say what came out, and leave with the exit code that fits."""
-    from ..stop import stoppable
-    from .table import BatchDisplay, show_summary
+    from ...core.interrupt import stoppable
+    from .batch_display import BatchDisplay, show_summary
 
     out = current_output()
     display = BatchDisplay(out)

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...nodes.errors import LikenessError
+from ...core.errors import LikenessError
 from .output import FAILED, VERDICT_FAILED, Output, current_output, json_option
 from .words import clean
 
 if TYPE_CHECKING:
     from PIL import Image
 
-    from ...nodes.id_photo.compliance import Compliance
-    from ...nodes.id_photo.document import Document
-    from ...nodes.identity.engines import FaceEngine
-    from ...nodes.quality.usable import Usability
-    from ..result import Stopped
+    from ...core.faces.engines import FaceEngine
+    from ...core.id_photo.compliance import Compliance
+    from ...core.id_photo.document import Document
+    from ...core.quality.usable_photo import Usability
+    from ..backends.result import Stopped
 
 MATTES = ("u2net", "u2netp", "none")
 OVERLAYS = "overlays"
@@ -71,15 +71,15 @@ def check(
 
     Exit codes: 0 done, 1 a photo cannot be read, 2 usage, 3 a photo fails, 130 stopped.
     """
-    from ...nodes.errors import Interrupted
-    from ...nodes.id_photo.documents import document as by_id
-    from ..files_in import photos_in
-    from ..stop import stoppable
+    from ...core.errors import Interrupted
+    from ...core.id_photo.documents import document as by_id
+    from ...core.interrupt import stoppable
+    from ..workflow.input_files import photos_in
 
     rules = by_id(document) if document else None
     how = _How(rules, uncut, parsing, None if matte == "none" or rules is None else matte)
     if out is not None:
-        from ..session import check_writable
+        from ..backends.execute import check_writable
 
         check_writable(out)
     files = [file for path in photos for file in photos_in(path)]
@@ -106,8 +106,8 @@ class _Session:
 
     def run(self, stopped: Stopped) -> None:
         """Judge them all. One photo's error ends the command; among several it is said and the others go on."""
-        from ...nodes.errors import Interrupted
-        from ...nodes.identity.engines import load_engine
+        from ...core.errors import Interrupted
+        from ...core.faces.engines import load_engine
 
         self.engine = load_engine()
         for index, (file, name) in enumerate(zip(self.files, self.names, strict=True)):
@@ -160,11 +160,11 @@ def names_of(files: list[Path]) -> list[str]:
 
 
 def _judge(file: Path, engine: FaceEngine, how: _How) -> tuple[Compliance | Usability, Image.Image]:
-    from ...nodes.id_photo.checking import marked, matte_of, overlay_of
-    from ...nodes.id_photo.file_measures import read_facts
-    from ...nodes.id_photo.judge import About, check_id_photo
-    from ...nodes.photos import load_photo
-    from ...nodes.quality.usable import usable
+    from ...core.id_photo.checking import marked, matte_of, overlay_of
+    from ...core.id_photo.judge import About, check_id_photo
+    from ...core.id_photo.measures import read_facts
+    from ...core.imaging.photos import load_photo
+    from ...core.quality.usable_photo import usable
     from ..photo_history import read_history
 
     photo = load_photo(file)[0][0]
@@ -205,7 +205,7 @@ def _save(overlay: Image.Image, folder: Path, stem: str) -> Path:
 def _write(
     checked: list[tuple[dict[str, Any], Path, Path]], engine: FaceEngine, how: _How, folder: Path
 ) -> dict[str, str]:
-    from ...nodes.id_photo.checking import used_models
+    from ...core.id_photo.checking import used_models
     from ..report.compliance import Checked, write_compliance
 
     entries = [Checked(report, photo, overlay) for report, photo, overlay in checked]

@@ -14,8 +14,8 @@ from .run import PhotoParam, SettingParam
 
 if TYPE_CHECKING:
     from ..compare import CompareResult
-    from ..files_in import Given
-    from ..settings import Setting
+    from ..workflow.input_files import Given
+    from ..workflow.overrides import Setting
 
 REASON = 80
 """Longest reason in the list of cells; the report has all of it."""
@@ -71,10 +71,10 @@ def compare(
 
     Exit codes: 0 all ran, 1 some runs failed or the command was refused, 2 usage, 130 stopped.
     """
+    from ...core.interrupt import stoppable
     from ..compare import CompareOptions
     from ..compare import compare as compare_all
-    from ..stop import stoppable
-    from .table import BatchDisplay
+    from .batch_display import BatchDisplay
 
     options = CompareOptions(
         workflow=workflow,
@@ -102,7 +102,7 @@ def compare(
 
 def _show(out: Output, result: CompareResult) -> None:
     from ..report.page import number
-    from .table import clean, duration
+    from .batch_display import clean, duration
 
     wide = max(len(clean(cell.label)) for cell in result.cells)
     for cell in result.cells:

@@ -20,9 +20,9 @@ MODELS = ("yunet", "sface", "u2net")
 @json_option
 def demo(output: Path) -> None:
     """Make a studio headshot of the demo photo on this machine: no server, no GPU, no account."""
-    from ...nodes.models import store
-    from ..files_in import Given
-    from ..session import run_once
+    from ...core.models import store
+    from ..backends.execute import run_once
+    from ..workflow.input_files import Given
 
     out = current_output()
     store.paths(*MODELS)

@@ -14,9 +14,9 @@ from .run import HeaderParam
 
 if TYPE_CHECKING:
     from ..backends import Backend
-    from ..preflight import Findings
-    from ..preflight.facts import Fact
-    from ..workflow import Workflow
+    from ..doctor import Fact
+    from ..workflow.graph import Workflow
+    from ..workflow.preflight import Findings
 
 
 @click.command()
@@ -42,7 +42,7 @@ def doctor(workflow: str | None, server: str | None, headers: tuple[tuple[str, s
 
 def _look(out: Output, backend: Backend) -> bool:
     """Facts about this machine and the server."""
-    from ..preflight import facts
+    from .. import doctor as facts
 
     found = {"machine": facts.machine(), "server": backend.facts()}
     found = {part: known for part, known in found.items() if known}

@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from ...nodes.id_photo import documents as table
-from ...nodes.id_photo.document import Document
-from ...nodes.id_photo.errors import DocumentUnknown
-from ...nodes.id_photo.facts import EDITS, facts, length, size
+from ...core.errors.errors import DocumentUnknown
+from ...core.id_photo import documents as table
+from ...core.id_photo.document import Document
+from ...core.id_photo.facts import EDITS, facts, length, size
 from .columns import print_columns
 from .output import current_output, json_option
 

@@ -36,6 +36,6 @@ def fleet_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def distinct(servers: Iterable[str]) -> tuple[str, ...]:
     """The servers in order, each once however it is written. Raises BadServerAddress."""
-    from ..server.transport import normal_url
+    from ..backends.comfy.server import normal_url
 
     return tuple({normal_url(server): server for server in reversed(tuple(servers))}.values())[::-1]

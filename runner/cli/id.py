@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...nodes.errors import LikenessError
-from ...nodes.id_photo.document import Document
-from ...nodes.id_photo.documents import document as by_id
-from ...nodes.id_photo.sheet_paper import PAPERS
-from ..result import Event
+from ...core.errors import LikenessError
+from ...core.id_photo.document import Document
+from ...core.id_photo.documents import document as by_id
+from ...core.id_photo.sheet_paper import PAPERS
+from ..backends.result import Event
 from .output import FAILED, VERDICT_FAILED, Output, current_output, json_option
 from .words import clean
 
 if TYPE_CHECKING:
-    from ...nodes.id_photo.compliance import Compliance
+    from ...core.id_photo.compliance import Compliance
+    from ..backends.result import Stopped
     from ..id_photos import IDPhotoFile, Job
-    from ..result import Stopped
 
 BACKGROUNDS = ("keep", "as the document allows", "plain")
 SIZES = ("auto", "print", "upload")
@@ -97,14 +97,14 @@ def id_command(
     os.environ.setdefault(
         "OMP_WAIT_POLICY", "PASSIVE"
     )  # threads that spin while they wait cost the networks their time
-    from ...nodes.id_photo.background import Background
-    from ...nodes.id_photo.framing import HeadSize
-    from ...nodes.id_photo.make import MakeOptions
-    from ...nodes.id_photo.sizes import Size
-    from ...nodes.provenance.credentials import Signing, c2pa
-    from ..files_in import photos_in
+    from ...core.id_photo.background import Background
+    from ...core.id_photo.framing import HeadSize
+    from ...core.id_photo.make import MakeOptions
+    from ...core.id_photo.sizes import Size
+    from ...core.interrupt import stoppable
+    from ...core.provenance.credentials import Signing, c2pa
     from ..id_photos import Job
-    from ..stop import stoppable
+    from ..workflow.input_files import photos_in
 
     files = [file for path in photos for file in photos_in(path)]
     documents = tuple({document.id: document for document in documents}.values())
@@ -126,7 +126,7 @@ def id_command(
 
 def _form_of(out: Path, count: int) -> str | None:
     """The format of the one file that `out` names, or None for a folder."""
-    from ...nodes.photo_files import SUFFIXES as PICTURES
+    from ...core.imaging.files import SUFFIXES as PICTURES
 
     suffix = out.suffix.lower()
     if suffix not in PICTURES or out.is_dir():
@@ -140,7 +140,7 @@ def _form_of(out: Path, count: int) -> str | None:
 
 def _check_prints(documents: tuple[Document, ...]) -> None:
     """Refuse a sheet for what is never printed, before anything is made."""
-    from ...nodes.id_photo.sheet_errors import PrintSizeUnknown
+    from ...core.errors.sheet_errors import PrintSizeUnknown
 
     for document in documents:
         if document.width_mm is None:
@@ -160,7 +160,7 @@ class _Session:
 
     def run(self, files: list[Path], stopped: Stopped) -> None:
         """Make them all. The error of a single one ends the command; among several it is said and the others go on."""
-        from ...nodes.errors import Interrupted
+        from ...core.errors import Interrupted
         from ..id_photos import IDPhotoMaker, write_report
 
         tasks = [(file, job) for file in files for job in self.jobs]
@@ -239,10 +239,10 @@ def _refusal(file: Path, document: Document, error: LikenessError) -> dict[str, 
 
 def _sheet_of(done: list[IDPhotoFile], paper: str) -> list[Path]:
     """The photos of one document on paper; the files that were written."""
-    from ...nodes.id_photo.sheet import lay_out
-    from ...nodes.id_photo.sheet_file import caption_of, save_as
-    from ...nodes.id_photo.sheet_pdf import pdf_bytes
-    from ...nodes.photos import to_pil
+    from ...core.id_photo.sheet import lay_out
+    from ...core.id_photo.sheet_files import caption_of, save_as
+    from ...core.id_photo.sheet_pdf import pdf_bytes
+    from ...core.imaging.photos import to_pil
 
     first = done[0].made.id_photo
     size, title = (first.width_mm, first.height_mm), first.document.title
@@ -255,7 +255,7 @@ def _sheet_of(done: list[IDPhotoFile], paper: str) -> list[Path]:
 
 def check_lines(found: Compliance) -> list[str]:
     """The verdict, and behind broken rules also those that a person must look at."""
-    from ...nodes.quality.check import Outcome
+    from ...core.quality.limits import Outcome
 
     unsure = [check.title for check in found.of(Outcome.UNCERTAIN)]
     if not found.of(Outcome.FAIL) or not unsure:

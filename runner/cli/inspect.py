@@ -11,8 +11,8 @@ from .output import Output, current_output, json_option
 from .run import HeaderParam
 
 if TYPE_CHECKING:
-    from ..catalog import Catalog, InputSpec
-    from ..workflow import Node, Workflow
+    from ..workflow.graph import Node, Workflow
+    from ..workflow.object_info import Catalog, InputSpec
 
 MANY = 8
 """More options than this are counted instead of listed."""
@@ -69,8 +69,8 @@ def _node(node: Node, catalog: Catalog) -> dict[str, Any]:
 
 def _as_written(node: Node) -> list[InputSpec]:
     """The inputs that the file gives a node whose class is not known here, by the types of their values."""
-    from ..catalog import InputSpec
-    from ..settings import type_of
+    from ..workflow.object_info import InputSpec
+    from ..workflow.overrides import type_of
 
     return [InputSpec(name, type_of(value), required=True) for name, value in node.inputs.items()]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from ...nodes.errors import ModelCorrupt
-from ...nodes.models import store
-from ...nodes.models.disk import megabytes
+from ...core.errors import ModelCorrupt
+from ...core.models import store
+from ...core.models.disk import megabytes
 from .columns import print_columns
 from .output import current_output, json_option
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ...nodes.errors import LikenessError
+from ...core.errors import LikenessError
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-    from ..result import Event
+    from ..backends.result import Event
 
 DONE, FAILED, USAGE, VERDICT_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes. `VERDICT_FAILED`: everything worked and a check, of likeness or of a photo by rules, said no."""

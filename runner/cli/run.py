@@ -13,11 +13,11 @@ from .output import VERDICT_FAILED, Output, current_output, json_option
 from .words import clean
 
 if TYPE_CHECKING:
+    from ..backends.execute import Finished
     from ..client import Client
-    from ..files_in import Given
-    from ..session import Finished
-    from ..settings import Setting
-    from ..workflow import Workflow
+    from ..workflow.graph import Workflow
+    from ..workflow.input_files import Given
+    from ..workflow.overrides import Setting
 
 
 class SettingParam(click.ParamType):
@@ -27,7 +27,7 @@ class SettingParam(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Setting:
         """Read the words; anything else is a usage error."""
-        from ..settings import parse
+        from ..workflow.overrides import parse
 
         try:
             return parse(value)
@@ -42,7 +42,7 @@ class PhotoParam(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Given:
         """Read the words."""
-        from ..files_in import parse
+        from ..workflow.input_files import parse
 
         return parse(value)
 
@@ -88,7 +88,7 @@ def run(
 
     Exit codes: 0 done, 1 failed, 2 usage, 3 a check said no, 130 stopped.
     """
-    from ..session import run_once
+    from ..backends.execute import run_once
 
     out = current_output()
     with connect(server, dict(headers), allow_black=allow_black) as client:
@@ -106,7 +106,7 @@ def connect(server: str | None, headers: dict[str, str], **options: Any) -> Clie
 
 def prepare(client: Client, source: str, settings: Sequence[Setting]) -> Workflow:
     """The workflow with its settings, read and checked with what is known where it will run."""
-    from ..settings import apply_all
+    from ..workflow.overrides import apply_all
 
     graph = client.load(source)
     if settings:
@@ -126,8 +126,8 @@ def finish(out: Output, finished: Finished) -> None:
 def _show(out: Output, finished: Finished) -> None:
     from rich.text import Text
 
-    from ...nodes.photo_files import SUFFIXES
-    from ..result import report_passed
+    from ...core.imaging.files import SUFFIXES
+    from ..backends.result import report_passed
 
     result = finished.result
     for saved in result.outputs:

@@ -48,8 +48,8 @@ def start(**chosen: Any) -> None:
 
     It is restarted when it crashes or hangs, and runs on when this terminal is closed, until `likeness server stop`.
     """
+    from ...core.interrupt import stoppable
     from ..managed import start as start_server
-    from ..stop import stoppable
 
     out = current_output()
     given = _given()
@@ -124,8 +124,8 @@ def _show_started(out: Output, running: Managed, not_applied: Sequence[str] = ()
 @json_option
 def restart(name: str) -> None:
     """Stop the server and start it again as it was started, on the same port."""
+    from ...core.interrupt import stoppable
     from ..managed import Managed
-    from ..stop import stoppable
 
     out = current_output()
     with _waiting(out, name) as say:

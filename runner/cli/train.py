@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...nodes.errors import Interrupted
+from ...core.errors import Interrupted
 from ..errors import OutputUnwritable
 from .output import Output, current_output, json_option
 
 if TYPE_CHECKING:
-    from ...nodes.training.tiny_vae_data import Photos
-    from ...nodes.training.tiny_vae_train import Measured, Progress, Settings, Training
+    from ...core.training.tiny_vae_data import Photos
+    from ...core.training.tiny_vae_train import Measured, Progress, Settings, Training
 
 SAVE_SECONDS = 60
 DEFAULT_MINUTES = 20.0
@@ -72,8 +72,8 @@ def tiny_vae(
     Exit codes: 0 done, 1 failed, 2 usage, 130 stopped.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait halve a shared machine
-    from ...nodes.training.tiny_vae_session import files_of
-    from ...nodes.training.tiny_vae_train import Settings
+    from ...core.training.tiny_vae_session import files_of
+    from ...core.training.tiny_vae_train import Settings
 
     if steps is not None and minutes is not None:
         raise click.UsageError("Give --steps or --minutes, not both.")
@@ -101,9 +101,9 @@ class _Session:
         self._saved = time.monotonic()
 
     def run(self, data: tuple[Path, ...], limit: int, device: str, resume: bool) -> None:
-        from ...nodes.host import torch_device
-        from ...nodes.training import tiny_vae_session as session
-        from ...nodes.training import tiny_vae_train as engine
+        from ...core.host import torch_device
+        from ...core.training import tiny_vae_session as session
+        from ...core.training import tiny_vae_train as engine
 
         _check_folder(self.output)
         with _first_signal() as stopped, _writing(self.output):
@@ -133,7 +133,7 @@ class _Session:
             )
 
     def _photos(self, data: tuple[Path, ...], limit: int, stopped: threading.Event) -> Photos:
-        from ...nodes.training import tiny_vae_data as engine
+        from ...core.training import tiny_vae_data as engine
 
         self.out.say("Reading photos ...")
         folders = engine.split(data, limit)
@@ -158,7 +158,7 @@ class _Session:
         self.out.say(f"{photos.count} photos to train on, {held_out} held out; on {where}.")
 
     def _on_progress(self, training: Training, progress: Progress, line: _Line) -> None:
-        from ...nodes.training import tiny_vae_session as session
+        from ...core.training import tiny_vae_session as session
 
         if self.out.as_json:
             if progress.step % 10 == 0:

@@ -12,8 +12,8 @@ from .output import VERDICT_FAILED, current_output, json_option
 from .words import clean
 
 if TYPE_CHECKING:
-    from ...nodes.provenance.check import Checked, Credentials
-    from ...nodes.provenance.record import Claims
+    from ...core.provenance.record import Claims
+    from ...core.provenance.verify_file import Checked, Credentials
 
 
 @click.command()
@@ -32,8 +32,8 @@ def verify(context: click.Context, files: tuple[Path, ...], trust: Path | None) 
     Nothing is sent anywhere. Exit code 3 when a file was altered after it was signed, 1 when one cannot be read; a file
     without credentials is no failure.
     """
-    from ...nodes.errors import LikenessError
-    from ...nodes.provenance.check import State, check_file
+    from ...core.errors import LikenessError
+    from ...core.provenance.verify_file import State, check_file
 
     out = current_output()
     anchors = _anchors(trust)
@@ -61,8 +61,8 @@ def verify(context: click.Context, files: tuple[Path, ...], trust: Path | None) 
 
 
 def _anchors(trust: Path | None) -> bytes | None:
-    from ...nodes.errors import LikenessError
-    from ...nodes.provenance.credentials import read_pem
+    from ...core.errors import LikenessError
+    from ...core.provenance.credentials import read_pem
 
     if trust is None:
         return None
@@ -74,7 +74,7 @@ def _anchors(trust: Path | None) -> bytes | None:
 
 def _lines(checked: Checked) -> list[str]:
     """What a person reads of one file."""
-    from ...nodes.provenance.check import State
+    from ...core.provenance.verify_file import State
 
     lines = [f"picture      {checked.format}, {checked.width} x {checked.height} pixels"]
     if checked.claims is not None:
@@ -92,7 +92,7 @@ def _lines(checked: Checked) -> list[str]:
 
 
 def _claimed(claims: Claims) -> list[str]:
-    from ...nodes.provenance.source_types import short
+    from ...core.provenance.source_types import short
 
     lines = []
     if claims.source_type:
@@ -118,9 +118,9 @@ def _claimed(claims: Claims) -> list[str]:
 
 
 def _credentials(found: Credentials) -> list[str]:
-    from ...nodes.provenance.check import State
-    from ...nodes.provenance.credentials import INSTALL
-    from ...nodes.provenance.source_types import short
+    from ...core.provenance.credentials import INSTALL
+    from ...core.provenance.source_types import short
+    from ...core.provenance.verify_file import State
 
     said = {
         State.NONE: "no credentials: never signed, or saved again by a program that drops them",

@@ -9,8 +9,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from ..batch import verdict_tables as facts
 from ..batch.job import JobRow
-from ..report import facts
 from .plan import PlannedRun
 from .vary import Axis
 

@@ -6,8 +6,8 @@ import csv
 from pathlib import Path
 from typing import Any
 
+from ..batch.export import as_json, cell, replaced
 from ..errors import OutputUnwritable
-from ..report.export import as_json, cell, replaced
 from .cells import Cell
 from .page import Comparison
 

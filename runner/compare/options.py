@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..files_in import Given
-from ..settings import Setting
+from ..workflow.input_files import Given
+from ..workflow.overrides import Setting
 
 MOST_RUNS = 500
 """More runs than this are taken for a mistake: the report would be too large to look at."""

@@ -12,21 +12,21 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ...nodes import host
-from ...nodes.compare.chart import Chart, chart_of
-from ...nodes.compare.numbers import as_number
-from ...nodes.errors import UnsafePath
+from ...core import host
+from ...core.compare.numbers import as_number
+from ...core.errors import UnsafePath
+from ...core.imaging.chart import Chart, chart_of
+from ..batch import verdict_tables as facts
+from ..batch.contact_sheet import thumbnail_job
+from ..batch.export import replaced
 from ..batch.job import JobRow
 from ..batch.worker import THUMBS
 from ..errors import OutputUnwritable
-from ..report import facts
-from ..report.chart import COLOURS, mark, svg
 from ..report.compared import megabytes
-from ..report.export import replaced
 from ..report.page import number, versions
-from ..report.sheet import thumbnail_job
-from ..settings import Setting
-from ..workflow import Workflow
+from ..report.svg_chart import COLOURS, mark, svg
+from ..workflow.graph import Workflow
+from ..workflow.overrides import Setting
 from .cells import Cell, Trial, label_of
 from .vary import Axis
 

@@ -9,13 +9,13 @@ from itertools import product
 from math import prod
 from pathlib import Path
 
+from ..batch.export import replaced
 from ..batch.names import safe_name
 from ..batch.seeds import SEED_INPUTS
-from ..catalog import MODEL_SUFFIXES
 from ..errors import BadVary, NothingToVary, OutputUnwritable, TooManyRuns
-from ..report.export import replaced
-from ..settings import Setting
-from ..workflow import Workflow
+from ..workflow.graph import Workflow
+from ..workflow.object_info import MODEL_SUFFIXES
+from ..workflow.overrides import Setting
 from .options import MOST_RUNS
 from .vary import Axis
 

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ...nodes.errors import LikenessError
+from ...core.errors import LikenessError
 from ..backends import Backend, BackendOptions, connect
+from ..backends.execute import check_writable
+from ..backends.result import Stopped, never
 from ..batch.keys import AWAY
 from ..batch.ledger import Ledger
 from ..batch.options import BatchOptions
 from ..batch.run import Display, run_batch
-from ..files_in import place
-from ..result import Stopped, never
-from ..session import check_writable
-from ..settings import apply_all
-from ..workflow import Workflow
+from ..workflow.graph import Workflow
+from ..workflow.input_files import place
+from ..workflow.overrides import apply_all
 from .cells import Cell, cells_of
 from .export import write_tables
 from .options import CompareOptions

@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...nodes.compare.numbers import as_number
-from ...nodes.errors import LikenessError
-from ..catalog import MODEL_SUFFIXES, Catalog
+from ...core.compare.numbers import as_number
+from ...core.errors import LikenessError
 from ..errors import BadVary, raise_all
-from ..settings import Setting, apply, parse
-from ..workflow import Workflow
+from ..workflow.graph import Workflow
+from ..workflow.object_info import MODEL_SUFFIXES, Catalog
+from ..workflow.overrides import Setting, apply, parse
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ...nodes.errors import LikenessError, registry
-from ...nodes.id_photo import errors as _id_photo  # noqa: F401 - registers the codes
-from ...nodes.id_photo import sheet_errors as _sheet  # noqa: F401 - registers the codes
-from ...nodes.lora import errors as _lora  # noqa: F401 - registers the codes
-from ...nodes.provenance import errors as _provenance  # noqa: F401 - registers the codes
-from ...nodes.quality import errors as _quality  # noqa: F401 - registers the codes
+from ...core.errors import LikenessError, registry
+from ...core.errors import errors as _id_photo  # noqa: F401 - registers the codes
+from ...core.errors import formats as _provenance  # noqa: F401 - registers the codes
+from ...core.errors import lora_errors as _lora  # noqa: F401 - registers the codes
+from ...core.errors import quality_errors as _quality  # noqa: F401 - registers the codes
+from ...core.errors import sheet_errors as _sheet  # noqa: F401 - registers the codes
 from .base import RunnerError, WorkflowInvalid, raise_all
 from .batch import BatchInputsInvalid, LedgerBusy, LedgerMissing, LedgerUnreadable, UnknownJob
 from .compare import BadVary, TooManyRuns

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...nodes.errors import LikenessError
+from ...core.errors import LikenessError
 
 
 class RunnerError(LikenessError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...nodes.errors import registry
+from ...core.errors import registry
 from .base import RunnerError
 
 

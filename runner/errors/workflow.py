@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...nodes.errors import LikenessError
+from ...core.errors import LikenessError
 from .base import RunnerError
 
 

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from ...nodes.errors import Interrupted
+from ...core.errors import Interrupted
+from ..backends.result import Stopped, never
 from ..errors import NoManagedServer, PackNotInstalled, PortTaken, ServerStartFailed
-from ..result import Stopped, never
 from . import installation, pack, places, ports, state
 from .log import since_start, tail
 from .options import Options, command, url

@@ -7,11 +7,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ...nodes.compare.chart import Chart, chart_of
-from ..result import RunResult
-from . import facts
-from .chart import mark, svg
-from .thumbs import LARGE, thumbnail
+from ...core.imaging.chart import Chart, chart_of
+from ..backends.result import RunResult
+from ..batch import verdict_tables as facts
+from .html import LARGE, thumbnail
+from .svg_chart import mark, svg
 
 OUTCOMES = {
     "pass": "Same person",

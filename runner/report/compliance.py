@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..batch import verdict_tables as facts
 from ..errors import OutputUnwritable
-from . import facts
-from .thumbs import LARGE, SMALL, thumbnail
+from .html import LARGE, SMALL, thumbnail
 
 if TYPE_CHECKING:
-    from ..result import RunResult
+    from ..backends.result import RunResult
 
 HTML_NAME, JSON_NAME = "compliance.html", "compliance.json"
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ... import __version__
-from ..result import RunResult, SavedFile, judged_images, report_passed
-from . import compliance, facts
+from ..backends.result import RunResult, SavedFile, judged_images, report_passed
+from ..batch import verdict_tables as facts
+from . import compliance
 from .compared import OUTCOMES, comparison, megabytes, stages
-from .thumbs import LARGE, SMALL, thumbnail
+from .html import LARGE, SMALL, thumbnail
 
 if TYPE_CHECKING:
     import jinja2

@@ -25,10 +25,10 @@ import comfy.utils  # noqa: E402  # pyright: ignore[reportMissingImports]
 import folder_paths  # noqa: E402  # pyright: ignore[reportMissingImports]
 import torch  # noqa: E402
 
-from likeness_studio.nodes.errors import LikenessError  # noqa: E402
-from likeness_studio.nodes.lora.apply import apply_stack  # noqa: E402
-from likeness_studio.nodes.lora.files import LoraFile  # noqa: E402
-from likeness_studio.nodes.lora.rows import Row, Stack  # noqa: E402
+from likeness_studio.core.errors import LikenessError  # noqa: E402
+from likeness_studio.core.lora.files import LoraFile  # noqa: E402
+from likeness_studio.nodes.lora_patching import apply_stack  # noqa: E402
+from likeness_studio.nodes.rows import Row, Stack  # noqa: E402
 
 CPU = torch.device("cpu")
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from likeness_studio.nodes.identity.verdict import DEFAULT_STRICTNESS
+from likeness_studio.core.identity.verdict import DEFAULT_STRICTNESS
 from likeness_studio.runner.client import Client
 from likeness_studio.runner.compare import CompareOptions, compare
 from likeness_studio.runner.errors import ServerExecutionError
-from likeness_studio.runner.workflow import Workflow
+from likeness_studio.runner.workflow.graph import Workflow
 
 pytestmark = [pytest.mark.comfyui, pytest.mark.models]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from likeness_studio.runner import comfy_cli
-from likeness_studio.runner.convert import convert
-from likeness_studio.runner.preflight import ServerCatalog
-from likeness_studio.runner.server.transport import ComfyServer
+from likeness_studio.runner.backends.comfy.catalog import ServerCatalog
+from likeness_studio.runner.backends.comfy.server import ComfyServer
+from likeness_studio.runner.workflow import comfy_cli
+from likeness_studio.runner.workflow.convert import convert
 
 pytestmark = [pytest.mark.comfyui]
 FILES = sorted((Path(__file__).parents[1] / "runner" / "canvas").glob("*.json"))

@@ -13,11 +13,11 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from likeness_studio.runner.backends.comfy.backend import ServerBackend
+from likeness_studio.runner.backends.execute import run_once
 from likeness_studio.runner.cli import main
-from likeness_studio.runner.files_in import Given
-from likeness_studio.runner.server.backend import ServerBackend
-from likeness_studio.runner.session import run_once
-from likeness_studio.runner.workflow import Node, load
+from likeness_studio.runner.workflow.graph import Node, load
+from likeness_studio.runner.workflow.input_files import Given
 from likeness_studio.tests.lora import formats
 
 pytestmark = [pytest.mark.comfyui, pytest.mark.models]

@@ -12,8 +12,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from likeness_studio.nodes import host
-from likeness_studio.nodes.lora.nodes import NODES
+from likeness_studio.core import host
+from likeness_studio.nodes.lora import NODES
 
 pytestmark = pytest.mark.comfyui
 HERE = Path(__file__).parent

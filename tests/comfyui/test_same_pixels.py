@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from likeness_studio.runner.files_in import Given
-from likeness_studio.runner.local import LocalEngine
-from likeness_studio.runner.server.backend import ServerBackend
-from likeness_studio.runner.session import run_once
-from likeness_studio.runner.workflow import load
+from likeness_studio.runner.backends.comfy.backend import ServerBackend
+from likeness_studio.runner.backends.execute import run_once
+from likeness_studio.runner.backends.local import LocalEngine
+from likeness_studio.runner.workflow.graph import load
+from likeness_studio.runner.workflow.input_files import Given
 
 pytestmark = [pytest.mark.comfyui, pytest.mark.models]
 DEMO = Path(__file__).parents[2] / "runner" / "demo.jpg"

@@ -6,9 +6,9 @@ import httpx
 import pytest
 
 from likeness_studio.runner import preflight
-from likeness_studio.runner.convert import to_api
-from likeness_studio.runner.server.transport import ComfyServer
-from likeness_studio.runner.workflow import Workflow
+from likeness_studio.runner.backends.comfy.server import ComfyServer
+from likeness_studio.runner.workflow.convert import to_api
+from likeness_studio.runner.workflow.graph import Workflow
 
 pytestmark = pytest.mark.comfyui
 EVERY = 6

@@ -6,16 +6,16 @@ import pytest
 import torch
 from PIL import ImageFilter
 
-from likeness_studio.nodes import host
-from likeness_studio.nodes.compare.nodes import CompareLikeness, TryStrengths
-from likeness_studio.nodes.errors import LabelsMismatch, NothingToCompare
-from likeness_studio.nodes.identity.nodes import EnrollIdentity
-from likeness_studio.nodes.identity.verdict import DEFAULT_STRICTNESS
-from likeness_studio.nodes.photos import from_pil, load_photo, to_pil
-from likeness_studio.runner.local import LocalEngine
+from likeness_studio.core import host
+from likeness_studio.core.errors import LabelsMismatch, NothingToCompare
+from likeness_studio.core.identity.verdict import DEFAULT_STRICTNESS
+from likeness_studio.core.imaging.photos import from_pil, load_photo, to_pil
+from likeness_studio.nodes.compare import CompareLikeness, TryStrengths
+from likeness_studio.nodes.identity import EnrollIdentity
+from likeness_studio.runner.backends.local import LocalEngine
+from likeness_studio.runner.backends.result import Folders
 from likeness_studio.runner.report import write_report
-from likeness_studio.runner.result import Folders
-from likeness_studio.runner.workflow import Workflow
+from likeness_studio.runner.workflow.graph import Workflow
 
 RADII = (0, 2, 4, 8, 20)
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from likeness_studio.nodes.compare.labels import Label, of_branches, spread, written
-from likeness_studio.nodes.compare.numbers import MOST_VALUES, numbers
-from likeness_studio.nodes.errors import BadNumbers, LabelsMismatch
+from likeness_studio.core.compare.labels import Label, of_branches, spread, written
+from likeness_studio.core.compare.numbers import MOST_VALUES, numbers
+from likeness_studio.core.errors import BadNumbers, LabelsMismatch
 
 
 @pytest.mark.parametrize(

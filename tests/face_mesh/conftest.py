@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from likeness_studio.nodes.face_mesh.mesh import FaceMesh, find_mesh
-from likeness_studio.nodes.identity.engines import YuNetSFace
-from likeness_studio.nodes.photos import load_photo
+from likeness_studio.core.faces.engines import YuNetSFace
+from likeness_studio.core.faces.mesh import FaceMesh, find_mesh
+from likeness_studio.core.imaging.photos import load_photo
 
 
 @pytest.fixture(scope="session")

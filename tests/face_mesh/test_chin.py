@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.nodes.face_mesh import chin as search
-from likeness_studio.nodes.face_mesh.points import CHIN
-from likeness_studio.nodes.portrait.tensors import planes
+from likeness_studio.core.faces import chin as search
+from likeness_studio.core.faces.points import CHIN
+from likeness_studio.core.imaging.tensors import planes
 
 UNIT = 100.0
 PLACE = 300.0

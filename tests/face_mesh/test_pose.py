@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.nodes.face_mesh.mesh import Eye, FaceMesh, find_mesh
-from likeness_studio.nodes.face_mesh.points import LOWER_LIP_OUTSIDE, OVAL, PAIRS, UPPER_LIP
-from likeness_studio.nodes.face_mesh.pose import pose_of
-from likeness_studio.nodes.portrait.frame import Cut, rotate
-from likeness_studio.nodes.portrait.sample import sample
-from likeness_studio.nodes.portrait.tensors import pixels, planes
+from likeness_studio.core.faces.mesh import Eye, FaceMesh, find_mesh
+from likeness_studio.core.faces.points import LOWER_LIP_OUTSIDE, OVAL, PAIRS, UPPER_LIP
+from likeness_studio.core.faces.pose import pose_of
+from likeness_studio.core.imaging.sample import sample
+from likeness_studio.core.imaging.tensors import pixels, planes
+from likeness_studio.core.portrait.framing import Cut, rotate
 
 pytestmark = pytest.mark.models
 

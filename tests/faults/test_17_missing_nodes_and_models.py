@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from likeness_studio.runner import errors, preflight
+from likeness_studio.runner.backends.comfy.server import ComfyServer
 from likeness_studio.runner.client import Client
-from likeness_studio.runner.server.transport import ComfyServer
-from likeness_studio.runner.workflow import Node, Workflow, load
+from likeness_studio.runner.workflow.graph import Node, Workflow, load
 
 pytestmark = pytest.mark.comfyui
 

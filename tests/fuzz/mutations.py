@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from likeness_studio.nodes.errors import LikenessError, registry
+from likeness_studio.core.errors import LikenessError, registry
 
 QUICK = settings(
     max_examples=120,

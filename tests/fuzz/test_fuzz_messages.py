@@ -9,11 +9,11 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from likeness_studio.runner.result import Event
-from likeness_studio.runner.server.listener import Subscription
-from likeness_studio.runner.server.messages import Message, Preview, parse
-from likeness_studio.runner.server.track import Track
-from likeness_studio.runner.workflow import Workflow
+from likeness_studio.runner.backends.comfy.events import Subscription
+from likeness_studio.runner.backends.comfy.messages import Message, Preview, parse
+from likeness_studio.runner.backends.comfy.track import Track
+from likeness_studio.runner.backends.result import Event
+from likeness_studio.runner.workflow.graph import Workflow
 
 PROMPT = "00000000-0000-4000-8000-000000000000"
 WORKFLOW = Workflow.from_api(

@@ -7,11 +7,11 @@ import json
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from likeness_studio.nodes.errors import LikenessError
-from likeness_studio.runner.catalog import Catalog, local_catalog, local_classes
-from likeness_studio.runner.settings import Setting, apply, parse
-from likeness_studio.runner.validate import plan
-from likeness_studio.runner.workflow import bundled, load
+from likeness_studio.core.errors import LikenessError
+from likeness_studio.runner.workflow.graph import bundled, load
+from likeness_studio.runner.workflow.object_info import Catalog, local_catalog, local_classes
+from likeness_studio.runner.workflow.overrides import Setting, apply, parse
+from likeness_studio.runner.workflow.validate import plan
 from likeness_studio.tests.fuzz.mutations import QUICK, explained
 
 WORKFLOWS = {name: load(name) for name in bundled()}

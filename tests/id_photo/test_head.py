@@ -7,19 +7,19 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.nodes.face_mesh.chin import Chin
-from likeness_studio.nodes.face_mesh.mesh import Eye, FaceMesh, find_mesh
-from likeness_studio.nodes.id_photo.crown import Crown, crown_from_face, crown_under_hair
-from likeness_studio.nodes.id_photo.document import HeadTop
-from likeness_studio.nodes.id_photo.hair import HairTop, hair_top
-from likeness_studio.nodes.id_photo.head import find_head
-from likeness_studio.nodes.identity.engines import YuNetSFace
-from likeness_studio.nodes.identity.faces import Face
-from likeness_studio.nodes.models import store
-from likeness_studio.nodes.onnx import session
-from likeness_studio.nodes.photos import load_photo
-from likeness_studio.nodes.portrait.frame import rotate
-from likeness_studio.nodes.portrait.matte import matte as make_matte
+from likeness_studio.core.faces.chin import Chin
+from likeness_studio.core.faces.engines import YuNetSFace
+from likeness_studio.core.faces.face import Face
+from likeness_studio.core.faces.mesh import Eye, FaceMesh, find_mesh
+from likeness_studio.core.id_photo.crown import Crown, crown_from_face, crown_under_hair
+from likeness_studio.core.id_photo.document import HeadTop
+from likeness_studio.core.id_photo.hair import HairTop, hair_top
+from likeness_studio.core.id_photo.head import find_head
+from likeness_studio.core.imaging.photos import load_photo
+from likeness_studio.core.models import store
+from likeness_studio.core.models.runtimes import session
+from likeness_studio.core.portrait.framing import rotate
+from likeness_studio.core.portrait.matte import matte as make_matte
 
 UNIT = 60.0
 SIDE = 600

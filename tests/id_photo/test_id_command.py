@@ -14,11 +14,11 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from likeness_studio.nodes.errors import Interrupted
-from likeness_studio.nodes.id_photo.documents import document
-from likeness_studio.nodes.id_photo.make import MakeOptions
-from likeness_studio.nodes.provenance import xmp
-from likeness_studio.nodes.provenance.encode import srgb_profile
+from likeness_studio.core.errors import Interrupted
+from likeness_studio.core.id_photo.documents import document
+from likeness_studio.core.id_photo.make import MakeOptions
+from likeness_studio.core.imaging.encode import srgb_profile
+from likeness_studio.core.provenance import xmp
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.errors import OutputUnwritable
 from likeness_studio.runner.id_photos import IDPhotoMaker, Job, write_new

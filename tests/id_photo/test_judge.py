@@ -12,11 +12,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from likeness_studio.nodes.errors import PhotoUnreadable
-from likeness_studio.nodes.id_photo.compliance import Compliance
-from likeness_studio.nodes.id_photo.document import Edits, HeadTop, Range
-from likeness_studio.nodes.id_photo.documents import document, documents
-from likeness_studio.nodes.id_photo.file_measures import (
+from likeness_studio.core.errors import PhotoUnreadable
+from likeness_studio.core.errors.quality_errors import LimitsInvalid
+from likeness_studio.core.id_photo.compliance import Compliance
+from likeness_studio.core.id_photo.document import Edits, HeadTop, Range
+from likeness_studio.core.id_photo.documents import document, documents
+from likeness_studio.core.id_photo.geometry_measures import measure_geometry, place
+from likeness_studio.core.id_photo.head import Head
+from likeness_studio.core.id_photo.history import History
+from likeness_studio.core.id_photo.judge import _whole_head, judge_all
+from likeness_studio.core.id_photo.limits import limits_for, table
+from likeness_studio.core.id_photo.measures import (
     FileFacts,
     forbidden_edits,
     measure_edits,
@@ -24,17 +30,11 @@ from likeness_studio.nodes.id_photo.file_measures import (
     measure_size,
     read_facts,
 )
-from likeness_studio.nodes.id_photo.geometry_measures import measure_geometry, place
-from likeness_studio.nodes.id_photo.head import Head
-from likeness_studio.nodes.id_photo.history import History
-from likeness_studio.nodes.id_photo.judge import _whole_head, judge_all
-from likeness_studio.nodes.id_photo.limits import limits_for, table
-from likeness_studio.nodes.id_photo.photo import IDPhoto
-from likeness_studio.nodes.portrait.frame import rotate
-from likeness_studio.nodes.quality.check import Outcome, Verdict, judge_measure, verdict_of
-from likeness_studio.nodes.quality.errors import LimitsInvalid
-from likeness_studio.nodes.quality.limit import Bound, Limit, read_limits
-from likeness_studio.nodes.quality.measure import Measure
+from likeness_studio.core.id_photo.photo import IDPhoto
+from likeness_studio.core.portrait.framing import rotate
+from likeness_studio.core.quality.limit import Bound, Limit, read_limits
+from likeness_studio.core.quality.limits import Outcome, Verdict, judge_measure, verdict_of
+from likeness_studio.core.quality.measure import Measure
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks" / "id_photo"
 
@@ -189,7 +189,7 @@ def test_an_error_that_reaches_what_is_asked_is_a_doubt():
 
 
 def test_our_tables_give_advice_for_every_bound():
-    from likeness_studio.nodes.quality.usable import limits as usable_limits
+    from likeness_studio.core.quality.usable_photo import limits as usable_limits
 
     for each in (*table().values(), *usable_limits().values()):
         assert each.title[0].isupper(), each.name
@@ -337,7 +337,7 @@ def test_sizes_in_pixels_and_proportions():
 
 @pytest.mark.parametrize("name", documents())
 def test_a_photo_of_the_size_that_is_made_has_a_right_size(name):
-    from likeness_studio.nodes.id_photo.sizes import Size, picture_size
+    from likeness_studio.core.id_photo.sizes import Size, picture_size
 
     rules = document(name)
     width, height, _ = picture_size(rules, Size.AUTO)

@@ -7,12 +7,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from likeness_studio.nodes.id_photo.document import Document, HeadTop, Range
-from likeness_studio.nodes.id_photo.documents import document, documents
-from likeness_studio.nodes.id_photo.framing import LARGEST_SHIFT, Bounds, Framing, HeadSize, choose_frame
-from likeness_studio.nodes.id_photo.head import Head
-from likeness_studio.nodes.id_photo.sizes import Size, picture_size
-from likeness_studio.nodes.portrait.frame import rotate
+from likeness_studio.core.id_photo.document import Document, HeadTop, Range
+from likeness_studio.core.id_photo.documents import document, documents
+from likeness_studio.core.id_photo.framing import LARGEST_SHIFT, Bounds, Framing, HeadSize, choose_frame
+from likeness_studio.core.id_photo.head import Head
+from likeness_studio.core.id_photo.sizes import Size, picture_size
+from likeness_studio.core.portrait.framing import rotate
 
 PLAIN = Document("plain", "Plain", "Nowhere", "generic", 35, 45)
 

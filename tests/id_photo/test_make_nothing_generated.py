@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from likeness_studio.nodes.id_photo.documents import document
-from likeness_studio.nodes.id_photo.make import MakeOptions
-from likeness_studio.nodes.models.manifest import models
-from likeness_studio.nodes.provenance.steps import Effect, effect
+from likeness_studio.core.id_photo.documents import document
+from likeness_studio.core.id_photo.make import MakeOptions
+from likeness_studio.core.models.manifest import models
+from likeness_studio.core.provenance.steps import Effect, effect
 from likeness_studio.runner.id_photos import IDPhotoMaker, Job
 
 ROOT = Path(__file__).parents[2]
@@ -115,7 +115,7 @@ print("\\n".join(sys.modules))
 def test_nothing_generative_is_loaded_when_the_command_runs(astronaut, tmp_path):
     words = [sys.executable, "-c", LOADED, str(astronaut), "-o", str(tmp_path / "me.jpg")]
     loaded = subprocess.run(words, check=True, capture_output=True, text=True).stdout.splitlines()
-    assert "likeness_studio.nodes.id_photo.make" in loaded
+    assert "likeness_studio.core.id_photo.make" in loaded
     assert not [name for name in loaded if name.partition(".")[0] in GENERATING]
     ours = [name.removeprefix("likeness_studio.").replace(".", "/") for name in loaded]
     assert not [name for name in ours if name.startswith(MAKERS) and name not in WORDS_ONLY]
@@ -124,7 +124,7 @@ def test_nothing_generative_is_loaded_when_the_command_runs(astronaut, tmp_path)
 @pytest.mark.models
 def test_its_networks_only_look(astronaut, tmp_path):
     """The models that the finished file names are detectors, landmarks and a matte; the file states the rest."""
-    from likeness_studio.nodes.provenance.record import Generative
+    from likeness_studio.core.provenance.record import Generative
 
     made = IDPhotoMaker(Job(MakeOptions(document("us-passport")), matte="u2netp", check=False))
     finished = made.make(astronaut, tmp_path / "me.jpg")

@@ -9,16 +9,16 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
-from likeness_studio.nodes.errors import MatteMissing, PhotoUnreadable
-from likeness_studio.nodes.id_photo.background import Background, choose_background, replace_background
-from likeness_studio.nodes.id_photo.document import Edits
-from likeness_studio.nodes.id_photo.documents import document, documents
-from likeness_studio.nodes.id_photo.errors import AlterationForbidden, SizeNotDefined
-from likeness_studio.nodes.id_photo.head import Head
-from likeness_studio.nodes.id_photo.make import cut_out, in_picture
-from likeness_studio.nodes.id_photo.sizes import Size, picture_size
-from likeness_studio.nodes.id_photo.source import FileSource, TensorSource
-from likeness_studio.nodes.portrait.frame import Cut, rotate
+from likeness_studio.core.errors import MatteMissing, PhotoUnreadable
+from likeness_studio.core.errors.errors import AlterationForbidden, SizeNotDefined
+from likeness_studio.core.id_photo.background import Background, choose_background, replace_background
+from likeness_studio.core.id_photo.document import Edits
+from likeness_studio.core.id_photo.documents import document, documents
+from likeness_studio.core.id_photo.head import Head
+from likeness_studio.core.id_photo.make import cut_out, in_picture
+from likeness_studio.core.id_photo.sizes import Size, picture_size
+from likeness_studio.core.id_photo.source import FileSource, TensorSource
+from likeness_studio.core.portrait.framing import Cut, rotate
 
 HEAD = Head((600.0, 500.0), 0.0, 600.0, 500.0, 680.0, 315.0, 290.0, 100.0, 5.0, 12.0, 4.0)
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from likeness_studio.nodes.errors import UnsafePath
-from likeness_studio.nodes.id_photo import sheet_file
-from likeness_studio.nodes.id_photo.sheet import LONGEST_MARK_MM, MARK_WIDTH_MM, lay_out
-from likeness_studio.nodes.id_photo.sheet_draw import check_pixels, draw_page
-from likeness_studio.nodes.id_photo.sheet_errors import PrintsDoNotFit, SheetNotSaved
-from likeness_studio.nodes.id_photo.sheet_file import caption_of, png_bytes, save_as, save_numbered, summary
-from likeness_studio.nodes.id_photo.sheet_paper import MM_PER_INCH, PAPERS
-from likeness_studio.nodes.id_photo.sheet_pdf import pdf_bytes
+from likeness_studio.core.errors import UnsafePath
+from likeness_studio.core.errors.sheet_errors import PrintsDoNotFit, SheetNotSaved
+from likeness_studio.core.id_photo import sheet_files as sheet_file
+from likeness_studio.core.id_photo.sheet import LONGEST_MARK_MM, MARK_WIDTH_MM, lay_out
+from likeness_studio.core.id_photo.sheet_draw import check_pixels, draw_page
+from likeness_studio.core.id_photo.sheet_files import caption_of, png_bytes, save_as, save_numbered, summary
+from likeness_studio.core.id_photo.sheet_paper import MM_PER_INCH, PAPERS
+from likeness_studio.core.id_photo.sheet_pdf import pdf_bytes
 
 SCHENGEN, TWO_INCHES = (35.0, 45.0), (50.8, 50.8)
 RENDER_DPI = 400

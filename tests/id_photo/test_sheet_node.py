@@ -6,23 +6,23 @@ import pytest
 import torch
 from PIL import Image
 
-from likeness_studio.nodes import host
-from likeness_studio.nodes.errors import UnsafePath
-from likeness_studio.nodes.id_photo.documents import document
-from likeness_studio.nodes.id_photo.photo import IDPhoto
-from likeness_studio.nodes.id_photo.sheet_errors import (
+from likeness_studio.core import host
+from likeness_studio.core.errors import UnsafePath
+from likeness_studio.core.errors.sheet_errors import (
     PrintProportionsDiffer,
     PrintsDoNotFit,
     PrintSizeUnknown,
     SheetNotSaved,
 )
-from likeness_studio.nodes.id_photo.sheet_node import AUTO, PrintSheet
-from likeness_studio.nodes.photos import from_pil, load_photo
+from likeness_studio.core.id_photo.documents import document
+from likeness_studio.core.id_photo.photo import IDPhoto
+from likeness_studio.core.imaging.photos import from_pil, load_photo
+from likeness_studio.nodes.print_sheet import AUTO, PrintSheet
+from likeness_studio.runner.backends.local import LocalEngine
+from likeness_studio.runner.backends.result import Folders
 from likeness_studio.runner.client import Client
 from likeness_studio.runner.errors import ServerExecutionError
-from likeness_studio.runner.local import LocalEngine
-from likeness_studio.runner.result import Folders
-from likeness_studio.runner.workflow import Workflow
+from likeness_studio.runner.workflow.graph import Workflow
 
 ROOT = Path(__file__).parents[2]
 WIDGETS = {

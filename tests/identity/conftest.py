@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from likeness_studio.nodes.identity.engines import FaceEngine, load_engine
-from likeness_studio.nodes.photos import load_photo
+from likeness_studio.core.faces.engines import FaceEngine, load_engine
+from likeness_studio.core.imaging.photos import load_photo
 
 ROOT = Path(__file__).parents[2]
 LoadPortrait = Callable[[str], torch.Tensor]

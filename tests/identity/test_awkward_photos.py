@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from likeness_studio.nodes.errors import PhotoUnreadable
-from likeness_studio.nodes.identity.calibration import calibration_of
-from likeness_studio.nodes.identity.identity import enroll
-from likeness_studio.nodes.identity.verdict import Gate, check_likeness
-from likeness_studio.nodes.photos import load_photo, to_pil
+from likeness_studio.core.errors import PhotoUnreadable
+from likeness_studio.core.identity.calibration import calibration_of
+from likeness_studio.core.identity.enrollment import enroll
+from likeness_studio.core.identity.verdict import Gate, check_likeness
+from likeness_studio.core.imaging.photos import load_photo, to_pil
 
 pytestmark = pytest.mark.models
 

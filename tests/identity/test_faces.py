@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.nodes.identity.faces import ARCFACE_TEMPLATE, Face, align, block_mean, double, similarity
-from likeness_studio.nodes.identity.yunet import INPUT, Letterbox, decode, suppress
+from likeness_studio.core.faces.face import ARCFACE_TEMPLATE, Face, align, block_mean, double, similarity
+from likeness_studio.core.faces.yunet_sface import INPUT, Letterbox, decode, suppress
 
 
 def moved(points: np.ndarray, degrees: float, scale: float, shift: tuple[float, float]) -> np.ndarray:

@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from likeness_studio.nodes.errors import IdentityFileInvalid
-from likeness_studio.nodes.identity.files import load_identity, save_identity
-from likeness_studio.nodes.identity.identity import Identity
+from likeness_studio.core.errors import IdentityFileInvalid
+from likeness_studio.core.identity.enrollment import Identity
+from likeness_studio.core.identity.files import load_identity, save_identity
 
 
 @pytest.fixture

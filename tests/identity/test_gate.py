@@ -10,16 +10,16 @@ import pytest
 import torch
 from PIL import Image
 
-from likeness_studio.nodes import host
-from likeness_studio.nodes.errors import NoneLikeEnough
-from likeness_studio.nodes.identity.conditioning import independence_warnings
-from likeness_studio.nodes.identity.faces import Face
-from likeness_studio.nodes.identity.gate_node import GateByLikeness
-from likeness_studio.nodes.identity.identity import Identity
-from likeness_studio.nodes.photos import to_pil
-from likeness_studio.runner.local import LocalEngine
-from likeness_studio.runner.result import Folders, judged_images, report_passed
-from likeness_studio.runner.workflow import Workflow
+from likeness_studio.core import host
+from likeness_studio.core.errors import NoneLikeEnough
+from likeness_studio.core.faces.face import Face
+from likeness_studio.core.identity.enrollment import Identity
+from likeness_studio.core.identity.independence import independence_warnings
+from likeness_studio.core.imaging.photos import to_pil
+from likeness_studio.nodes.likeness import GateByLikeness
+from likeness_studio.runner.backends.local import LocalEngine
+from likeness_studio.runner.backends.result import Folders, judged_images, report_passed
+from likeness_studio.runner.workflow.graph import Workflow
 
 ANYWAY, STOP = "best anyway, marked as failed", "stop with an error"
 POINTS = np.array([[20, 20], [40, 20], [30, 32], [22, 43], [38, 43]], dtype=np.float64)
@@ -158,7 +158,7 @@ def test_a_swapped_face_is_not_judged_by_its_own_recogniser_unsaid(enabled, key,
 
 
 def test_the_gate_looks_through_its_graph(monkeypatch):
-    from likeness_studio.nodes.identity import conditioning
+    from likeness_studio.core.identity import independence as conditioning
 
     graph = {"5": {"class_type": "LikenessSwapFace", "inputs": {"enabled": True}}}
     assert gate(0.6, prompt=graph).ui["likeness"][0]["warnings"] == []
@@ -269,7 +269,7 @@ def test_on_a_server_what_has_no_picture_is_skipped(comfyui_server, portrait, tm
     """An empty list would make ComfyUI fail with an IndexError on the node behind; nothing of the kind here."""
     import shutil
 
-    from likeness_studio.runner.server.backend import ServerBackend
+    from likeness_studio.runner.backends.comfy.backend import ServerBackend
 
     for name, photos in (("references", ("obama", "obama2")), ("candidates", candidates)):
         shutil.rmtree(comfyui_server.input / name, ignore_errors=True)
@@ -289,7 +289,7 @@ def test_on_a_server_what_has_no_picture_is_skipped(comfyui_server, portrait, tm
 def test_on_a_server_only_the_gate_behind_a_restored_face_warns(comfyui_server, portrait, tmp_path):
     import shutil
 
-    from likeness_studio.runner.server.backend import ServerBackend
+    from likeness_studio.runner.backends.comfy.backend import ServerBackend
 
     for name in ("references", "candidates"):
         shutil.rmtree(comfyui_server.input / name, ignore_errors=True)

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.nodes.errors import CalibrationMissing, EngineMismatch, EnrollmentRefused, NoneLikeEnough
-from likeness_studio.nodes.identity.best import OnNone, keep_best, rank
-from likeness_studio.nodes.identity.calibration import calibration_of, table
-from likeness_studio.nodes.identity.identity import Identity, agreement, enroll
-from likeness_studio.nodes.identity.subject import Outcome, SeveralFaces, find_subject
-from likeness_studio.nodes.identity.verdict import STRICTNESS, Gate, check_likeness
+from likeness_studio.core.errors import CalibrationMissing, EngineMismatch, EnrollmentRefused, NoneLikeEnough
+from likeness_studio.core.faces.choose import Outcome, SeveralFaces, find_subject
+from likeness_studio.core.identity.best import OnNone, keep_best, rank
+from likeness_studio.core.identity.calibration import calibration_of, table
+from likeness_studio.core.identity.enrollment import Identity, agreement, enroll
+from likeness_studio.core.identity.verdict import STRICTNESS, Gate, check_likeness
 
 pytestmark = pytest.mark.models
 

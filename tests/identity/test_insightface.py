@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from likeness_studio.nodes.errors import DependencyMissing, EngineMismatch, ModelMissing, UnsafePath
-from likeness_studio.nodes.identity.calibration import calibration_of
-from likeness_studio.nodes.identity.engines import engine_of, load_engine
-from likeness_studio.nodes.identity.identity import enroll
-from likeness_studio.nodes.identity.insightface_engine import InsightFaceEngine
-from likeness_studio.nodes.identity.verdict import Gate, check_likeness
+from likeness_studio.core.errors import DependencyMissing, EngineMismatch, ModelMissing, UnsafePath
+from likeness_studio.core.faces.engines import engine_of, load_engine
+from likeness_studio.core.faces.insightface_engine import InsightFaceEngine
+from likeness_studio.core.identity.calibration import calibration_of
+from likeness_studio.core.identity.enrollment import enroll
+from likeness_studio.core.identity.verdict import Gate, check_likeness
 
 pytestmark = pytest.mark.insightface
 

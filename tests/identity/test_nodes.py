@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.nodes import host
-from likeness_studio.nodes.errors import EnrollmentRefused, ModelUnknown, PhotoMissing, UnsafePath
-from likeness_studio.nodes.identity import conditioning
-from likeness_studio.nodes.identity.engines import load_engine
-from likeness_studio.nodes.identity.file_nodes import LoadIdentity, LoadPhotos, SaveIdentity
-from likeness_studio.nodes.identity.identity import Identity
-from likeness_studio.nodes.identity.nodes import CheckLikeness, EnrollIdentity, KeepBest, LoadFaceEngine
-from likeness_studio.nodes.identity.verdict import DEFAULT_STRICTNESS
-from likeness_studio.nodes.photos import to_pil
+from likeness_studio.core import host
+from likeness_studio.core.errors import EnrollmentRefused, ModelUnknown, PhotoMissing, UnsafePath
+from likeness_studio.core.faces.engines import load_engine
+from likeness_studio.core.identity import independence as conditioning
+from likeness_studio.core.identity.enrollment import Identity
+from likeness_studio.core.identity.verdict import DEFAULT_STRICTNESS
+from likeness_studio.core.imaging.photos import to_pil
+from likeness_studio.nodes.file_nodes import LoadIdentity, LoadPhotos, SaveIdentity
+from likeness_studio.nodes.identity import CheckLikeness, EnrollIdentity, KeepBest, LoadFaceEngine
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +74,7 @@ def test_photos_of_different_sizes_come_through_growing_sockets(portrait):
 
 
 def test_no_photo_at_all_is_an_error(monkeypatch):
-    monkeypatch.setattr("likeness_studio.nodes.identity.nodes.load_engine", lambda: None)
+    monkeypatch.setattr("likeness_studio.nodes.identity.load_engine", lambda: None)
     with pytest.raises(EnrollmentRefused, match="No reference photo"):
         enroll()
 

@@ -10,8 +10,9 @@ from types import ModuleType
 
 import pytest
 
-from likeness_studio.nodes import host
-from likeness_studio.nodes.lora import apply, files
+from likeness_studio.core import host
+from likeness_studio.core.lora import files
+from likeness_studio.nodes import lora_patching as apply
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from likeness_studio.nodes import host
-from likeness_studio.nodes.lora.apply import _check_growth, fits_shape, target_of
-from likeness_studio.nodes.lora.errors import LoraFileDamaged
-from likeness_studio.nodes.lora.files import open_path
+from likeness_studio.core import host
+from likeness_studio.core.errors.lora_errors import LoraFileDamaged
+from likeness_studio.core.lora.files import open_path
+from likeness_studio.nodes.lora_patching import _check_growth, fits_shape, target_of
 
 
 class Holder:

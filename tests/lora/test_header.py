@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from likeness_studio.nodes.errors import UnsafeWeights
-from likeness_studio.nodes.lora.errors import LoraFileDamaged
-from likeness_studio.nodes.lora.header import MAX_HEADER, read_header
+from likeness_studio.core.errors import UnsafeWeights
+from likeness_studio.core.errors.lora_errors import LoraFileDamaged
+from likeness_studio.core.lora.header import MAX_HEADER, read_header
 
 
 def tensor(begin, end, shape, dtype="F32"):

@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from likeness_studio.nodes.models import manifest, reach
-from likeness_studio.nodes.models.manifest import Model, UrlSource
+from likeness_studio.core.models import manifest, reach
+from likeness_studio.core.models.manifest import Model, UrlSource
 
 CONTENT = b"\x08\x07" + bytes(range(256)) * 4096
 """A megabyte that begins as ONNX does."""
@@ -95,7 +95,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.delenv("LIKENESS_OFFLINE", raising=False)
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("likeness_studio.nodes.models.web._PAUSE", 0.01)
+    monkeypatch.setattr("likeness_studio.core.models.http._PAUSE", 0.01)
     reach.forget()
     return place
 
@@ -104,7 +104,7 @@ def folder(tmp_path, monkeypatch):
 def publish(monkeypatch):
     """``publish(name, *sources, content=...)`` makes that model the whole manifest's next entry."""
     known: dict[str, Model] = {}
-    monkeypatch.setattr("likeness_studio.nodes.models.store.models", lambda: known)
+    monkeypatch.setattr("likeness_studio.core.models.store.models", lambda: known)
     monkeypatch.setattr(manifest, "models", lambda: known)
 
     def add(name, *sources, content=CONTENT):

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from likeness_studio.nodes import host
-from likeness_studio.nodes.errors import DiskFull, DownloadFailed, Interrupted, ModelCorrupt
-from likeness_studio.nodes.models import disk, reach, store
+from likeness_studio.core import host
+from likeness_studio.core.errors import DiskFull, DownloadFailed, Interrupted, ModelCorrupt
+from likeness_studio.core.models import disk, reach, store
 
 
 def only(folder, name="net"):
@@ -199,7 +199,7 @@ def test_a_firewall_that_takes_the_connection_and_is_silent_is_left_soon(
 
 
 def test_a_server_that_never_answers_is_asked_once(mute, site, page, publish, content, monkeypatch):
-    monkeypatch.setattr("likeness_studio.nodes.models.web._READ_TIMEOUT", 0.4)
+    monkeypatch.setattr("likeness_studio.core.models.http._READ_TIMEOUT", 0.4)
     site.pages["/b"] = page()
     publish("net", f"http://{mute}/a", site.url("/b"))
     started = time.monotonic()

@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from likeness_studio.nodes import litert
-from likeness_studio.nodes.errors import DependencyMissing, ModelCorrupt, UnsafeWeights
-from likeness_studio.nodes.models import store
+from likeness_studio.core.errors import DependencyMissing, ModelCorrupt, UnsafeWeights
+from likeness_studio.core.models import litert, store
 
 
 @pytest.mark.models

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from likeness_studio.nodes import onnx
-from likeness_studio.nodes.errors import DependencyMissing, ModelCorrupt, UnsafeWeights
+from likeness_studio.core.errors import DependencyMissing, ModelCorrupt, UnsafeWeights
+from likeness_studio.core.models import runtimes as onnx
 
 # An ONNX model y = x, written out byte by byte: ir_version 8, one Identity node, opset 13.
 VALUE = b"\x0a\x01%s\x12\x0a\x0a\x08\x08\x01\x12\x04\x0a\x02\x08\x02"

@@ -10,13 +10,13 @@ import time
 
 import pytest
 
-from likeness_studio.nodes.errors import DiskFull
-from likeness_studio.nodes.models import store
+from likeness_studio.core.errors import DiskFull
+from likeness_studio.core.models import store
 
 CHILD = """
 import sys
-from likeness_studio.nodes.models import store
-from likeness_studio.nodes.models.manifest import Model, UrlSource
+from likeness_studio.core.models import store
+from likeness_studio.core.models.manifest import Model, UrlSource
 url, sha256, size = sys.argv[1:]
 net = Model("net", "net.onnx", sha256, int(size), "MIT", "yes", "matte", "For tests.", (UrlSource(url),))
 store.models = lambda: {"net": net}
@@ -82,7 +82,7 @@ def small_disk(tmp_path, monkeypatch):
 
 
 def test_a_disk_that_fills_up_is_one_sentence_and_is_given_back(small_disk, site, page, publish, monkeypatch):
-    monkeypatch.setattr("likeness_studio.nodes.models.disk.require_space", lambda *args: None)
+    monkeypatch.setattr("likeness_studio.core.models.disk.require_space", lambda *args: None)
     site.pages["/a"] = page()
     publish("net", site.url("/a"))
     with pytest.raises(DiskFull, match="filled up") as caught:

@@ -5,8 +5,8 @@ import pickle
 
 import pytest
 
-from likeness_studio.nodes.errors import ModelCorrupt, ModelMissing, ModelUnknown, UnsafeWeights
-from likeness_studio.nodes.models import disk, manifest, store
+from likeness_studio.core.errors import ModelCorrupt, ModelMissing, ModelUnknown, UnsafeWeights
+from likeness_studio.core.models import disk, manifest, store
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_the_defaults_may_be_used_commercially():
 
 
 def test_a_relative_model_folder_is_made_absolute(tmp_path, monkeypatch):
-    from likeness_studio.nodes import host
+    from likeness_studio.core import host
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LIKENESS_MODELS", "weights")

@@ -6,9 +6,10 @@ import zipfile
 
 import pytest
 
-from likeness_studio.nodes.errors import DownloadFailed, ModelCorrupt
-from likeness_studio.nodes.models import fetch, store, wheels
-from likeness_studio.nodes.models.manifest import UrlSource, WheelSource
+from likeness_studio.core.errors import DownloadFailed, ModelCorrupt
+from likeness_studio.core.models import download as fetch
+from likeness_studio.core.models import store, wheels
+from likeness_studio.core.models.manifest import UrlSource, WheelSource
 
 
 @pytest.fixture

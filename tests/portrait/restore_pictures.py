@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from likeness_studio.nodes.portrait.frame import rotate
+from likeness_studio.core.portrait.framing import rotate
 
 FRONTAL = np.array([[-0.5, 0], [0.5, 0], [0, 0.6], [-0.4, 1.155], [0.4, 1.155]])
 SKIN = torch.tensor([0.78, 0.6, 0.5])

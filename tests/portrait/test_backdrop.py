@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.nodes.errors import BadColour
-from likeness_studio.nodes.portrait.backdrop import GRADIENT, PAPER, STYLES, Light, backdrop
-from likeness_studio.nodes.portrait.colour import PAPER as NAMES
-from likeness_studio.nodes.portrait.colour import parse_colour, to_display, to_lab, to_linear
+from likeness_studio.core.errors import BadColour
+from likeness_studio.core.imaging.colour import PAPER as NAMES
+from likeness_studio.core.imaging.colour import parse_colour, to_display, to_lab, to_linear
+from likeness_studio.core.portrait.backdrop import GRADIENT, PAPER, STYLES, Light, backdrop
 
 
 def _eight_bit(image):

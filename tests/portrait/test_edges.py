@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.nodes.errors import ShapeMismatch
-from likeness_studio.nodes.portrait.filters import box, fill_unknown, grow, shrink, soft_blur
-from likeness_studio.nodes.portrait.foreground import foreground_colours
-from likeness_studio.nodes.portrait.guided import guided_filter
-from likeness_studio.nodes.portrait.matte import CENTRED, IMAGENET, matte, normalisation_for, tidy
-from likeness_studio.nodes.portrait.refine import Band, refine_alpha
-from likeness_studio.nodes.portrait.regions import find_regions, touches_border
-from likeness_studio.nodes.portrait.tensors import check_image, check_mask, match_batch
+from likeness_studio.core.errors import ShapeMismatch
+from likeness_studio.core.imaging.filters import box, fill_unknown, grow, shrink, soft_blur
+from likeness_studio.core.imaging.guided import guided_filter
+from likeness_studio.core.imaging.regions import find_regions, touches_border
+from likeness_studio.core.imaging.tensors import check_image, check_mask, match_batch
+from likeness_studio.core.portrait.foreground import foreground_colours
+from likeness_studio.core.portrait.matte import CENTRED, IMAGENET, matte, normalisation_for, tidy
+from likeness_studio.core.portrait.refine import Band, refine_alpha
 
 SIZES = [(1, 1), (2, 3), (7, 5), (33, 64), (101, 77)]
 

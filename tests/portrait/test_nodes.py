@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.nodes import host
-from likeness_studio.nodes.errors import BadColour, FaceNotUsable, ShapeMismatch
-from likeness_studio.nodes.identity.faces import Face
-from likeness_studio.nodes.portrait import nodes
-from likeness_studio.nodes.portrait.frame import rotate
-from likeness_studio.nodes.portrait.match import hue_change, mean_hue, skin_mask
-from likeness_studio.nodes.portrait.subject import steady_landmarks
+from likeness_studio.core import host
+from likeness_studio.core.errors import BadColour, FaceNotUsable, ShapeMismatch
+from likeness_studio.core.faces.face import Face
+from likeness_studio.core.faces.subject import steady_landmarks
+from likeness_studio.core.portrait.framing import rotate
+from likeness_studio.core.portrait.match_light import hue_change, mean_hue, skin_mask
+from likeness_studio.nodes import portrait as nodes
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +48,7 @@ def _frame(image, engine, mask=None, several="refuse"):
 
 
 def test_a_given_mask_runs_no_model(monkeypatch):
-    from likeness_studio.nodes.models import store
+    from likeness_studio.core.models import store
 
     monkeypatch.setattr(store, "path", lambda *_, **__: pytest.fail("a model was asked for"))
     output = nodes.MattePerson.execute(torch.rand(2, 40, 30, 3), "u2net", "auto", mask=torch.ones(1, 20, 15))
@@ -132,8 +132,8 @@ def test_studio_on_a_real_photo():
 @pytest.mark.parametrize("degrees", [-7, 7])
 def test_a_turned_photo_comes_out_straight(degrees):
     """Turned by 7 degrees with Pillow, framed, and measured by detecting the face again."""
-    from likeness_studio.nodes.identity.engines import load_engine
-    from likeness_studio.nodes.photos import from_pil, to_pil
+    from likeness_studio.core.faces.engines import load_engine
+    from likeness_studio.core.imaging.photos import from_pil, to_pil
 
     engine = load_engine()
     photo = _astronaut()

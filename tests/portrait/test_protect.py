@@ -7,13 +7,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from likeness_studio.nodes import host
-from likeness_studio.nodes.errors import FaceNotUsable, MatteMissing, ShapeMismatch
-from likeness_studio.nodes.identity.faces import Face
-from likeness_studio.nodes.portrait.distance import distance_to
-from likeness_studio.nodes.portrait.face_nodes import ProtectFace
-from likeness_studio.nodes.portrait.frame import rotate
-from likeness_studio.nodes.portrait.protect import (
+from likeness_studio.core import host
+from likeness_studio.core.errors import FaceNotUsable, MatteMissing, ShapeMismatch
+from likeness_studio.core.faces.face import Face
+from likeness_studio.core.imaging.distance import distance_to
+from likeness_studio.core.portrait.framing import rotate
+from likeness_studio.core.portrait.protect import (
     EYE_TO_HAIRLINE,
     SOLID,
     Protect,
@@ -23,6 +22,7 @@ from likeness_studio.nodes.portrait.protect import (
     kept_region,
     protect_masks,
 )
+from likeness_studio.nodes.face import ProtectFace
 
 FRONTAL = np.array([[-0.5, 0], [0.5, 0], [0, 0.6], [-0.4, 1.155], [0.4, 1.155]])
 
@@ -290,8 +290,8 @@ class TestNode:
 @pytest.mark.models
 @pytest.mark.usefixtures("_surroundings")
 def test_on_a_real_photo(astronaut):
-    from likeness_studio.nodes.photos import load_photo
-    from likeness_studio.nodes.portrait.nodes import MattePerson
+    from likeness_studio.core.imaging.photos import load_photo
+    from likeness_studio.nodes.portrait import MattePerson
 
     photo = load_photo(astronaut)[0]
     matte = MattePerson.execute(photo, "u2net", "cpu")[0]

@@ -9,8 +9,8 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from likeness_studio.nodes import host
-from likeness_studio.nodes.errors import (
+from likeness_studio.core import host
+from likeness_studio.core.errors import (
     DependencyMissing,
     EngineUnsuitable,
     FaceNotUsable,
@@ -20,10 +20,10 @@ from likeness_studio.nodes.errors import (
     SwapModelUnsuitable,
     UnsafePath,
 )
-from likeness_studio.nodes.identity.faces import Face
-from likeness_studio.nodes.portrait import swap
-from likeness_studio.nodes.portrait.frame import rotate
-from likeness_studio.nodes.portrait.swap_node import SwapFace
+from likeness_studio.core.faces.face import Face
+from likeness_studio.core.portrait import swap
+from likeness_studio.core.portrait.framing import rotate
+from likeness_studio.nodes.swap_node import SwapFace
 
 FRONTAL = np.array([[-0.5, 0], [0.5, 0], [0, 0.6], [-0.4, 1.155], [0.4, 1.155]])
 RESEARCH_MODELS = Path(__file__).parents[2] / ".venv" / "research-models"
@@ -203,7 +203,7 @@ def test_the_face_gets_what_the_network_makes_of_the_source_and_the_rest_is_unto
 
 def test_the_crop_lies_as_insightface_lays_it(models):
     align = pytest.importorskip("insightface.utils.face_align")
-    from likeness_studio.nodes.identity.faces import similarity
+    from likeness_studio.core.faces.face import similarity
 
     (face,) = _Engine(degrees=20).detect(torch.zeros(300, 280, 3))
     a, b = similarity(face.landmarks, swap.TEMPLATE)
@@ -226,8 +226,8 @@ def test_the_maths_is_insightfaces_own(models):
     person = type("Theirs", (), {"normed_embedding": embedding.astype(np.float32)})
     pixels = (image[0].numpy()[..., ::-1] * 255).round().astype(np.uint8)
     crop, _ = theirs.get(np.ascontiguousarray(pixels), target, person, paste_back=False)
-    from likeness_studio.nodes.identity.faces import similarity
-    from likeness_studio.nodes.portrait.warp import warp
+    from likeness_studio.core.faces.face import similarity
+    from likeness_studio.core.imaging.warp import warp
 
     ours = warp(image.permute(0, 3, 1, 2), similarity(face.landmarks, swap.TEMPLATE), 128, 128)
     made = swapper.swap(ours, swapper.latent(embedding))[0].permute(1, 2, 0).numpy()
@@ -280,8 +280,8 @@ def test_a_face_larger_than_the_networks_is_said_to_be_soft(models):
 @pytest.mark.insightface
 def test_with_a_real_insightface_pack(models, astronaut, portraits, monkeypatch):
     """The whole path: detection, embedding and alignment by insightface, the network made here."""
-    from likeness_studio.nodes.identity.engines import load_engine
-    from likeness_studio.nodes.photos import load_photo
+    from likeness_studio.core.faces.engines import load_engine
+    from likeness_studio.core.imaging.photos import load_photo
 
     path = write_model(models / "insightface" / "inswapper_128.onnx")
     with monkeypatch.context() as patch:
@@ -331,10 +331,10 @@ def graph_with_swap(enabled):
 def test_on_a_server_it_needs_nothing_while_it_is_off(comfyui_server, astronaut, tmp_path):
     from PIL import Image
 
+    from likeness_studio.runner.backends.comfy.backend import ServerBackend
+    from likeness_studio.runner.backends.result import Folders
     from likeness_studio.runner.errors import ServerExecutionError
-    from likeness_studio.runner.result import Folders
-    from likeness_studio.runner.server.backend import ServerBackend
-    from likeness_studio.runner.workflow import Workflow
+    from likeness_studio.runner.workflow.graph import Workflow
 
     Image.open(astronaut).save(comfyui_server.input / "swap_photo.png")
     folders = Folders(tmp_path / "input", tmp_path / "output", tmp_path / "temp")

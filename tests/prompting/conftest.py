@@ -7,10 +7,10 @@ from types import ModuleType
 
 import pytest
 
-from likeness_studio.nodes.errors import ModelError
-from likeness_studio.nodes.identity.engines import FaceEngine, load_engine
-from likeness_studio.nodes.prompting import preset_files
-from likeness_studio.nodes.prompting.clip_vocabulary import vocabulary
+from likeness_studio.core.errors import ModelError
+from likeness_studio.core.faces.engines import FaceEngine, load_engine
+from likeness_studio.core.prompting import preset_files
+from likeness_studio.core.prompting.clip_vocabulary import vocabulary
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from likeness_studio.nodes import host
-from likeness_studio.nodes.errors import (
+from likeness_studio.core import host
+from likeness_studio.core.errors import (
     CaptionerUnusable,
     DependencyMissing,
     Interrupted,
@@ -19,9 +19,9 @@ from likeness_studio.nodes.errors import (
     UnsafePath,
     UnsafeWeights,
 )
-from likeness_studio.nodes.photos import load_photo
-from likeness_studio.nodes.prompting import captioner
-from likeness_studio.nodes.prompting.describe_node import MEASURED_ONLY, DescribePhoto
+from likeness_studio.core.imaging.photos import load_photo
+from likeness_studio.core.prompting import captioner
+from likeness_studio.nodes.describe import MEASURED_ONLY, DescribePhoto
 
 
 @pytest.fixture(autouse=True)

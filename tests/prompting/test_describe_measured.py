@@ -9,17 +9,17 @@ import pytest
 import torch
 from PIL import Image, ImageFilter
 
-from likeness_studio.nodes.errors import FaceNotUsable, ShapeMismatch
-from likeness_studio.nodes.identity.engines import load_engine
-from likeness_studio.nodes.identity.faces import Face
-from likeness_studio.nodes.photos import from_pil, load_photo, to_pil
-from likeness_studio.nodes.portrait.colour import parse_colour
-from likeness_studio.nodes.prompting.describe_node import DescribePhoto
-from likeness_studio.nodes.prompting.measured import measure
-from likeness_studio.nodes.prompting.measured_background import Background, background, colour_name
-from likeness_studio.nodes.prompting.measured_framing import framing
-from likeness_studio.nodes.prompting.measured_light import face_light
-from likeness_studio.nodes.prompting.measured_pose import EYES_APART, NOSE_DEPTH, NOSE_DOWN, head_pose
+from likeness_studio.core.errors import FaceNotUsable, ShapeMismatch
+from likeness_studio.core.faces.engines import load_engine
+from likeness_studio.core.faces.face import Face
+from likeness_studio.core.faces.measured_pose import EYES_APART, NOSE_DEPTH, NOSE_DOWN, head_pose
+from likeness_studio.core.imaging.colour import parse_colour
+from likeness_studio.core.imaging.photos import from_pil, load_photo, to_pil
+from likeness_studio.core.prompting.measure_background import Background, background, colour_name
+from likeness_studio.core.prompting.measure_photo import face_light
+from likeness_studio.core.prompting.measured import measure
+from likeness_studio.core.prompting.measured_framing import framing
+from likeness_studio.nodes.describe import DescribePhoto
 
 HALF = EYES_APART / 2
 HEAD = np.array([[-HALF, 0, 0], [HALF, 0, 0], [0, NOSE_DOWN, NOSE_DEPTH], [-0.4, 1, 0], [0.4, 1, 0]])
@@ -113,7 +113,7 @@ def test_with_a_matte_the_framing_ends_where_the_person_ends():
     ],
 )
 def test_colours_by_name(colour, name):
-    from likeness_studio.nodes.portrait.colour import to_lab
+    from likeness_studio.core.imaging.colour import to_lab
 
     assert colour_name(*to_lab(torch.tensor(parse_colour(colour))).tolist()) == name
 

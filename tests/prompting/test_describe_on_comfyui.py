@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from likeness_studio.nodes.models import store
-from likeness_studio.nodes.prompting.describe_node import MEASURED_ONLY
-from likeness_studio.nodes.prompting.traits import NOT_SAID, kinds
+from likeness_studio.core.models import store
+from likeness_studio.core.prompting.traits import NOT_SAID, kinds
+from likeness_studio.nodes.describe import MEASURED_ONLY
 
 pytestmark = pytest.mark.comfyui
 ROOT = Path(__file__).parents[2]

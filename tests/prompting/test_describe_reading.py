@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from likeness_studio.nodes.prompting.describe import describe
-from likeness_studio.nodes.prompting.describe_reading import read_caption, vocabulary
-from likeness_studio.nodes.prompting.description import CAPTION, FIELDS, MEASURED
-from likeness_studio.nodes.prompting.measured import Measured
+from likeness_studio.core.prompting.describe import describe
+from likeness_studio.core.prompting.description import CAPTION, FIELDS, MEASURED
+from likeness_studio.core.prompting.measured import Measured
+from likeness_studio.core.prompting.read_caption import read_caption, vocabulary
 
 LONG = (
     "The image is a portrait of a middle-aged African American man with short, curly gray hair and a beard. He is "

@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from likeness_studio.nodes.errors import BadColour
-from likeness_studio.nodes.prompting.brief import SUITS_THE_ROLE, Brief, Dialect, Kind, lines, phrases
-from likeness_studio.nodes.prompting.colour_names import NAMES, in_words
-from likeness_studio.nodes.prompting.dialects import negative, positive
-from likeness_studio.nodes.prompting.parts import resolve
-from likeness_studio.nodes.prompting.preset_files import Presets, Style, built_in
-from likeness_studio.nodes.prompting.prompt import write
-from likeness_studio.nodes.prompting.weights import segments, unweighted
-from likeness_studio.nodes.prompting.wording import with_article
+from likeness_studio.core.errors import BadColour
+from likeness_studio.core.prompting.brief import SUITS_THE_ROLE, Brief, Dialect, Kind, lines, phrases
+from likeness_studio.core.prompting.colour_names import NAMES, in_words
+from likeness_studio.core.prompting.dialects import negative, positive
+from likeness_studio.core.prompting.parts import resolve
+from likeness_studio.core.prompting.preset_files import Presets, Style, built_in
+from likeness_studio.core.prompting.prompt import write
+from likeness_studio.core.prompting.weights import segments, unweighted
+from likeness_studio.core.prompting.wording import with_article
 
 LAWYER = {
     Kind.ROLE: "lawyer",

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from likeness_studio.nodes import host
-from likeness_studio.nodes.prompting.brief import Brief, Dialect, Kind
-from likeness_studio.nodes.prompting.clip_vocabulary import SIZE, readable
-from likeness_studio.nodes.prompting.colour_names import NAMES
-from likeness_studio.nodes.prompting.length import by_encoder, by_vocabulary, clip_chunks
-from likeness_studio.nodes.prompting.prompt import write
-from likeness_studio.nodes.prompting.prompt_node import ProfessionalPrompt
-from likeness_studio.nodes.prompting.weights import segments
+from likeness_studio.core import host
+from likeness_studio.core.prompting.brief import Brief, Dialect, Kind
+from likeness_studio.core.prompting.clip_vocabulary import SIZE, readable
+from likeness_studio.core.prompting.colour_names import NAMES
+from likeness_studio.core.prompting.length import by_encoder, by_vocabulary, clip_chunks
+from likeness_studio.core.prompting.prompt import write
+from likeness_studio.core.prompting.weights import segments
+from likeness_studio.nodes.prompting import ProfessionalPrompt
 
 INPUTS: dict[str, Any] = {each.id: each.default for each in ProfessionalPrompt.GET_SCHEMA().inputs if not each.optional}
 
@@ -129,7 +129,7 @@ def test_a_damaged_vocabulary_is_named_and_not_read(model_dir, monkeypatch):
 
 def test_comfyuis_own_vocabulary_is_used_inside_comfyui(clip_words, tmp_path, monkeypatch):
     """The same entries and merges as files of ComfyUI's form give the same tokens."""
-    from likeness_studio.nodes.prompting import clip_vocabulary
+    from likeness_studio.core.prompting import clip_vocabulary
 
     words = clip_words._entries
     merges = json.loads(clip_words._tokenizer.to_str())["model"]["merges"]

@@ -7,17 +7,9 @@ import re
 
 import pytest
 
-from likeness_studio.nodes.errors import NameUnusable
-from likeness_studio.nodes.prompting.subject_token import (
-    RARE,
-    Scheme,
-    judge,
-    make_token,
-    phrase,
-    rank,
-    rare_entries,
-)
-from likeness_studio.nodes.prompting.token_node import SubjectToken
+from likeness_studio.core.errors import NameUnusable
+from likeness_studio.core.prompting.subject_token import RARE, Scheme, judge, make_token, phrase, rank, rare_entries
+from likeness_studio.nodes.token_node import SubjectToken
 
 
 @pytest.mark.parametrize(

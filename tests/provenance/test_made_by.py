@@ -2,15 +2,15 @@
 
 import pytest
 
-from likeness_studio.nodes import host
+from likeness_studio.core import host
+from likeness_studio.core.errors.formats import GenerationFound
+from likeness_studio.core.provenance import source_types as iptc
+from likeness_studio.core.provenance.origin import SILENT, Origin
+from likeness_studio.core.provenance.record import Generative
+from likeness_studio.core.provenance.steps import EFFECTS, PICTURE_OUTPUTS, Effect, effect
+from likeness_studio.core.provenance.trace import UNKNOWN, this_run, trace
 from likeness_studio.nodes.extension import node_classes
-from likeness_studio.nodes.provenance import source_types as iptc
-from likeness_studio.nodes.provenance.errors import GenerationFound
-from likeness_studio.nodes.provenance.made_by import UNKNOWN, this_run, trace
-from likeness_studio.nodes.provenance.origin import SILENT, Origin
-from likeness_studio.nodes.provenance.record import Generative
-from likeness_studio.nodes.provenance.steps import EFFECTS, PICTURE_OUTPUTS, Effect, effect
-from likeness_studio.runner.core_nodes import CORE_NODES
+from likeness_studio.runner.backends.core_nodes import CORE_NODES
 
 CAPTURE = iptc.VOCABULARY + "digitalCapture"
 CAPTURED = Origin(Generative.NONE, CAPTURE)

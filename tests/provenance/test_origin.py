@@ -8,14 +8,14 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from likeness_studio.nodes import host
-from likeness_studio.nodes.provenance import source_types as iptc
-from likeness_studio.nodes.provenance import xmp
-from likeness_studio.nodes.provenance.credentials import Action, Signing, sign
-from likeness_studio.nodes.provenance.encode import Form, encode_picture
-from likeness_studio.nodes.provenance.made_by import origin_of_node, photo_files
-from likeness_studio.nodes.provenance.origin import SILENT, Origin, origin_of
-from likeness_studio.nodes.provenance.record import Generative, Record
+from likeness_studio.core import host
+from likeness_studio.core.imaging.encode import Form, encode_picture
+from likeness_studio.core.provenance import source_types as iptc
+from likeness_studio.core.provenance import xmp
+from likeness_studio.core.provenance.credentials import Action, Signing, sign
+from likeness_studio.core.provenance.origin import SILENT, Origin, origin_of
+from likeness_studio.core.provenance.record import Generative, Record
+from likeness_studio.core.provenance.trace import origin_of_node, photo_files
 
 FORMS: tuple[Form, ...] = ("jpeg", "png", "webp")
 CAPTURE = iptc.VOCABULARY + "digitalCapture"

@@ -8,25 +8,25 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from likeness_studio.nodes import host
-from likeness_studio.nodes.errors import UnsafePath
-from likeness_studio.nodes.id_photo.document import Document, Edits, Range
-from likeness_studio.nodes.id_photo.photo import IDPhoto
-from likeness_studio.nodes.provenance import source_types as iptc
-from likeness_studio.nodes.provenance import xmp
-from likeness_studio.nodes.provenance.check import State, check_file
-from likeness_studio.nodes.provenance.encode import encode_picture
-from likeness_studio.nodes.provenance.errors import (
+from likeness_studio.core import host
+from likeness_studio.core.errors import UnsafePath
+from likeness_studio.core.errors.formats import (
     CredentialsNotSetUp,
     FileSizeOutOfReach,
     GenerationFound,
     MetadataTooLong,
     PictureNotSaved,
 )
-from likeness_studio.nodes.provenance.record import Generative, Record
-from likeness_studio.nodes.provenance.save_node import NO_GENERATION, SHOWN, SaveWithProvenance
+from likeness_studio.core.id_photo.document import Document, Edits, Range
+from likeness_studio.core.id_photo.photo import IDPhoto
+from likeness_studio.core.imaging.encode import encode_picture
+from likeness_studio.core.provenance import source_types as iptc
+from likeness_studio.core.provenance import xmp
+from likeness_studio.core.provenance.record import Generative, Record
+from likeness_studio.core.provenance.verify_file import State, check_file
+from likeness_studio.nodes.provenance import NO_GENERATION, SHOWN, SaveWithProvenance
 from likeness_studio.runner.errors import NodeFailed
-from likeness_studio.runner.workflow import Workflow
+from likeness_studio.runner.workflow.graph import Workflow
 
 SAVE: dict[str, Any] = {
     "filename_prefix": "out/me",

@@ -5,19 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from likeness_studio.nodes.extension import node_classes
-from likeness_studio.nodes.identity import insightface_engine
-from likeness_studio.nodes.models.manifest import models
-from likeness_studio.nodes.provenance.used import (
+from likeness_studio.core.faces import insightface_engine
+from likeness_studio.core.models.manifest import models
+from likeness_studio.core.provenance.models_used import (
     FILE_INPUTS,
     LOADED_UNASKED,
     UNKNOWN_LICENCE,
     models_used,
     workflow_hash,
 )
-from likeness_studio.runner import model_files
-from likeness_studio.runner import workflow as runner_workflow
-from likeness_studio.runner.workflow import Workflow
+from likeness_studio.nodes.extension import node_classes
+from likeness_studio.runner.workflow import graph as runner_workflow
+from likeness_studio.runner.workflow import model_files
+from likeness_studio.runner.workflow.graph import Workflow
 
 BUNDLED = sorted((Path(__file__).parents[2] / "workflows" / "api").glob("*.json"))
 

@@ -12,14 +12,14 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from likeness_studio.nodes.errors import PhotoTooLarge
-from likeness_studio.nodes.photos import to_pil
-from likeness_studio.nodes.provenance import credentials, xmp
-from likeness_studio.nodes.provenance import source_types as iptc
-from likeness_studio.nodes.provenance.check import State, check_file
-from likeness_studio.nodes.provenance.credentials import Signing, sign
-from likeness_studio.nodes.provenance.encode import Form, encode_picture
-from likeness_studio.nodes.provenance.record import Generative, Record
+from likeness_studio.core.errors import PhotoTooLarge
+from likeness_studio.core.imaging.encode import Form, encode_picture
+from likeness_studio.core.imaging.photos import to_pil
+from likeness_studio.core.provenance import credentials, xmp
+from likeness_studio.core.provenance import source_types as iptc
+from likeness_studio.core.provenance.credentials import Signing, sign
+from likeness_studio.core.provenance.record import Generative, Record
+from likeness_studio.core.provenance.verify_file import State, check_file
 from likeness_studio.runner.cli import main
 
 RECORD = Record(
@@ -244,7 +244,7 @@ def test_manifests_that_are_kept_elsewhere_are_not_fetched(tmp_path, demo, asked
 
 
 def test_a_file_that_is_too_long_is_refused(tmp_path, demo, monkeypatch):
-    monkeypatch.setattr("likeness_studio.nodes.provenance.check.MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr("likeness_studio.core.provenance.verify_file.MAX_FILE_BYTES", 1000)
     path = tmp_path / "long.jpg"
     path.write_bytes(encode_picture(demo, "jpeg").data)
     with pytest.raises(PhotoTooLarge, match="more than the limit of 1000"):

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from likeness_studio.nodes.provenance import source_types as iptc
-from likeness_studio.nodes.provenance import xmp
-from likeness_studio.nodes.provenance.encode import encode_picture
-from likeness_studio.nodes.provenance.errors import MetadataUnreadable
-from likeness_studio.nodes.provenance.origin import packet_of
-from likeness_studio.nodes.provenance.record import Generative, Record
+from likeness_studio.core.errors.formats import MetadataUnreadable
+from likeness_studio.core.imaging.encode import encode_picture
+from likeness_studio.core.provenance import source_types as iptc
+from likeness_studio.core.provenance import xmp
+from likeness_studio.core.provenance.origin import packet_of
+from likeness_studio.core.provenance.record import Generative, Record
 
 RECORD = Record(
     generative=Generative.SOME,

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.nodes.identity.engines import load_engine
-from likeness_studio.nodes.photos import load_photo
-from likeness_studio.nodes.quality import parsing
-from likeness_studio.nodes.quality.face_state import measure_face
-from likeness_studio.nodes.quality.portrait import look_at
+from likeness_studio.core.faces.engines import load_engine
+from likeness_studio.core.imaging.photos import load_photo
+from likeness_studio.core.quality import parsing
+from likeness_studio.core.quality.face_state import measure_face
+from likeness_studio.core.quality.portrait import look_at
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "id_photo"))
 
@@ -155,7 +155,7 @@ def test_the_face_parser_sees_the_hat_and_says_that_it_was_asked(portrait, engin
 
 
 def test_the_face_parser_is_never_fetched_unasked(portrait, model_dir, monkeypatch):
-    from likeness_studio.nodes.errors import ModelMissing
+    from likeness_studio.core.errors import ModelMissing
 
     monkeypatch.setenv("LIKENESS_OFFLINE", "")
     with pytest.raises(ModelMissing, match="likeness models get face_parsing"):

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.nodes.identity.engines import load_engine
-from likeness_studio.nodes.photos import load_photo
-from likeness_studio.nodes.portrait.colour import to_display, to_linear
-from likeness_studio.nodes.quality.face_state import measure_face
-from likeness_studio.nodes.quality.portrait import Portrait, look_at
-from likeness_studio.nodes.quality.skin import Skin
+from likeness_studio.core.faces.engines import load_engine
+from likeness_studio.core.imaging.colour import to_display, to_linear
+from likeness_studio.core.imaging.photos import load_photo
+from likeness_studio.core.quality.face_state import measure_face
+from likeness_studio.core.quality.portrait import Portrait, look_at
+from likeness_studio.core.quality.skin import Skin
 
 
 def skin_with(chroma: float, *others: tuple[float, float, float]) -> Skin:

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.nodes.id_photo.documents import document
-from likeness_studio.nodes.id_photo.judge import About, check_id_photo
-from likeness_studio.nodes.identity.engines import load_engine
-from likeness_studio.nodes.photos import load_photo
-from likeness_studio.nodes.quality.check import Outcome
-from likeness_studio.nodes.quality.upright import upright
-from likeness_studio.nodes.quality.usable import usable
+from likeness_studio.core.faces.engines import load_engine
+from likeness_studio.core.id_photo.documents import document
+from likeness_studio.core.id_photo.judge import About, check_id_photo
+from likeness_studio.core.imaging.photos import load_photo
+from likeness_studio.core.quality.limits import Outcome
+from likeness_studio.core.quality.upright import upright
+from likeness_studio.core.quality.usable_photo import usable
 
 pytestmark = pytest.mark.models
 

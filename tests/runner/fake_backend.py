@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from likeness_studio.nodes.errors import LikenessError
-from likeness_studio.runner.preflight import Findings
-from likeness_studio.runner.result import Folders, OnEvent, RunResult, Stopped, ignore, never
-from likeness_studio.runner.workflow import Workflow, load
+from likeness_studio.core.errors import LikenessError
+from likeness_studio.runner.backends.result import Folders, OnEvent, RunResult, Stopped, ignore, never
+from likeness_studio.runner.workflow.graph import Workflow, load
+from likeness_studio.runner.workflow.preflight import Findings
 
 if TYPE_CHECKING:
-    from likeness_studio.runner.catalog import Catalog
-    from likeness_studio.runner.preflight.facts import Fact
+    from likeness_studio.runner.doctor import Fact
+    from likeness_studio.runner.workflow.object_info import Catalog
 
 
 class FakeBackend:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from likeness_studio.nodes.errors import LikenessError
+from likeness_studio.core.errors import LikenessError
 from likeness_studio.runner.batch import keys
 from likeness_studio.runner.batch.inputs import read_inputs
 from likeness_studio.runner.batch.job import JobSpec
@@ -26,9 +26,9 @@ from likeness_studio.runner.errors import (
     ServerUnreachable,
     UnknownInput,
 )
-from likeness_studio.runner.files_in import Given
-from likeness_studio.runner.settings import Setting
-from likeness_studio.runner.workflow import Workflow
+from likeness_studio.runner.workflow.graph import Workflow
+from likeness_studio.runner.workflow.input_files import Given
+from likeness_studio.runner.workflow.overrides import Setting
 
 
 def touch(folder: Path, *names: str) -> Path:

@@ -15,16 +15,17 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from likeness_studio.nodes.provenance.record import Generative, Record
-from likeness_studio.nodes.provenance.source_types import COMPOSITE, GENERATED
-from likeness_studio.nodes.provenance.xmp import packet
+from likeness_studio.core.provenance.record import Generative, Record
+from likeness_studio.core.provenance.source_types import COMPOSITE, GENERATED
+from likeness_studio.core.provenance.xmp import packet
+from likeness_studio.runner.backends.result import RunResult, SavedFile
+from likeness_studio.runner.batch import verdict_tables as facts
 from likeness_studio.runner.batch.job import JobRow, JobSpec
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.client import Client
 from likeness_studio.runner.errors import OutputUnwritable
-from likeness_studio.runner.report import facts, write_report
+from likeness_studio.runner.report import write_report
 from likeness_studio.runner.report.compliance import Checked, verdict, write_compliance
-from likeness_studio.runner.result import RunResult, SavedFile
 
 CHECK = {
     "name": "head_height",

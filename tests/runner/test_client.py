@@ -15,17 +15,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from likeness_studio.nodes.errors import Interrupted, UnsafePath
+from likeness_studio.core.errors import Interrupted, UnsafePath
 from likeness_studio.runner import client as client_module
 from likeness_studio.runner import errors
-from likeness_studio.runner.catalog import from_object_info, local_catalog
+from likeness_studio.runner.backends.backoff import Patience
+from likeness_studio.runner.backends.comfy import backend as backend_module
+from likeness_studio.runner.backends.comfy.backend import ServerBackend
+from likeness_studio.runner.backends.comfy.fetch import Fetch
+from likeness_studio.runner.backends.comfy.server import ComfyServer, normal_url
 from likeness_studio.runner.client import Client
-from likeness_studio.runner.files_in import Given, stage
-from likeness_studio.runner.server import backend as backend_module
-from likeness_studio.runner.server.backend import ServerBackend
-from likeness_studio.runner.server.fetch import Fetch
-from likeness_studio.runner.server.patience import Patience
-from likeness_studio.runner.server.transport import ComfyServer, normal_url
+from likeness_studio.runner.workflow.input_files import Given, stage
+from likeness_studio.runner.workflow.object_info import from_object_info, local_catalog
 
 comfyui = pytest.mark.comfyui
 
@@ -103,7 +103,7 @@ def test_carried_core_nodes_equal_core(backend, engine, workflow, folders, make,
 
 @comfyui
 def test_carried_core_nodes_have_cores_sockets(comfyui_server):
-    from likeness_studio.runner.core_nodes import CORE_NODES
+    from likeness_studio.runner.backends.core_nodes import CORE_NODES
 
     there = from_object_info(ComfyServer(comfyui_server.url).object_info())
     for cls in CORE_NODES:
@@ -294,7 +294,7 @@ def test_base_path_login_and_socket():
 
 @pytest.mark.parametrize("name", ["../../evil.png", "/etc/evil.png", "sub/../../evil.png"])
 def test_names_from_the_server_stay_in_the_output_folder(workflow, folders, name):
-    from likeness_studio.runner.result import RunResult
+    from likeness_studio.runner.backends.result import RunResult
 
     result = RunResult("x", "", "", ui={"1": {"images": [{"filename": name, "subfolder": "", "type": "output"}]}})
     fetch = Fetch(ComfyServer("127.0.0.1:9"), folders, previews=False, allow_black=False, patience=lambda: Patience(0))

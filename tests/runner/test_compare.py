@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from likeness_studio.nodes.errors import PhotoMissing
+from likeness_studio.core.errors import PhotoMissing
 from likeness_studio.runner.batch.job import JobRow, JobSpec
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.compare import CompareOptions, compare
@@ -29,7 +29,7 @@ from likeness_studio.runner.errors import (
     UnknownTitle,
     WorkflowInvalid,
 )
-from likeness_studio.runner.workflow import load
+from likeness_studio.runner.workflow.graph import load
 
 
 @pytest.fixture
@@ -105,9 +105,9 @@ def test_nothing_runs_when_the_question_is_wrong(blank, tmp_path, vary, more, er
 
 
 def test_photos_may_be_varied_like_any_other_value():
-    from likeness_studio.runner.catalog import local_catalog
     from likeness_studio.runner.compare.vary import check_axes
-    from likeness_studio.runner.workflow import load
+    from likeness_studio.runner.workflow.graph import load
+    from likeness_studio.runner.workflow.object_info import local_catalog
 
     check_axes(load("studio_headshot"), [read_axis("Photo.image=a.jpg,b.jpg")], local_catalog())
 
@@ -252,7 +252,7 @@ def test_a_picture_that_is_not_the_person_is_a_result(astronaut, tmp_path):
 
 
 def read_setting(text):
-    from likeness_studio.runner.settings import parse
+    from likeness_studio.runner.workflow.overrides import parse
 
     return parse(text)
 

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from likeness_studio.runner import comfy_cli, convert, errors
-from likeness_studio.runner.catalog import from_object_info, local_catalog
-from likeness_studio.runner.workflow import load
+from likeness_studio.runner import errors
+from likeness_studio.runner.workflow import comfy_cli, convert
+from likeness_studio.runner.workflow.graph import load
+from likeness_studio.runner.workflow.object_info import from_object_info, local_catalog
 
 FILES = sorted((Path(__file__).parent / "canvas").glob("*.json"))
 PLAIN = {path.stem: json.loads(path.read_text()) for path in FILES}

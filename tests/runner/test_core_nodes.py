@@ -6,9 +6,9 @@ import pytest
 import torch
 from PIL import Image
 
-from likeness_studio.nodes import host
-from likeness_studio.nodes.file_names import expand
-from likeness_studio.runner import core_nodes
+from likeness_studio.core import host
+from likeness_studio.core.imaging.file_names import expand
+from likeness_studio.runner.backends import core_nodes
 
 
 @pytest.fixture

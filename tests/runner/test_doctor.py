@@ -10,9 +10,9 @@ import textwrap
 import pytest
 from click.testing import CliRunner
 
+from likeness_studio.runner import doctor as facts
+from likeness_studio.runner.backends.comfy.server import ComfyServer
 from likeness_studio.runner.cli import main
-from likeness_studio.runner.preflight import facts
-from likeness_studio.runner.server.transport import ComfyServer
 
 
 def call(*words):
@@ -101,7 +101,7 @@ def test_a_file_that_is_none(tmp_path):
 
 
 def test_a_server_that_is_not_there(graph_file, monkeypatch):
-    from likeness_studio.runner.server import transport
+    from likeness_studio.runner.backends.comfy import server as transport
 
     start = transport.ComfyServer.__init__
     monkeypatch.setattr(
@@ -134,7 +134,7 @@ def test_this_machine(model_dir):
 
 
 def test_a_damaged_model_stands_in_the_way(model_dir):
-    from likeness_studio.nodes.models.manifest import models
+    from likeness_studio.core.models.manifest import models
 
     (model_dir / models()["yunet"].file).write_bytes(b"nonsense")
     outcome = call()
@@ -205,7 +205,7 @@ def test_odd_answers_are_borne(junk):
 
 
 def test_another_version_of_the_pack_is_noticed():
-    from likeness_studio.runner.comfy_cli import local_object_info
+    from likeness_studio.runner.workflow.comfy_cli import local_object_info
 
     ours = {name: entry for name, entry in local_object_info().items() if name.startswith("Likeness")}
     assert facts._pack(facts.from_object_info(ours)).ok

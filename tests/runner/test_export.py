@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from likeness_studio.runner import errors
+from likeness_studio.runner.batch import verdict_tables as facts
+from likeness_studio.runner.batch.export import write_verdicts
 from likeness_studio.runner.batch.job import Attempt, JobRow, JobSpec
-from likeness_studio.runner.files_in import Given
-from likeness_studio.runner.report import facts
-from likeness_studio.runner.report.export import write_verdicts
-from likeness_studio.runner.settings import Setting
+from likeness_studio.runner.workflow.input_files import Given
+from likeness_studio.runner.workflow.overrides import Setting
 
 
 def row(name="ann", **more):

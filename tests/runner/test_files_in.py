@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from likeness_studio.nodes.errors import PhotoMissing
+from likeness_studio.core.errors import PhotoMissing
 from likeness_studio.runner import errors
-from likeness_studio.runner.files_in import Given, parse, safe_name, stage
+from likeness_studio.runner.workflow.input_files import Given, parse, safe_name, stage
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from likeness_studio.runner.backends.comfy.events import Listener
+from likeness_studio.runner.backends.comfy.http import Broken, Http, NoConnection
+from likeness_studio.runner.backends.comfy.server import ComfyServer
 from likeness_studio.runner.errors import BadServerAddress, ServerRefused, ServerUnreachable
-from likeness_studio.runner.server.http import Broken, Http, NoConnection
-from likeness_studio.runner.server.listener import Listener
-from likeness_studio.runner.server.transport import ComfyServer
 
 
 def until(condition, seconds=10.0):
@@ -233,7 +233,7 @@ def certificate(tmp_path):
 
 
 def test_https_with_a_certificate_of_the_users_own(start, certificate, monkeypatch):
-    from likeness_studio.nodes.models import web
+    from likeness_studio.core.models import http as web
 
     context, cert = certificate
     there = start(context=context)

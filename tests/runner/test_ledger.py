@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from likeness_studio.nodes.errors import LikenessError, PhotoMissing, PhotoUnreadable
+from likeness_studio.core.errors import LikenessError, PhotoMissing, PhotoUnreadable
 from likeness_studio.runner.batch.job import JobRow, JobSpec, Leased, Planned
 from likeness_studio.runner.batch.ledger import Ledger
 from likeness_studio.runner.batch.lock import is_active
@@ -24,8 +24,8 @@ from likeness_studio.runner.errors import (
     ServerUnreachable,
     UnknownJob,
 )
-from likeness_studio.runner.files_in import Given
-from likeness_studio.runner.settings import Setting
+from likeness_studio.runner.workflow.input_files import Given
+from likeness_studio.runner.workflow.overrides import Setting
 
 SERVER, OTHER = "http://one:8188", "http://two:8188"
 

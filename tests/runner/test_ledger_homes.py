@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from likeness_studio.runner.batch import homes as homes_module
-from likeness_studio.runner.batch.homes import homes_for
+from likeness_studio.runner.batch import result_folders as homes_module
 from likeness_studio.runner.batch.job import JobSpec, Planned
 from likeness_studio.runner.batch.ledger import Ledger
+from likeness_studio.runner.batch.result_folders import homes_for
 from likeness_studio.runner.batch.shelf import WORK
 from likeness_studio.runner.errors import OutputUnwritable
 

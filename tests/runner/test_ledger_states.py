@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from likeness_studio.nodes.errors import PhotoMissing
+from likeness_studio.core.errors import PhotoMissing
 from likeness_studio.runner.batch.job import JobSpec, Planned
 from likeness_studio.runner.batch.ledger import Ledger
 

@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
-from likeness_studio.nodes.errors import Interrupted
+from likeness_studio.core.errors import Interrupted
 from likeness_studio.runner import managed
 from likeness_studio.runner.errors import NoManagedServer, PackNotInstalled, PortTaken, ServerStartFailed
 from likeness_studio.runner.managed import Limits, Options, processes

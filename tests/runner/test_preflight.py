@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from likeness_studio.nodes.errors import PhotoMissing
+from likeness_studio.core.errors import PhotoMissing
 from likeness_studio.runner import errors, preflight
-from likeness_studio.runner.catalog import from_object_info
-from likeness_studio.runner.preflight import server as server_module
-from likeness_studio.runner.preflight import sources
-from likeness_studio.runner.server.transport import ComfyServer
-from likeness_studio.runner.workflow import Workflow
+from likeness_studio.runner.backends.comfy import catalog as server_module
+from likeness_studio.runner.backends.comfy.server import ComfyServer
+from likeness_studio.runner.workflow import sources
+from likeness_studio.runner.workflow.graph import Workflow
+from likeness_studio.runner.workflow.object_info import from_object_info
 
 
 def described(module="nodes", *, output_node=True, output=("IMAGE",), optional=None, **required):
@@ -129,7 +129,7 @@ def test_an_empty_list_is_known_to_be_empty():
 
 
 def test_a_model_of_our_manifest_comes_with_its_url_and_hash():
-    from likeness_studio.nodes.models.manifest import models
+    from likeness_studio.core.models.manifest import models
 
     known = models()["u2net"]
     info = {"X": described("custom_nodes.pack", model=[["other.onnx"], {}])}

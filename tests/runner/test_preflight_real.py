@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from likeness_studio.runner import preflight
-from likeness_studio.runner.catalog import from_object_info
-from likeness_studio.runner.server.transport import ComfyServer
-from likeness_studio.runner.workflow import Workflow, bundled, load
+from likeness_studio.runner.backends.comfy.server import ComfyServer
+from likeness_studio.runner.workflow.graph import Workflow, bundled, load
+from likeness_studio.runner.workflow.object_info import from_object_info
 from likeness_studio.tests.runner import preflight_graphs as graphs
 from likeness_studio.tests.runner.held_server import held_server
 

@@ -15,11 +15,12 @@ import pytest
 from PIL import Image
 
 from likeness_studio.runner import errors
+from likeness_studio.runner.batch import contact_sheet as sheet
+from likeness_studio.runner.batch import verdict_tables as facts
+from likeness_studio.runner.batch.contact_sheet import thumbnail_job, write_sheet
 from likeness_studio.runner.batch.job import Attempt, Counts, JobRow, JobSpec
-from likeness_studio.runner.files_in import Given
-from likeness_studio.runner.report import facts, sheet
-from likeness_studio.runner.report.sheet import thumbnail_job, write_sheet
-from likeness_studio.runner.settings import Setting
+from likeness_studio.runner.workflow.input_files import Given
+from likeness_studio.runner.workflow.overrides import Setting
 
 HOSTILE = "</script><script>window.hacked=1</script>\"'><img src=x onerror=window.hacked=1>{{ 7*7 }}<!--\u2028‮"
 

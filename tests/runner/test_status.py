@@ -10,14 +10,14 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from likeness_studio.nodes.errors import PhotoMissing
+from likeness_studio.core.errors import PhotoMissing
 from likeness_studio.runner.batch.job import JobRow, JobSpec, Planned, Verdict
 from likeness_studio.runner.batch.ledger import FILE, Ledger
 from likeness_studio.runner.batch.overview import overview
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.cli.retry import set_back
 from likeness_studio.runner.errors import LedgerMissing, ServerExecutionError, ServerUnreachable, UnknownJob
-from likeness_studio.runner.files_in import Given
+from likeness_studio.runner.workflow.input_files import Given
 
 SERVER, OTHER = "http://one:8188", "http://two:8188"
 

@@ -17,11 +17,12 @@ from click.testing import CliRunner
 
 from likeness_studio.runner.batch.job import BatchEvent, BatchView, Counts, ServerView
 from likeness_studio.runner.batch.judge import judges_by_rules
-from likeness_studio.runner.cli import main, table
+from likeness_studio.runner.cli import batch_display as table
+from likeness_studio.runner.cli import main
+from likeness_studio.runner.cli.batch_display import BatchDisplay, failure_of, plain_line, show_summary
 from likeness_studio.runner.cli.output import Output
-from likeness_studio.runner.cli.table import BatchDisplay, failure_of, plain_line, show_summary
 from likeness_studio.runner.cli.words import clean, duration
-from likeness_studio.runner.workflow import load
+from likeness_studio.runner.workflow.graph import load
 
 COUNTS = Counts(
     total=2000, pending=1400, leased=3, done=560, failed=37, passed=510, not_confirmed=50, refused=30, unchecked=0
@@ -209,7 +210,7 @@ PROGRAM = """
     import sys, time
     from likeness_studio.runner.batch.job import BatchEvent, BatchView, Counts, ServerView
     from likeness_studio.runner.cli.output import Output
-    from likeness_studio.runner.cli.table import BatchDisplay, show_summary
+    from likeness_studio.runner.cli.batch_display import BatchDisplay, show_summary
 
     display, started = BatchDisplay(Output()), time.monotonic()
     warm = None

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from likeness_studio.runner import errors, settings
-from likeness_studio.runner.catalog import from_object_info, local_catalog
-from likeness_studio.runner.workflow import Workflow, as_link, bundled, did_you_mean, load
+from likeness_studio.runner import errors
+from likeness_studio.runner.workflow import overrides as settings
+from likeness_studio.runner.workflow.graph import Workflow, as_link, bundled, did_you_mean, load
+from likeness_studio.runner.workflow.object_info import from_object_info, local_catalog
 
 
 def save(path, graph):

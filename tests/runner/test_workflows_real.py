@@ -12,10 +12,10 @@ from click.testing import CliRunner
 from safetensors.numpy import save_file
 
 from likeness_studio.runner import preflight
+from likeness_studio.runner.backends.comfy.server import ComfyServer
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.errors import ModelFileMissing, NodeClassMissing
-from likeness_studio.runner.server.transport import ComfyServer
-from likeness_studio.runner.workflow import bundled, load
+from likeness_studio.runner.workflow.graph import bundled, load
 from likeness_studio.tests.runner.held_server import held_server
 
 pytestmark = pytest.mark.comfyui

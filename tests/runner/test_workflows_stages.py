@@ -7,11 +7,12 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from likeness_studio.runner import errors, settings
-from likeness_studio.runner.catalog import local_catalog
+from likeness_studio.runner import errors
 from likeness_studio.runner.cli import main
-from likeness_studio.runner.preflight import sources
-from likeness_studio.runner.workflow import Workflow
+from likeness_studio.runner.workflow import overrides as settings
+from likeness_studio.runner.workflow import sources
+from likeness_studio.runner.workflow.graph import Workflow
+from likeness_studio.runner.workflow.object_info import local_catalog
 
 
 def entry(class_type, title, stage=None, /, **inputs):

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from likeness_studio.nodes.training import tiny_vae
+from likeness_studio.core.training import tiny_vae
 from likeness_studio.runner.cli import main
 
 pytest.importorskip("diffusers", reason="install the generation extra to train the tiny autoencoder")

@@ -12,9 +12,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from skimage.draw import polygon2mask
 
-from likeness_studio.nodes.face_mesh import points as P
-from likeness_studio.nodes.face_mesh.mesh import FaceMesh
-from likeness_studio.nodes.portrait.frame import rotate
+from likeness_studio.core.faces import points as P
+from likeness_studio.core.faces.mesh import FaceMesh
+from likeness_studio.core.portrait.framing import rotate
 
 CLOTH = {
     "black": (0.06, 0.06, 0.07),

@@ -13,9 +13,9 @@ from scipy.interpolate import RBFInterpolator
 from scipy.ndimage import gaussian_filter, map_coordinates
 from skimage.draw import polygon2mask
 
-from likeness_studio.nodes.face_mesh import points as P
-from likeness_studio.nodes.face_mesh.mesh import FaceMesh
-from likeness_studio.nodes.portrait.frame import rotate
+from likeness_studio.core.faces import points as P
+from likeness_studio.core.faces.mesh import FaceMesh
+from likeness_studio.core.portrait.framing import rotate
 
 
 def bend(photo: np.ndarray, source: np.ndarray, target: np.ndarray, box: tuple[float, ...], step: int) -> np.ndarray:

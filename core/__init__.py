@@ -1,0 +1,1 @@
+"""What Likeness Studio can do: plain Python on tensors, arrays and dataclasses. No ComfyUI, no runner."""

@@ -1,0 +1,195 @@
+"""Looks at a photo for its head: the whole photo small, then the part round the head at the size that networks need."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import FaceNotUsable
+from ..faces.mesh import find_mesh
+from ..faces.points import LEFT_SIDE, RIGHT_SIDE
+from ..imaging.tensors import planes, resize
+from ..quality.portrait import Portrait
+from .head import Head, find_head
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..faces.engines import FaceEngine
+    from ..faces.face import Face
+    from .source import Box, Source
+
+    Matte = torch.Tensor | Callable[[torch.Tensor], torch.Tensor]
+    """The person's MASK [h,w] of the whole photo at any size, or what makes one [h,w] for a picture [h,w,3]."""
+
+LOOKED_AT = 800
+"""Pixels on the longer side at which a face is looked for: a little more than the detector's input."""
+
+SMALLEST_EYES = 64
+"""Pixels between the eyes below which a photo is not reduced: more than the mesh's network sees (42), and what the
+iris network does (62)."""
+
+TILES = 3
+"""Where the whole photo shows no face, squares of this part of its longer side are looked at, by halves overlapping."""
+
+ROUND_HEAD = 12.0
+"""How far the part that is kept reaches from the eyes to each side, in eye distances: three heads, so that no frame of
+any document leaves it unless it leaves the photo."""
+
+CLEAR = 0.9
+"""The mesh's certainty below which there is no face, or one that is upside down or mostly hidden: upright faces of LFW
+are at 1.00, an upside-down one at 0.87."""
+
+FACE_SIDES = (LEFT_SIDE, RIGHT_SIDE)
+"""The mesh's points at the widest places of the face, before the ears."""
+
+HEAD_TO_FACE = 1.09
+"""Head breadth by face breadth (bizygomatic) of adults: 152 by 140 mm, Gordon et al., ANSUR 1988."""
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """What is known of a photo.
+
+    `portrait` is of the part `box` of it, `block` times reduced, with the person's mask where there is one; `head` is
+    in pixels of the whole photo.
+    """
+
+    portrait: Portrait
+    head: Head
+    box: Box
+    block: int
+
+    @property
+    def head_width(self) -> float:
+        """Of the head without the ears, in pixels of the whole photo."""
+        first, last = self.portrait.mesh.points[list(FACE_SIDES), :2]
+        return HEAD_TO_FACE * self.block * float(np.hypot(*(last - first)))
+
+
+def look(source: Source, engine: FaceEngine, matte: Matte | None = None, largest: bool = False) -> Looked:
+    """Find the head of the photo, at a size at which that is quick.
+
+    Raises FaceNotUsable for no face, for several unless `largest`, and for one that cannot be made out; and what the
+    face engine, the mesh and `matte` raise.
+    """
+    faces = find_faces(source, engine)
+    rough = _the_face(faces, largest)
+    box, block = _round_head(source, rough)
+    small = source.region(box, block)[0].permute(1, 2, 0)
+    face = _again(engine, small, _moved(rough, box, block))
+    mesh = find_mesh(small, face)
+    if mesh.presence < CLEAR:
+        raise FaceNotUsable(
+            f"The face cannot be made out (certainty {mesh.presence:.2f}, {CLEAR:g} is asked for); give a photo that "
+            "stands upright and shows the whole face from the front."
+        )
+    mask = None if matte is None else _mask(matte, source, box, small)
+    head = _in_photo(find_head(face, mesh, mask), box, block)
+    return Looked(Portrait(small, face, mesh, faces, mask), head, box, block)
+
+
+def coarse_block(source: Source) -> int:
+    """By how much a photo is reduced before a face is looked for."""
+    return max(1, -(-max(source.width, source.height) // LOOKED_AT))
+
+
+def find_faces(source: Source, engine: FaceEngine) -> list[Face]:
+    """The faces of a photo in its own pixels; one that is lost in a panorama or a crowd's width too."""
+    whole = (0, 0, source.width, source.height)
+    found = _faces_in(source, engine, whole)
+    if found or coarse_block(source) == 1:
+        return found
+    for tile in _tiles(source):
+        for face in _faces_in(source, engine, tile):
+            if all(np.hypot(*np.subtract(face.centre, other.centre)) > 0.5 * other.size for other in found):
+                found.append(face)
+    return found
+
+
+def _faces_in(source: Source, engine: FaceEngine, box: Box) -> list[Face]:
+    block = max(1, -(-max(box[2] - box[0], box[3] - box[1]) // LOOKED_AT))
+    small = source.region(box, block)[0].permute(1, 2, 0)
+    return [_moved(face, (-box[0] / block, -box[1] / block), 1 / block) for face in engine.detect(small)]
+
+
+def _tiles(source: Source) -> Iterator[Box]:
+    side = -(-max(source.width, source.height) // TILES)
+    for top in _starts(source.height, side):
+        for left in _starts(source.width, side):
+            yield left, top, min(left + side, source.width), min(top + side, source.height)
+
+
+def _starts(length: int, side: int) -> list[int]:
+    return [0] if length <= side else [*range(0, length - side, side // 2), length - side]
+
+
+def _the_face(faces: list[Face], largest: bool) -> Face:
+    if not faces:
+        raise FaceNotUsable("The photo has no face; give one in which the whole face is seen from the front.")
+    if len(faces) > 1 and not largest:
+        raise FaceNotUsable(
+            f"The photo has {len(faces)} faces; crop it to one person, or choose that the largest one is taken."
+        )
+    return max(faces, key=lambda face: face.size)
+
+
+def _round_head(source: Source, face: Face) -> tuple[Box, int]:
+    """The part of the photo round the head, and how many times it is reduced."""
+    middle = face.landmarks[:2].mean(0)
+    down = float(np.hypot(*(face.landmarks[3:5].mean(0) - middle)))
+    unit = max(face.eye_distance, down / 1.155)
+    reach = ROUND_HEAD * unit
+    low, high = np.maximum(middle - reach, 0), np.minimum(middle + reach, [source.width, source.height])
+    box = (int(low[0]), int(low[1]), int(np.ceil(high[0])), int(np.ceil(high[1])))
+    return box, max(1, min(int(unit / SMALLEST_EYES), -(-max(box[2] - box[0], box[3] - box[1]) // LOOKED_AT)))
+
+
+def _again(engine: FaceEngine, small: torch.Tensor, expected: Face) -> Face:
+    """The face as it is seen in the part that is kept, or as it was seen before, where it is not seen again."""
+    found = [
+        face
+        for face in engine.detect(small)
+        if np.hypot(*(face.landmarks.mean(0) - expected.landmarks.mean(0))) < 0.5 * expected.size
+    ]
+    return max(found, key=lambda face: face.size, default=expected)
+
+
+def _moved(face: Face, origin: tuple[float, ...], block: float) -> Face:
+    """The face in a picture that begins at `origin` and has `block` times fewer pixels on each side."""
+    x, y = origin[0], origin[1]
+    x0, y0, x1, y1 = face.box
+    box = ((x0 - x) / block, (y0 - y) / block, (x1 - x) / block, (y1 - y) / block)
+    return dataclasses.replace(face, box=box, landmarks=(face.landmarks - [x, y]) / block)
+
+
+def _mask(matte: Matte, source: Source, box: Box, small: torch.Tensor) -> torch.Tensor:
+    """The person in the part that is kept, at its size."""
+    height, width = small.shape[:2]
+    if callable(matte):
+        return resize(planes(matte(small)[None]), height, width)[0, 0]
+    across, down = matte.shape[1] / source.width, matte.shape[0] / source.height
+    left, right = int(box[0] * across), max(int(box[0] * across) + 1, round(box[2] * across))
+    top, bottom = int(box[1] * down), max(int(box[1] * down) + 1, round(box[3] * down))
+    return resize(planes(matte[None, top:bottom, left:right]), height, width)[0, 0]
+
+
+def _in_photo(head: Head, box: Box, block: int) -> Head:
+    """The head of the part `box`, reduced `block` times, in pixels of the whole photo."""
+    x, y = box[0], box[1]
+    scaled: dict[str, Any] = {
+        name: getattr(head, name) * block for name in ("unit", "chin_sigma", "crown_sigma", "hair_sigma")
+    }
+    heights = {name: getattr(head, name) * block + y for name in ("eyes", "chin", "crown")}
+    return dataclasses.replace(
+        head,
+        pivot=(head.pivot[0] * block + x, head.pivot[1] * block + y),
+        centre=head.centre * block + x,
+        hair=None if head.hair is None else head.hair * block + y,
+        **heights,
+        **scaled,
+    )

@@ -1,0 +1,209 @@
+"""Makes one ID photo: looks at the photo small, cuts the frame out of it at full size, and reports what was done.
+
+Nothing is generated or retouched: the picture is turned, cut and resampled once, and where the document allows it a
+uniform background is put behind the person.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors.errors import PhotoTooTight
+from ..imaging.sample import sample
+from ..imaging.tensors import pixels, planes
+from ..portrait.framing import Cut, border_points, rotate
+from .background import Background, choose_background, replace_background
+from .framing import Bounds, Framing, HeadSize, choose_frame
+from .look import Looked, look
+from .make_report import make_report, short_of
+from .photo import IDPhoto
+from .sizes import MM_PER_INCH, Size, picture_size
+from .tilt import SHARES, cost, may_tilt, turned
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..faces.engines import FaceEngine
+    from .document import Document
+    from .head import Head
+    from .look import Matte
+    from .source import Box, Source
+
+GAP = 2.0
+"""A photo that is shrunk by more than this is first averaged over whole blocks of pixels, so far that this is left."""
+
+SPARE = 4
+"""Pixels around the frame that resampling looks at."""
+
+
+@dataclass(frozen=True)
+class MakeOptions:
+    """What to make of a photo. `largest`: of several faces take the largest, and do not refuse the photo."""
+
+    document: Document
+    background: Background = Background.ALLOWED
+    size: Size = Size.AUTO
+    head_size: HeadSize = HeadSize.SAFEST
+    largest: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Made:
+    """IMAGE [1,h,w,3], what travels with it, the head in the picture's own pixels, its MASK [1,h,w], and the report."""
+
+    picture: torch.Tensor
+    id_photo: IDPhoto
+    head: Head
+    matte: torch.Tensor | None
+    report: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def met(self) -> bool:
+        """Whether every rule on where the head is holds."""
+        return not self.report["broken"]
+
+
+def make_id_photo(source: Source, engine: FaceEngine, options: MakeOptions, matte: Matte | None = None) -> Made:
+    """Make the photo of a document from a photo of one person.
+
+    `matte`: the person's MASK [h,w] of the whole photo, at any size, or what finds it in a picture [h,w,3]; with it the
+    hair is seen and the background can be replaced. Raises AlterationForbidden, MatteMissing, SizeNotDefined,
+    PhotoTooTight, FaceNotUsable, and what the face engine, the mesh and `matte` raise.
+    """
+    document = options.document
+    width, height, dpi = picture_size(document, options.size)
+    colour, notes = choose_background(document, options.background, matte is not None)
+    looked = look(source, engine, matte, options.largest)
+    head, framing, ideal = _turned_frame(source, looked, options, width / height, plain=colour is not None)
+    if head.roll != looked.head.roll:
+        left = f"{abs(looked.head.roll - head.roll):.0f} degrees"
+        notes.append(f"The head is left tilted by {left}: levelling would cut it off, or fill the frame with it.")
+    picture, known = cut_out(source, framing.cut, height, width)
+    scale = height / framing.cut.height
+    cover = _cut_matte(looked, framing.cut, height, width)
+    cover = None if cover is None else cover * known[:, 0]
+    edits = list(source.edits)
+    if colour is not None and cover is not None:
+        seen = max(looked.box[2] - looked.box[0], looked.box[3] - looked.box[1])
+        zoom = seen / max(framing.cut.width, framing.cut.height)
+        picture, cover = replace_background(picture, cover, known[:, 0], colour, zoom)
+        edits.append(f"The background was replaced by plain {colour}.")
+    report = make_report(document, framing, ideal, head, (width, height, dpi), notes, edits)
+    id_photo = IDPhoto(
+        document,
+        width,
+        height,
+        dpi,
+        width / dpi * MM_PER_INCH,
+        height / dpi * MM_PER_INCH,
+        tuple(edits),
+        tuple(notes),
+        max(1.0, scale),
+    )
+    return Made(picture, id_photo, in_picture(head, framing.cut, scale), cover, report)
+
+
+def _turned_frame(
+    source: Source, looked: Looked, options: MakeOptions, aspect: float, *, plain: bool
+) -> tuple[Head, Framing, Framing]:
+    """The head as it is turned, and `_frame` for it: level, unless that cuts it off and it may stay tilted."""
+    level = (looked.head, *_frame(source, looked, options, aspect, plain=plain))
+    if not may_tilt(options.document) or looked.head.cut_off or not any(cost(level[1])):
+        return level
+    found = [level]
+    for share in SHARES[1:]:
+        head = turned(looked.head, share)
+        tilted = dataclasses.replace(looked, head=head)
+        found.append((head, *_frame(source, tilted, options, aspect, plain=plain)))
+    return min(found, key=lambda each: cost(each[1]))
+
+
+def _frame(
+    source: Source, looked: Looked, options: MakeOptions, aspect: float, *, plain: bool
+) -> tuple[Framing, Framing]:
+    """The frame that can be had, and the one that would be taken if the photo went on for ever.
+
+    `plain`: a plain background takes the place of what the photo does not show, but not of the person.
+    """
+    cuts, matte = None, looked.portrait.matte
+    if plain and matte is not None:
+        left, top, right, bottom = looked.box
+        cuts = np.array([left, top]) + border_points(bottom - top, right - left, matte.cpu().numpy())
+    bounds = Bounds(source.width, source.height, cuts)
+    about = (looked.head, options.document, aspect)
+    ideal = choose_frame(*about, aim=options.head_size, width=looked.head_width)
+    if ideal is not None and bounds.hold(ideal.cut):
+        return ideal, ideal
+    found = choose_frame(*about, bounds, options.head_size, looked.head_width)
+    if ideal is not None and found is not None:
+        return found, dataclasses.replace(ideal, beyond=bounds.beyond(ideal.cut))
+    short = short_of(options.document, bounds.beyond(ideal.cut), ideal.cut.height) if ideal is not None else ""
+    raise PhotoTooTight(
+        f"No frame for the {options.document.title} fits into this photo of {source.width} x {source.height} "
+        f"pixels{f', which ends {short} (in the size of the finished photo)' if short else ''}; step back, so that "
+        "head and shoulders are in it with room on all sides."
+    )
+
+
+def cut_out(source: Source, cut: Cut, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The frame as IMAGE [1,height,width,3], and [1,1,height,width] that is 1 where it comes from the photo.
+
+    Only the part of the photo round the frame is read, at full size or as means of blocks that are at most half as
+    large as the picture's pixels; from it the picture is resampled once.
+    """
+    block = max(1, int(cut.height / height / GAP))
+    half = np.array([cut.width, cut.height]) / 2
+    corners = cut.to_photo(np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half + [cut.x, cut.y])
+    spare = SPARE * max(1.0, cut.height / height)
+    low = np.floor(np.maximum(corners.min(0) - spare, 0) / block).astype(int) * block
+    high = np.ceil(np.minimum(corners.max(0) + spare, [source.width, source.height])).astype(int)
+    box: Box = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
+    pivot = np.array(cut.pivot)
+    x, y = [cut.x, cut.y] - pivot + rotate((pivot - low)[None], (0.0, 0.0), -cut.angle)[0]
+    inside = dataclasses.replace(cut, x=float(x), y=float(y), pivot=(0.0, 0.0))
+    picture, known = sample(source.region(box, block), _scaled(inside, 1 / block), height, width)
+    return pixels(picture), known
+
+
+def _cut_matte(looked: Looked, cut: Cut, height: int, width: int) -> torch.Tensor | None:
+    """The frame of the person's mask as [1,height,width]; None where there is none."""
+    matte = looked.portrait.matte
+    if matte is None:
+        return None
+    left, top = looked.box[:2]
+    pivot = (cut.pivot[0] - left, cut.pivot[1] - top)
+    part = dataclasses.replace(cut, x=cut.x - left, y=cut.y - top, pivot=pivot)
+    return sample(planes(matte[None]), _scaled(part, 1 / looked.block), height, width)[0][:, 0]
+
+
+def _scaled(cut: Cut, factor: float) -> Cut:
+    """The frame in a picture that has `factor` times as many pixels on each side."""
+    pivot = (cut.pivot[0] * factor, cut.pivot[1] * factor)
+    return Cut(cut.x * factor, cut.y * factor, cut.width * factor, cut.height * factor, pivot, cut.angle)
+
+
+def in_picture(head: Head, cut: Cut, scale: float) -> Head:
+    """The head in the pixels of the picture that was cut out, in which it is level."""
+    left, top = cut.x - cut.width / 2, cut.y - cut.height / 2
+
+    def down(y: float) -> float:
+        return (y - top) * scale
+
+    return dataclasses.replace(
+        head,
+        pivot=((head.pivot[0] - left) * scale, down(head.pivot[1])),
+        roll=0.0,
+        centre=(head.centre - left) * scale,
+        eyes=down(head.eyes),
+        chin=down(head.chin),
+        crown=down(head.crown),
+        hair=None if head.hair is None else down(head.hair),
+        unit=head.unit * scale,
+        chin_sigma=head.chin_sigma * scale,
+        crown_sigma=head.crown_sigma * scale,
+        hair_sigma=head.hair_sigma * scale,
+    )

@@ -1,0 +1,159 @@
+"""A person, enrolled from photos: one embedding to compare with, and how well the photos agree among themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from ..errors import EnrollmentRefused
+from ..faces.choose import MIN_FACE, Outcome, SeveralFaces, Subject, find_subjects
+from ..faces.engines import FaceEngine
+from .calibration import calibration_of
+
+DISAGREES = "disagrees"
+"""Outcome of a reference photo whose face is not the person on the others."""
+
+AGREEMENT_FMR = 1e-3
+"""A reference photo disagrees when a stranger would match the others as well as it does once in a thousand times."""
+
+
+@dataclass(frozen=True, eq=False)
+class Identity:
+    """An enrolled person.
+
+    embedding: the unit mean [D] of the accepted photos' unit embeddings. agreement: for each accepted photo the
+    cosine of its embedding with the mean of the others, -1..1, empty for a single photo. engine: the
+    `FaceEngine.key` that made it. name: only what the user typed.
+    """
+
+    embedding: np.ndarray
+    agreement: tuple[float, ...]
+    photos: int
+    engine: str
+    name: str = ""
+
+    @property
+    def baseline(self) -> float | None:
+        """The person's own photo-to-photo likeness: the median agreement, or None for a single photo."""
+        return float(np.median(self.agreement)) if self.agreement else None
+
+    def cosine(self, embedding: np.ndarray) -> float:
+        """Cosine of a unit embedding [D] with this person, -1..1."""
+        return float(self.embedding @ embedding)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What became of one reference photo."""
+
+    index: int
+    outcome: str
+    reason: str
+    subject: Subject
+    agreement: float | None = None
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the photo became part of the identity."""
+        return self.outcome == Outcome.PASS
+
+    def as_dict(self) -> dict[str, object]:
+        """For reports: everything but the embedding."""
+        face = self.subject.face
+        return {
+            "index": self.index,
+            "outcome": str(self.outcome),
+            "reason": self.reason,
+            "agreement": None if self.agreement is None else round(self.agreement, 4),
+            "box": None if face is None else [round(value, 1) for value in face.box],
+            "notes": list(self.subject.notes),
+        }
+
+
+def unit_mean(embeddings: np.ndarray) -> np.ndarray:
+    """The mean of unit embeddings [N,D], scaled back to length 1."""
+    mean = embeddings.mean(axis=0)
+    return mean / np.linalg.norm(mean)
+
+
+def agreement(embeddings: np.ndarray) -> np.ndarray:
+    """For each of [N,D] unit embeddings, N >= 2, the cosine with the unit mean of the others: [N]."""
+    others = embeddings.sum(axis=0) - embeddings
+    others /= np.linalg.norm(others, axis=1, keepdims=True)
+    return (embeddings * others).sum(axis=1)
+
+
+def enroll(
+    engine: FaceEngine,
+    photos: Sequence[torch.Tensor],
+    several: SeveralFaces = SeveralFaces.REFUSE,
+    min_face: int = MIN_FACE,
+    leave_out: bool = False,
+    name: str = "",
+    poor: Mapping[int, str] | None = None,
+) -> tuple[Identity, list[Reference]]:
+    """Make an Identity from 1..N photos [H,W,3] of one person, in 0..1.
+
+    A photo without a usable face, or one that disagrees with the others, stops the enrollment with
+    EnrollmentRefused that names every such photo; with `leave_out` it is left out instead, as long as one is left.
+    `poor`: photos by index that are refused as well, and why.
+    """
+    subjects = find_subjects(engine, photos, several, min_face)
+    for index, reason in (poor or {}).items():
+        if subjects[index].problem is None:
+            subjects[index] = replace(subjects[index], problem=Outcome.POOR_PHOTO, reason=reason)
+    references = judge_references(engine, subjects)
+    refused = [reference for reference in references if not reference.accepted]
+    accepted = [reference for reference in references if reference.accepted]
+    if refused and (not leave_out or not accepted):
+        problems = " ".join(f"Photo {each.index + 1}: {each.reason}" for each in refused)
+        raise EnrollmentRefused(f"{len(refused)} of {len(references)} reference photos cannot be used. {problems}")
+    embeddings = np.stack([embedding_of(reference.subject) for reference in accepted])
+    scores = agreement(embeddings) if len(accepted) > 1 else np.empty(0)
+    identity = Identity(unit_mean(embeddings), tuple(map(float, scores)), len(accepted), engine.key, name)
+    return identity, references
+
+
+def embedding_of(subject: Subject) -> np.ndarray:
+    """The embedding of a subject that has one."""
+    if subject.face is None or subject.face.embedding is None:
+        raise EnrollmentRefused(subject.reason)
+    return subject.face.embedding
+
+
+def judge_references(engine: FaceEngine, subjects: Sequence[Subject]) -> list[Reference]:
+    """Accept or refuse each photo. The worst outlier is taken out first, then the rest are compared again.
+
+    Of two photos that disagree, neither can be called the right one: both are refused.
+    """
+    usable = [index for index, subject in enumerate(subjects) if subject.problem is None]
+    limit = calibration_of(engine.key).threshold(AGREEMENT_FMR)
+    outliers: dict[int, float] = {}
+    scores: dict[int, float] = {}
+    while len(usable) > 1:
+        values = agreement(np.stack([embedding_of(subjects[index]) for index in usable]))
+        scores = dict(zip(usable, map(float, values), strict=True))
+        worst = min(usable, key=lambda index: scores[index])
+        if scores[worst] >= limit:
+            break
+        dropped = usable if len(usable) == 2 else [worst]
+        outliers |= {index: scores[index] for index in dropped}
+        usable = [index for index in usable if index not in dropped]
+    return [_reference(index, subject, scores, outliers, limit) for index, subject in enumerate(subjects)]
+
+
+def _reference(
+    index: int, subject: Subject, scores: dict[int, float], outliers: dict[int, float], limit: float
+) -> Reference:
+    if subject.problem is not None:
+        return Reference(index, subject.problem, subject.reason, subject)
+    if index in outliers:
+        reason = (
+            f"The face agrees with the other photos by only {outliers[index]:.2f}, below {limit:.2f}; "
+            "it seems to be another person, so leave this photo out."
+        )
+        return Reference(index, DISAGREES, reason, subject, outliers[index])
+    return Reference(index, Outcome.PASS, "Accepted.", subject, scores.get(index))

@@ -1,0 +1,192 @@
+"""Is it still that person? One verdict for each picture, and the report that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from ..errors import EngineMismatch
+from ..faces.choose import MIN_FACE, Outcome, SeveralFaces, Subject, find_subjects
+from ..faces.engines import FaceEngine
+from .calibration import Calibration, calibration_of
+from .enrollment import Identity, embedding_of
+
+STRICTNESS = {
+    "lenient (1 in 100)": 1e-2,
+    "standard (1 in 1,000)": 1e-3,
+    "strict (1 in 10,000)": 1e-4,
+    "very strict (1 in 100,000)": 1e-5,
+}
+"""How many strangers may pass, as the user chooses it, and the false match rate that it stands for."""
+
+EVEN_STRICTNESS = {
+    "even across groups (1 in 1,000)": 1e-3,
+    "even across groups (1 in 10,000)": 1e-4,
+}
+"""The same for every group of people that was large enough to measure: of no group may more strangers pass."""
+
+DEFAULT_STRICTNESS = "strict (1 in 10,000)"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A threshold on the cosine, and where it comes from. every_group: its rate holds for each measured group."""
+
+    threshold: float
+    fmr: float | None
+    source: str
+    every_group: bool = False
+
+    @classmethod
+    def measured(cls, calibration: Calibration, fmr: float) -> Gate:
+        """The threshold at which a fraction `fmr` of strangers passed in our benchmark."""
+        point = calibration.point(fmr)
+        source = (
+            f"{calibration.source}, {calibration.date}: {fmr:.3%} of strangers and {point.tar:.1%} of genuine pairs "
+            f"pass (95 % interval of the threshold {point.low:.3f} to {point.high:.3f})"
+        )
+        return cls(point.threshold, fmr, source)
+
+    @classmethod
+    def even(cls, calibration: Calibration, fmr: float) -> Gate:
+        """The threshold at which, of every group of people that could be measured, at most a fraction `fmr` passes."""
+        point = calibration.even_point(fmr)
+        source = (
+            f"{calibration.even_source}, {calibration.even_date}: at most {fmr:.3%} of strangers of any group of 30 "
+            f"people and more pass, by the upper 95 % bound of the worst group ({point.group}, {point.how}), and "
+            f"{point.fnmr:.1%} of genuine pairs fail"
+        )
+        return cls(point.threshold, fmr, source, every_group=True)
+
+    @classmethod
+    def custom(cls, threshold: float) -> Gate:
+        """A threshold that the user typed; nobody measured what it means."""
+        return cls(threshold, None, "typed by the user, not measured")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The judgement on one picture.
+
+    cosine: raw similarity to the identity, -1..1, None without a usable face. score: the calibrated probability
+    0..1 that it is the same person. reason: one sentence for people.
+    """
+
+    index: int
+    outcome: Outcome
+    reason: str
+    subject: Subject
+    cosine: float | None = None
+    score: float | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether this is the person."""
+        return self.outcome is Outcome.PASS
+
+    def as_dict(self) -> dict[str, Any]:
+        """For reports: everything but the embedding."""
+        face = self.subject.face
+        return {
+            "index": self.index,
+            "outcome": str(self.outcome),
+            "passed": self.passed,
+            "cosine": None if self.cosine is None else round(self.cosine, 4),
+            "score": None if self.score is None else round(self.score, 6),
+            "reason": self.reason,
+            "box": None if face is None else [round(value, 1) for value in face.box],
+            "face_size": None if face is None else round(face.size, 1),
+            "notes": list(self.subject.notes),
+        }
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The verdicts on a batch, the gate they were judged by, and what else the reader should know.
+
+    `doubts` are those of the warnings that say why the judge is not independent of what it judges.
+    """
+
+    verdicts: list[Verdict]
+    gate: Gate
+    identity: Identity
+    warnings: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
+
+    @property
+    def all_passed(self) -> bool:
+        """Whether there is at least one picture and every one is the person."""
+        return bool(self.verdicts) and all(verdict.passed for verdict in self.verdicts)
+
+    @property
+    def best(self) -> float | None:
+        """The highest cosine of the batch, or None when no picture has a usable face."""
+        return max((each.cosine for each in self.verdicts if each.cosine is not None), default=None)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report."""
+        own = self.identity
+        baseline = None
+        if own.baseline is not None:
+            baseline = {
+                "median": round(own.baseline, 4),
+                "low": round(min(own.agreement), 4),
+                "photos": own.photos,
+            }
+        return {
+            "engine": own.engine,
+            "person": own.name,
+            "reference_photos": own.photos,
+            "threshold": round(self.gate.threshold, 4),
+            "threshold_source": self.gate.source,
+            "fmr": self.gate.fmr,
+            "every_group": self.gate.every_group,
+            "baseline": baseline,
+            "all_passed": self.all_passed,
+            "best": None if self.best is None else round(self.best, 4),
+            "independent": not self.doubts,
+            "warnings": list(self.warnings),
+            "images": [verdict.as_dict() for verdict in self.verdicts],
+        }
+
+
+def check_likeness(
+    engine: FaceEngine,
+    identity: Identity,
+    images: Sequence[torch.Tensor],
+    gate: Gate,
+    several: SeveralFaces = SeveralFaces.REFUSE,
+    min_face: int = MIN_FACE,
+) -> Judgement:
+    """Judge pictures [H,W,3] in 0..1 against a person. EngineMismatch when the recognisers differ."""
+    if engine.key != identity.engine:
+        raise EngineMismatch(
+            f"The identity was enrolled with {identity.engine} and {engine.key} was given to compare it; "
+            "use the same engine, or enroll the person again."
+        )
+    calibration = calibration_of(engine.key)
+    subjects = find_subjects(engine, images, several, min_face)
+    verdicts = [_judge(index, subject, identity, gate, calibration) for index, subject in enumerate(subjects)]
+    warnings = []
+    if calibration.borrowed and gate.fmr is not None:
+        warnings.append(f"The threshold is {calibration.source}.")
+    if identity.photos == 1:
+        warnings.append("Only one reference photo: there is no baseline of the person's own photos to compare with.")
+    return Judgement(verdicts, gate, identity, warnings)
+
+
+def _judge(index: int, subject: Subject, identity: Identity, gate: Gate, calibration: Calibration) -> Verdict:
+    if subject.problem is not None:
+        return Verdict(index, subject.problem, subject.reason, subject)
+    cosine = identity.cosine(embedding_of(subject))
+    passed = cosine >= gate.threshold
+    relation = "reaches" if passed else "is below"
+    digits = 2 if passed or f"{cosine:.2f}" != f"{gate.threshold:.2f}" else 4
+    reason = f"Likeness {cosine:.{digits}f} {relation} the threshold {gate.threshold:.{digits}f}"
+    if identity.baseline is not None:
+        reason += f"; the person's own photos agree by {identity.baseline:.2f}"
+    outcome = Outcome.PASS if passed else Outcome.FAIL
+    return Verdict(index, outcome, f"{reason}.", subject, cosine, calibration.score(cosine))

@@ -1,0 +1,157 @@
+"""What is in one LoRA file, block by block, as values and as text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+
+from .delta import delta_of, why_not
+from .files import LoraFile, count_kinds
+from .layers import SETTINGS, WORDS, Layer
+from .lora_file import TAGS_SHOWN, hashes, licence, plain, tags, training
+from .names import block_of, block_order
+
+FORMATS = (
+    ("kohya", ("lora_unet_", "lora_te", "lora_prior_", "lora_clip")),
+    ("LyCORIS of SimpleTuner", ("lycoris_",)),
+    ("OneTrainer", ("lora_transformer_",)),
+    ("diffusers or PEFT", ("unet.", "transformer.", "text_encoder.", "text_encoder_2.", "base_model.model.")),
+    ("names of the model", ("diffusion_model.", "text_encoders.")),
+)
+"""Naming of layers by its prefixes."""
+
+
+@dataclass
+class Block:
+    """The layers of one block: ranks and alphas that occur, and the Frobenius norm of the change at strength 1.
+
+    `norm` is None where the change depends on the model's weights, and where numbers are not finite (`damaged`).
+    """
+
+    layers: int = 0
+    ranks: list[int] = field(default_factory=list)
+    alphas: list[float] = field(default_factory=list)
+    norm: float | None = 0.0
+    damaged: bool = False
+
+
+def naming(file: LoraFile) -> str:
+    """Whose naming the layers have."""
+    bases = list(file.layers.found)
+    for name, prefixes in FORMATS:
+        if any(base.startswith(prefixes) for base in bases):
+            return name
+    return (
+        "diffusers or PEFT"
+        if any("lora_A" in name or ".processor." in name for name in file.header.tensors)
+        else ("names of the model")
+    )
+
+
+def blocks_of(file: LoraFile, step: Callable[[], object] = lambda: None) -> dict[str, Block]:
+    """Rank, alpha and norm of each block, in the order in which data passes through them."""
+    tensors = file.read()
+    found: dict[str, Block] = {}
+    for base, layer in file.layers.found.items():
+        block = found.setdefault(block_of(base), Block())
+        block.layers += 1
+        _note_rank(block, layer, tensors)
+        block.norm = _added_norm(block.norm, layer, tensors)
+        step()
+    for block in found.values():
+        block.damaged = block.damaged or (block.norm is not None and not math.isfinite(block.norm))
+        block.norm = None if block.norm is None or block.damaged else math.sqrt(block.norm)
+    return {name: found[name] for name in sorted(found, key=block_order)}
+
+
+def _note_rank(block: Block, layer: Layer, tensors: dict[str, torch.Tensor]) -> None:
+    if layer.rank is None:
+        return
+    alpha = float(tensors[layer.parts["alpha"].name]) if "alpha" in layer.parts else float(layer.rank)
+    block.ranks = sorted({*block.ranks, layer.rank})
+    if math.isfinite(alpha):
+        block.alphas = sorted({*block.alphas, round(alpha, 6)})
+    else:
+        block.damaged = True
+
+
+def _added_norm(squared: float | None, layer: Layer, tensors: dict[str, torch.Tensor]) -> float | None:
+    """The sum of squared norms with one layer more."""
+    if squared is None or (why_not(layer) is not None):
+        return None
+    return squared if layer.matrix is None else squared + delta_of(layer, tensors).norm() ** 2
+
+
+def inspect(file: LoraFile, step: Callable[[], object] = lambda: None) -> dict[str, Any]:
+    """Everything that the report says, ready for JSON. The tensors are read for norms and hashes."""
+    header, family = file.header, file.family
+    metadata = header.metadata
+    kinds = count_kinds(file.layers.found)
+    parts = [part for layer in file.layers.found.values() for role, part in layer.parts.items() if role not in SETTINGS]
+    blocks = blocks_of(file, step)
+    stated_hash = metadata.get("sshs_model_hash", "")
+    found_hashes = hashes(header.path, header.data_start)
+    return {
+        "file": file.name,
+        "size": header.size,
+        "base_model": family.name,
+        "base_model_from": family.why,
+        "base_model_stated": family.stated,
+        "naming": naming(file),
+        "kinds": {WORDS[kind]: count for kind, count in kinds.items()},
+        "layers": len(file.layers.found),
+        "instead": file.stranger,
+        "other_tensors": [plain(name, 120) for name in file.layers.other[:20]],
+        "parameters": sum(part.numel for part in parts),
+        "dtypes": sorted({part.dtype for part in parts}),
+        "blocks": {name: asdict(block) for name, block in blocks.items()},
+        "trigger_words": file.trigger_words,
+        "tags": tags(metadata)[:TAGS_SHOWN],
+        "training": training(metadata),
+        "licence": licence(metadata),
+        **found_hashes,
+        "stated_hash": plain(stated_hash, 64),
+        "stated_hash_agrees": stated_hash[:12] == found_hashes["autov3"] if stated_hash else None,
+    }
+
+
+def text_of(found: dict[str, Any]) -> str:
+    """The report for people."""
+    kinds = ", ".join(f"{_layers(count)} of {name}" for name, count in found["kinds"].items())
+    lines = [
+        f"{found['file']}: {found['base_model']} ({found['base_model_from']})",
+        f"{kinds}; names of {found['naming']}; {found['parameters']:,} parameters in {', '.join(found['dtypes'])}"
+        if kinds
+        else f"It has no LoRA layer: it is {found['instead'] or 'no LoRA of a format that is known'}.",
+        f"Trigger words: {', '.join(found['trigger_words']) or 'none in the metadata'}",
+        f"Licence: {found['licence']}",
+        f"sha256 {found['sha256']}, AutoV3 {found['autov3']}",
+    ]
+    if found["base_model_stated"] not in ("unknown", found["base_model"]):
+        lines.append(f"Its metadata say {found['base_model_stated']}, its layers {found['base_model']}.")
+    if found["stated_hash_agrees"] is False:
+        lines.append("The hash in its metadata is another one: the tensors were changed after training.")
+    if found["other_tensors"]:
+        lines.append(f"Tensors that belong to no layer: {', '.join(found['other_tensors'][:3])} …")
+    lines += [f"{name}: {value}" for name, value in found["training"].items()]
+    if found["tags"]:
+        lines.append("Tags: " + ", ".join(f"{tag} ({count})" for tag, count in found["tags"]))
+    lines += [block_text(name, Block(**block)) for name, block in found["blocks"].items()]
+    return "\n".join(lines)
+
+
+def block_text(name: str, block: Block) -> str:
+    """One block in a line."""
+    norm = "norm depends on the model" if block.norm is None else f"norm {block.norm:.4g}"
+    norm = "holds numbers that are not finite" if block.damaged else norm
+    ranks = "/".join(map(str, block.ranks)) or "none"
+    alphas = "/".join(f"{alpha:g}" for alpha in block.alphas) or "none"
+    return f"{name}: {_layers(block.layers)}, rank {ranks}, alpha {alphas}, {norm}"
+
+
+def _layers(count: int) -> str:
+    return "1 layer" if count == 1 else f"{count} layers"

@@ -1,0 +1,223 @@
+"""The weighted sum of LoRAs, layer by layer, reduced to a rank by singular values and never built as a full matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from ..errors.lora_errors import LoraNotMergeable, LoraWrongBase
+from .delta import Delta, Factors, Whole, bias_of, delta_of, flat, why_not
+from .family import UNKNOWN, Family
+from .files import LoraFile
+from .layers import Layer
+from .names import canonical, flat_name, is_text, split_prefix
+
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+PRECISIONS = (*DTYPES,)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A LoRA in a merge, with its weights for the diffusion model and for the text encoders."""
+
+    file: LoraFile
+    model: float
+    text: float
+
+
+@dataclass
+class Merged:
+    """The tensors of a merged LoRA in kohya's naming, and what the reduction lost.
+
+    `errors` holds, by layer, the Frobenius norm of what was cut off, relative to the layer's own norm.
+    """
+
+    tensors: dict[str, torch.Tensor] = field(default_factory=dict)
+    errors: dict[str, float] = field(default_factory=dict)
+    ranks: dict[str, int] = field(default_factory=dict)
+    lost: float = 0.0
+    total: float = 0.0
+
+    @property
+    def error(self) -> float:
+        """Norm of everything that was cut off, relative to the norm of the whole sum."""
+        return (self.lost / self.total) ** 0.5 if self.total else 0.0
+
+
+@dataclass
+class _Term:
+    layer: Layer
+    file: str
+    weight: float
+    tensors: dict[str, torch.Tensor]
+
+
+def common_family(sources: Sequence[Source]) -> Family:
+    """The base model of all sources. Raises LoraWrongBase when two were made for different ones."""
+    known = [source.file for source in sources if source.file.family.name != UNKNOWN]
+    for file in known:
+        if file.family.name != known[0].family.name:
+            raise LoraWrongBase(
+                f"{known[0].name} is a LoRA for {known[0].family.name} and {file.name} is one for "
+                f"{file.family.name}; merge LoRAs of one base model."
+            )
+    return known[0].family if known else sources[0].file.family
+
+
+def merge(
+    sources: Sequence[Source],
+    rank: int,
+    precision: str = "float32",
+    step: Callable[[], object] = lambda: None,
+) -> Merged:
+    """The sum of the sources' changes times their weights.
+
+    `rank` is the largest rank of a layer; 0 keeps the exact sum. Sums and decompositions are done in float64 and
+    stored in `precision`. `step` is called after each layer. Raises LoraWrongBase and LoraNotMergeable.
+    """
+    terms = _terms(sources, common_family(sources).name)
+    merged = Merged()
+    for name, summands in terms.items():
+        _merge_layer(merged, name, summands, rank, DTYPES[precision])
+        step()
+    return merged
+
+
+def layer_count(sources: Sequence[Source]) -> int:
+    """How many layers a merge has, for a progress bar."""
+    return len(_terms(sources, common_family(sources).name))
+
+
+def _terms(sources: Sequence[Source], family: str) -> dict[str, list[_Term]]:
+    found: dict[str, list[_Term]] = {}
+    inside: dict[tuple[bool, str], tuple[str, str]] = {}
+    for source in sources:
+        if not source.file.layers.found:
+            raise LoraNotMergeable(
+                f"{source.file.name} has no LoRA layer, it is {source.file.stranger or 'of no known format'}; leave it "
+                "out."
+            )
+        tensors = source.file.read_finite()
+        for base, layer in source.file.layers.found.items():
+            weight = source.text if is_text(base) else source.model
+            if weight == 0:
+                continue
+            reason = why_not(layer)
+            if reason is not None:
+                raise LoraNotMergeable(
+                    f"{source.file.name} cannot be merged: its layer {base[:100]!r} {reason}; leave it out."
+                )
+            name = canonical(base, family)
+            key = (is_text(base), flat_name(split_prefix(base)[1] if not is_text(base) else base))
+            other, file = inside.setdefault(key, (name, source.file.name))
+            if other != name:
+                raise LoraNotMergeable(
+                    f"{source.file.name} calls a layer {base[:100]!r} and {file} has it under another prefix, so "
+                    "that it is not sure whether both mean the same; merge LoRAs of one format."
+                )
+            found.setdefault(name, []).append(_Term(layer, source.file.name, weight, tensors))
+    if not found:
+        names = ", ".join(source.file.name for source in sources)
+        raise LoraNotMergeable(f"There is no layer to merge in {names}; choose LoRAs with layers and weights above 0.")
+    return found
+
+
+def _merge_layer(merged: Merged, name: str, terms: list[_Term], rank: int, dtype: torch.dtype) -> None:
+    deltas: list[Delta] = []
+    bias: torch.Tensor | None = None
+    shape: tuple[int, ...] = ()
+    for term in terms:
+        if term.layer.matrix is not None:
+            deltas.append(_weighted(delta_of(term.layer, term.tensors), term.weight))
+            own = term.layer.shape or ()
+            shape = own if len(own) > len(shape) else shape
+        change = bias_of(term.layer, term.tensors)
+        if change is not None:
+            if bias is not None and bias.shape != change.shape:
+                _shapes_differ(name, terms)
+            bias = term.weight * change if bias is None else bias + term.weight * change
+    if bias is not None:
+        _store(merged, f"{name}.diff_b", bias, dtype)
+    if not deltas:
+        return
+    if len({_size(delta) for delta in deltas}) > 1:
+        _shapes_differ(name, terms)
+    told = len(shape) > 2 or any(term.layer.matrix is not None and term.layer.kernel_told for term in terms)
+    if len(shape) == 1 or (told and rank == 0 and any(isinstance(delta, Whole) for delta in deltas)):
+        whole = torch.stack([flat(delta) for delta in deltas]).sum(0)
+        merged.total += float(torch.sum(whole**2))
+        _store(merged, f"{name}.diff", whole.reshape(shape), dtype)
+        return
+    up, down, lost, total = reduced(deltas, rank)
+    merged.lost += lost
+    merged.total += total
+    merged.errors[name] = (lost / total) ** 0.5 if total else 0.0
+    merged.ranks[name] = up.shape[1]
+    if len(shape) == 4:
+        up, down = up[..., None, None], down.reshape(-1, *shape[1:])
+    _store(merged, f"{name}.lora_up.weight", up, dtype)
+    _store(merged, f"{name}.lora_down.weight", down, dtype)
+    merged.tensors[f"{name}.alpha"] = torch.tensor(float(up.shape[1]))
+
+
+def _size(delta: Delta) -> tuple[int, int]:
+    if isinstance(delta, Whole):
+        return (delta.matrix.shape[0], delta.matrix[0].numel())
+    return (delta.up.shape[0], delta.down.shape[1])
+
+
+def _shapes_differ(name: str, terms: list[_Term]) -> None:
+    said = ", ".join(f"{term.file}: {list(term.layer.shape or ())}" for term in terms)
+    raise LoraNotMergeable(f"The layer {name!r} has different shapes ({said}); merge LoRAs of one base model.")
+
+
+def _store(merged: Merged, name: str, tensor: torch.Tensor, dtype: torch.dtype) -> None:
+    stored = tensor.to(dtype).contiguous()
+    if not torch.isfinite(stored).all():
+        largest = float(tensor.abs().max())
+        raise LoraNotMergeable(
+            f"The layer {name!r} reaches {largest:.3g}, which {str(dtype).removeprefix('torch.')} cannot hold; store "
+            "the merge in float32, or leave out a LoRA with damaged numbers."
+        )
+    merged.tensors[name] = stored
+
+
+def _weighted(delta: Delta, weight: float) -> Delta:
+    if isinstance(delta, Whole):
+        return Whole(delta.matrix * weight)
+    # The root of the weight goes to each factor, so that neither leaves the range of float16.
+    root = abs(weight) ** 0.5
+    return Factors(delta.up * root, delta.down * (root if weight > 0 else -root))
+
+
+def reduced(deltas: Sequence[Delta], rank: int) -> tuple[torch.Tensor, torch.Tensor, float, float]:
+    """`up` [rows, r] and `down` [r, columns] of a sum, the squared norm that was cut off, and that of the sum.
+
+    Of the stacked factors U and D a QR decomposition of each is taken, and the singular values of the small matrix
+    between them are those of the sum (Halko, Martinsson and Tropp 2011, section 5.1): exact, without the full
+    matrix. With rank 0, and fewer columns of U than the matrix has rows and columns, the factors are returned; a sum
+    that is no product of thin factors is then itself one factor, and the other is the unit matrix.
+    """
+    if any(isinstance(delta, Whole) for delta in deltas):
+        whole = torch.stack([flat(delta) for delta in deltas]).sum(0)
+        if rank == 0:
+            unit = torch.eye(min(whole.shape), dtype=whole.dtype)
+            pair = (unit, whole) if whole.shape[0] <= whole.shape[1] else (whole, unit)
+            return *pair, 0.0, float(torch.sum(whole**2))
+        left, values, right = torch.linalg.svd(whole, full_matrices=False)
+    else:
+        factors = [delta for delta in deltas if isinstance(delta, Factors)]
+        up = torch.cat([each.up for each in factors], dim=1)
+        down = torch.cat([each.down for each in factors], dim=0)
+        if rank == 0 and up.shape[1] <= min(up.shape[0], down.shape[1]):
+            return up, down, 0.0, Factors(up, down).norm() ** 2
+        left_basis, left_small = torch.linalg.qr(up)
+        right_basis, right_small = torch.linalg.qr(down.T)
+        left, values, right = torch.linalg.svd(left_small @ right_small.T, full_matrices=False)
+        left, right = left_basis @ left, right @ right_basis.T
+    kept = min(rank or len(values), len(values))
+    root = values[:kept].sqrt()
+    lost = float(torch.sum(values[kept:] ** 2))
+    return left[:, :kept] * root, root[:, None] * right[:kept], lost, float(torch.sum(values**2))

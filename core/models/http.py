@@ -1,0 +1,210 @@
+"""Fetch one file over HTTP into a part file that the next attempt can carry on with."""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+from . import disk, reach
+from .transfer import Advance
+
+if TYPE_CHECKING:
+    import httpx
+
+ATTEMPTS = 3
+"""How often one source is tried without getting further, when the transfer breaks or the server is busy."""
+
+_PAUSE = 0.5
+_READ_TIMEOUT = 20.0
+_REDIRECTS = 6
+_BUSY = {408, 425, 429, 500, 502, 503, 504}
+
+
+class SourceFailed(Exception):
+    """One source did not deliver; its message is the reason, `again` whether another attempt may help."""
+
+    def __init__(self, reason: str, *, again: bool = False) -> None:
+        super().__init__(reason)
+        self.again = again
+
+
+class WrongContent(SourceFailed):
+    """The source delivered a whole file with another sha256."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A download that is not finished: the bytes so far, and beside them which answer they are from."""
+
+    path: Path
+
+    @property
+    def note(self) -> Path:
+        """Where the origin of the bytes is written down."""
+        return self.path.with_name(f".{self.path.name}.json")
+
+    def size(self) -> int:
+        """Bytes on disk."""
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def etag(self, url: str) -> str:
+        """The strong ETag that `url` gave with the bytes, or an empty string."""
+        try:
+            note = json.loads(self.note.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return ""
+        known = isinstance(note, dict) and note.get("url") == url
+        return str(note.get("etag", "")) if known else ""
+
+    def remember(self, url: str, etag: str) -> None:
+        """Write down where the bytes come from."""
+        strong = etag if etag.startswith('"') else ""
+        self.note.write_text(json.dumps({"url": url, "etag": strong}), encoding="utf-8")
+
+    def discard(self) -> None:
+        """Forget the bytes."""
+        self.path.unlink(missing_ok=True)
+        self.note.unlink(missing_ok=True)
+
+    def finish(self, final: Path) -> None:
+        """Give the bytes their final name, in one step."""
+        self.path.replace(final)
+        self.note.unlink(missing_ok=True)
+
+
+def fetch(url: str, part: Part, size: int | None, advance: Advance) -> None:
+    """Bring `part` to the whole of `url`, of `size` bytes where that is known.
+
+    Breaks in the transfer are mended by going on where it stopped. SourceFailed says why it could not be done;
+    the bytes that came stay in `part` for another attempt. DiskFull when the disk is.
+    """
+    stuck, furthest = 0, part.size()
+    while True:
+        try:
+            _transfer(url, part, size, advance)
+        except SourceFailed as failed:
+            stuck = 0 if part.size() > furthest else stuck + 1
+            if not failed.again or stuck == ATTEMPTS:
+                raise
+            furthest = max(furthest, part.size())
+            time.sleep(_PAUSE * (stuck + 1))
+        else:
+            return
+
+
+def _transfer(url: str, part: Part, size: int | None, advance: Advance) -> None:
+    import httpx
+
+    have = part.size()
+    if size is not None and have == size:
+        return
+    if size is not None and have > size:
+        part.discard()
+        have = 0
+    timeout = httpx.Timeout(_READ_TIMEOUT, connect=reach.PATIENCE)
+    try:
+        with httpx.Client(timeout=timeout, verify=trust(), follow_redirects=False) as client:
+            response = _open(client, url, have, part.etag(url))
+            try:
+                _receive(response, url, part, have, size, advance)
+            finally:
+                response.close()
+    except httpx.TimeoutException as error:
+        raise SourceFailed(f"no answer for {_READ_TIMEOUT:.0f} s", again=True) from error
+    except httpx.ProtocolError as error:
+        raise SourceFailed("the transfer broke off", again=True) from error
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise SourceFailed(str(error) or type(error).__name__, again=True) from error
+
+
+def _open(client: httpx.Client, url: str, have: int, etag: str) -> httpx.Response:
+    """Follow redirects by hand: each host is probed first, and https never turns into http."""
+    headers = {"Accept-Encoding": "identity", "User-Agent": "likeness-studio"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+        if etag:
+            headers["If-Range"] = etag
+    place = url
+    for _ in range(_REDIRECTS):
+        unreachable = reach.why_not(place)
+        if unreachable:
+            raise SourceFailed(unreachable)
+        response = _ask(client, place, headers)
+        if not response.has_redirect_location:
+            return response
+        response.close()
+        onward = urljoin(place, response.headers["location"])
+        if urlsplit(onward).scheme not in ("https", urlsplit(place).scheme):
+            raise SourceFailed("it redirects to an unencrypted address")
+        place = onward
+    raise SourceFailed("it redirects in a circle")
+
+
+def _ask(client: httpx.Client, url: str, headers: dict[str, str]) -> httpx.Response:
+    """Send the request; a host that takes the connection and then says nothing is not asked twice."""
+    import httpx
+
+    try:
+        return client.send(client.build_request("GET", url, headers=headers), stream=True)
+    except (httpx.ConnectTimeout, httpx.ConnectError) as error:
+        raise SourceFailed(reach.give_up(url, str(error))) from error
+    except httpx.ReadTimeout as error:
+        raise SourceFailed(f"no answer for {_READ_TIMEOUT:.0f} s") from error
+
+
+@cache
+def trust() -> ssl.SSLContext:
+    """The system's certificates, where a company puts its own, and the public ones that come with httpx."""
+    context = ssl.create_default_context()
+    with suppress(ImportError):
+        import certifi
+
+        context.load_verify_locations(certifi.where())
+    return context
+
+
+def _receive(response: httpx.Response, url: str, part: Part, have: int, size: int | None, advance: Advance) -> None:
+    code = response.status_code
+    if code == 416 or (code == 206 and not _continues(response, have, size)):
+        part.discard()
+        raise SourceFailed("what was there from an earlier download did not fit", again=True)
+    if code not in (200, 206):
+        raise SourceFailed(f"HTTP {code}", again=code in _BUSY)
+    announced = response.headers.get("content-length", "")
+    if code == 200:
+        have = 0
+        if size is not None and announced.isdigit() and int(announced) != size:
+            raise SourceFailed(f"it sends {int(announced):,} bytes instead of {size:,}")
+    limit = size if size is not None else have + int(announced) if announced.isdigit() else None
+    if limit is not None:
+        disk.require_space(part.path.parent, limit - have, part.path.stem)
+    with disk.clear_when_full(part.path.stem, part.path, part.note):
+        part.remember(url, response.headers.get("etag", ""))
+        with part.path.open("ab" if have else "wb") as file:
+            for chunk in response.iter_bytes():
+                have += len(chunk)
+                if limit is not None and have > limit:
+                    break
+                file.write(chunk)
+                advance(have)
+    if limit is not None and have != limit:
+        if have > limit:
+            part.discard()
+            raise SourceFailed(f"it sends more than the {limit:,} bytes expected")
+        raise SourceFailed(f"the transfer broke off after {have:,} of {limit:,} bytes", again=True)
+
+
+def _continues(response: httpx.Response, have: int, size: int | None) -> bool:
+    """Whether a 206 answer is exactly the rest of what is wanted."""
+    match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("content-range", ""))
+    if match is None or int(match[1]) != have:
+        return False
+    return size is None or match[3] in ("*", str(size))

@@ -1,0 +1,112 @@
+"""onnxruntime sessions: one per model file and device, shared by every node, on all cores or on the GPU."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DependencyMissing, ModelCorrupt
+from .safety import refuse_pickle
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+log = logging.getLogger(__name__)
+
+DEVICES = ("auto", "cpu", "gpu")
+"""``auto`` takes a GPU where onnxruntime has one, ``gpu`` insists on it."""
+
+_CPU = "CPUExecutionProvider"
+_GPU = ("CUDAExecutionProvider", "ROCMExecutionProvider", "MIGraphXExecutionProvider", "DmlExecutionProvider")
+_LOG_ERRORS_ONLY = 3
+
+_sessions: dict[tuple[str, int, str], onnxruntime.InferenceSession] = {}
+_lock = threading.Lock()
+
+
+def session(path: Path, device: str = "auto") -> onnxruntime.InferenceSession:
+    """The session of the ONNX file at `path` on `device` (one of `DEVICES`), made once and then shared.
+
+    Raises DependencyMissing without onnxruntime, or for ``gpu`` when onnxruntime has no GPU that works; ModelCorrupt
+    when the file is not a model; UnsafeWeights when it is a pickle; ValueError for another device name.
+    """
+    if device not in DEVICES:
+        raise ValueError(f"The device {device!r} is not one of {', '.join(DEVICES)}.")
+    refuse_pickle(path)
+    key = (str(path.resolve()), path.stat().st_mtime_ns, device)
+    with _lock:
+        if key not in _sessions:
+            _sessions[key] = _open(path, device)
+        return _sessions[key]
+
+
+def release() -> None:
+    """Drop every cached session and the memory it holds."""
+    with _lock:
+        _sessions.clear()
+
+
+def threads() -> int:
+    """The number of cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
+def silence_telemetry() -> None:
+    """Keep onnxruntime from recording usage events and sending them to its vendor. Call before importing it."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+
+def _runtime() -> Any:
+    silence_telemetry()
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise DependencyMissing(
+            f"onnxruntime is needed to run the face and matte models and cannot be imported ({error}); install it"
+            f" with: {sys.executable} -m pip install onnxruntime"
+        ) from error
+    return onnxruntime
+
+
+def _providers(runtime: Any, device: str) -> list[str]:
+    """The GPU's provider first, where `device` allows one and this onnxruntime has it; the CPU last."""
+    there = runtime.get_available_providers()
+    gpu = [provider for provider in _GPU if provider in there][:1]
+    if device == "gpu" and not gpu:
+        raise DependencyMissing(
+            f"The device gpu was asked for and this onnxruntime ({runtime.__version__}) only has"
+            f" {', '.join(there)}; choose auto or cpu, or replace onnxruntime by onnxruntime-gpu"
+            " (onnxruntime-directml on Windows without NVIDIA)."
+        )
+    return [_CPU] if device == "cpu" else [*gpu, _CPU]
+
+
+def _open(path: Path, device: str) -> onnxruntime.InferenceSession:
+    runtime = _runtime()
+    providers = _providers(runtime, device)
+    if providers[0] == "CUDAExecutionProvider" and hasattr(runtime, "preload_dlls"):
+        runtime.preload_dlls()
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads()
+    options.log_severity_level = _LOG_ERRORS_ONLY
+    # Idle onnxruntime threads that spin steal the cores from torch's own threads between two networks.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    errors = runtime.capi.onnxruntime_pybind11_state
+    broken = (errors.InvalidProtobuf, errors.InvalidGraph, errors.InvalidArgument, errors.NoModel, errors.Fail)
+    try:
+        opened = runtime.InferenceSession(str(path), options, providers=providers)
+    except (*broken, errors.NotImplemented, errors.RuntimeException) as error:
+        raise ModelCorrupt(
+            f"onnxruntime {runtime.__version__} cannot load {path} ({str(error).strip()}); use another file."
+        ) from error
+    if device == "gpu" and opened.get_providers()[0] == _CPU:
+        raise DependencyMissing(
+            f"The device gpu was asked for and onnxruntime could not start {providers[0]} (its CUDA or cuDNN"
+            " libraries are missing or of another version); choose auto or cpu, or install matching ones."
+        )
+    return opened

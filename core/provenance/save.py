@@ -1,0 +1,165 @@
+"""A picture, what is known of its making, and a signature, as one file: what the node and the commands write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from ..errors.formats import FileSizeOutOfReach
+from ..imaging.encode import Encoded, Form, encode_picture
+from . import xmp
+from .credentials import Action, Ingredient, Signing, sign
+from .models_used import models_used, workflow_hash
+from .record import Record
+from .source_types import COMPOSITE
+from .verify_file import MIME as MIME_OF_FORMAT
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..id_photo.document import Document
+    from ..id_photo.photo import IDPhoto
+    from .trace import Making
+
+SUFFIXES: Mapping[Form, str] = {"jpeg": ".jpg", "png": ".png", "webp": ".webp"}
+FORMS: tuple[Form, ...] = get_args(Form)
+
+MOST_INGREDIENTS = 8
+"""A picture made from more photos than this names none of them in its manifest."""
+
+_ROUND = 64
+"""Bytes by which two manifests of one picture may differ."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """The file that is wanted. `dpi`: pixels per inch; sizes in bytes."""
+
+    form: Form = "jpeg"
+    quality: int = 95
+    dpi: float | None = None
+    max_bytes: int | None = None
+    min_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Signature:
+    """By whom, and what the manifest says besides."""
+
+    signing: Signing
+    actions: Sequence[Action] = ()
+    ingredients: Sequence[Ingredient] = ()
+
+
+def tool() -> tuple[str, str]:
+    """The program's name and version."""
+    try:
+        return "Likeness Studio", version("likeness-studio")
+    except PackageNotFoundError:
+        return "Likeness Studio", ""
+
+
+def record_of(
+    making: Making, graph: Mapping[str, Any], node: str | None, id_photo: IDPhoto | None = None, creator: str = ""
+) -> Record:
+    """What is written of a picture that the node `node` of an API-format graph saves."""
+    return Record(
+        generative=making.generative,
+        source_type=making.source_type,
+        steps=tuple(str(step) for step in reversed(making.steps)),
+        reasons=making.reasons,
+        models=models_used(graph, [node]) if node is not None else (),
+        workflow_hash=workflow_hash(graph),
+        document=id_photo.document.id if id_photo is not None else "",
+        edits=id_photo.edits_made if id_photo is not None else None,
+        creator=creator,
+        tool=" ".join(tool()).strip(),
+    )
+
+
+def target_for(document: Document, form: Form, quality: int, dpi: float) -> Target:
+    """What a document asks of a file: its own format where it does not take `form`, its limits of size."""
+    allowed = [each for each in document.formats if each in FORMS]
+    chosen = form if form in allowed or not allowed else allowed[0]
+    limits = document.file_bytes
+    return Target(
+        form=next(each for each in FORMS if each == chosen),
+        quality=quality,
+        dpi=dpi,
+        max_bytes=int(limits.high) if limits is not None else None,
+        min_bytes=int(limits.low) if limits is not None and limits.low > 0 else None,
+    )
+
+
+def picture_file(
+    picture: Tensor,
+    target: Target,
+    record: Record,
+    *,
+    text: Mapping[str, str] | None = None,
+    signature: Signature | None = None,
+) -> Encoded:
+    """The file of `picture` [H,W,3]. The manifest of a signature counts in the file's size.
+
+    Raises what `encode_picture` and `sign` raise.
+    """
+    packet = xmp.packet(record)
+
+    def encoded(max_bytes: int | None) -> Encoded:
+        return encode_picture(
+            picture,
+            target.form,
+            dpi=target.dpi,
+            quality=target.quality,
+            max_bytes=max_bytes,
+            min_bytes=target.min_bytes,
+            xmp=packet,
+            text=text,
+        )
+
+    plain = encoded(target.max_bytes)
+    if signature is None:
+        return plain
+    signed = _signed(plain, target, record, signature)
+    if target.max_bytes is not None and len(signed.data) > target.max_bytes:
+        room = target.max_bytes - (len(signed.data) - len(plain.data)) - _ROUND
+        if room <= 0:
+            raise FileSizeOutOfReach(
+                f"The signature alone takes {len(signed.data) - len(plain.data)} bytes and the file may have "
+                f"{target.max_bytes}; save it without a signature."
+            )
+        signed = _signed(encoded(room), target, record, signature)
+    return signed
+
+
+def _signed(plain: Encoded, target: Target, record: Record, signature: Signature) -> Encoded:
+    """IPTC's vaguest term stands in a created picture's manifest, which must have one, where nothing is claimed."""
+    data = sign(
+        plain.data,
+        target.form,
+        signature.signing,
+        tool=tool(),
+        actions=signature.actions,
+        ingredients=signature.ingredients,
+        source_type=record.source_type or COMPOSITE,
+    )
+    return Encoded(data, plain.quality)
+
+
+def ingredients_from(files: Sequence[Path]) -> list[Ingredient]:
+    """The photos as ingredients; none where there are too many, or where one is of a kind that C2PA does not know."""
+    from ..imaging.files import opened
+
+    if len(files) > MOST_INGREDIENTS:
+        return []
+    found = []
+    for file in files:
+        with opened(file) as image:
+            mime = MIME_OF_FORMAT.get(image.format or "")
+        if mime is None:
+            return []
+        found.append(Ingredient(file.read_bytes(), mime))
+    return found

@@ -1,0 +1,218 @@
+"""Derives from the graph itself how a picture was made: which steps generate, and what may be said of the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from .. import host
+from ..errors import LikenessError
+from ..errors.formats import GenerationFound
+from ..graph import links
+from ..imaging.files import SUFFIXES
+from . import source_types as iptc
+from .origin import SILENT, Origin, combined, origin_of
+from .record import Generative
+from .steps import EFFECTS, PICTURE_OUTPUTS, PIXELS_OF_LATENTS, Effect, effect
+
+MAX_PHOTOS = 256
+"""A folder with more photos than this is not looked through."""
+
+Look = Callable[[Mapping[str, Any]], Origin]
+MISSING: Mapping[str, Any] = MappingProxyType({"class_type": "(missing)"})
+"""Stands for a node that a link names and the graph does not have: nothing is known of it."""
+
+NOTHING_MORE: Mapping[str, Effect] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Step:
+    """A node that the picture depends on. `seen`: its pixels reach the picture, and not only its numbers or masks."""
+
+    id: str
+    name: str
+    effect: Effect
+    seen: bool
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.effect.value}"
+
+    @property
+    def place(self) -> str:
+        """The node as messages name it."""
+        return f"{self.name} (node {self.id[:20]})"
+
+
+@dataclass(frozen=True)
+class Making:
+    """How a picture was made. `source_type` is an IPTC identifier, None where nothing can be claimed."""
+
+    generative: Generative
+    source_type: str | None
+    steps: tuple[Step, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+    def refuse_generation(self) -> None:
+        """Raises GenerationFound unless the statement "no generative step was used" can be made."""
+        if self.generative is not Generative.NONE:
+            raise GenerationFound(
+                f"The file cannot state that no generative step was used: {'; '.join(self.reasons[:3])}; take that out "
+                "of the workflow, or do not declare it."
+            )
+
+
+UNKNOWN = Making(Generative.UNKNOWN, None, reasons=("the workflow is not known here",))
+
+
+def this_run(known: Mapping[str, Effect] = NOTHING_MORE) -> Making:
+    """The making of what the node that is at work now was given, inside ComfyUI and in the local engine.
+
+    `known`: see `trace`. A class of another pack that has a known name is not known for that.
+    """
+    run = host.current_run()
+    if run is None or run.node is None or run.node not in run.graph:
+        return UNKNOWN
+    return trace(run.graph, [run.node], known={**known, **_not_ours(run.graph)})
+
+
+def _not_ours(graph: Mapping[str, Any]) -> dict[str, Effect]:
+    names = {_name(node) for node in graph.values()}
+    return {name: Effect.UNKNOWN for name in names if name in EFFECTS and host.given_by_another_pack(name)}
+
+
+def trace(
+    graph: Mapping[str, Any],
+    nodes: Iterable[str],
+    look: Look | None = None,
+    known: Mapping[str, Effect] = NOTHING_MORE,
+) -> Making:
+    """The making of what `nodes` of an API-format graph give; `look` says where the photos of a reading node come from.
+
+    `known` are effects by class that hold for this graph, such as of a Make ID Photo that is known to have made no
+    edits. The nodes themselves count too. Generation counts wherever it is, also where only a mask was made of it.
+    """
+    steps = _steps(graph, nodes, lambda node: known.get(_name(node)) or effect(node))
+    origins = {step.id: (look or origin_of_node)(graph[step.id]) for step in steps if step.effect is Effect.READS}
+    made = [step for step in steps if step.effect is Effect.GENERATES]
+    unknown = [step for step in steps if step.effect is Effect.UNKNOWN]
+    told = [(step, origins[step.id]) for step in steps if step.id in origins]
+    reasons = [f"{step.place} generates pixels" for step in made]
+    reasons += [_told(step, origin) for step, origin in told if origin.generative is Generative.SOME]
+    if reasons:
+        return Making(Generative.SOME, _source_type(steps, origins), tuple(steps), tuple(reasons))
+    reasons = [f"what {step.place} does is not known" for step in unknown]
+    reasons += [_told(step, origin) for step, origin in told if origin.generative is Generative.UNKNOWN]
+    if reasons:
+        return Making(Generative.UNKNOWN, None, tuple(steps), tuple(reasons))
+    return Making(Generative.NONE, _source_type(steps, origins), tuple(steps))
+
+
+def _told(step: Step, origin: Origin) -> str:
+    return f"the photo of {step.place}: {origin.reason}"
+
+
+def _steps(graph: Mapping[str, Any], nodes: Iterable[str], does: Callable[[Mapping[str, Any]], Effect]) -> list[Step]:
+    """Everything that `nodes` depend on and themselves, what comes last first."""
+    seen: dict[str, bool] = {}
+    pending = [(node_id, True) for node_id in nodes]
+    while pending:
+        node_id, visible = pending.pop()
+        if node_id in seen and (seen[node_id] or not visible):
+            continue
+        seen[node_id] = visible
+        node = graph.get(node_id) or MISSING
+        here = does(node)
+        for name, (origin, slot) in links(node).items():
+            if str(origin) not in graph and not isinstance(origin, str):
+                continue
+            pending.append((str(origin), visible and _goes_on(here, name) and _gives_picture(graph, str(origin), slot)))
+    nodes_seen = {each: graph.get(each) or MISSING for each in _last_first(graph, seen)}
+    return [Step(each, _name(node), does(node), seen[each]) for each, node in nodes_seen.items()]
+
+
+def _last_first(graph: Mapping[str, Any], nodes: Iterable[str]) -> list[str]:
+    """In the reverse of the order of work; as they come where the graph has a ring and never worked."""
+    found = {each: graph.get(each) or MISSING for each in nodes}
+    needs = {
+        each: sorted({str(link[0]) for link in links(node).values()} & found.keys()) for each, node in found.items()
+    }
+    try:
+        return list(TopologicalSorter(needs).static_order())[::-1]
+    except CycleError:
+        return list(needs)
+
+
+def _name(node: Mapping[str, Any]) -> str:
+    return str(node.get("class_type", ""))[:80]
+
+
+def _goes_on(here: Effect, name: str) -> bool:
+    """Whether the pixels that a node gets by the input `name` go on into its picture."""
+    if here is Effect.GENERATES:
+        return name in PIXELS_OF_LATENTS
+    return here is not Effect.ANALYSES
+
+
+def _gives_picture(graph: Mapping[str, Any], node_id: str, slot: Any) -> bool:
+    node = graph.get(node_id) or {}
+    return slot in PICTURE_OUTPUTS.get(str(node.get("class_type", "")), (slot,))
+
+
+def _source_type(steps: list[Step], origins: Mapping[str, Origin]) -> str | None:
+    """The IPTC term; see docs/provenance.md for why which."""
+    seen = [step for step in steps if step.seen]
+    effects = {step.effect for step in seen}
+    photos = [origins[step.id] for step in seen if step.id in origins]
+    if any(step.effect is Effect.GENERATES for step in steps):
+        return iptc.EDITED_BY_GENERATION if photos else iptc.GENERATED
+    if any(origin.generative is Generative.SOME for origin in origins.values()):
+        if Effect.COMBINES in effects or len(photos) > 1:
+            return iptc.COMPOSITE_SYNTHETIC
+        return next((origin.source_type for origin in photos if origin.source_type in iptc.GENERATIVE), iptc.GENERATED)
+    if Effect.COMBINES in effects:
+        return iptc.COMPOSITE
+    if not photos:
+        return iptc.ALGORITHMIC if Effect.DRAWS in effects else None
+    if Effect.ADJUSTS in effects:
+        return iptc.ENHANCED
+    types = {origin.source_type for origin in photos}
+    return types.pop() if len(types) == 1 else None
+
+
+def origin_of_node(node: Mapping[str, Any]) -> Origin:
+    """Where the photos of a node come from that reads files of ComfyUI's folders; SILENT if they do not say."""
+    try:
+        files = photo_files(node)
+    except LikenessError as error:
+        return Origin(Generative.UNKNOWN, None, f"it cannot be looked at ({error.code})")
+    if not 0 < len(files) <= MAX_PHOTOS:
+        return Origin(Generative.UNKNOWN, None, f"{len(files)} files were not looked at")
+    found = [origin_of(file) for file in files]
+    joined = combined(found)
+    same = len({origin.source_type for origin in found}) == 1
+    return joined if joined.generative is not Generative.NONE or same else SILENT
+
+
+def photo_files(node: Mapping[str, Any]) -> list[Path]:
+    """The files that LoadImage and its like, or Load Photos, read; none where an input comes from another node."""
+    inputs = node.get("inputs") or {}
+    if node.get("class_type") == "LikenessLoadPhotos":
+        folder = inputs.get("folder")
+        if not isinstance(folder, str):
+            return []
+        place = host.inside(host.input_dir(), folder)
+        return sorted(file for file in place.glob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    name = inputs.get("image")
+    if not isinstance(name, str):
+        return []
+    kept = "output" if node.get("class_type") == "LoadImageOutput" else "input"
+    folders = {"input": host.input_dir, "output": host.output_dir, "temp": host.temp_dir}
+    for kind in folders:
+        if name.endswith(f"[{kind}]"):
+            name, kept = name[: -len(kind) - 2].rstrip(), kind
+            break
+    return [host.inside(folders[kept](), name)]

@@ -1,0 +1,139 @@
+"""A level close-up of the face at a fixed scale, with its landmarks: what eyes, mouth and covers are measured on.
+
+At one scale for every photo, so that a width in pixels is the same width on every face.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+
+from ..faces.points import CHIN, LEFT_CHEEK, RIGHT_CHEEK
+from ..imaging.colour import to_linear
+from ..imaging.sample import sample
+from ..imaging.tensors import planes
+from ..portrait.framing import EYE_TO_CHIN, Cut, rotate
+
+if TYPE_CHECKING:
+    from .portrait import Portrait
+
+SIDE = 400
+"""Of the close-up, in pixels."""
+
+UNIT = 90.0
+"""Pixels of the close-up between the eyes of a face seen from the front (63 mm, Dodgson 2004)."""
+
+TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+"""From linear sRGB (IEC 61966-2-1)."""
+
+EYES_AT = (SIDE / 2, 0.47 * SIDE)
+"""Where the middle between the eyes lies, (x, y)."""
+
+
+@dataclass(frozen=True, eq=False)
+class CloseUp:
+    """The face, level, [SIDE,SIDE,3] in 0..1, and in its pixels: points [468,2], lids and irises of both eyes.
+
+    inside: [SIDE,SIDE] bool, where the photo reaches. cut: where it lies in the photo. scale: pixels of the photo per
+    pixel of the close-up.
+    """
+
+    pixels: np.ndarray
+    inside: np.ndarray
+    points: np.ndarray
+    lids: tuple[np.ndarray, np.ndarray]
+    irises: tuple[np.ndarray, np.ndarray]
+    radii: tuple[float, float]
+    scale: float
+    cut: Cut
+
+    @cached_property
+    def light(self) -> np.ndarray:
+        """Luma [SIDE,SIDE] in 0..1, on the picture's own (gamma) scale (ITU-R BT.709 weights)."""
+        return self.pixels @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+
+    @cached_property
+    def lab(self) -> np.ndarray:
+        """CIE L*a*b* (D65) [SIDE,SIDE,3]."""
+        return to_lab(self.pixels)
+
+    @cached_property
+    def cheeks(self) -> np.ndarray:
+        """Bool [SIDE,SIDE]: bare skin on both cheeks."""
+        return self.mask(self.points[list(LEFT_CHEEK)], self.points[list(RIGHT_CHEEK)])
+
+    def mask(self, *contours: np.ndarray) -> np.ndarray:
+        """Bool [SIDE,SIDE]: inside any of the closed contours [N,2]; the picture only, not beyond the photo's edge."""
+        canvas = Image.new("1", (SIDE, SIDE))
+        draw = ImageDraw.Draw(canvas)
+        for contour in contours:
+            draw.polygon([(float(x), float(y)) for x, y in contour], fill=1)
+        return np.asarray(canvas) & self.inside
+
+    def hull(self, points: np.ndarray, grow: float = 0.0) -> np.ndarray:
+        """Bool [SIDE,SIDE]: inside the convex hull of points [N,2], moved outwards by `grow` pixels."""
+        around = convex_hull(points)
+        if grow:
+            away = around - around.mean(0)
+            around = around + grow * away / np.maximum(np.hypot(*away.T)[:, None], 1e-6)
+        return self.mask(around)
+
+
+def close_up(portrait: Portrait) -> CloseUp:
+    """The close-up of the portrait's face."""
+    mesh = portrait.mesh
+    left, right = mesh.eyes
+    middle = (left.centre + right.centre) / 2
+    unit = max(mesh.eye_distance, float(np.hypot(*(mesh.points[CHIN, :2] - middle))) / EYE_TO_CHIN)
+    scale = unit / UNIT
+    x, y = rotate(np.asarray(middle, np.float64)[None], (0.0, 0.0), -mesh.roll)[0]
+    x, y = x + (SIDE / 2 - EYES_AT[0]) * scale, y + (SIDE / 2 - EYES_AT[1]) * scale
+    cut = Cut(float(x), float(y), SIDE * scale, SIDE * scale, (0.0, 0.0), mesh.roll)
+    seen, inside = sample(planes(portrait.photo[None]).float(), cut, SIDE, SIDE)
+
+    def here(points: np.ndarray) -> np.ndarray:
+        level = rotate(np.asarray(points, np.float64), (0.0, 0.0), -mesh.roll)
+        return (level - [x, y]) / scale + SIDE / 2
+
+    return CloseUp(
+        pixels=seen[0].permute(1, 2, 0).cpu().numpy(),
+        inside=inside[0, 0].cpu().numpy() > 0.5,
+        points=here(mesh.points[:, :2]),
+        lids=(here(left.lids), here(right.lids)),
+        irises=(here(left.iris[None])[0], here(right.iris[None])[0]),
+        radii=(left.radius / scale, right.radius / scale),
+        scale=scale,
+        cut=cut,
+    )
+
+
+def to_lab(pixels: np.ndarray) -> np.ndarray:
+    """sRGB [...,3] in 0..1 as CIE L*a*b* with white D65 (IEC 61966-2-1, CIE 15)."""
+    linear = to_linear(torch.from_numpy(np.ascontiguousarray(pixels, np.float32))).numpy()
+    xyz = linear @ (TO_XYZ / [[0.9505], [1.0], [1.089]]).T.astype(np.float32)
+    f = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
+    return np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], -1)
+
+
+def convex_hull(points: np.ndarray) -> np.ndarray:
+    """The corners of the convex hull of points [N,2], in order (Andrew's monotone chain)."""
+    order = sorted(map(tuple, np.asarray(points, np.float64)))
+
+    def chain(spots: list[tuple[float, ...]]) -> list[tuple[float, ...]]:
+        found: list[tuple[float, ...]] = []
+        for spot in spots:
+            while len(found) > 1 and _turn(found[-2], found[-1], spot) <= 0:
+                found.pop()
+            found.append(spot)
+        return found[:-1]
+
+    return np.array(chain(order) + chain(order[::-1]))
+
+
+def _turn(a: tuple[float, ...], b: tuple[float, ...], c: tuple[float, ...]) -> float:
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])

@@ -1,0 +1,159 @@
+"""How much detail a face has: in focus, not shaken, not enlarged from a small picture."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from .aligned_face import EYE_DISTANCE
+from .measure import Measure
+
+if TYPE_CHECKING:
+    from .portrait import Portrait
+
+FINE, BROAD = 1.0, 2.0
+"""Standard deviations of the two blurs, in pixels: edges are found after the first, and blurred again by the second."""
+
+STRONGEST = 0.05
+"""The share of strongest edges that is looked at, of each direction."""
+
+SHARPEST = 0.25
+"""Of these, the blur of this percentile counts: a face has soft edges as well."""
+
+DIRECTIONS = 4
+"""Edges are sorted by direction, 45 degrees each: a shaken photo keeps the edges along its motion."""
+
+FEWEST = 200
+"""A direction with fewer pixels than this is left out."""
+
+FLOOR = 0.5
+"""Blur of a pixel itself, as a standard deviation in pixels: sharper than this no picture is."""
+
+FWHM = 2.355
+"""Full width at half maximum of a Gaussian, in standard deviations."""
+
+LUMA = (0.2126, 0.7152, 0.0722)
+"""Rec. 709 weights, on display values: edges are looked at as the eye sees them."""
+
+CORNERS = ((33, 133), (362, 263))
+"""Points of the mesh: the corners of the viewer-left and the viewer-right eye."""
+
+CLOSE_UP, LARGEST = 0.9, 240
+"""Side of the square round each eye in which resolution is measured: in eye distances, and at most in pixels."""
+
+SMALLEST = 8
+"""A square with fewer pixels along a side shows nothing."""
+
+ONE_PIXEL = 0.6
+"""Blur, as a standard deviation in pixels, up to which a photo fills its pixels: lens and sensor of a good one."""
+
+EVEN = 0.8
+"""How evenly the steps between neighbouring pixels are spread over a photo's columns and rows, at least."""
+
+
+def inter_eye_distance(portrait: Portrait) -> Measure:
+    """Between the eye centres in the photo's pixels, as if seen from the front.
+
+    ISO/IEC 29794-5 divides by the cosine of the yaw; here the mesh's depth makes up for it.
+    """
+    left, right = (portrait.mesh.points[list(pair)].astype(np.float64).mean(0) for pair in CORNERS)
+    value = max(portrait.mesh.eye_distance, float(np.linalg.norm(right - left)))
+    detail = f"There are {value:.0f} pixels between the eyes; ICAO asks for 90."
+    return Measure("inter_eye_distance", value, "px", detail=detail, source="ISO/IEC 29794-5, OFIQ (its middle is 70)")
+
+
+def sharpness(portrait: Portrait) -> Measure:
+    """How many points fit between the eyes before they run into each other (higher is sharper; a good photo has 45).
+
+    Measured on the aligned face, so that photos of every size compare: the blur of the sharpest edges between brows and
+    chin, from how much a second blur changes them (Zhuo and Sim, Defocus map estimation from a single image, 2011),
+    root mean square over directions. The ratio does not depend on contrast, so neither on the skin. OFIQ puts means and
+    deviations of Laplacians, Sobel and mean differences through a random forest trained on labelled blur.
+    """
+    face = portrait.aligned
+    luma = face.image[face.box] @ torch.tensor(LUMA)
+    blurs = edge_blur(luma, (face.region | face.eye_opening)[face.box])
+    if not blurs:
+        return Measure("sharpness", None, detail="The face shows no edges.", source="own")
+    blur = math.sqrt(float(np.mean(np.square(blurs))) + FLOOR**2)
+    detail = f"Edges are {100 * FWHM * blur / EYE_DISTANCE:.1f} % of the eye distance wide."
+    source = "own, after Zhuo and Sim 2011; OFIQ uses a random forest"
+    return Measure("sharpness", EYE_DISTANCE / (FWHM * blur), "points", detail=detail, source=source)
+
+
+def resolution(portrait: Portrait) -> Measure:
+    """Pixels between the eyes that the photo's detail really fills (> 0, at most `inter_eye_distance`).
+
+    An enlarged photo has more pixels than detail: its edges spread over several of them, or its pixels come in equal
+    blocks. Measured on the photo's own pixels. No standard defines it.
+    """
+    distance = portrait.mesh.eye_distance
+    eyes = [luma for eye in portrait.mesh.eyes if min((luma := _close_up(portrait, eye.centre)).shape) >= SMALLEST]
+    if not eyes:
+        return Measure("resolution", None, detail="The eyes are too small or not in the picture.", source="own")
+    blurs = [blur for luma in eyes for blur in edge_blur(luma, torch.ones_like(luma, dtype=torch.bool))]
+    blur = float(np.median(blurs)) if blurs else 0.0
+    spread = ONE_PIXEL / max(blur, ONE_PIXEL)
+    evenness = [_evenness(side) for luma in eyes for side in (luma, luma.T)]
+    blocks = min(1.0, float(np.median(evenness)) / EVEN)
+    value = distance * min(spread, blocks)
+    detail = f"Of the {distance:.0f} pixels between the eyes, {value:.0f} show detail of their own."
+    return Measure("resolution", value, "px", detail=detail, source="own")
+
+
+def edge_blur(luma: torch.Tensor, mask: torch.Tensor) -> list[float]:
+    """The blur of the sharpest strong edges of [H,W] within `mask`, a standard deviation in pixels for each direction.
+
+    An edge of blur s that is blurred again by t falls to s / sqrt(s² + t²) of its steepness.
+    """
+    fine = _blurred(luma, FINE)
+    broad = _blurred(fine, BROAD)
+    across, down = _slopes(fine)
+    steep = torch.hypot(across, down)
+    again, again_down = _slopes(broad)
+    left = (again * across + again_down * down) / steep.clamp_min(1e-6)
+    angle = torch.atan2(down, across) % math.pi
+    sector = (angle / math.pi * DIRECTIONS).round().long() % DIRECTIONS
+    found = []
+    for direction in range(DIRECTIONS):
+        chosen = mask & (sector == direction)
+        if int(chosen.sum()) < FEWEST:
+            continue
+        edges = steep[chosen]
+        strong = edges >= torch.quantile(edges[:: max(1, len(edges) // 100_000)], 1 - STRONGEST)
+        ratio = edges[strong] / left[chosen][strong].clamp_min(1e-6)
+        variance = BROAD**2 / (ratio.square() - 1).clamp_min(1e-3) - FINE**2
+        found.append(math.sqrt(max(0.0, float(torch.quantile(variance[:100_000], SHARPEST)))))
+    return found
+
+
+def _close_up(portrait: Portrait, centre: np.ndarray) -> torch.Tensor:
+    """An eye and its brow in the photo's own pixels, [H,W]; only their middle where they are very large."""
+    half = min(CLOSE_UP * portrait.mesh.eye_distance, LARGEST) / 2
+    (x0, y0), (x1, y1) = (np.maximum(np.round(place), 0).astype(int) for place in (centre - half, centre + half))
+    return portrait.photo[y0:y1, x0:x1].detach().cpu().float() @ torch.tensor(LUMA)
+
+
+def _evenness(luma: torch.Tensor) -> float:
+    """How evenly the steps between columns are spread, 0..1: 1 / n when only every n-th column differs."""
+    steps = (luma[:, 1:] - luma[:, :-1]).abs().mean(0)
+    return float(steps.sum() ** 2 / (steps.square().sum() * len(steps)).clamp_min(1e-12))
+
+
+def _slopes(picture: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    across, down = torch.zeros_like(picture), torch.zeros_like(picture)
+    across[:, 1:-1] = (picture[:, 2:] - picture[:, :-2]) / 2
+    down[1:-1] = (picture[2:] - picture[:-2]) / 2
+    return across, down
+
+
+def _blurred(picture: torch.Tensor, sigma: float) -> torch.Tensor:
+    reach = math.ceil(3 * sigma)
+    kernel = torch.exp(-torch.arange(-reach, reach + 1).float().square() / (2 * sigma**2))
+    kernel /= kernel.sum()
+    padded = F.pad(picture[None, None], (reach, reach, reach, reach), mode="replicate")
+    return F.conv2d(F.conv2d(padded, kernel[None, None, None]), kernel[None, None, :, None])[0, 0]

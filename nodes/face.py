@@ -1,0 +1,269 @@
+"""The nodes that keep a person's face while the rest is generated: protect it, and bring it back."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from ..core.portrait.protect import CELL, Protect
+from ..core.portrait.restore import Placement
+from .portrait_sockets import CATEGORY, engine_input, several_faces
+from .schema import io
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from ..core.faces.engines import FaceEngine
+
+DETECTION = "face detection"
+
+
+def detectors(engine: FaceEngine) -> list[dict[str, str]]:
+    """The models that find faces, for the report."""
+    found = [used for used in engine.models if DETECTION in used["use"]]
+    return found or engine.models
+
+
+class ProtectFace(io.ComfyNode):
+    """Masks that keep the face while the rest is generated."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets and widgets."""
+        return io.Schema(
+            node_id="LikenessProtectFace",
+            display_name="Protect Face",
+            category=CATEGORY,
+            description="Makes the masks for inpainting round a face: what may change, soft and aligned to latent "
+            "cells, and what stays, for Restore Face. Background and attire change, the face does not.",
+            inputs=[
+                io.Image.Input("image", tooltip="Photos with one face."),
+                io.Combo.Input(
+                    "protect",
+                    options=[choice.value for choice in Protect],
+                    default=Protect.FACE.value,
+                    tooltip="What must not change. Hair and person need the mask of Matte Person.",
+                ),
+                io.Float.Input(
+                    "grow",
+                    default=0.0,
+                    min=-0.5,
+                    max=2.0,
+                    step=0.01,
+                    tooltip="How far the protected area is grown, in eye distances (pupil to pupil, seen from the "
+                    "front). Negative values shrink it.",
+                ),
+                io.Float.Input(
+                    "feather",
+                    default=0.3,
+                    min=0.0,
+                    max=4.0,
+                    step=0.01,
+                    tooltip="How softly the area that may change begins, in eye distances, outside of what is "
+                    "protected.",
+                ),
+                io.Int.Input(
+                    "latent_cell",
+                    default=CELL,
+                    min=1,
+                    max=64,
+                    tooltip="Side in pixels of one latent value: 8 for SD 1.5, SDXL, SD 3 and Flux. No cell that "
+                    "touches the protected area may change. 1 leaves the cells out of account.",
+                ),
+                several_faces(),
+                io.Mask.Input("mask", optional=True, tooltip="The person's matte, 1 = person, of the image's size."),
+                engine_input(),
+            ],
+            outputs=[
+                io.Mask.Output(
+                    "change",
+                    display_name="change",
+                    tooltip="1 = may change: for Set Latent Noise Mask, VAE Encode (for Inpainting) and the like.",
+                ),
+                io.Mask.Output("keep", display_name="keep", tooltip="Exactly 0 or 1; 1 = protected: for Restore Face."),
+                io.String.Output(
+                    "report", display_name="report", tooltip="JSON: the face's box, sizes in pixels, areas in percent."
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        image: torch.Tensor,
+        protect: str,
+        grow: float,
+        feather: float,
+        latent_cell: int,
+        several_faces: str,
+        mask: torch.Tensor | None = None,
+        engine: FaceEngine | None = None,
+    ) -> io.NodeOutput:
+        """Make the masks picture by picture."""
+        import torch
+
+        from ..core.faces.engines import load_engine
+        from ..core.faces.subject import one_face, steady_landmarks
+        from ..core.host import Progress
+        from ..core.imaging.tensors import check_image, check_mask, check_same_size, match_batch
+        from ..core.portrait.protect import ProtectOptions, protect_masks
+
+        image = check_image(image)
+        if mask is not None:
+            mask = match_batch(check_mask(mask), image.shape[0], "masks")
+            check_same_size(mask, image, "mask")
+        engine = engine or load_engine()
+        options = ProtectOptions(Protect(protect), grow, feather, latent_cell)
+        progress = Progress(image.shape[0])
+        changes, keeps, reports = [], [], []
+        height, width = image.shape[1:3]
+        for index, picture in enumerate(image.split(1)):
+            face = one_face(engine.detect(picture[0]), several_faces == "largest", index)
+            landmarks = steady_landmarks(engine, picture, face)
+            matte = None if mask is None else mask[index]
+            change, keep, report = protect_masks(landmarks, height, width, options, matte)
+            changes.append(change)
+            keeps.append(keep)
+            reports.append({"picture": index, "box": [round(value, 1) for value in face.box], **report})
+            progress.step()
+        text = json.dumps(reports, indent=2)
+        return io.NodeOutput(torch.stack(changes), torch.stack(keeps), text, ui={"models": detectors(engine)})
+
+
+class RestoreFace(io.ComfyNode):
+    """The original face, back in the generated picture."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets and widgets."""
+        return io.Schema(
+            node_id="LikenessRestoreFace",
+            display_name="Restore Face",
+            category=CATEGORY,
+            description="Brings the original face back into a generated picture: in the same place pixel for pixel, "
+            "with the surroundings matched to it, or moved onto the new face. The seam is measured and reported.",
+            inputs=[
+                io.Image.Input(
+                    "generated", tooltip="The generated picture. Bypassed, the node passes it on unchanged."
+                ),
+                io.Image.Input("original", tooltip="The photo whose face is kept."),
+                io.Combo.Input(
+                    "placement",
+                    options=[choice.value for choice in Placement],
+                    default=Placement.SAME.value,
+                    tooltip="Same place: both pictures have one size and the face has not moved. Align: the face is "
+                    "turned, scaled and moved onto the generated one.",
+                ),
+                io.Float.Input(
+                    "match_colour",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.05,
+                    tooltip="Same place: how far the generated surroundings near the seam follow the original. "
+                    "Align: how far the original face follows the generated skin. 0 leaves colours alone.",
+                ),
+                io.Int.Input(
+                    "feather",
+                    default=8,
+                    min=0,
+                    max=512,
+                    tooltip="Width of the blend in pixels. Same place: outside the protected area. Align: inside the "
+                    "face's edge.",
+                ),
+                several_faces(),
+                io.Mask.Input(
+                    "keep",
+                    optional=True,
+                    tooltip="What of the original is kept, from Protect Face. Without it: the face, found here.",
+                ),
+                engine_input(),
+            ],
+            outputs=[
+                io.Image.Output(
+                    "image", display_name="image", tooltip="The generated pictures with the original face."
+                ),
+                io.String.Output(
+                    "report",
+                    display_name="report",
+                    tooltip="JSON: whether the face was restored, the seam as CIELAB differences, how it was moved.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        original: torch.Tensor,
+        generated: torch.Tensor,
+        placement: str,
+        match_colour: float,
+        feather: int,
+        several_faces: str,
+        keep: torch.Tensor | None = None,
+        engine: FaceEngine | None = None,
+    ) -> io.NodeOutput:
+        """Restore picture by picture. A generated picture without a usable face passes through: its run was long."""
+        from ..core.errors import FaceNotUsable
+        from ..core.host import Progress
+        from ..core.imaging.tensors import check_image, check_mask, check_same_size, joined, match_batch
+        from ..core.portrait.restore import check_in_place, left_alone, restore_aligned, restore_in_place
+
+        generated = check_image(generated, "generated picture")
+        count = generated.shape[0]
+        original = match_batch(check_image(original, "original"), count, "originals").to(generated.device)
+        aligned = Placement(placement) is Placement.ALIGN
+        if not aligned:
+            check_in_place(original, generated)
+        if keep is not None:
+            keep = match_batch(check_mask(keep, "keep mask"), count, "keep masks").to(generated.device)
+            check_same_size(keep, original, "keep mask")
+        finder = _Finder(engine, several_faces == "largest")
+        progress = Progress(count)
+        restored = []
+        for index in range(count):
+            own, new = original[index : index + 1], generated[index : index + 1]
+            region = finder.region(own, index) if keep is None else keep[index : index + 1]
+            if aligned:
+                face = finder.landmarks(own, index)
+                try:
+                    landmarks = face, finder.landmarks(new, index)
+                except FaceNotUsable as error:
+                    restored.append(left_alone(new, str(error).partition(";")[0]))
+                else:
+                    restored.append(restore_aligned(own, new, region, landmarks, match_colour, feather))
+            else:
+                restored.append(restore_in_place(own, new, region, match_colour, feather))
+            progress.step()
+        reports = [{"picture": index, **each.report} for index, each in enumerate(restored)]
+        unchanged = [f"{report['reason']}: passed on as it is." for report in reports if "reason" in report]
+        return io.NodeOutput(
+            joined([each.image for each in restored]),
+            json.dumps(reports, indent=2),
+            ui={"models": finder.models} | ({"text": ["\n".join(unchanged)]} if unchanged else {}),
+        )
+
+
+class _Finder:
+    """Finds the faces of one execution. `models` are those that it used: none where nothing was looked for."""
+
+    def __init__(self, engine: FaceEngine | None, largest: bool) -> None:
+        self.engine, self.largest = engine, largest
+        self.models: list[dict[str, str]] = []
+
+    def landmarks(self, picture: torch.Tensor, index: int) -> np.ndarray:
+        """The landmarks [5,2] of the one face of IMAGE [1,H,W,3]."""
+        from ..core.faces.engines import load_engine
+        from ..core.faces.subject import one_face, steady_landmarks
+
+        self.engine = self.engine or load_engine()
+        self.models = detectors(self.engine)
+        return steady_landmarks(self.engine, picture, one_face(self.engine.detect(picture[0]), self.largest, index))
+
+    def region(self, picture: torch.Tensor, index: int) -> torch.Tensor:
+        """The face as MASK [1,H,W], as Protect Face finds it without a matte."""
+        from ..core.portrait.protect import face_oval
+
+        oval = face_oval(self.landmarks(picture, index))
+        return oval.inside(*picture.shape[1:3])[None].to(picture.device, picture.dtype)

@@ -1,0 +1,379 @@
+"""The identity nodes a user can drag: load an engine, enroll a person, check likeness, keep the best."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from ..core.errors import EnrollmentRefused
+from ..core.faces.annotate import BAD, GOOD, annotate, contact_sheet
+from ..core.faces.choose import SeveralFaces
+from ..core.faces.engines import DEFAULT_ENGINE, ENGINES, FaceEngine, engine_of, load_engine
+from ..core.identity.best import OnNone, keep_best, rank
+from ..core.identity.enrollment import Identity, Reference, enroll
+from ..core.identity.preflight import POOR_PHOTOS, look_over
+from .file_nodes import LoadIdentity, LoadPhotos, SaveIdentity
+from .judging import annotated, gate_for, judge, pictures_of, summary
+from .likeness import GateByLikeness
+from .schema import io, ui
+from .sockets import (
+    CATEGORY,
+    FaceEngineType,
+    IdentityType,
+    engine_input,
+    min_face_input,
+    several_input,
+    strictness_inputs,
+)
+
+EXTRA_PHOTOS = tuple(f"photos_{number}" for number in range(2, 9))
+
+
+def _given(values: Sequence[Any] | None) -> Any | None:
+    return values[0] if values else None
+
+
+class LoadFaceEngine(io.ComfyNode):
+    """Choose the networks that find and recognise faces."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets and widgets."""
+        return io.Schema(
+            node_id="LikenessLoadFaceEngine",
+            display_name="Load Face Engine",
+            category=CATEGORY,
+            description=(
+                "Chooses the networks that find and recognise faces. yunet-sface: MIT and Apache-2.0 weights, may be "
+                "used commercially. insightface: more packs, weights for NON-COMMERCIAL research only."
+            ),
+            inputs=[
+                io.Combo.Input(
+                    "engine",
+                    options=list(ENGINES),
+                    default=DEFAULT_ENGINE,
+                    tooltip="yunet-sface may be used commercially. The insightface packs are for research only.",
+                ),
+                io.String.Input(
+                    "pack",
+                    default="buffalo_l",
+                    tooltip="Name of the insightface pack. Ignored by yunet-sface.",
+                ),
+                io.Combo.Input(
+                    "device",
+                    options=["auto", "cpu", "gpu"],
+                    default="auto",
+                    tooltip="Where the networks run. auto takes a GPU when onnxruntime has one.",
+                ),
+            ],
+            outputs=[
+                FaceEngineType.Output(
+                    "face_engine",
+                    display_name="face engine",
+                    tooltip="The engine, for the other identity and portrait nodes.",
+                ),
+                io.String.Output(
+                    "licence",
+                    display_name="licence",
+                    tooltip="The weights' licences, and whether they may be used commercially.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, engine: str, pack: str, device: str) -> io.NodeOutput:
+        """Load it, or take it from the cache."""
+        loaded = load_engine(engine, pack, device)
+        licence = "\n".join(
+            f"{model['name']}: {model['licence']}; commercial use: {model['commercial']}" for model in loaded.models
+        )
+        return io.NodeOutput(loaded, licence, ui={"models": loaded.models, "text": [licence]})
+
+
+class EnrollIdentity(io.ComfyNode):
+    """Learn what one person looks like."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets and widgets."""
+        return io.Schema(
+            node_id="LikenessEnrollIdentity",
+            display_name="Enroll Identity",
+            category=CATEGORY,
+            description=(
+                "Makes an identity from photos of one person. Photos without a face, with several faces, with a face "
+                "that is too small, or of somebody else are refused by number, with the reason."
+            ),
+            is_input_list=True,
+            inputs=[
+                io.Image.Input(
+                    "photos", tooltip="One or more photos of the person; three to ten give a good baseline."
+                ),
+                several_input(),
+                min_face_input(),
+                io.Combo.Input(
+                    "on_refused",
+                    options=["stop", "leave out"],
+                    default="stop",
+                    tooltip="Whether one bad photo stops the graph or is left out. At least one must remain.",
+                ),
+                io.String.Input(
+                    "name",
+                    default="",
+                    tooltip="A name for reports. It is stored only if you save the identity.",
+                ),
+                engine_input(),
+                *(
+                    io.Image.Input(socket, optional=True, tooltip="More photos of the same person.")
+                    for socket in EXTRA_PHOTOS
+                ),
+                io.Combo.Input(
+                    "poor_photos",
+                    options=list(POOR_PHOTOS),
+                    default=POOR_PHOTOS[0],
+                    optional=True,
+                    tooltip="Photos that are blurred, dark, turned away, with closed eyes or sunglasses: mention it in "
+                    "the report, or refuse them too.",
+                ),
+            ],
+            outputs=[
+                IdentityType.Output(
+                    "identity", display_name="identity", tooltip="The person, to check pictures against."
+                ),
+                io.Image.Output(
+                    "contact_sheet",
+                    display_name="contact sheet",
+                    tooltip="The photos with face boxes and agreement scores.",
+                ),
+                io.String.Output(
+                    "report",
+                    display_name="report",
+                    tooltip="JSON: each photo's outcome, reason and agreement with the others.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        photos: list[torch.Tensor],
+        several_faces: list[str],
+        min_face: list[int],
+        on_refused: list[str],
+        name: list[str],
+        engine: list[FaceEngine] | None = None,
+        poor_photos: list[str] | None = None,
+        **more: list[torch.Tensor],
+    ) -> io.NodeOutput:
+        """Enroll."""
+        chosen = _given(engine) or load_engine()
+        pictures = pictures_of(photos)
+        for socket in EXTRA_PHOTOS:
+            pictures += pictures_of(more.get(socket) or [])
+        if not pictures:
+            raise EnrollmentRefused("No reference photo was given; connect at least one photo of the person.")
+        several, refuse = SeveralFaces(several_faces[0]), _given(poor_photos) == "refuse"
+        looked = look_over(chosen, pictures, several, must=refuse)
+        poor = looked.poor if refuse else None
+        leave_out = on_refused[0] == "leave out"
+        identity, references = enroll(chosen, pictures, several, min_face[0], leave_out, name[0], poor)
+        sheet = contact_sheet([_reference_picture(pictures[each.index], each) for each in references])
+        report = {
+            "engine": chosen.key,
+            "accepted": identity.photos,
+            "baseline": identity.baseline,
+            "photos": [reference.as_dict() | looked.of(reference.index) for reference in references],
+            "quality": looked.note,
+        }
+        shown = ui.PreviewImage(sheet, cls=cls).as_dict()
+        return io.NodeOutput(
+            identity,
+            sheet,
+            json.dumps(report, indent=2),
+            ui={"images": shown["images"], "models": chosen.models, "enrollment": [report]},
+        )
+
+
+def _reference_picture(photo: torch.Tensor, reference: Reference) -> Any:
+    if not reference.accepted:
+        return annotate(photo, reference.subject.face, f"refused: {reference.outcome}".replace("_", " "), BAD)
+    label = "accepted" if reference.agreement is None else f"agrees {reference.agreement:.2f}"
+    return annotate(photo, reference.subject.face, label, GOOD)
+
+
+class CheckLikeness(io.ComfyNode):
+    """Judge whether pictures still show the person."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets and widgets."""
+        return io.Schema(
+            node_id="LikenessCheckLikeness",
+            display_name="Check Likeness",
+            category=CATEGORY,
+            description=(
+                "Compares pictures with an enrolled person and says for each whether it is still that person, by a "
+                "threshold with a measured false match rate, beside the person's own photo-to-photo baseline."
+            ),
+            is_input_list=True,
+            is_output_node=True,
+            inputs=[
+                io.Image.Input("images", tooltip="The pictures to judge."),
+                IdentityType.Input("identity", tooltip="The person, from Enroll Identity or Load Identity."),
+                *strictness_inputs(),
+                several_input(),
+                min_face_input(),
+                engine_input(),
+            ],
+            outputs=[
+                io.Boolean.Output(
+                    "all_passed", display_name="all passed", tooltip="True when every picture is the person."
+                ),
+                io.Float.Output(
+                    "best_score",
+                    display_name="best score",
+                    tooltip="The highest cosine of the batch, -1 to 1; 'not a number' without a face.",
+                ),
+                io.Image.Output(
+                    "annotated",
+                    display_name="annotated",
+                    tooltip="The pictures with face boxes and verdicts.",
+                ),
+                io.String.Output(
+                    "report",
+                    display_name="report",
+                    tooltip="JSON: verdict, cosine, calibrated score and reason for each picture.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        images: list[torch.Tensor],
+        identity: list[Identity],
+        strictness: list[str],
+        custom_threshold: list[float],
+        several_faces: list[str],
+        min_face: list[int],
+        engine: list[FaceEngine] | None = None,
+    ) -> io.NodeOutput:
+        """Judge."""
+        chosen = _given(engine) or engine_of(identity[0].engine)
+        pictures = pictures_of(images)
+        gate = gate_for(chosen, strictness[0], custom_threshold[0])
+        judgement = judge(cls, chosen, identity[0], pictures, gate, several_faces[0], min_face[0])
+        faces = annotated(pictures, judgement)
+        report = judgement.as_dict()
+        shown = ui.PreviewImage(faces, cls=cls).as_dict()
+        best = float("nan") if judgement.best is None else judgement.best
+        return io.NodeOutput(
+            judgement.all_passed,
+            best,
+            faces,
+            json.dumps(report, indent=2),
+            ui={
+                "images": shown["images"],
+                "models": chosen.models,
+                "likeness": [report],
+                "text": [summary(judgement)],
+            },
+        )
+
+
+class KeepBest(io.ComfyNode):
+    """Keep the pictures of a batch that are most like the person."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets and widgets."""
+        return io.Schema(
+            node_id="LikenessKeepBest",
+            display_name="Keep the Best",
+            category=CATEGORY,
+            description=(
+                "Ranks a batch by likeness, then by sharpness and exposure of the face, and keeps the best that pass."
+            ),
+            is_input_list=True,
+            hidden=[io.Hidden.prompt],
+            inputs=[
+                io.Image.Input("images", tooltip="The pictures to choose from."),
+                IdentityType.Input("identity", tooltip="The person, from Enroll Identity or Load Identity."),
+                io.Int.Input("keep", default=1, min=1, max=64, tooltip="How many to keep at most."),
+                io.Combo.Input(
+                    "on_none",
+                    options=[choice.value for choice in OnNone],
+                    default=OnNone.BEST_ANYWAY.value,
+                    tooltip="What to do when no picture passes.",
+                ),
+                *strictness_inputs(),
+                several_input(),
+                min_face_input(),
+                engine_input(),
+            ],
+            outputs=[
+                io.Image.Output(
+                    "kept",
+                    display_name="kept",
+                    tooltip="The kept pictures, the best first.",
+                    is_output_list=True,
+                ),
+                io.Boolean.Output(
+                    "passed",
+                    display_name="passed",
+                    tooltip="True when the kept pictures passed the likeness check.",
+                ),
+                io.String.Output(
+                    "report",
+                    display_name="report",
+                    tooltip="JSON: the ranking of all pictures and the verdicts.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        images: list[torch.Tensor],
+        identity: list[Identity],
+        keep: list[int],
+        on_none: list[str],
+        strictness: list[str],
+        custom_threshold: list[float],
+        several_faces: list[str],
+        min_face: list[int],
+        engine: list[FaceEngine] | None = None,
+    ) -> io.NodeOutput:
+        """Choose."""
+        chosen = _given(engine) or engine_of(identity[0].engine)
+        pictures = pictures_of(images)
+        gate = gate_for(chosen, strictness[0], custom_threshold[0])
+        judgement = judge(cls, chosen, identity[0], pictures, gate, several_faces[0], min_face[0])
+        ranked = rank(judgement, pictures)
+        kept = keep_best(ranked, keep[0], OnNone(on_none[0]), gate.threshold)
+        report = judgement.as_dict() | {
+            "kept": [each.index for each in kept],
+            "ranking": [each.as_dict() for each in ranked],
+        }
+        shown = ui.PreviewImage(annotated(pictures, judgement), cls=cls).as_dict()
+        return io.NodeOutput(
+            [pictures[each.index][None] for each in kept],
+            all(each.passed for each in kept),
+            json.dumps(report, indent=2),
+            ui={"images": shown["images"], "models": chosen.models, "likeness": [report]},
+        )
+
+
+NODES: list[type[io.ComfyNode]] = [
+    LoadFaceEngine,
+    LoadPhotos,
+    EnrollIdentity,
+    CheckLikeness,
+    KeepBest,
+    GateByLikeness,
+    SaveIdentity,
+    LoadIdentity,
+]

@@ -1,0 +1,71 @@
+"""What the judging nodes do alike: choose the gate, judge, and show the verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from ..core import host
+from ..core.faces.annotate import BAD, GOOD, UNKNOWN, annotate, batch_of
+from ..core.faces.choose import Outcome, SeveralFaces
+from ..core.faces.engines import FaceEngine
+from ..core.identity.calibration import calibration_of
+from ..core.identity.enrollment import Identity
+from ..core.identity.independence import independence_warnings, restored_warnings
+from ..core.identity.verdict import EVEN_STRICTNESS, STRICTNESS, Gate, Judgement, Verdict, check_likeness
+from .schema import io
+from .sockets import CUSTOM
+
+
+def pictures_of(batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """The pictures [H,W,3] of a list of batches, one by one; they may differ in size."""
+    return [picture[..., :3] for batch in batches for picture in batch]
+
+
+def gate_for(engine: FaceEngine, strictness: str, custom_threshold: float) -> Gate:
+    """The threshold that the user chose, as a gate for this engine."""
+    if strictness == CUSTOM:
+        return Gate.custom(custom_threshold)
+    if strictness in EVEN_STRICTNESS:
+        return Gate.even(calibration_of(engine.key), EVEN_STRICTNESS[strictness])
+    return Gate.measured(calibration_of(engine.key), STRICTNESS[strictness])
+
+
+def judge(
+    node: type[io.ComfyNode],
+    engine: FaceEngine,
+    identity: Identity,
+    pictures: list[torch.Tensor],
+    gate: Gate,
+    several_faces: str,
+    min_face: int,
+) -> Judgement:
+    """Check likeness, and warn when in the graph of `node` the judge steered the generator, or a face was pasted."""
+    judgement = check_likeness(engine, identity, pictures, gate, SeveralFaces(several_faces), min_face)
+    prompt, run = getattr(node.hidden, "prompt", None), host.current_run()
+    judgement.doubts.extend(independence_warnings(engine.key, prompt))
+    judgement.doubts.extend(restored_warnings(prompt, None if run is None else run.node))
+    judgement.warnings.extend(judgement.doubts)
+    return judgement
+
+
+def annotated(pictures: list[torch.Tensor], judgement: Judgement) -> torch.Tensor:
+    """The pictures with face boxes and verdicts, as one IMAGE [B,H,W,3]."""
+    return batch_of([_verdict_picture(pictures[each.index], each) for each in judgement.verdicts])
+
+
+def _verdict_picture(picture: torch.Tensor, verdict: Verdict) -> Any:
+    words = str(verdict.outcome).replace("_", " ")
+    label = words if verdict.cosine is None else f"{words} {verdict.cosine:.2f}"
+    colour = GOOD if verdict.passed else BAD if verdict.outcome is Outcome.FAIL else UNKNOWN
+    return annotate(picture, verdict.subject.face, label, colour)
+
+
+def summary(judgement: Judgement) -> str:
+    """The judgement in a few lines for the canvas."""
+    lines = [
+        f"Picture {each.index + 1}: {each.outcome.replace('_', ' ')}. {each.reason}" for each in judgement.verdicts
+    ]
+    return "\n".join([*lines, *judgement.warnings])

@@ -1,0 +1,120 @@
+"""Gate by Likeness: sorts generated pictures into those that are still the person and those that are not."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING
+
+from ..core import host
+from ..core.faces.engines import engine_of
+from ..core.identity.best import OnNone, keep_best, rank
+from .judging import annotated, gate_for, judge, pictures_of, summary
+from .schema import io, ui
+from .sockets import CATEGORY, IdentityType, engine_input, min_face_input, several_input, strictness_inputs
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..core.faces.engines import FaceEngine
+    from ..core.identity.enrollment import Identity
+
+
+class GateByLikeness(io.ComfyNode):
+    """Let pictures through that are the person."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets and widgets."""
+        return io.Schema(
+            node_id="LikenessGate",
+            display_name="Gate by Likeness",
+            category=CATEGORY,
+            description=(
+                "Lets through those pictures of a batch that are still the person, each with its score beside the "
+                "person's own baseline, and gives out the others apart. Warns when the judge is the recogniser that "
+                "the generator was steered by."
+            ),
+            is_input_list=True,
+            is_output_node=True,
+            inputs=[
+                io.Image.Input("images", tooltip="The pictures to judge, such as a sampler's batch."),
+                IdentityType.Input("identity", tooltip="The person, from Enroll Identity or Load Identity."),
+                io.Combo.Input(
+                    "on_none",
+                    options=[choice.value for choice in OnNone],
+                    default=OnNone.BEST_ANYWAY.value,
+                    tooltip="What to do when no picture passes.",
+                ),
+                *strictness_inputs(),
+                several_input(),
+                min_face_input(),
+                engine_input(),
+            ],
+            outputs=[
+                io.Image.Output(
+                    "passed",
+                    display_name="passed",
+                    tooltip="The pictures that pass, in their order. When none does: the best one, unless the node "
+                    "stops then.",
+                    is_output_list=True,
+                ),
+                io.Image.Output(
+                    "failed",
+                    display_name="failed",
+                    tooltip="The pictures that do not pass. When all do, the nodes connected here are skipped.",
+                    is_output_list=True,
+                ),
+                io.Boolean.Output(
+                    "all_passed", display_name="all passed", tooltip="True when every picture is the person."
+                ),
+                io.Float.Output(
+                    "scores",
+                    display_name="scores",
+                    tooltip="Each picture's cosine, -1 to 1, in the order of the input; 'not a number' without a face.",
+                    is_output_list=True,
+                ),
+                io.String.Output(
+                    "report",
+                    display_name="report",
+                    tooltip="JSON: each picture's verdict, score and reason, the person's baseline, and warnings.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        images: list[torch.Tensor],
+        identity: list[Identity],
+        on_none: list[str],
+        strictness: list[str],
+        custom_threshold: list[float],
+        several_faces: list[str],
+        min_face: list[int],
+        engine: list[FaceEngine] | None = None,
+    ) -> io.NodeOutput:
+        """Judge, and sort."""
+        chosen = engine[0] if engine else engine_of(identity[0].engine)
+        pictures = pictures_of(images)
+        gate = gate_for(chosen, strictness[0], custom_threshold[0])
+        judgement = judge(cls, chosen, identity[0], pictures, gate, several_faces[0], min_face[0])
+        ranked = keep_best(rank(judgement, pictures), len(pictures), OnNone(on_none[0]), gate.threshold)
+        passed = sorted(each.index for each in ranked)
+        failed = [verdict.index for verdict in judgement.verdicts if not verdict.passed]
+        report = judgement.as_dict() | {"kept": passed, "failed": failed}
+        shown = ui.PreviewImage(annotated(pictures, judgement), cls=cls).as_dict()
+        scores = [math.nan if verdict.cosine is None else verdict.cosine for verdict in judgement.verdicts]
+        return io.NodeOutput(
+            [pictures[index][None] for index in passed],
+            [pictures[index][None] for index in failed] or [host.nothing()],
+            judgement.all_passed,
+            scores,
+            json.dumps(report, indent=2),
+            ui={
+                "images": shown["images"],
+                "models": chosen.models,
+                "likeness": [report],
+                "text": [summary(judgement)],
+            },
+        )

@@ -1,0 +1,378 @@
+"""The portrait nodes a user can drag: matte, refine, frame, backdrop, compose."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from ..core.imaging.colour import PAPER
+from ..core.portrait.backdrop import STYLES
+from ..core.portrait.framing import CROPS
+from .face import ProtectFace, RestoreFace
+from .portrait_sockets import CATEGORY, engine_input, several_faces
+from .schema import io
+from .swap_node import SwapFace
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..core.faces.engines import FaceEngine
+
+DEVICES = ("auto", "cpu", "gpu")
+LARGEST_SIDE = 8192
+
+
+def _strength(name: str, default: float, tooltip: str) -> io.Input:
+    return io.Float.Input(name, default=default, min=0.0, max=1.0, step=0.05, tooltip=tooltip)
+
+
+class MattePerson(io.ComfyNode):
+    """A mask of the person, from a network or from another node."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets and widgets."""
+        from ..core.models import store
+
+        return io.Schema(
+            node_id="LikenessMattePerson",
+            display_name="Matte Person",
+            category=CATEGORY,
+            description="Cuts the person out: a mask that is 1 on the person and 0 on the background. "
+            "Connect a mask from another node to use that one instead of a model.",
+            inputs=[
+                io.Image.Input("image", tooltip="Photos of a person."),
+                io.Combo.Input(
+                    "model",
+                    options=store.names("matte"),
+                    default="u2net",
+                    tooltip="u2net: best edges. u2netp: 40 times smaller, quicker, loses thin hair. "
+                    "Own ONNX files in the model folder's matte folder are listed too.",
+                ),
+                io.Combo.Input(
+                    "device", options=list(DEVICES), default="auto", tooltip="auto takes a GPU where there is one."
+                ),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="A mask from another node, 1 = person, such as core's background removal. "
+                    "With it no model runs.",
+                ),
+            ],
+            outputs=[io.Mask.Output(display_name="mask", tooltip="1 = person, 0 = background, coarse at the edges.")],
+        )
+
+    @classmethod
+    def execute(cls, image: torch.Tensor, model: str, device: str, mask: torch.Tensor | None = None) -> io.NodeOutput:
+        """Run the network on every picture, or pass the given mask on."""
+        from ..core.imaging.tensors import check_image, check_mask, match_batch, planes, resize
+
+        image = check_image(image)
+        if mask is not None:
+            given = match_batch(check_mask(mask), image.shape[0], "masks")
+            sized = resize(planes(given), image.shape[1], image.shape[2])[:, 0]
+            return io.NodeOutput(sized, ui={"models": []})
+        from ..core.host import Progress
+        from ..core.models import runtimes as onnx
+        from ..core.models import store
+        from ..core.portrait.matte import matte, normalisation_for
+
+        session = onnx.session(store.path(model), device)
+        progress = Progress(image.shape[0])
+        found = matte(image, session, normalisation_for(model), progress.step)
+        return io.NodeOutput(found, ui={"models": store.used(model)})
+
+
+class RefineMatte(io.ComfyNode):
+    """Hair-sharp mask and fringe-free colours."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets and widgets."""
+        return io.Schema(
+            node_id="LikenessRefineMatte",
+            display_name="Refine Matte",
+            category=CATEGORY,
+            description="Makes a coarse mask sharp at every hair, and finds the person's own colours at the edge, "
+            "so that no fringe of the old background is left.",
+            inputs=[
+                io.Image.Input("image", tooltip="The photos."),
+                io.Mask.Input("mask", tooltip="A coarse mask of any size, 1 = person."),
+                io.Int.Input(
+                    "hair_width",
+                    default=9,
+                    min=2,
+                    max=24,
+                    tooltip="How far from the outline single hairs are looked for, as 320ths of the longer side. "
+                    "More for wild hair, less where the background has the person's colours.",
+                ),
+                io.Boolean.Input(
+                    "clean_colours",
+                    default=True,
+                    tooltip="Take the old background's colour out of half-covered pixels.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output(
+                    display_name="foreground", tooltip="The person's own colours, to compose with the mask."
+                ),
+                io.Mask.Output(display_name="mask", tooltip="The sharp mask, of the photo's size."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, image: torch.Tensor, mask: torch.Tensor, hair_width: int, clean_colours: bool) -> io.NodeOutput:
+        """Refine picture by picture, so that memory does not grow with the batch."""
+        from ..core.host import Progress
+        from ..core.imaging.tensors import check_image, check_mask, joined, match_batch
+        from ..core.portrait.foreground import foreground_colours
+        from ..core.portrait.refine import Band, refine_alpha
+
+        image = check_image(image)
+        mask = match_batch(check_mask(mask), image.shape[0], "masks")
+        progress = Progress(image.shape[0])
+        colours, covers = [], []
+        for picture, coarse in zip(image.split(1), mask.split(1), strict=True):
+            alpha = refine_alpha(picture, coarse, Band(reach=hair_width))
+            covers.append(alpha)
+            colours.append(foreground_colours(picture, alpha) if clean_colours else picture)
+            progress.step()
+        return io.NodeOutput(joined(colours), joined(covers))
+
+
+class FrameHeadshot(io.ComfyNode):
+    """Level, cropped to head and shoulders."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets and widgets."""
+        return io.Schema(
+            node_id="LikenessFrameHeadshot",
+            display_name="Frame Headshot",
+            category=CATEGORY,
+            description="Levels the eyes and crops to the proportions of a professional headshot. It never invents "
+            "pixels without saying so and never cuts a body off in mid-air.",
+            inputs=[
+                io.Image.Input("image", tooltip="Photos with one face, or the foreground of Refine Matte."),
+                io.Combo.Input(
+                    "crop",
+                    options=list(CROPS),
+                    default=CROPS[0],
+                    tooltip="How much of the person is in the frame.",
+                ),
+                io.Int.Input(
+                    "width",
+                    default=800,
+                    min=0,
+                    max=LARGEST_SIDE,
+                    tooltip="Width of the result in pixels. 0 follows the height and the crop's proportions.",
+                ),
+                io.Int.Input(
+                    "height",
+                    default=0,
+                    min=0,
+                    max=LARGEST_SIDE,
+                    tooltip="Height of the result in pixels. 0 follows the width and the crop's proportions.",
+                ),
+                io.Boolean.Input("straighten", default=True, tooltip="Turn the picture until the eyes are level."),
+                io.Combo.Input(
+                    "outside",
+                    options=["stay inside", "extend the edge"],
+                    default="stay inside",
+                    tooltip="Without a mask: make the frame smaller where the photo ends, or repeat its edge pixels "
+                    "and report how many. With a mask it has no effect: the area outside the photo is background.",
+                ),
+                several_faces(),
+                io.Mask.Input("mask", optional=True, tooltip="The person's mask, cut in the same way."),
+                engine_input(),
+            ],
+            outputs=[
+                io.Image.Output(display_name="image", tooltip="The framed pictures."),
+                io.Mask.Output(
+                    display_name="mask", tooltip="The framed mask; without one, 1 where the pixels come from the photo."
+                ),
+                io.String.Output(display_name="report", tooltip="What was done to each picture, as JSON."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        image: torch.Tensor,
+        crop: str,
+        width: int,
+        height: int,
+        straighten: bool,
+        outside: str,
+        several_faces: str,
+        mask: torch.Tensor | None = None,
+        engine: FaceEngine | None = None,
+    ) -> io.NodeOutput:
+        """Frame picture by picture."""
+        from ..core.faces.engines import load_engine
+        from ..core.faces.subject import one_face, steady_landmarks
+        from ..core.host import Progress
+        from ..core.imaging.tensors import check_image, check_mask, check_same_size, joined, match_batch
+        from ..core.portrait.headshot import FrameOptions, Outside, frame_headshot
+
+        image = check_image(image)
+        if mask is not None:
+            mask = match_batch(check_mask(mask), image.shape[0], "masks")
+            check_same_size(mask, image, "mask")
+        engine = engine or load_engine()
+        options = FrameOptions(crop, width, height, straighten, Outside(outside))
+        progress = Progress(image.shape[0])
+        framed = []
+        for index in range(image.shape[0]):
+            face = one_face(engine.detect(image[index]), several_faces == "largest", index)
+            cover = mask[index : index + 1] if mask is not None else None
+            picture = image[index : index + 1]
+            framed.append(frame_headshot(picture, cover, steady_landmarks(engine, picture, face), options))
+            progress.step()
+        reports = [{"picture": index, **result.report} for index, result in enumerate(framed)]
+        return io.NodeOutput(
+            joined([result.image for result in framed]),
+            joined([result.mask for result in framed]),
+            json.dumps(reports, indent=2),
+            ui={"models": [used for used in engine.models if used["use"] == "face detection"]},
+        )
+
+
+class StudioBackdrop(io.ComfyNode):
+    """A procedural backdrop."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets and widgets."""
+        return io.Schema(
+            node_id="LikenessStudioBackdrop",
+            display_name="Studio Backdrop",
+            category=CATEGORY,
+            description="Draws a studio background of any size: paper, gradient, blurred office or library. "
+            "The same seed gives the same picture; no bands in 8 bits.",
+            inputs=[
+                io.Combo.Input(
+                    "style", options=list(STYLES), default=STYLES[0], tooltip="What stands behind the person."
+                ),
+                io.String.Input(
+                    "colour",
+                    default="studio grey",
+                    tooltip=f"#rrggbb or a name: {', '.join(PAPER)}. In rooms it tints the walls.",
+                ),
+                io.Int.Input(
+                    "width", default=800, min=16, max=LARGEST_SIDE, tooltip="Width in pixels, without size_like."
+                ),
+                io.Int.Input(
+                    "height", default=1000, min=16, max=LARGEST_SIDE, tooltip="Height in pixels, without size_like."
+                ),
+                _strength("light", 0.5, "How much brighter it is behind the head than further out."),
+                _strength("vignette", 0.3, "How much the corners darken."),
+                io.Int.Input(
+                    "seed", default=0, min=0, max=2**32 - 1, tooltip="Another number gives another room or grain."
+                ),
+                io.Image.Input(
+                    "size_like", optional=True, tooltip="Take the size from this picture, and one backdrop for each."
+                ),
+            ],
+            outputs=[io.Image.Output(display_name="image", tooltip="The backdrop.")],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        style: str,
+        colour: str,
+        width: int,
+        height: int,
+        light: float,
+        vignette: float,
+        seed: int,
+        size_like: torch.Tensor | None = None,
+    ) -> io.NodeOutput:
+        """Draw it once and give it to every picture of the batch."""
+        from ..core.imaging.tensors import check_image
+        from ..core.portrait.backdrop import Light, backdrop
+
+        count = 1
+        if size_like is not None:
+            count, height, width = check_image(size_like, "size_like").shape[:3]
+        drawn = backdrop(style, colour, height, width, Light(light, vignette), seed)
+        return io.NodeOutput(drawn.repeat(count, 1, 1, 1))
+
+
+class ComposePortrait(io.ComfyNode):
+    """The person in front of the backdrop."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets and widgets."""
+        return io.Schema(
+            node_id="LikenessComposePortrait",
+            display_name="Compose Portrait",
+            category=CATEGORY,
+            description="Puts the person in front of a background, with a little of its light round the edge and a "
+            "gentle match of exposure and colour that keeps the skin's hue within the stated limit.",
+            inputs=[
+                io.Image.Input("foreground", tooltip="The person's own colours, from Refine Matte or Frame Headshot."),
+                io.Mask.Input("mask", tooltip="The person's mask, of the same size."),
+                io.Image.Input("background", tooltip="The backdrop, of the same size."),
+                _strength("light_wrap", 0.25, "How much of the backdrop's light reaches over the person's edge."),
+                _strength(
+                    "contact_shadow", 0.0, "A soft shadow on a wall close behind. 0 for a backdrop far away, as usual."
+                ),
+                _strength("match_light", 0.3, "How far the person's exposure follows the backdrop; 1 is 0.35 stops."),
+                _strength("match_colour", 0.25, "How far the person's white balance follows the backdrop."),
+                io.Float.Input(
+                    "hue_limit",
+                    default=2.0,
+                    min=0.0,
+                    max=10.0,
+                    step=0.5,
+                    tooltip="Largest change of the skin's mean hue, in degrees of CIELAB hue. The match is made "
+                    "weaker until it holds; the report says what was measured.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output(display_name="image", tooltip="The composed pictures."),
+                io.String.Output(display_name="report", tooltip="Exposure, gains and measured hue change, as JSON."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        foreground: torch.Tensor,
+        mask: torch.Tensor,
+        background: torch.Tensor,
+        light_wrap: float,
+        contact_shadow: float,
+        match_light: float,
+        match_colour: float,
+        hue_limit: float,
+    ) -> io.NodeOutput:
+        """Compose every picture with its mask and background."""
+        from ..core.imaging.tensors import check_image, check_mask, check_same_size, match_batch
+        from ..core.portrait.compose import ComposeOptions, compose
+
+        foreground = check_image(foreground, "foreground")
+        count = foreground.shape[0]
+        cover = match_batch(check_mask(mask), count, "masks").to(foreground.device)
+        back = match_batch(check_image(background, "background"), count, "backgrounds").to(foreground.device)
+        check_same_size(cover, foreground, "mask")
+        check_same_size(back, foreground, "background")
+        options = ComposeOptions(light_wrap, contact_shadow, match_light, match_colour, hue_limit)
+        composed, reports = compose(foreground, cover, back, options)
+        report = [{"picture": index, **entry} for index, entry in enumerate(reports)]
+        return io.NodeOutput(composed, json.dumps(report, indent=2))
+
+
+NODES: list[type[io.ComfyNode]] = [
+    MattePerson,
+    RefineMatte,
+    FrameHeadshot,
+    StudioBackdrop,
+    ComposePortrait,
+    ProtectFace,
+    RestoreFace,
+    SwapFace,
+]

@@ -1,0 +1,110 @@
+"""One run from photos to results, wherever the workflow runs: what the client, the commands and a batch share."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...core.errors import PhotoUnreadable
+from ..errors import OutputUnwritable
+from ..workflow.graph import Workflow
+from ..workflow.input_files import Given, stage
+from ..workflow.model_files import named_models
+from .base import Backend
+from .result import Folders, OnEvent, RunResult, Stopped, ignore, never
+
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+"""What the system says of a disk that takes no more."""
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder`, unless it is there and writable as far as can be told quickly. Raises OutputUnwritable."""
+    if not os.access(folder, os.W_OK | os.X_OK):
+        check_writable(folder)
+
+
+def check_writable(folder: Path) -> None:
+    """Make `folder` and write into it once, before minutes of work are lost. Raises OutputUnwritable."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise OutputUnwritable(
+            f"Nothing can be written to the output folder {folder} ({error.strerror or error}); choose another."
+        ) from error
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run's result and the two files that report it."""
+
+    result: RunResult
+    html: Path
+    json: Path
+
+
+def execute(
+    workflow: Workflow,
+    backend: Backend,
+    output: Path,
+    photos: Sequence[Given] = (),
+    on_event: OnEvent = ignore,
+    stopped: Stopped = never,
+    *,
+    temp: Path,
+    prompt_id: str | None = None,
+    resume: bool = False,
+) -> RunResult:
+    """Run `workflow` with `photos`; results go to `output`, which is there, and what is only shown to `temp`.
+
+    Photos that the workflow names and that were not given are looked for beside the workflow file and in ``./input``.
+    Raises what staging the photos and the backend raise.
+    """
+    search = [folder for folder in (workflow.folder, Path("input")) if folder is not None]
+    folders = Folders(temp / "input", output.absolute(), temp / "temp")
+    try:
+        if photos or workflow.file_nodes():
+            folders.input.mkdir(parents=True)
+        staged, used = stage(workflow, photos, folders.input, search)
+    except OSError as error:
+        raise _not_staged(error, folders.input) from error
+    result = backend.run(staged, folders, on_event, stopped, prompt_id=prompt_id, resume=resume)
+    result.workflow_hash = workflow.hash
+    result.model_files = named_models(staged)
+    result.photos = used
+    return result
+
+
+def _not_staged(error: OSError, folder: Path) -> PhotoUnreadable | OutputUnwritable:
+    """The error for photos that cannot be brought into `folder`: the fault of a photo, or of the disk."""
+    reason = error.strerror or error
+    if error.errno in NO_ROOM:
+        return OutputUnwritable(f"The photos cannot be put into {folder} ({reason}); make room, or set TMPDIR.")
+    return PhotoUnreadable(f"{error.filename or 'A photo'} cannot be read ({reason}); check it and its permissions.")
+
+
+def run_once(
+    workflow: Workflow,
+    backend: Backend,
+    output: Path,
+    photos: Sequence[Given] = (),
+    on_event: OnEvent = ignore,
+) -> Finished:
+    """Run `workflow` so that Ctrl-C stops it, and write report.html and report.json beside the pictures.
+
+    Raises OutputUnwritable, and what `execute` and the report raise.
+    """
+    from ...core.interrupt import stoppable
+    from ..report import write_report
+
+    check_writable(output)
+    with tempfile.TemporaryDirectory(prefix="likeness-", ignore_cleanup_errors=True) as temp:
+        result = stoppable(
+            lambda stopped: execute(workflow, backend, output, photos, on_event, stopped, temp=Path(temp))
+        )
+        html, json = write_report(result, output.absolute())
+    return Finished(result, html, json)

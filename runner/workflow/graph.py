@@ -1,0 +1,269 @@
+"""A workflow: an API-format graph that can be loaded, looked into, changed by titles and hashed."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from ..errors import AmbiguousTitle, UnknownInput, UnknownTitle, WorkflowMissing, WorkflowUnreadable
+from .object_info import Catalog, local_catalog
+from .stages import SWITCH, Stages
+from .stages import read as read_stages
+
+FileKind = Literal["photo", "folder", "identity"]
+
+FILE_INPUTS: dict[str, tuple[str, FileKind]] = {
+    "LoadImage": ("image", "photo"),
+    "LoadImageMask": ("image", "photo"),
+    "LikenessLoadPhotos": ("folder", "folder"),
+    "LikenessLoadIdentity": ("filename", "identity"),
+}
+"""Node classes that read the user's files: the input that names the file or folder, and what is in it."""
+
+BUNDLED = Path(__file__).resolve().parents[2] / "workflows"
+"""The workflows that come with the pack; ``api/`` has the API format of each."""
+
+OPTIONAL_MARK = "(optional)"
+"""A node that reads a file and whose title ends like this is left out when it is given none."""
+
+SOURCES = ("cnr_id", "aux_id", "ver", "models")
+"""What an API file may say in ``_meta`` of where a node's pack and models can be had, named as the canvas does it."""
+
+Link = tuple[str, int]
+"""Node id and output number."""
+
+
+def as_link(value: Any) -> Link | None:
+    """The link that an input's value stands for, or None for a plain value. Lists are links in API format."""
+    match value:
+        case [str() | int() as node_id, int() as slot] if not isinstance(slot, bool):
+            return str(node_id), slot
+    return None
+
+
+@dataclass
+class Node:
+    """One node of a graph."""
+
+    id: str
+    class_type: str
+    title: str
+    inputs: dict[str, Any] = field(default_factory=dict)
+    optional: bool = False
+    sources: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def links(self) -> dict[str, Link]:
+        """The linked inputs."""
+        found = ((name, as_link(value)) for name, value in self.inputs.items())
+        return {name: link for name, link in found if link is not None}
+
+    @property
+    def file_input(self) -> str | None:
+        """The input that names the user's file or folder, or None for other nodes."""
+        return FILE_INPUTS[self.class_type][0] if self.class_type in FILE_INPUTS else None
+
+    @property
+    def file_kind(self) -> FileKind | None:
+        """What the user's file or folder holds, or None for other nodes."""
+        return FILE_INPUTS[self.class_type][1] if self.class_type in FILE_INPUTS else None
+
+
+@dataclass
+class Workflow:
+    """A graph by node id. `canvas` is the canvas format it came from, which saved PNGs then carry."""
+
+    name: str
+    nodes: dict[str, Node]
+    canvas: dict[str, Any] | None = None
+    folder: Path | None = None
+    stages: Stages = field(default_factory=Stages)
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self.nodes.values())
+
+    @classmethod
+    def from_api(cls, name: str, graph: Any, *, folder: Path | None = None) -> Workflow:
+        """Read API format: ``{id: {class_type, inputs, _meta}}``. Raises WorkflowUnreadable."""
+        if not isinstance(graph, dict) or not graph:
+            raise WorkflowUnreadable(f"{name} is not a workflow: an object of nodes was expected; export it again.")
+        nodes = {str(node_id): _node(name, str(node_id), entry) for node_id, entry in graph.items()}
+        stages = read_stages(nodes, graph)
+        return cls(name, stages.living() if stages.by_name else nodes, folder=folder, stages=stages)
+
+    @classmethod
+    def load(cls, source: str | Path) -> Workflow:
+        """Read a workflow file, or the bundled workflow of that name; see `load` below."""
+        return load(source)
+
+    def set(self, place: str, value: Any) -> None:
+        """Set one value, as in ``workflow.set("Backdrop.colour", "navy")``; nodes go by their titles or ids.
+
+        Types and limits are checked when the workflow runs. A stage is switched with ``workflow.set("Pose.on", True)``.
+        Raises UnknownTitle, AmbiguousTitle, or UnknownInput when the workflow has no such value or a link there.
+        """
+        target, _, name = place.rpartition(".")
+        if self.is_stage(target, name):
+            self.switch(target, bool(value))
+            return
+        node = self.find(target)
+        if name not in node.inputs:
+            raise UnknownInput(f"{node.title} has no input {name!r}{did_you_mean(name, node.inputs)}")
+        if as_link(node.inputs[name]) is not None:
+            raise UnknownInput(f"{place} is linked to another node and cannot be set to a value.")
+        node.inputs[name] = value
+
+    def is_stage(self, target: str, name: str = SWITCH) -> bool:
+        """Whether ``target.name`` is the switch of a stage."""
+        return name == SWITCH and self.stages.find(target) is not None
+
+    def switch(self, stage: str, on: bool) -> None:
+        """Switch a stage on or off: its nodes come or go, and the links lead through or past them.
+
+        Raises UnknownTitle.
+        """
+        found = self.stages.find(stage)
+        if found is None:
+            known = did_you_mean(stage, self.stages.by_name)
+            raise UnknownTitle(f"{self.name} has no stage {stage!r}{known}")
+        found.on = on
+        self.nodes = self.stages.living()
+
+    def to_api(self) -> dict[str, Any]:
+        """The graph in API format, as a server takes it."""
+        return {
+            node.id: {
+                "class_type": node.class_type,
+                "inputs": copy.deepcopy(node.inputs),
+                "_meta": {"title": node.title} | ({"optional": True} if node.optional else {}),
+            }
+            for node in self
+        }
+
+    def copy(self) -> Workflow:
+        """A graph that can be changed without changing this one."""
+        return copy.deepcopy(self)
+
+    @property
+    def hash(self) -> str:
+        """64 hex digits that depend on classes, links and values, and on neither titles nor the chosen files."""
+        graph = {
+            node.id: [node.class_type, {k: v for k, v in node.inputs.items() if k != node.file_input}] for node in self
+        }
+        return hashlib.sha256(json.dumps(graph, sort_keys=True).encode()).hexdigest()
+
+    def find(self, key: str) -> Node:
+        """The node with this title or id; without regard to case and "(optional)" when nothing else matches.
+
+        Raises UnknownTitle with the closest names, or AmbiguousTitle with the ids.
+        """
+        for same in (str.__eq__, lambda a, b: plain_title(a) == plain_title(b)):
+            found = [node for node in self if same(node.title, key)]
+            if len(found) > 1:
+                ids = ", ".join(node.id for node in found)
+                raise AmbiguousTitle(f"Several nodes are called {key!r}; use one of their ids instead: {ids}.")
+            if found:
+                return found[0]
+        if key in self.nodes:
+            return self.nodes[key]
+        stage = self.stages.off_with(key)
+        if stage is not None:
+            raise UnknownTitle(f"{key!r} belongs to a stage that is off; set '{stage.name}.on=true' as well.")
+        hint = did_you_mean(key, [node.title for node in self])
+        raise UnknownTitle(f"No node of {self.name} is called {key!r}{hint}")
+
+    def file_nodes(self) -> list[Node]:
+        """The nodes that read the user's files by name, in the order of the workflow."""
+        return [node for node in self if node.file_input and node.file_input not in node.links]
+
+    def remove(self, node_ids: Iterable[str]) -> None:
+        """Take nodes out, and every link to them with them."""
+        gone = set(node_ids)
+        for node_id in gone:
+            del self.nodes[node_id]
+            self.stages.forget(node_id)
+        for node in self:
+            for name, (origin, _) in node.links.items():
+                if origin in gone:
+                    del node.inputs[name]
+
+
+def plain_title(title: str) -> str:
+    """A title as people type it: without case, and without the mark of an optional node."""
+    return title.strip().casefold().removesuffix(OPTIONAL_MARK).rstrip()
+
+
+def did_you_mean(name: str, known: Iterable[str], limit: int = 12) -> str:
+    """The end of a message about an unknown name, with its full stop or question mark.
+
+    Close names where there are some, else the first `limit` of all.
+    """
+    names = list(dict.fromkeys(known))
+    by_fold = {known_name.casefold(): known_name for known_name in names}
+    close = difflib.get_close_matches(name.casefold(), by_fold, n=3, cutoff=0.6)
+    if close:
+        return "; did you mean " + " or ".join(repr(by_fold[match]) for match in close) + "?"
+    if not names:
+        return "."
+    more = ", ..." if len(names) > limit else "."
+    return "; there are: " + ", ".join(repr(known_name) for known_name in names[:limit]) + more
+
+
+def _node(name: str, node_id: str, entry: Any) -> Node:
+    if not isinstance(entry, dict) or not isinstance(entry.get("class_type"), str):
+        raise WorkflowUnreadable(
+            f"{name} is not a workflow in API format: node {node_id} has no class_type; export it as API format."
+        )
+    inputs, meta = entry.get("inputs") or {}, entry.get("_meta") or {}
+    if not isinstance(inputs, dict) or not isinstance(meta, dict):
+        raise WorkflowUnreadable(f"{name} is damaged: the inputs of node {node_id} are not an object; export it again.")
+    title = str(meta.get("title") or entry["class_type"])
+    optional = meta.get("optional") is True or title.rstrip().casefold().endswith(OPTIONAL_MARK)
+    values = {key: list(link) if (link := as_link(value)) else copy.deepcopy(value) for key, value in inputs.items()}
+    sources = {key: copy.deepcopy(meta[key]) for key in SOURCES if key in meta}
+    return Node(node_id, entry["class_type"], title, values, optional, sources)
+
+
+def bundled() -> list[str]:
+    """The names of the workflows that come with the pack."""
+    return sorted({path.stem for folder in (BUNDLED, BUNDLED / "api") for path in folder.glob("*.json")})
+
+
+def load(source: str | Path, catalog: Callable[[], Catalog] = local_catalog) -> Workflow:
+    """Read a workflow file, or the bundled workflow of that name, in API or in canvas format.
+
+    `catalog` is asked only for canvas format, whose widgets have no names in the file. A `preflight.ServerCatalog` is
+    one: nodes that its server does not have are then kept, for `preflight.require` to name them all.
+    Raises WorkflowMissing, WorkflowUnreadable, NotConvertible, ComfyCliMissing or ComfyCliFailed.
+    """
+    path = _locate(source)
+    try:
+        graph = json.loads(path.read_text("utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise WorkflowUnreadable(f"{path} cannot be read as JSON ({error}); export the workflow again.") from error
+    if isinstance(graph, dict) and isinstance(graph.get("nodes"), list) and "links" in graph:
+        from .convert import convert
+
+        workflow = Workflow.from_api(path.stem, convert(graph, catalog, path.name), folder=path.parent)
+        workflow.canvas = graph
+        return workflow
+    if isinstance(graph, dict) and isinstance(graph.get("prompt"), dict) and "class_type" not in graph["prompt"]:
+        graph = graph["prompt"]
+    return Workflow.from_api(path.stem, graph, folder=path.parent)
+
+
+def _locate(source: str | Path) -> Path:
+    path = Path(source).expanduser()
+    if path.is_file():
+        return path
+    name = str(source)
+    if name in bundled():
+        api = BUNDLED / "api" / f"{name}.json"
+        return api if api.is_file() else BUNDLED / f"{name}.json"
+    raise WorkflowMissing(f"There is no workflow {name!r}: no such file{did_you_mean(name, bundled())}")

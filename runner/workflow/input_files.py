@@ -1,0 +1,198 @@
+"""Give a run its photos and other files: any path becomes a safe name in the run's own input folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...core import host
+from ...core.errors import PhotoMissing, UnsafePath
+from ..backends.result import InputPhoto
+from ..errors import PhotoNotPlaced, UnknownInput, UnknownTitle
+from .graph import Node, Workflow
+
+IDENTITY_SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True)
+class Given:
+    """One ``--input``: a file or folder, and the title or id of the node it is meant for, if said."""
+
+    path: Path
+    target: str | None = None
+
+
+def parse(text: str) -> Given:
+    """Read ``PATH`` or ``Title=PATH``. A path that exists is a path, whatever is in it."""
+    whole = Path(text).expanduser()
+    target, equals, path = text.partition("=")
+    if equals and not whole.exists():
+        return Given(Path(path).expanduser(), target.strip())
+    return Given(whole)
+
+
+def safe_name(name: str) -> str:
+    """A file name of plain letters, digits, dots, hyphens and underscores that says much the same."""
+    path = Path(name)
+    plain = unicodedata.normalize("NFKD", path.stem).encode("ascii", "ignore").decode()
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "_", plain).strip("_")[:80] or "photo"
+    return stem + re.sub(r"[^A-Za-z0-9.]", "", path.suffix.lower())
+
+
+def place(workflow: Workflow, given: Sequence[Given]) -> dict[str, list[Path]]:
+    """Which node gets which paths: first those that are named, then the rest in order.
+
+    A photo goes to the next node that loads one (those that must have one first), then to a node that loads a folder;
+    a folder goes to a node that loads a folder; a ``.safetensors`` file to a node that loads an identity.
+    Raises PhotoMissing, PhotoNotPlaced, UnknownTitle, AmbiguousTitle or UnknownInput.
+    """
+    placed: dict[str, list[Path]] = {}
+    for file in given:
+        if not file.path.exists():
+            raise _missing(workflow, file)
+        if file.target is not None:
+            _put(placed, _file_node(workflow, file.target), file.path)
+    free = sorted((n for n in workflow.file_nodes() if n.id not in placed), key=lambda node: node.optional)
+    for file in given:
+        if file.target is None:
+            node = _next_for(file.path, free)
+            _put(placed, node, file.path)
+            if node.file_kind != "folder":
+                free.remove(node)
+    return placed
+
+
+def _missing(workflow: Workflow, file: Given) -> PhotoMissing | UnknownTitle:
+    """The error for a path where nothing is: a column of a table that is no node's title was meant as a setting."""
+    nothing = f"There is no photo or folder at {file.path}"
+    if file.target is None:
+        return PhotoMissing(f"{nothing}; check the path.")
+    try:
+        title = workflow.find(file.target).title
+    except UnknownTitle:
+        return UnknownTitle(
+            f"No node of {workflow.name} is called {file.target!r}, and {nothing[0].lower()}{nothing[1:]}; "
+            "write a setting as Title.input."
+        )
+    return PhotoMissing(f"{nothing} for {title!r}; check the path.")
+
+
+def _file_node(workflow: Workflow, target: str) -> Node:
+    node, nodes = workflow.find(target), workflow.file_nodes()
+    if node not in nodes:
+        names = ", ".join(repr(candidate.title) for candidate in nodes) or "none"
+        raise UnknownInput(f"{node.title} does not load a photo; nodes that do: {names}.")
+    return node
+
+
+def _next_for(path: Path, free: list[Node]) -> Node:
+    kinds = ("folder",) if path.is_dir() else ("identity",) if path.suffix == IDENTITY_SUFFIX else ("photo", "folder")
+    for kind in kinds:
+        for node in free:
+            if node.file_kind == kind:
+                return node
+    raise PhotoNotPlaced(f"The workflow has no node left that could take the {kinds[0]} {path}; leave it out.")
+
+
+def _put(placed: dict[str, list[Path]], node: Node, path: Path) -> None:
+    takes_folder = node.file_kind == "folder"
+    if path.is_dir() and not takes_folder:
+        raise PhotoNotPlaced(f"{node.title} takes one file and {path} is a folder; name a file in it.")
+    if node.id in placed and not takes_folder:
+        raise PhotoNotPlaced(f"{node.title} takes one file and was given two; leave out {path}.")
+    placed.setdefault(node.id, []).append(path)
+
+
+def stage(
+    workflow: Workflow, given: Sequence[Given], folder: Path, search: Sequence[Path] = ()
+) -> tuple[Workflow, list[InputPhoto]]:
+    """`workflow`, naming files in `folder`, and the files by what the user called them; a copy where it is changed.
+
+    A node that got no file keeps the one it names if that is in one of the `search` folders; else an optional node
+    is left out with its links, and any other is left as it is: a server may have the file. A LoadImage that is given
+    a folder by name becomes Load Photos.
+    """
+    if not given and not workflow.file_nodes():
+        return workflow, []
+    workflow = workflow.copy()
+    for file in given:
+        if file.target is not None and file.path.is_dir():
+            _widen(workflow, _file_node(workflow, file.target))
+    placed = place(workflow, given)
+    photos: list[InputPhoto] = []
+    for node in workflow.file_nodes():
+        sources = placed.get(node.id) or named(node, search)
+        if sources:
+            photos += _bring(node, sources, folder)
+        elif node.optional:
+            workflow.remove([node.id])
+    return workflow, photos
+
+
+def _widen(workflow: Workflow, node: Node) -> None:
+    """Make a node that loads one photo load a folder, so that one workflow serves photos and folders alike."""
+    if node.class_type != "LoadImage":
+        return
+    used = {link[1] for other in workflow for link in other.links.values() if link[0] == node.id}
+    if used - {0}:
+        raise PhotoNotPlaced(f"{node.title} also gives a mask, which a folder of photos cannot; name one file.")
+    node.class_type, node.inputs = "LikenessLoadPhotos", {"folder": ""}
+
+
+def named(node: Node, search: Sequence[Path]) -> list[Path]:
+    """The file or folder that a node names itself, as a list of one, where it is in one of the `search` folders."""
+    name = str(node.inputs.get(node.file_input or "") or "")
+    for folder in search if name else ():
+        try:
+            path = host.inside(folder, name)
+        except UnsafePath:
+            continue
+        if path.is_dir() if node.file_kind == "folder" else path.is_file():
+            return [path]
+    return []
+
+
+def _bring(node: Node, sources: list[Path], folder: Path) -> list[InputPhoto]:
+    """Link or copy the files; name them in the graph."""
+    takes_folder = node.file_kind == "folder"
+    home = folder / safe_name(f"photos_{node.id}") if takes_folder else folder
+    home.mkdir(parents=True, exist_ok=True)
+    photos = []
+    for source in (file for path in sources for file in photos_in(path)):
+        safe = _unused(home, safe_name(source.name))
+        _link(source, safe)
+        photos.append(InputPhoto(node.id, node.title, source.name, source.absolute()))
+        node.inputs[str(node.file_input)] = (home if takes_folder else safe).relative_to(folder).as_posix()
+    return photos
+
+
+def photos_in(path: Path) -> list[Path]:
+    """The photos of a folder by name, or the file itself. Raises PhotoMissing for a folder without photos."""
+    from ...core.imaging.files import SUFFIXES
+
+    if not path.is_dir():
+        return [path]
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
+    if not files:
+        raise PhotoMissing(f"There is no photo in the folder {path}; JPEG, PNG, WebP and other pictures are read.")
+    return files
+
+
+def _unused(home: Path, name: str) -> Path:
+    path, number = home / name, 2
+    while path.exists():
+        path = home / f"{Path(name).stem}_{number}{Path(name).suffix}"
+        number += 1
+    return path
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source.resolve(), target)
+    except OSError:
+        shutil.copyfile(source, target)

@@ -1,0 +1,135 @@
+"""``--set "Title.input=value"``: read the words, find the input, read the value as the input's type."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ...core.errors import LikenessError
+from ..errors import NotAnOption, OutOfRange, RunnerError, UnknownInput, WrongType, raise_all
+from .graph import Node, Workflow, as_link, did_you_mean
+from .object_info import Catalog, InputSpec, NodeSpec
+
+TRUE, FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One assignment from the command line. `target` is a node's title or id."""
+
+    target: str
+    input: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.target}.{self.input}={self.value}"
+
+
+def parse(text: str) -> Setting:
+    """Split ``Title.input=value`` at the first ``=`` and the last full stop before it; raises ValueError.
+
+    A title that contains ``=`` cannot be written this way: use the node's id.
+    """
+    left, equals, value = text.partition("=")
+    target, dot, name = left.rpartition(".")
+    target, name = target.strip(), name.strip()
+    if not (equals and dot and target and name):
+        raise ValueError(f"{text!r} is not of the form 'Title.input=value'.")
+    return Setting(target, name, value)
+
+
+def apply_all(workflow: Workflow, settings: Iterable[Setting], catalog: Catalog) -> None:
+    """Change values of `workflow`. Raises what `apply` raises, or WorkflowInvalid with every setting that is wrong."""
+    problems: list[LikenessError] = []
+    for setting in sorted(settings, key=lambda setting: not workflow.is_stage(setting.target, setting.input)):
+        try:
+            apply(workflow, setting, catalog)
+        except RunnerError as problem:
+            problems.append(problem)
+    raise_all(problems)
+
+
+def apply(workflow: Workflow, setting: Setting, catalog: Catalog) -> None:
+    """Change one value of `workflow`, or switch a stage of it.
+
+    Raises UnknownTitle, AmbiguousTitle, UnknownInput, WrongType, OutOfRange or NotAnOption.
+    """
+    if workflow.is_stage(setting.target, setting.input):
+        workflow.switch(setting.target, bool(read("BOOLEAN", setting.value, f"{setting.target}.{setting.input}")))
+        return
+    node = workflow.find(setting.target)
+    spec = catalog.get(node.class_type)
+    node.inputs[setting.input] = (
+        _typed(node, _socket(node, spec, setting.input), setting.value) if spec else _alike(node, setting)
+    )
+
+
+def _socket(node: Node, spec: NodeSpec, name: str) -> InputSpec:
+    socket = spec.by_name.get(name)
+    if socket is None:
+        settable = [candidate.name for candidate in spec.inputs if candidate.takes_value]
+        raise UnknownInput(f"{node.title} has no input {name!r}{did_you_mean(name, settable)}")
+    if not socket.takes_value:
+        raise UnknownInput(f"{node.title}.{name} takes a link ({socket.type}) and cannot be set to a value.")
+    return socket
+
+
+def _typed(node: Node, socket: InputSpec, text: str) -> Any:
+    value = read(socket.type, text, f"{node.title}.{socket.name}")
+    if socket.choices is not None and node.file_input != socket.name:
+        value = next((choice for choice in socket.choices if str(choice) == text), text)
+    problem = limits(socket, value, f"{node.title}.{socket.name}", photo=node.file_input == socket.name)
+    if problem is not None:
+        raise problem
+    return value
+
+
+def read(kind: str, text: str, where: str) -> Any:
+    """Words as a value of an input type; raises WrongType."""
+    word = text.strip()
+    try:
+        if kind == "INT":
+            return int(word, 0) if word.lower().startswith("0x") else int(word)
+        if kind == "FLOAT" and math.isfinite(number := float(word)):
+            return number
+    except ValueError:
+        pass
+    if kind == "BOOLEAN" and word.casefold() in TRUE | FALSE:
+        return word.casefold() in TRUE
+    if kind in {"INT", "FLOAT", "BOOLEAN"}:
+        wanted = {"INT": "a whole number", "FLOAT": "a number", "BOOLEAN": "true or false"}[kind]
+        raise WrongType(f"{where} takes {wanted}, not {text!r}.")
+    return text
+
+
+def limits(socket: InputSpec, value: Any, where: str, *, photo: bool = False) -> OutOfRange | NotAnOption | None:
+    """The problem with a value of the right type, or None. A photo's name is checked elsewhere."""
+    low, high = (bound if isinstance(bound, int | float) else None for bound in map(socket.options.get, ("min", "max")))
+    if socket.type in {"INT", "FLOAT"}:
+        if low is not None and value < low:
+            return OutOfRange(f"{where} must be at least {low}, not {value}.")
+        if high is not None and value > high:
+            return OutOfRange(f"{where} must be at most {high}, not {value}.")
+    choices = socket.choices
+    if choices is None or photo or socket.takes_several or value in choices:
+        return None
+    hint = did_you_mean(str(value), [str(choice) for choice in choices])
+    return NotAnOption(f"{where} cannot be {value!r}{hint}")
+
+
+def _alike(node: Node, setting: Setting) -> Any:
+    """A value for a node whose class is not known here: of the type that the workflow has there now."""
+    current = node.inputs.get(setting.input)
+    where = f"{node.title}.{setting.input}"
+    if setting.input not in node.inputs:
+        raise UnknownInput(f"{node.title} has no input {setting.input!r}{did_you_mean(setting.input, node.inputs)}")
+    if as_link(current) is not None:
+        raise UnknownInput(f"{where} is linked to another node and cannot be set to a value.")
+    return read(type_of(current), setting.value, where)
+
+
+def type_of(value: Any) -> str:
+    """The input type of a value as a file writes it; STRING for all that is no number or truth value."""
+    return {bool: "BOOLEAN", int: "INT", float: "FLOAT"}.get(type(value), "STRING")
