@@ -322,7 +322,7 @@ def torch_device(name: str = "auto") -> torch.device:
 
 def save_preview(image: Any) -> list[dict[str, str]]:
     """Write IMAGE [B,H,W,3] into the temp folder as PNG; return the names as a server reports them."""
-    from .imaging.photos import to_pil
+    from .imaging.files import to_pil
 
     folder = temp_dir()
     folder.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from ..runner.backends.result import Stopped, never
+from ..runner.backends.base import Stopped, never
 from .errors import Interrupted
 
 T = TypeVar("T")

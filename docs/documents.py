@@ -9,9 +9,8 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
-from likeness_studio.core.id_photo.document import Document
+from likeness_studio.core.id_photo.document import EDITS, Document, facts, length, size
 from likeness_studio.core.id_photo.documents import documents
-from likeness_studio.core.id_photo.facts import EDITS, facts, length, size
 
 PAGE = Path(__file__).with_suffix(".md")
 INTRO = """\

@@ -1,4 +1,4 @@
-"""The comparing nodes a user can drag."""
+"""The comparing nodes: try strengths, measure a stage, compare likeness."""
 
 from __future__ import annotations
 
@@ -7,14 +7,99 @@ from typing import Any
 
 import torch
 
+from ..core.compare.comparison import summary_of
+from ..core.compare.measuring import Stopwatch, stage_fingerprint
 from ..core.errors import NothingToCompare
 from ..core.faces.engines import FaceEngine, engine_of
+from ..core.host import torch_device
 from ..core.identity.enrollment import Identity
-from .compare_sockets import CATEGORY
 from .judging import gate_for, judge, pictures_of
-from .measuring_nodes import StartMeasuring, StopMeasuring
 from .schema import io, ui
-from .sockets import IdentityType, engine_input, min_face_input, several_input, strictness_inputs
+from .sockets import (
+    COMPARE,
+    IdentityType,
+    StopwatchType,
+    engine_input,
+    min_face_input,
+    several_input,
+    strictness_inputs,
+)
+
+
+class StartMeasuring(io.ComfyNode):
+    """The beginning of a stage."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets and widgets."""
+        return io.Schema(
+            node_id="LikenessStartMeasuring",
+            display_name="Start Measuring",
+            category=COMPARE,
+            description=(
+                "Passes anything through and starts a stopwatch for time and memory. What lies between this node and "
+                "Stop Measuring is one stage; it stays cached as long as nothing in it changes."
+            ),
+            is_input_list=True,
+            not_idempotent=True,
+            inputs=[io.AnyType.Input("value", tooltip="What the stage works on: a picture, a latent, anything.")],
+            outputs=[
+                io.AnyType.Output(display_name="value", tooltip="The same value, for the stage.", is_output_list=True),
+                StopwatchType.Output(
+                    "stopwatch", display_name="stopwatch", tooltip="The running watch, for Stop Measuring."
+                ),
+            ],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, **_: Any) -> Any:
+        """Another value whenever the stage will be computed again."""
+        return stage_fingerprint()
+
+    @classmethod
+    def execute(cls, value: list[Any]) -> io.NodeOutput:
+        """Start."""
+        return io.NodeOutput(value, Stopwatch(torch_device()))
+
+
+class StopMeasuring(io.ComfyNode):
+    """The end of a stage."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets and widgets."""
+        return io.Schema(
+            node_id="LikenessStopMeasuring",
+            display_name="Stop Measuring",
+            category=COMPARE,
+            description=(
+                "Passes anything through and says how many seconds the stage since Start Measuring took and how much "
+                "memory it needed at most. A list is waited for as a whole."
+            ),
+            is_input_list=True,
+            is_output_node=True,
+            not_idempotent=True,
+            inputs=[
+                io.AnyType.Input("value", tooltip="The result of the stage."),
+                StopwatchType.Input("stopwatch", tooltip="From the Start Measuring node where the stage begins."),
+                io.String.Input("name", default="Stage", tooltip="What the stage is called in reports."),
+            ],
+            outputs=[
+                io.AnyType.Output(display_name="value", tooltip="The same value, to go on with.", is_output_list=True),
+                io.String.Output(
+                    "report",
+                    display_name="report",
+                    tooltip="JSON: the stage's name, seconds, peak memory in bytes and device.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, value: list[Any], stopwatch: list[Stopwatch], name: list[str]) -> io.NodeOutput:
+        """Read the watch."""
+        entry = stopwatch[0].read(name[0].strip() or "Stage", len(value)).as_dict()
+        return io.NodeOutput(value, json.dumps(entry), ui={"measured": [entry], "text": [summary_of(entry)]})
+
 
 MORE = (2, 3, 4)
 """Further branches of the graph whose pictures can be compared with the first one's."""
@@ -29,7 +114,7 @@ class TryStrengths(io.ComfyNode):
         return io.Schema(
             node_id="LikenessTryStrengths",
             display_name="Try Strengths",
-            category=CATEGORY,
+            category=COMPARE,
             description=(
                 "Gives several numbers one after another, so that the nodes that follow run once for each: denoise, "
                 "LoRA strength, guidance. Compare Likeness shows what came of it."
@@ -60,8 +145,7 @@ class TryStrengths(io.ComfyNode):
     @classmethod
     def execute(cls, values: str, series: str) -> io.NodeOutput:
         """Read the numbers."""
-        from ..core.compare.labels import written
-        from ..core.compare.numbers import numbers
+        from ..core.compare.labels import numbers, written
 
         found = numbers(values)
         return io.NodeOutput(found, [written(series, value) for value in found])
@@ -76,7 +160,7 @@ class CompareLikeness(io.ComfyNode):
         return io.Schema(
             node_id="LikenessCompareLikeness",
             display_name="Compare Likeness",
-            category=CATEGORY,
+            category=COMPARE,
             description=(
                 "Shows pictures that were made in different ways side by side, each with its likeness, and plots "
                 "likeness against the value that was varied, with the threshold and the person's own baseline."
@@ -148,7 +232,7 @@ class CompareLikeness(io.ComfyNode):
         """Judge, then draw."""
         from ..core.compare.comparison import Compared, Comparison, read_measured
         from ..core.compare.labels import of_branches
-        from ..core.imaging.photos import from_pil, to_pil
+        from ..core.imaging.files import from_pil, to_pil
         from ..core.imaging.plot import plot
 
         branches = [(images, labels or [])]

@@ -8,14 +8,13 @@ import torch
 
 from ..core import host
 from ..core.faces.engines import FaceEngine, load_engine
-from ..core.imaging.photos import to_pil
+from ..core.imaging.files import to_pil
 from ..core.imaging.tensors import check_image, check_mask, check_same_size
 from ..core.prompting.captioner import folders, load_captioner, stamp
-from ..core.prompting.describe import describe
-from ..core.prompting.measured import measure
-from .prompting_sockets import CATEGORY, DescriptionType
+from ..core.prompting.measure_photo import measure
+from ..core.prompting.read_caption import describe
 from .schema import io
-from .sockets import FaceEngineType
+from .sockets import PROMPTING, DescriptionType, FaceEngineType
 
 MEASURED_ONLY = "measured only"
 
@@ -29,7 +28,7 @@ class DescribePhoto(io.ComfyNode):
         return io.Schema(
             node_id="LikenessDescribePhoto",
             display_name="Describe Photo",
-            category=CATEGORY,
+            category=PROMPTING,
             description=(
                 "Describes a portrait: pose, framing, light, background and sharpness are measured without a model; "
                 "clothes, glasses, hair and expression are read from the caption of a local captioning model. "

@@ -7,10 +7,7 @@ from .schema import ComfyExtension, io
 
 def node_classes() -> list[type[io.ComfyNode]]:
     """Every node of the pack."""
-    from . import compare, identity, lora, portrait
-    from . import nodes as id_photo
-    from . import prompting_nodes as prompting
-    from . import provenance_nodes as provenance
+    from . import compare, id_photo, identity, lora, portrait, prompting, provenance
 
     packages = (identity, portrait, id_photo, prompting, lora, compare, provenance)
     return [node for package in packages for node in package.NODES]

@@ -1,14 +1,15 @@
-"""The nodes that keep a person's face while the rest is generated: protect it, and bring it back."""
+"""The nodes that keep or exchange a face: protect it, bring it back, swap it."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..core.portrait.protect import CELL, Protect
 from ..core.portrait.restore import Placement
-from .portrait_sockets import CATEGORY, engine_input, several_faces
+from ..core.portrait.swap import LICENCE, NONE, swap_models
 from .schema import io
+from .sockets import PORTRAIT, portrait_engine_input, portrait_several_input
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +35,7 @@ class ProtectFace(io.ComfyNode):
         return io.Schema(
             node_id="LikenessProtectFace",
             display_name="Protect Face",
-            category=CATEGORY,
+            category=PORTRAIT,
             description="Makes the masks for inpainting round a face: what may change, soft and aligned to latent "
             "cells, and what stays, for Restore Face. Background and attire change, the face does not.",
             inputs=[
@@ -71,9 +72,9 @@ class ProtectFace(io.ComfyNode):
                     tooltip="Side in pixels of one latent value: 8 for SD 1.5, SDXL, SD 3 and Flux. No cell that "
                     "touches the protected area may change. 1 leaves the cells out of account.",
                 ),
-                several_faces(),
+                portrait_several_input(),
                 io.Mask.Input("mask", optional=True, tooltip="The person's matte, 1 = person, of the image's size."),
-                engine_input(),
+                portrait_engine_input(),
             ],
             outputs=[
                 io.Mask.Output(
@@ -103,8 +104,8 @@ class ProtectFace(io.ComfyNode):
         """Make the masks picture by picture."""
         import torch
 
+        from ..core.faces.choose import one_face, steady_landmarks
         from ..core.faces.engines import load_engine
-        from ..core.faces.subject import one_face, steady_landmarks
         from ..core.host import Progress
         from ..core.imaging.tensors import check_image, check_mask, check_same_size, match_batch
         from ..core.portrait.protect import ProtectOptions, protect_masks
@@ -140,7 +141,7 @@ class RestoreFace(io.ComfyNode):
         return io.Schema(
             node_id="LikenessRestoreFace",
             display_name="Restore Face",
-            category=CATEGORY,
+            category=PORTRAIT,
             description="Brings the original face back into a generated picture: in the same place pixel for pixel, "
             "with the surroundings matched to it, or moved onto the new face. The seam is measured and reported.",
             inputs=[
@@ -172,13 +173,13 @@ class RestoreFace(io.ComfyNode):
                     tooltip="Width of the blend in pixels. Same place: outside the protected area. Align: inside the "
                     "face's edge.",
                 ),
-                several_faces(),
+                portrait_several_input(),
                 io.Mask.Input(
                     "keep",
                     optional=True,
                     tooltip="What of the original is kept, from Protect Face. Without it: the face, found here.",
                 ),
-                engine_input(),
+                portrait_engine_input(),
             ],
             outputs=[
                 io.Image.Output(
@@ -254,8 +255,8 @@ class _Finder:
 
     def landmarks(self, picture: torch.Tensor, index: int) -> np.ndarray:
         """The landmarks [5,2] of the one face of IMAGE [1,H,W,3]."""
+        from ..core.faces.choose import one_face, steady_landmarks
         from ..core.faces.engines import load_engine
-        from ..core.faces.subject import one_face, steady_landmarks
 
         self.engine = self.engine or load_engine()
         self.models = detectors(self.engine)
@@ -267,3 +268,101 @@ class _Finder:
 
         oval = face_oval(self.landmarks(picture, index))
         return oval.inside(*picture.shape[1:3])[None].to(picture.device, picture.dtype)
+
+
+class SwapFace(io.ComfyNode):
+    """The source's face on the picture, when the user has the model."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets and widgets."""
+        return io.Schema(
+            node_id="LikenessSwapFace",
+            display_name="Swap Face",
+            category=PORTRAIT,
+            description="Puts the source's face on the picture with insightface's inswapper_128.onnx, which you bring "
+            "yourself. LICENCE: its weights, and insightface's packs, are for NON-COMMERCIAL research only. Off by "
+            "default: the picture then passes through untouched. Swap only with the consent of both people.",
+            inputs=[
+                io.Image.Input("image", tooltip="The pictures whose face is replaced."),
+                io.Image.Input(
+                    "source",
+                    lazy=True,
+                    tooltip="The person whose face is put there: one photo for all pictures, or one for each.",
+                ),
+                io.Combo.Input(
+                    "model",
+                    options=swap_models(),
+                    default=NONE,
+                    tooltip="An ONNX file in the insightface folder of the model folders. Non-commercial research "
+                    "only; never downloaded.",
+                ),
+                io.Boolean.Input(
+                    "enabled", default=False, tooltip="Off: the picture passes through and nothing is loaded."
+                ),
+                portrait_several_input(),
+                portrait_engine_input(
+                    "Load Face Engine set to insightface. Without one: insightface's pack buffalo_l, which the model "
+                    "was made for.",
+                    lazy=True,
+                ),
+            ],
+            outputs=[
+                io.Image.Output(display_name="image", tooltip="The pictures, swapped where enabled."),
+                io.String.Output(
+                    "report", display_name="report", tooltip="JSON: model, licence, and what was done to each picture."
+                ),
+            ],
+        )
+
+    @classmethod
+    def check_lazy_status(cls, enabled: bool, **inputs: Any) -> list[str]:
+        """While it is off, neither the source nor an engine has to be made."""
+        return [name for name in ("source", "engine") if name in inputs] if enabled else []
+
+    @classmethod
+    def execute(
+        cls,
+        image: torch.Tensor,
+        model: str,
+        enabled: bool,
+        several_faces: str,
+        source: torch.Tensor | None = None,
+        engine: FaceEngine | None = None,
+    ) -> io.NodeOutput:
+        """Swap picture by picture, or pass them on. A picture without a usable face is passed on: its run was long."""
+        if not enabled or source is None:
+            report = {"enabled": False, "note": "Swap Face is off: the pictures are passed on as they are."}
+            return io.NodeOutput(image, json.dumps(report, indent=2), ui={"models": []})
+        from ..core.errors import FaceNotUsable
+        from ..core.faces.choose import one_face
+        from ..core.faces.engines import load_engine
+        from ..core.host import Progress
+        from ..core.imaging.tensors import check_image, joined, match_batch
+        from ..core.portrait.swap import check_engine, load_swapper, swap_face, swap_model_file
+
+        path = swap_model_file(model)
+        engine = engine or load_engine("insightface")
+        warnings = check_engine(engine)
+        swapper = load_swapper(path)
+        image = check_image(image)
+        sources = match_batch(check_image(source, "source"), image.shape[0], "sources")
+        largest = several_faces == "largest"
+        progress = Progress(image.shape[0])
+        swapped, reports = [], []
+        for index, (picture, person) in enumerate(zip(image.split(1), sources.split(1), strict=True)):
+            face = engine.embed(person[0], one_face(engine.detect(person[0]), largest, index))
+            try:
+                target = one_face(engine.detect(picture[0]), largest, index)
+            except FaceNotUsable as error:
+                result, report = picture, {"swapped": False, "reason": str(error).partition(";")[0]}
+            else:
+                result, report = swap_face(picture, target, face, swapper)
+            swapped.append(result)
+            reports.append({"picture": index, **report})
+            progress.step()
+        unchanged = [f"{report['reason']}: passed on as it is." for report in reports if "reason" in report]
+        used = {"name": swapper.name, "licence": LICENCE, "commercial": "no", "use": "face swapping"}
+        report = {"enabled": True, "model": used, "engine": engine.key, "warnings": warnings, "pictures": reports}
+        shown = {"models": [*engine.models, used]} | ({"text": ["\n".join(unchanged)]} if unchanged else {})
+        return io.NodeOutput(joined(swapped), json.dumps(report, indent=2), ui=shown)

@@ -1,4 +1,4 @@
-"""Make ID Photo: the node."""
+"""The ID photo nodes: make one, check one, check a selfie."""
 
 from __future__ import annotations
 
@@ -6,20 +6,19 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..core.id_photo.background import Background
 from ..core.id_photo.documents import names
-from ..core.id_photo.framing import HeadSize
-from ..core.id_photo.sizes import Size
-from .id_photo_sockets import CATEGORY, IDPhotoType
-from .portrait_sockets import engine_input, several_faces
-from .schema import io
+from ..core.id_photo.framing import HeadSize, Size
+from ..core.id_photo.make import Background
+from .print_sheet import PrintSheet
+from .schema import io, ui
+from .sockets import ID_PHOTO, IDPhotoType, portrait_engine_input, portrait_several_input
 
 if TYPE_CHECKING:
     import torch
 
     from ..core.faces.engines import FaceEngine
     from ..core.id_photo.make import Made
-    from ..core.id_photo.photo import IDPhoto
+    from ..core.id_photo.measures import IDPhoto
 
 DEFAULT_DOCUMENT = "us-passport"
 
@@ -33,7 +32,7 @@ class MakeIDPhoto(io.ComfyNode):
         return io.Schema(
             node_id="LikenessMakeIDPhoto",
             display_name="Make ID Photo",
-            category=CATEGORY,
+            category=ID_PHOTO,
             description="Levels the eyes and cuts the photo so that head and eyes are where the document wants them, "
             "in its exact size. Nothing is generated or retouched, and where altered photos are refused the "
             "background stays as it is.",
@@ -65,14 +64,14 @@ class MakeIDPhoto(io.ComfyNode):
                     tooltip="How large the head is within the rule. safest: most surely inside all limits, counting "
                     "how exactly the head's top is known.",
                 ),
-                several_faces(),
+                portrait_several_input(),
                 io.Mask.Input(
                     "mask",
                     optional=True,
                     tooltip="The person's mask, from Matte Person. Shows where the hair ends, and a background can be "
                     "replaced only with it.",
                 ),
-                engine_input(),
+                portrait_engine_input(),
             ],
             outputs=[
                 io.Image.Output(display_name="photo", tooltip="The ID photo in its exact number of pixels."),
@@ -100,13 +99,13 @@ class MakeIDPhoto(io.ComfyNode):
     ) -> io.NodeOutput:
         """Make one after the other."""
         from ..core.errors import FaceNotUsable
-        from ..core.errors.errors import PhotoTooTight
+        from ..core.errors.formats import PhotoTooTight
         from ..core.faces.engines import load_engine
         from ..core.host import Progress
         from ..core.id_photo.documents import document as by_id
+        from ..core.id_photo.look import TensorSource
         from ..core.id_photo.make import MakeOptions, make_id_photo
         from ..core.id_photo.overlay import draw_overlay
-        from ..core.id_photo.source import TensorSource
         from ..core.imaging.tensors import check_image, check_mask, joined, match_batch
         from ..core.models import store
 
@@ -150,3 +149,200 @@ def _common(made: list[Made]) -> IDPhoto:
     notes = tuple(dict.fromkeys(note for each in made for note in each.id_photo.notes))
     enlarged = max(each.id_photo.enlarged for each in made)
     return replace(first, edits_made=edits, notes=notes, enlarged=enlarged)
+
+
+AS_MADE = "as made"
+GENERAL = "icao"
+"""The document that is meant by `AS_MADE` where no ID photo is connected."""
+
+NO_MATTE = "none"
+
+FINISHED, UNCUT = "finished photo", "still to be cut"
+
+
+class CheckIDPhoto(io.ComfyNode):
+    """A photo judged by the rules of a document."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets and widgets."""
+        from ..core.models import store
+
+        return io.Schema(
+            node_id="LikenessCheckIDPhoto",
+            display_name="Check ID Photo",
+            category=ID_PHOTO,
+            description="Measures a photo and judges it by the rules of a document: head and eyes, pose, expression, "
+            "light, sharpness, background. Each rule passes, fails, or is left to a person where nobody can be sure.",
+            is_output_node=True,
+            inputs=[
+                io.Image.Input("image", tooltip="Photos to judge, such as those of Make ID Photo."),
+                io.Combo.Input(
+                    "document",
+                    options=[AS_MADE, *names()],
+                    default=AS_MADE,
+                    tooltip="The document whose rules count. as made: that of the connected ID photo, else the "
+                    "general rules of ICAO.",
+                ),
+                io.Combo.Input(
+                    "stage",
+                    options=[FINISHED, UNCUT],
+                    default=FINISHED,
+                    tooltip="still to be cut: size and position are not judged, because cutting decides them.",
+                ),
+                io.Combo.Input(
+                    "matte_model",
+                    options=[*store.names("matte"), NO_MATTE],
+                    default="u2net",
+                    tooltip="The network that tells person and background apart where no mask is connected. none: the "
+                    "background is not judged.",
+                ),
+                io.Boolean.Input(
+                    "parsing",
+                    default=False,
+                    tooltip="Use the optional face parser for glasses and hats; `likeness models get face_parsing` "
+                    "fetches it. Its weights are from research data.",
+                ),
+                IDPhotoType.Input(
+                    "id_photo", optional=True, tooltip="From Make ID Photo: tells the document and what was changed."
+                ),
+                io.Mask.Input("mask", optional=True, tooltip="The person's mask in the photo, 1 = person."),
+                portrait_engine_input(),
+            ],
+            outputs=[
+                io.Boolean.Output(
+                    display_name="passed",
+                    tooltip="True when every rule that can be measured is met for certain, in all photos.",
+                ),
+                io.Image.Output(
+                    display_name="overlay", tooltip="The photos with the measured lines and the allowed bands."
+                ),
+                io.String.Output(display_name="report", tooltip="What is wrong and what to do, for people."),
+                io.String.Output(display_name="json", tooltip="Every check with value, limit and outcome, as JSON."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        image: torch.Tensor,
+        document: str,
+        stage: str,
+        matte_model: str,
+        parsing: bool,
+        id_photo: IDPhoto | None = None,
+        mask: torch.Tensor | None = None,
+        engine: FaceEngine | None = None,
+    ) -> io.NodeOutput:
+        """Judge one after the other."""
+        from ..core.faces.annotate import batch_of
+        from ..core.faces.engines import load_engine
+        from ..core.host import Progress
+        from ..core.id_photo.documents import document as by_id
+        from ..core.id_photo.judge import About, check_id_photo
+        from ..core.id_photo.overlay import matte_of, overlay_of, told, used_models
+        from ..core.imaging.tensors import check_image, check_mask, match_batch
+
+        image = check_image(image)
+        count = image.shape[0]
+        given = [None] * count if mask is None else list(match_batch(check_mask(mask), count, "masks"))
+        engine = engine or load_engine()
+        made_for = id_photo.document if id_photo is not None else by_id(GENERAL)
+        rules = made_for if document == AS_MADE else by_id(document)
+        about = About(made=id_photo, uncut=stage == UNCUT, parsing=parsing)
+        model = None if mask is not None or matte_model == NO_MATTE else matte_model
+        progress = Progress(count)
+        found, overlays = [], []
+        for picture, matte in zip(image, given, strict=True):
+            person = matte_of(picture, matte, model)
+            found.append(check_id_photo(picture, engine, rules, person, about))
+            overlays.append(overlay_of(picture, found[-1]))
+            progress.step()
+        if rules.id != made_for.id and id_photo is not None:
+            note = f"The photo was made for {made_for.title} and judged by the rules of {rules.title}."
+            for each in found:
+                each.notes.append(note)
+        reports = [{"index": index, **each.as_dict()} for index, each in enumerate(found)]
+        sheet = batch_of(overlays)
+        text = told(found)
+        return io.NodeOutput(
+            all(each.passed for each in found),
+            sheet,
+            text,
+            json.dumps(reports, indent=2, ensure_ascii=False),
+            ui={
+                "images": ui.PreviewImage(sheet, cls=cls).as_dict()["images"],
+                "models": used_models(engine, model, parsing=parsing),
+                "compliance": reports,
+                "text": [text],
+            },
+        )
+
+
+class CheckSelfie(io.ComfyNode):
+    """A photo judged as a reference photo."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets and widgets."""
+        return io.Schema(
+            node_id="LikenessCheckSelfie",
+            display_name="Check Selfie",
+            category=ID_PHOTO,
+            description="Says before anything is generated or trained whether a photo is of use as a reference photo, "
+            "and what to change: too small, blurred, dark, turned away, eyes closed, sunglasses, mask, several faces.",
+            is_output_node=True,
+            inputs=[
+                io.Image.Input("image", tooltip="Photos of one person, as they come from the camera."),
+                io.Boolean.Input(
+                    "parsing",
+                    default=False,
+                    tooltip="Use the optional face parser for glasses and hats; `likeness models get face_parsing` "
+                    "fetches it. Its weights are from research data.",
+                ),
+                portrait_engine_input(),
+            ],
+            outputs=[
+                io.Boolean.Output(
+                    display_name="usable", tooltip="True when nothing speaks against any of the photos for certain."
+                ),
+                io.Image.Output(display_name="overlay", tooltip="The photos with the face and the verdict."),
+                io.String.Output(display_name="report", tooltip="The verdict and what to change, for people."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, image: torch.Tensor, parsing: bool, engine: FaceEngine | None = None) -> io.NodeOutput:
+        """Judge one after the other."""
+        from ..core.faces.annotate import batch_of
+        from ..core.faces.engines import load_engine
+        from ..core.host import Progress
+        from ..core.id_photo.overlay import marked, told, used_models
+        from ..core.imaging.tensors import check_image
+        from ..core.quality.usable_photo import usable
+
+        image = check_image(image)
+        engine = engine or load_engine()
+        progress = Progress(image.shape[0])
+        found, overlays = [], []
+        for picture in image:
+            found.append(usable(picture, engine, parsing=parsing))
+            overlays.append(marked(picture, found[-1]))
+            progress.step()
+        reports = [{"index": index, **each.as_dict()} for index, each in enumerate(found)]
+        text = told(found)
+        sheet = batch_of(overlays)
+        return io.NodeOutput(
+            all(each.usable for each in found),
+            sheet,
+            text,
+            ui={
+                "images": ui.PreviewImage(sheet, cls=cls).as_dict()["images"],
+                "models": used_models(engine, None, parsing=parsing),
+                "compliance": reports,
+                "text": [text],
+            },
+        )
+
+
+NODES: list[type[io.ComfyNode]] = [MakeIDPhoto, CheckIDPhoto, CheckSelfie, PrintSheet]

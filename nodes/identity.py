@@ -1,26 +1,27 @@
-"""The identity nodes a user can drag: load an engine, enroll a person, check likeness, keep the best."""
+"""The identity nodes: load an engine, load photos, enroll a person, save and load an identity."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from ..core.errors import EnrollmentRefused
-from ..core.faces.annotate import BAD, GOOD, annotate, contact_sheet
+from ..core import host
+from ..core.errors import EnrollmentRefused, PhotoMissing
+from ..core.faces.annotate import FAIL_COLOUR, PASS_COLOUR, annotate, contact_sheet
 from ..core.faces.choose import SeveralFaces
 from ..core.faces.engines import DEFAULT_ENGINE, ENGINES, FaceEngine, engine_of, load_engine
-from ..core.identity.best import OnNone, keep_best, rank
-from ..core.identity.enrollment import Identity, Reference, enroll
-from ..core.identity.preflight import POOR_PHOTOS, look_over
-from .file_nodes import LoadIdentity, LoadPhotos, SaveIdentity
+from ..core.identity.enrollment import POOR_PHOTOS, Identity, Reference, enroll, load_identity, look_over, save_identity
+from ..core.identity.verdict import OnNone, keep_best, rank
+from ..core.imaging.files import SUFFIXES, load_photo
 from .judging import annotated, gate_for, judge, pictures_of, summary
 from .likeness import GateByLikeness
 from .schema import io, ui
 from .sockets import (
-    CATEGORY,
+    IDENTITY,
     FaceEngineType,
     IdentityType,
     engine_input,
@@ -28,6 +29,141 @@ from .sockets import (
     several_input,
     strictness_inputs,
 )
+
+
+class LoadPhotos(io.ComfyNode):
+    """Read all photos of a folder."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets and widgets."""
+        return io.Schema(
+            node_id="LikenessLoadPhotos",
+            display_name="Load Photos",
+            category=IDENTITY,
+            description="Reads all photos of a folder inside the input folder, upright and in order of their names.",
+            inputs=[
+                io.String.Input(
+                    "folder",
+                    default="",
+                    tooltip="A folder inside the input folder. Empty: the input folder itself.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output(
+                    "photos",
+                    display_name="photos",
+                    tooltip="The photos, each in its own size.",
+                    is_output_list=True,
+                ),
+                io.String.Output(
+                    "names",
+                    display_name="names",
+                    tooltip="Their file names, in the same order.",
+                    is_output_list=True,
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, folder: str) -> io.NodeOutput:
+        """Read them."""
+        files = _photo_files(folder)
+        progress = host.Progress(len(files))
+        photos = []
+        for file in files:
+            photos.append(load_photo(file)[0][:1])
+            progress.step()
+        return io.NodeOutput(photos, [file.name for file in files])
+
+    @classmethod
+    def fingerprint_inputs(cls, folder: str) -> list[tuple[str, int, int]]:
+        """Read again when a file was added, removed or changed."""
+        return [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in _photo_files(folder)]
+
+
+def _photo_files(folder: str) -> list[Path]:
+    path = host.inside(host.input_dir(), folder)
+    files = sorted(file for file in path.glob("*") if file.is_file() and file.suffix.lower() in SUFFIXES)
+    if not files:
+        raise PhotoMissing(f"The folder {folder!r} holds no photos; put some into {path} or name another folder.")
+    return files
+
+
+class SaveIdentity(io.ComfyNode):
+    """Write an identity into the output folder."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets and widgets."""
+        return io.Schema(
+            node_id="LikenessSaveIdentity",
+            display_name="Save Identity",
+            category=IDENTITY,
+            description=(
+                "Writes an identity as safetensors into the output folder. A face embedding is biometric data: it is "
+                "written only here, only where you say, readable by you alone."
+            ),
+            is_output_node=True,
+            inputs=[
+                IdentityType.Input("identity", tooltip="The person to save."),
+                io.String.Input(
+                    "filename",
+                    default="identities/person",
+                    tooltip="Name inside the output folder; .safetensors is added.",
+                ),
+            ],
+            outputs=[io.String.Output("path", display_name="path", tooltip="The file that was written.")],
+        )
+
+    @classmethod
+    def execute(cls, identity: Identity, filename: str) -> io.NodeOutput:
+        """Save."""
+        path = save_identity(identity, host.inside(host.output_dir(), filename))
+        return io.NodeOutput(str(path), ui={"text": [str(path)], "saved": [str(path)]})
+
+
+class LoadIdentity(io.ComfyNode):
+    """Read a saved identity."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets and widgets."""
+        return io.Schema(
+            node_id="LikenessLoadIdentity",
+            display_name="Load Identity",
+            category=IDENTITY,
+            description="Reads an identity that Save Identity wrote, from the input or else from the output folder.",
+            inputs=[
+                io.String.Input(
+                    "filename",
+                    default="identities/person.safetensors",
+                    tooltip="Name inside the input or the output folder.",
+                ),
+            ],
+            outputs=[
+                IdentityType.Output(
+                    "identity", display_name="identity", tooltip="The person, to check pictures against."
+                )
+            ],
+        )
+
+    @classmethod
+    def execute(cls, filename: str) -> io.NodeOutput:
+        """Load."""
+        return io.NodeOutput(load_identity(_identity_file(filename)))
+
+    @classmethod
+    def fingerprint_inputs(cls, filename: str) -> int | None:
+        """Load again when the file changed."""
+        file = _identity_file(filename)
+        return file.stat().st_mtime_ns if file.is_file() else None
+
+
+def _identity_file(filename: str) -> Path:
+    given = host.inside(host.input_dir(), filename)
+    return given if given.is_file() else host.inside(host.output_dir(), filename)
+
 
 EXTRA_PHOTOS = tuple(f"photos_{number}" for number in range(2, 9))
 
@@ -45,7 +181,7 @@ class LoadFaceEngine(io.ComfyNode):
         return io.Schema(
             node_id="LikenessLoadFaceEngine",
             display_name="Load Face Engine",
-            category=CATEGORY,
+            category=IDENTITY,
             description=(
                 "Chooses the networks that find and recognise faces. yunet-sface: MIT and Apache-2.0 weights, may be "
                 "used commercially. insightface: more packs, weights for NON-COMMERCIAL research only."
@@ -102,7 +238,7 @@ class EnrollIdentity(io.ComfyNode):
         return io.Schema(
             node_id="LikenessEnrollIdentity",
             display_name="Enroll Identity",
-            category=CATEGORY,
+            category=IDENTITY,
             description=(
                 "Makes an identity from photos of one person. Photos without a face, with several faces, with a face "
                 "that is too small, or of somebody else are refused by number, with the reason."
@@ -199,9 +335,9 @@ class EnrollIdentity(io.ComfyNode):
 
 def _reference_picture(photo: torch.Tensor, reference: Reference) -> Any:
     if not reference.accepted:
-        return annotate(photo, reference.subject.face, f"refused: {reference.outcome}".replace("_", " "), BAD)
+        return annotate(photo, reference.subject.face, f"refused: {reference.outcome}".replace("_", " "), FAIL_COLOUR)
     label = "accepted" if reference.agreement is None else f"agrees {reference.agreement:.2f}"
-    return annotate(photo, reference.subject.face, label, GOOD)
+    return annotate(photo, reference.subject.face, label, PASS_COLOUR)
 
 
 class CheckLikeness(io.ComfyNode):
@@ -213,7 +349,7 @@ class CheckLikeness(io.ComfyNode):
         return io.Schema(
             node_id="LikenessCheckLikeness",
             display_name="Check Likeness",
-            category=CATEGORY,
+            category=IDENTITY,
             description=(
                 "Compares pictures with an enrolled person and says for each whether it is still that person, by a "
                 "threshold with a measured false match rate, beside the person's own photo-to-photo baseline."
@@ -293,7 +429,7 @@ class KeepBest(io.ComfyNode):
         return io.Schema(
             node_id="LikenessKeepBest",
             display_name="Keep the Best",
-            category=CATEGORY,
+            category=IDENTITY,
             description=(
                 "Ranks a batch by likeness, then by sharpness and exposure of the face, and keeps the best that pass."
             ),

@@ -1,4 +1,4 @@
-"""Gate by Likeness: sorts generated pictures into those that are still the person and those that are not."""
+"""The judging nodes: gate by likeness."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from ..core import host
 from ..core.faces.engines import engine_of
-from ..core.identity.best import OnNone, keep_best, rank
+from ..core.identity.verdict import OnNone, keep_best, rank
 from .judging import annotated, gate_for, judge, pictures_of, summary
 from .schema import io, ui
-from .sockets import CATEGORY, IdentityType, engine_input, min_face_input, several_input, strictness_inputs
+from .sockets import IDENTITY, IdentityType, engine_input, min_face_input, several_input, strictness_inputs
 
 if TYPE_CHECKING:
     import torch
@@ -29,7 +29,7 @@ class GateByLikeness(io.ComfyNode):
         return io.Schema(
             node_id="LikenessGate",
             display_name="Gate by Likeness",
-            category=CATEGORY,
+            category=IDENTITY,
             description=(
                 "Lets through those pictures of a batch that are still the person, each with its score beside the "
                 "person's own baseline, and gives out the others apart. Warns when the judge is the recogniser that "

@@ -1,4 +1,4 @@
-"""The LoRA nodes a user can drag: load a stack, look into a file, merge several."""
+"""The LoRA nodes: load a stack, look into a file, merge several."""
 
 from __future__ import annotations
 
@@ -8,17 +8,26 @@ from typing import Any
 
 from ..core import host
 from ..core.errors import LikenessError
-from ..core.errors.lora_errors import NoLoraChosen
-from ..core.lora.chart import chart
-from ..core.lora.files import open_lora
+from ..core.errors.formats import NoLoraChosen
 from ..core.lora.header import stamp_of
-from ..core.lora.inspect import Block, inspect, text_of
-from ..core.lora.lora_file import joined_words
-from ..core.lora.merge import PRECISIONS, Merged, Source, common_family, layer_count, merge
-from ..core.lora.save import facts_of, forbids_merging, metadata_of, place, save
+from ..core.lora.inspect import Block, chart, inspect, text_of
+from ..core.lora.lora_file import joined_words, open_lora
+from ..core.lora.merge import (
+    PRECISIONS,
+    Merged,
+    Source,
+    common_family,
+    facts_of,
+    forbids_merging,
+    layer_count,
+    merge,
+    metadata_of,
+    place,
+    save,
+)
 from .lora_patching import Outcome, apply_stack
-from .rows import CATEGORY, NONE, LorasType, Row, Stack, row_inputs, rows_of
 from .schema import io
+from .sockets import LORA, NONE, LorasType, Row, Stack, row_inputs, rows_of
 
 Stamp = tuple[str, int, int]
 
@@ -32,7 +41,7 @@ class LoadLoraStack(io.ComfyNode):
         return io.Schema(
             node_id="LikenessLoadLoraStack",
             display_name="Load LoRA Stack",
-            category=CATEGORY,
+            category=LORA,
             description=(
                 "Puts any number of LoRAs on a model, in order. Each file is checked first: its format, its base "
                 "model, and how many of its keys the model has. Changing a strength reads no file again."
@@ -98,7 +107,7 @@ class InspectLora(io.ComfyNode):
         return io.Schema(
             node_id="LikenessInspectLora",
             display_name="Inspect LoRA",
-            category=CATEGORY,
+            category=LORA,
             description=(
                 "Says what a LoRA file holds: base model, format, rank and alpha per block, how strongly each block is "
                 "changed, training tags and settings, licence and hashes."
@@ -160,7 +169,7 @@ class MergeLoras(io.ComfyNode):
         return io.Schema(
             node_id="LikenessMergeLoras",
             display_name="Merge LoRAs",
-            category=CATEGORY,
+            category=LORA,
             description=(
                 "Adds LoRAs of one base model up with weights, reduces the sum to a rank by singular values, and "
                 "writes it with its sources' names, hashes and licences into output/loras, where ComfyUI finds it."

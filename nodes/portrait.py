@@ -1,4 +1,4 @@
-"""The portrait nodes a user can drag: matte, refine, frame, backdrop, compose."""
+"""The portrait nodes: matte, refine, frame, backdrop, compose."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from ..core.imaging.colour import PAPER
 from ..core.portrait.backdrop import STYLES
 from ..core.portrait.framing import CROPS
-from .face import ProtectFace, RestoreFace
-from .portrait_sockets import CATEGORY, engine_input, several_faces
+from .face import ProtectFace, RestoreFace, SwapFace
 from .schema import io
-from .swap_node import SwapFace
+from .sockets import PORTRAIT, portrait_engine_input, portrait_several_input
 
 if TYPE_CHECKING:
     import torch
@@ -37,7 +36,7 @@ class MattePerson(io.ComfyNode):
         return io.Schema(
             node_id="LikenessMattePerson",
             display_name="Matte Person",
-            category=CATEGORY,
+            category=PORTRAIT,
             description="Cuts the person out: a mask that is 1 on the person and 0 on the background. "
             "Connect a mask from another node to use that one instead of a model.",
             inputs=[
@@ -92,7 +91,7 @@ class RefineMatte(io.ComfyNode):
         return io.Schema(
             node_id="LikenessRefineMatte",
             display_name="Refine Matte",
-            category=CATEGORY,
+            category=PORTRAIT,
             description="Makes a coarse mask sharp at every hair, and finds the person's own colours at the edge, "
             "so that no fringe of the old background is left.",
             inputs=[
@@ -125,8 +124,8 @@ class RefineMatte(io.ComfyNode):
         """Refine picture by picture, so that memory does not grow with the batch."""
         from ..core.host import Progress
         from ..core.imaging.tensors import check_image, check_mask, joined, match_batch
-        from ..core.portrait.foreground import foreground_colours
-        from ..core.portrait.refine import Band, refine_alpha
+        from ..core.portrait.compose import foreground_colours
+        from ..core.portrait.matte import Band, refine_alpha
 
         image = check_image(image)
         mask = match_batch(check_mask(mask), image.shape[0], "masks")
@@ -149,7 +148,7 @@ class FrameHeadshot(io.ComfyNode):
         return io.Schema(
             node_id="LikenessFrameHeadshot",
             display_name="Frame Headshot",
-            category=CATEGORY,
+            category=PORTRAIT,
             description="Levels the eyes and crops to the proportions of a professional headshot. It never invents "
             "pixels without saying so and never cuts a body off in mid-air.",
             inputs=[
@@ -182,9 +181,9 @@ class FrameHeadshot(io.ComfyNode):
                     tooltip="Without a mask: make the frame smaller where the photo ends, or repeat its edge pixels "
                     "and report how many. With a mask it has no effect: the area outside the photo is background.",
                 ),
-                several_faces(),
+                portrait_several_input(),
                 io.Mask.Input("mask", optional=True, tooltip="The person's mask, cut in the same way."),
-                engine_input(),
+                portrait_engine_input(),
             ],
             outputs=[
                 io.Image.Output(display_name="image", tooltip="The framed pictures."),
@@ -209,11 +208,11 @@ class FrameHeadshot(io.ComfyNode):
         engine: FaceEngine | None = None,
     ) -> io.NodeOutput:
         """Frame picture by picture."""
+        from ..core.faces.choose import one_face, steady_landmarks
         from ..core.faces.engines import load_engine
-        from ..core.faces.subject import one_face, steady_landmarks
         from ..core.host import Progress
         from ..core.imaging.tensors import check_image, check_mask, check_same_size, joined, match_batch
-        from ..core.portrait.headshot import FrameOptions, Outside, frame_headshot
+        from ..core.portrait.framing import FrameOptions, Outside, frame_headshot
 
         image = check_image(image)
         if mask is not None:
@@ -247,7 +246,7 @@ class StudioBackdrop(io.ComfyNode):
         return io.Schema(
             node_id="LikenessStudioBackdrop",
             display_name="Studio Backdrop",
-            category=CATEGORY,
+            category=PORTRAIT,
             description="Draws a studio background of any size: paper, gradient, blurred office or library. "
             "The same seed gives the same picture; no bands in 8 bits.",
             inputs=[
@@ -309,7 +308,7 @@ class ComposePortrait(io.ComfyNode):
         return io.Schema(
             node_id="LikenessComposePortrait",
             display_name="Compose Portrait",
-            category=CATEGORY,
+            category=PORTRAIT,
             description="Puts the person in front of a background, with a little of its light round the edge and a "
             "gentle match of exposure and colour that keeps the skin's hue within the stated limit.",
             inputs=[

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..core import host
-from ..core.id_photo.photo import IDPhoto
-from ..core.id_photo.sheet import ORIENTATIONS, Orientation
-from ..core.id_photo.sheet_paper import DEFAULT_PAPER, DPIS, PAPERS
-from .id_photo_sockets import CATEGORY, IDPhotoType
+from ..core.id_photo.measures import IDPhoto
+from ..core.id_photo.sheet import DEFAULT_PAPER, DPIS, ORIENTATIONS, PAPERS, Orientation
 from .schema import io
+from .sockets import ID_PHOTO, IDPhotoType
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -30,7 +29,7 @@ class PrintSheet(io.ComfyNode):
         return io.Schema(
             node_id="LikenessPrintSheet",
             display_name="Lay Out Print Sheet",
-            category=CATEGORY,
+            category=ID_PHOTO,
             description=(
                 "Lays ID photos out on paper in their exact size, with cut marks and a scale to check the print with "
                 "a ruler, and saves the sheet as PDF and PNG."
@@ -126,11 +125,9 @@ class PrintSheet(io.ComfyNode):
     ) -> io.NodeOutput:
         """Lay out, draw, save."""
         from ..core.id_photo.sheet import lay_out
-        from ..core.id_photo.sheet_draw import check_pixels, draw_page, page_pixels
-        from ..core.id_photo.sheet_files import caption_of, png_bytes, png_name, save_numbered, summary
-        from ..core.id_photo.sheet_pdf import pdf_bytes
-        from ..core.id_photo.sheet_size import check_proportions
-        from ..core.imaging.photos import to_pil
+        from ..core.id_photo.sheet_draw import check_pixels, check_proportions, draw_page, page_pixels
+        from ..core.id_photo.sheet_files import caption_of, pdf_bytes, png_bytes, png_name, save_numbered, summary
+        from ..core.imaging.files import to_pil
 
         size = _size(width_mm, height_mm, id_photo)
         pixels = int(images.shape[2]), int(images.shape[1])
@@ -166,8 +163,8 @@ class PrintSheet(io.ComfyNode):
 
 def _size(width_mm: float, height_mm: float, id_photo: IDPhoto | None) -> tuple[float, float]:
     """What was typed in, or the ID photo's size. Raises PrintSizeUnknown, also for a document that is only uploaded."""
-    from ..core.errors.sheet_errors import PrintSizeUnknown
-    from ..core.id_photo.sheet_size import checked_size, size_of
+    from ..core.errors.formats import PrintSizeUnknown
+    from ..core.id_photo.sheet_draw import checked_size, size_of
 
     if width_mm or height_mm:
         return checked_size(width_mm, height_mm)

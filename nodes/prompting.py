@@ -1,15 +1,29 @@
-"""The node that writes professional portrait prompts."""
+"""The prompting nodes: write a professional prompt, keep traits, make a subject token."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from ..core.prompting import preset_files
-from ..core.prompting.brief import PERSON, SUITS_THE_ROLE, UNSPECIFIED, Brief, Dialect, Kind, lines, phrases
-from ..core.prompting.description import Description
-from ..core.prompting.prompt import counter, write
-from .prompting_sockets import CATEGORY, DescriptionType, clip_input
+from ..core.prompting.brief import (
+    PERSON,
+    SUITS_THE_ROLE,
+    UNSPECIFIED,
+    Brief,
+    Description,
+    Dialect,
+    Kind,
+    lines,
+    phrases,
+)
+from ..core.prompting.clip_vocabulary import by_encoder, vocabulary_or_reason
+from ..core.prompting.dialects import counter, write
+from ..core.prompting.subject_token import Scheme, judge, make_token, phrase
+from ..core.prompting.traits import NOT_SAID, TraitKind, keep_traits, kinds
+from .describe import DescribePhoto
 from .schema import io
+from .sockets import PROMPTING, DescriptionType, clip_input
 
 _DEFAULTS = {
     Kind.ROLE: "professional (any field)",
@@ -47,7 +61,7 @@ class ProfessionalPrompt(io.ComfyNode):
         return io.Schema(
             node_id="LikenessProfessionalPrompt",
             display_name="Write Professional Prompt",
-            category=CATEGORY,
+            category=PROMPTING,
             description=(
                 "Writes a prompt for a professional portrait from role, setting, attire, light, framing and "
                 "expression, in the dialect that the generator understands, and shows what its text encoder would "
@@ -185,3 +199,150 @@ def _words_of(description: Description | None) -> dict[str, str]:
     if description is None:
         return {}
     return {kind: description.fields.get(field, "") for kind, field in _FROM_DESCRIPTION.items()}
+
+
+def _widget(kind: TraitKind) -> Any:
+    return io.Combo.Input(
+        kind.name,
+        options=[NOT_SAID, *kind.choices],
+        default=NOT_SAID,
+        tooltip=f"{kind.tooltip} What is not said is not put into the prompt.",
+    )
+
+
+class KeepTraits(io.ComfyNode):
+    """Say what belongs to the person, so that a generator keeps it."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets and widgets."""
+        return io.Schema(
+            node_id="LikenessKeepTraits",
+            display_name="Keep These Traits",
+            category=PROMPTING,
+            description=(
+                "Puts what belongs to a person (glasses, beard, hair, head covering, age group and so on) into words "
+                "that a generator keeps. Nothing is guessed: what is not said, and not described, is left out."
+            ),
+            inputs=[
+                *[_widget(kind) for kind in kinds().values()],
+                io.String.Input(
+                    "more",
+                    default="",
+                    multiline=True,
+                    tooltip="More to keep, in your own words, parted by commas or lines: mole on the left cheek.",
+                ),
+                DescriptionType.Input(
+                    "description",
+                    optional=True,
+                    tooltip="From Describe Photo. Fills only what is not said here; where both speak, you count.",
+                ),
+            ],
+            outputs=[
+                io.String.Output(
+                    "traits",
+                    display_name="traits",
+                    tooltip="Phrases to keep, parted by commas, for Write Professional Prompt.",
+                ),
+                io.String.Output(
+                    "avoid",
+                    display_name="avoid",
+                    tooltip="What must not appear, for a negative prompt.",
+                ),
+                io.String.Output(
+                    "report",
+                    display_name="report",
+                    tooltip="JSON: each trait, its value and who said it; what was not said, and what was overruled.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, more: str = "", description: Description | None = None, **said: str) -> io.NodeOutput:
+        """Collect the phrases."""
+        kept = keep_traits(said, more, description)
+        lines = [f"Keep: {kept.traits or 'nothing was said'}", *([f"Avoid: {kept.avoid}"] if kept.avoid else [])]
+        return io.NodeOutput(
+            kept.traits,
+            kept.avoid,
+            json.dumps(kept.report, indent=2, ensure_ascii=False),
+            ui={"text": ["\n".join(lines + kept.report["notes"])]},
+        )
+
+
+class SubjectToken(io.ComfyNode):
+    """Make a rare token from a name."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets and widgets."""
+        return io.Schema(
+            node_id="LikenessSubjectToken",
+            display_name="Make Subject Token",
+            category=PROMPTING,
+            description=(
+                "Makes the rare token that stands for a person in LoRA and DreamBooth training, and says into how many "
+                "pieces CLIP splits it and how common they are."
+            ),
+            inputs=[
+                io.String.Input("name", default="", tooltip="The person's name or other text for the person."),
+                io.Combo.Input(
+                    "scheme",
+                    options=[scheme.value for scheme in Scheme],
+                    default=Scheme.RARE_ENTRY.value,
+                    tooltip="How the token is made from the name.",
+                ),
+                io.Int.Input(
+                    "shift",
+                    default=3,
+                    min=-25,
+                    max=25,
+                    tooltip="By how many letters the Caesar cipher moves. Other schemes ignore it.",
+                ),
+                io.String.Input(
+                    "class_noun",
+                    default="person",
+                    tooltip="What the token is one of: the class noun of the training captions.",
+                ),
+                io.String.Input("context", default="", tooltip="Words after the class noun, such as 'in a garden'."),
+                clip_input(),
+            ],
+            outputs=[
+                io.String.Output("token", display_name="token", tooltip="The token alone."),
+                io.String.Output(
+                    "phrase",
+                    display_name="phrase",
+                    tooltip="'a [token] [class noun] [context]', for captions and prompts.",
+                ),
+                io.String.Output(
+                    "report",
+                    display_name="report",
+                    tooltip="JSON: the pieces of the token, how common each is, and whether the token is good.",
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls, name: str, scheme: str, shift: int, class_noun: str, context: str, clip: Any | None = None
+    ) -> io.NodeOutput:
+        """Make."""
+        token = make_token(name, Scheme(scheme), shift)
+        report: dict[str, Any] = {"token": token, "scheme": scheme}
+        vocabulary, reason = vocabulary_or_reason()
+        if vocabulary is not None:
+            report |= judge(token, name, vocabulary).as_dict() | {"judged_by": vocabulary.source}
+        else:
+            report["judgement"] = f"The token could not be judged: {reason}"
+        words = [report["judgement"]]
+        if clip is not None:
+            length = by_encoder(token, clip)
+            report["connected_encoder"] = {"pieces": length.tokens, "counted_by": length.counted_by}
+            words.append(f"{length.counted_by[0].upper()}{length.counted_by[1:]} makes {length.tokens} of it.")
+        said = phrase(token, class_noun, context)
+        return io.NodeOutput(
+            token, said, json.dumps(report, indent=2, ensure_ascii=False), ui={"text": ["\n".join([said, *words])]}
+        )
+
+
+NODES: list[type[io.ComfyNode]] = [DescribePhoto, KeepTraits, ProfessionalPrompt, SubjectToken]

@@ -1,4 +1,4 @@
-"""Save with Provenance: pictures as files that say how they were made, of the size and format that a document asks."""
+"""Save with Provenance: pictures as files that say how they were made, as a document asks."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..core import host
-from ..core.imaging import file_names
-from .id_photo_sockets import IDPhotoType
+from ..core.imaging import files as file_names
 from .schema import io
+from .sockets import IDPhotoType
 
 if TYPE_CHECKING:
     import torch
 
-    from ..core.id_photo.photo import IDPhoto
+    from ..core.id_photo.measures import IDPhoto
     from ..core.imaging.encode import Form
-    from ..core.provenance.record import Record
     from ..core.provenance.save import Signature, Target
     from ..core.provenance.trace import Making
+    from ..core.provenance.xmp import Record
 
 CATEGORY = "Likeness Studio/provenance"
 
@@ -162,11 +162,10 @@ def _making(id_photo: IDPhoto | None) -> Making:
 
 
 def _signature(making: Making, id_photo: IDPhoto | None) -> Signature:
-    from ..core.provenance.actions import actions_of
     from ..core.provenance.credentials import Signing, c2pa
     from ..core.provenance.save import Signature, ingredients_from
     from ..core.provenance.steps import Effect
-    from ..core.provenance.trace import photo_files
+    from ..core.provenance.trace import actions_of, photo_files
 
     c2pa()
     signing = Signing.from_environment()
@@ -223,3 +222,6 @@ def _notes(asked: str, target: Target, record: Record, signed: bool) -> list[str
         notes.append(f"The document takes files of {target.min_bytes or 0} to {target.max_bytes} bytes.")
     notes.append("Content credentials: signed." if signed else "Content credentials: none were asked for.")
     return notes
+
+
+NODES: list[type[io.ComfyNode]] = [SaveWithProvenance]

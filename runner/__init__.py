@@ -16,7 +16,7 @@ from ..core.lazy import lazy
 
 if TYPE_CHECKING:
     from ..core.errors import LikenessError
-    from .backends.result import Event, RunResult
+    from .backends.base import Event, RunResult
     from .client import Client, Run
     from .report import write_report
     from .workflow.graph import Workflow

@@ -13,10 +13,9 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from .backends.base import Backend
+from .backends.base import Backend, Event, OnEvent, RunResult, Stopped, ignore, never
 from .backends.execute import execute, make_folder
 from .backends.factory import BackendOptions, connect
-from .backends.result import Event, OnEvent, RunResult, Stopped, ignore, never
 from .workflow.graph import Workflow
 from .workflow.input_files import Given
 

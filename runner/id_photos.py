@@ -1,4 +1,4 @@
-"""ID photos from photo files, one after the other: looked at small, cut at full size, checked, and written."""
+"""ID photos from photo files, one after the other: looked at, cut at full size, checked, and written."""
 
 from __future__ import annotations
 
@@ -11,21 +11,56 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..core.errors.errors import AlterationForbidden
-from ..core.id_photo.background import Background, choose_background
-from ..core.id_photo.make import Made, MakeOptions, make_id_photo
+from ..core.errors.formats import AlterationForbidden
+from ..core.id_photo.make import Background, Made, MakeOptions, choose_background, make_id_photo
+from ..core.id_photo.measures import History
 from ..core.provenance.save import FORMS, SUFFIXES, Target, picture_file, record_of, target_for
+from ..core.provenance.source_types import ALGORITHMIC, COMPOSITE, ENHANCED, GENERATIVE, VOCABULARY, short
+from ..core.provenance.verify_file import check_file
+from ..core.provenance.xmp import Claims, Generative
 from .errors import OutputUnwritable
 
 if TYPE_CHECKING:
     import torch
 
-    from ..core.id_photo.compliance import Compliance
+    from ..core.id_photo.judge import Compliance
     from ..core.imaging.encode import Encoded
     from ..core.provenance.credentials import Signing
-    from ..core.provenance.record import Record
     from ..core.provenance.save import Signature
     from ..core.provenance.trace import Making
+    from ..core.provenance.xmp import Record
+
+COMPOSED = frozenset({COMPOSITE, VOCABULARY + "compositeCapture"})
+"""Several pictures in one: a replaced background is that, too."""
+
+CHANGED = frozenset(
+    {ALGORITHMIC, ENHANCED}
+    | {VOCABULARY + term for term in ("humanEdits", "softwareImage", "digitalArt", "digitalCreation")}
+    | {VOCABULARY + term for term in ("virtualRecording", "dataDrivenMedia", "compositeSynthetic")}
+)
+"""What is no photo, or was edited. Minor edits are not among them: cutting is one."""
+
+
+def read_history(path: Path) -> History:
+    """What the file at `path` says, in XMP, in content credentials or by what generating programs leave in it.
+
+    A statement that speaks against the photo is believed from anybody. Raises what `check_file` raises.
+    """
+    seen = check_file(path)
+    claims = seen.claims or Claims()
+    record = claims.record
+    sources = [each for each in (claims.source_type, *seen.credentials.source_types) if each]
+    generated = [f"its source is {short(each)}" for each in sources if each in GENERATIVE]
+    if not generated and seen.origin.generative is Generative.SOME:
+        generated = [seen.origin.reason]
+    changed = [f"its source is {short(each)}" for each in sources if each in CHANGED - GENERATIVE]
+    composed = [f"its source is {short(each)}" for each in sources if each in COMPOSED]
+    return History(
+        edits=None if record is None else record.edits,
+        changed=tuple(dict.fromkeys(generated + changed)),
+        composed=tuple(dict.fromkeys(composed)),
+    )
+
 
 WORKFLOW = Path(__file__).resolve().parent.parent / "workflows" / "api" / "id_photo.json"
 """The bundled workflow that does the same on the canvas; what is stated of the making follows from its graph."""
@@ -126,7 +161,7 @@ class IDPhotoMaker:
     def picture(self, photo: Path) -> Made:
         """The ID photo of a file, not yet written or checked."""
         from ..core.faces.engines import load_engine
-        from ..core.id_photo.source import FileSource
+        from ..core.id_photo.look import FileSource
         from ..core.models import runtimes as onnx
         from ..core.models import store
         from ..core.portrait.matte import matte, normalisation_for
@@ -154,8 +189,8 @@ class IDPhotoMaker:
         return record_of(making, graph, _saver(graph), made.id_photo)
 
     def _signature(self, photo: Path, making: Making, made: Made) -> Signature | None:
-        from ..core.provenance.actions import actions_of
         from ..core.provenance.save import Signature, ingredients_from
+        from ..core.provenance.trace import actions_of
 
         if self.job.signing is None:
             return None
@@ -241,7 +276,7 @@ def write_new(path: Path, data: bytes) -> Path:
 def write_report(file: IDPhotoFile) -> IDPhotoFile:
     """Write beside a finished photo: it with its measured lines, the report as JSON and, where checked, as a page."""
     from ..core.id_photo.overlay import draw_overlay
-    from ..core.imaging.photos import to_pil
+    from ..core.imaging.files import to_pil
 
     base = file.path.with_suffix("")
     names = {"overlay": ".overlay.png", "json": ".report.json"}

@@ -23,7 +23,7 @@ from likeness_studio.benchmarks.fairness.variants import VARIANTS
 from likeness_studio.core.faces.choose import SeveralFaces, find_subject
 from likeness_studio.core.faces.engines import FaceEngine, engine_of
 from likeness_studio.core.faces.face import align
-from likeness_studio.core.imaging.photos import from_pil, load_photo
+from likeness_studio.core.imaging.files import from_pil, load_photo
 
 PORTRAIT, OTHER = "portrait", "other"
 EVERY = 50

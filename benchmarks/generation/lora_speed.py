@@ -117,7 +117,7 @@ class Comfy:
 
 
 def _ours() -> tuple[Any, Any]:
-    from likeness_studio.core.lora import files
+    from likeness_studio.core.lora import lora_file as files
     from likeness_studio.nodes import lora_patching as apply
     from likeness_studio.nodes.lora import LoadLoraStack
 

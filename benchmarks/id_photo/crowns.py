@@ -23,9 +23,8 @@ from rich.progress import track
 from likeness_studio.core.faces.engines import engine_of
 from likeness_studio.core.faces.mesh import find_mesh
 from likeness_studio.core.faces.pose import pose_of
-from likeness_studio.core.id_photo.crown import crown_from_face
-from likeness_studio.core.id_photo.head import find_head, frontal_unit
-from likeness_studio.core.imaging.photos import load_photo
+from likeness_studio.core.id_photo.head import crown_from_face, find_head, frontal_unit
+from likeness_studio.core.imaging.files import load_photo
 from likeness_studio.core.models import store
 from likeness_studio.core.models.runtimes import session
 from likeness_studio.core.portrait.matte import matte, normalisation_for

@@ -24,12 +24,12 @@ import torch
 from rich.progress import track
 
 from likeness_studio.core.errors import LikenessError
-from likeness_studio.core.faces import chin as chin_search
+from likeness_studio.core.faces import mesh as chin_search
 from likeness_studio.core.faces.engines import FaceEngine, engine_of
 from likeness_studio.core.faces.mesh import FaceMesh, find_mesh
 from likeness_studio.core.faces.pose import NEUTRAL_PITCH, Pose, pose_of
 from likeness_studio.core.id_photo.head import Head, find_head, frontal_unit
-from likeness_studio.core.imaging.photos import load_photo
+from likeness_studio.core.imaging.files import load_photo
 from likeness_studio.core.imaging.tensors import planes
 from likeness_studio.core.models import store
 from likeness_studio.core.models.runtimes import session

@@ -36,11 +36,10 @@ from likeness_studio.core.faces.pose import pose_of
 from likeness_studio.core.id_photo.document import Document
 from likeness_studio.core.id_photo.documents import document as document_of
 from likeness_studio.core.id_photo.judge import About, judge_all, measure_all
-from likeness_studio.core.id_photo.look import look
+from likeness_studio.core.id_photo.look import FileSource, look
 from likeness_studio.core.id_photo.make import MakeOptions, make_id_photo
-from likeness_studio.core.id_photo.source import FileSource
 from likeness_studio.core.imaging.encode import encode_picture
-from likeness_studio.core.imaging.photos import load_photo
+from likeness_studio.core.imaging.files import load_photo
 from likeness_studio.core.models import runtimes as onnx
 from likeness_studio.core.models import store
 from likeness_studio.core.portrait.matte import matte, normalisation_for

@@ -30,12 +30,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from likeness_studio.core.id_photo.background import Background
 from likeness_studio.core.id_photo.documents import document
-from likeness_studio.core.id_photo.make import MakeOptions
-from likeness_studio.core.id_photo.sizes import Size, picture_size
-from likeness_studio.core.models import litert, store
+from likeness_studio.core.id_photo.framing import Size, picture_size
+from likeness_studio.core.id_photo.make import Background, MakeOptions
+from likeness_studio.core.models import runtimes as litert
 from likeness_studio.core.models import runtimes as onnx
+from likeness_studio.core.models import store
 from likeness_studio.runner.id_photos import IDPhotoMaker, Job, write_report
 
 MEGAPIXELS = 12e6

@@ -25,8 +25,7 @@ from likeness_studio.core.faces.choose import SeveralFaces, find_subject, find_s
 from likeness_studio.core.faces.engines import YuNetSFace
 from likeness_studio.core.faces.face import align
 from likeness_studio.core.faces.yunet_sface import Letterbox
-from likeness_studio.core.imaging.files import SUFFIXES
-from likeness_studio.core.imaging.photos import load_photo
+from likeness_studio.core.imaging.files import SUFFIXES, load_photo
 
 RESULTS = Path(__file__).parent / "results"
 BATCH = 16

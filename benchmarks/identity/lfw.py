@@ -22,7 +22,7 @@ from rich.progress import track
 from likeness_studio.benchmarks.identity.calibration_table import write_points
 from likeness_studio.core.faces.choose import SeveralFaces, find_subjects
 from likeness_studio.core.faces.engines import FaceEngine, engine_of
-from likeness_studio.core.imaging.photos import load_photo
+from likeness_studio.core.imaging.files import load_photo
 
 RATES = (1e-2, 1e-3, 1e-4, 1e-5)
 BOOTSTRAPS = 200

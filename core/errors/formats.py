@@ -1,8 +1,140 @@
-"""What can go wrong when a picture is written with its provenance, or read back."""
+"""What can go wrong with documents and ID photos, prints, LoRA files, provenance and limits."""
 
 from __future__ import annotations
 
-from . import LikenessError
+from . import LikenessError, ModelError, PortraitError
+
+
+class IDPhotoError(PortraitError):
+    """An ID photo cannot be made as asked."""
+
+
+class AlterationForbidden(IDPhotoError):
+    """The document's rules forbid what was asked for."""
+
+    code = "alteration_forbidden"
+    meaning = "A change to the photo was asked for that the document's authority forbids."
+    hint = "Keep the background as photographed, and take the photo before a plain wall in even light."
+
+
+class SizeNotDefined(IDPhotoError):
+    """The document has no size of the kind that was asked for."""
+
+    code = "size_not_defined"
+    meaning = "A document has no print size, or no upload size, and that one was asked for."
+    hint = "Choose the size auto, which takes the one that the document has."
+
+
+class PhotoTooTight(IDPhotoError):
+    """No frame of the document's shape fits into the photo."""
+
+    code = "photo_too_tight"
+    meaning = "The photo ends so near to the head that no frame of the document's proportions fits into it."
+    hint = "Step back from the camera, so that the photo shows head and shoulders with room on all sides."
+
+
+class DocumentUnknown(LikenessError):
+    """No rules are known for a document of that name."""
+
+    code = "document_unknown"
+    meaning = "The table of documents has no entry of that name."
+    hint = "Look at `likeness documents` and give one of its ids, or `icao` for a general 35 x 45 mm photo."
+
+
+class DocumentInvalid(LikenessError):
+    """An entry of the table of documents cannot be used as it is written."""
+
+    code = "document_invalid"
+    meaning = "A file of the table of documents has an unknown key, a wrong type or an impossible value."
+    hint = "Correct the key that the message names, or install the pack again if you did not change the table."
+
+
+class PrintError(LikenessError):
+    """A print sheet cannot be made."""
+
+
+class PrintSizeUnknown(PrintError):
+    """Nothing says how large the photo is on paper."""
+
+    code = "print_size_unknown"
+    meaning = "Photos are to be printed and nothing says in which size."
+    hint = "Connect the id_photo of Make ID Photo, or give width and height in mm, or a document that has a print size."
+
+
+class PrintProportionsDiffer(PrintError):
+    """The photo would have to be stretched."""
+
+    code = "print_proportions_differ"
+    meaning = "A photo's sides have another ratio than those of its print, so that it would be stretched."
+    hint = "Cut the photo to the document first with Make ID Photo or `likeness id`, or correct the size."
+
+
+class PrintsDoNotFit(PrintError):
+    """The photos have no room on the paper, or too many sheets would be needed."""
+
+    code = "prints_do_not_fit"
+    meaning = "The photos do not fit on the paper with these margins, or make too many or too large sheets."
+    hint = "Choose a larger paper, a smaller margin or gap, fewer prints, or 300 pixels per inch."
+
+
+class SheetNotSaved(PrintError):
+    """A sheet's file cannot be written."""
+
+    code = "sheet_not_saved"
+    meaning = "The file of a print sheet cannot be written: the folder or the disk does not take it."
+    hint = "Give another name or folder in which you may write, and look whether its disk has room."
+
+
+class LoraError(ModelError):
+    """A LoRA cannot be read, applied or merged."""
+
+
+class LoraFileDamaged(LoraError):
+    """The file breaks the safetensors format, or parts of its layers are missing."""
+
+    code = "lora_file_damaged"
+    meaning = "A LoRA file is truncated, breaks the safetensors format, or lacks parts of its layers."
+    hint = "Compare its size and sha256 with what the publisher states, and download it again."
+
+
+class LoraWrongBase(LoraError):
+    """The LoRA was made for another base model."""
+
+    code = "lora_wrong_base"
+    meaning = "A LoRA was made for another base model than the one it was to be put on or merged with."
+    hint = "Choose a checkpoint of the LoRA's base model, or a version of the LoRA for yours; Inspect LoRA names it."
+
+
+class LoraMatchesNothing(LoraError):
+    """Not one layer of the LoRA exists in the model."""
+
+    code = "lora_matches_nothing"
+    meaning = "Not one layer of a LoRA exists in the connected model with the same shape, so it would do nothing."
+    hint = "Look at the LoRA with Inspect LoRA: its base model and format must be ones that ComfyUI loads."
+
+
+class LoraNotMergeable(LoraError):
+    """A LoRA changes weights in a way that cannot be added up."""
+
+    code = "lora_not_mergeable"
+    meaning = "A LoRA is of a kind whose effect depends on the model's weights, or is named so that layers collide."
+    hint = "Leave it out of the merge and apply it with Load LoRA Stack beside the merged file."
+
+
+class LoraNotSaved(LoraError):
+    """A merged LoRA cannot be written."""
+
+    code = "lora_not_saved"
+    meaning = "A merged LoRA cannot be written: the name cannot be used, or the folder or disk does not take it."
+    hint = "Give a shorter, plain name, and look whether output/loras can be written and its disk has room."
+
+
+class NoLoraChosen(LoraError):
+    """A node that needs a LoRA was given none."""
+
+    code = "no_lora_chosen"
+    meaning = "No LoRA was chosen, or all rows are off or have strength 0."
+    hint = "Put .safetensors files into models/loras, press R on the canvas to refresh the list, and choose one."
 
 
 class ProvenanceError(LikenessError):
@@ -63,3 +195,11 @@ class PictureNotSaved(ProvenanceError):
     code = "picture_not_saved"
     meaning = "The operating system did not let the picture be written."
     hint = "Look whether the disk is full, the folder may be written to, and the name is not too long."
+
+
+class LimitsInvalid(LikenessError):
+    """A table of limits cannot be used as it is written."""
+
+    code = "limits_invalid"
+    meaning = "A table of limits has an unknown key, a wrong type or a bound that contradicts itself."
+    hint = "Correct the limit that is named in the message, or take the table as it comes with the pack."

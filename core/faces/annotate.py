@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from ..imaging.photos import from_pil, to_pil
+from ..imaging.files import from_pil, to_pil
 from .face import Face
 
-GOOD = "#1a9850"
-BAD = "#d73027"
-UNKNOWN = "#f0a30a"
+PASS_COLOUR = "#1a9850"
+FAIL_COLOUR = "#d73027"
+UNKNOWN_COLOUR = "#f0a30a"
 """Told apart by lightness too, and every label says in words what the colour means."""
 
 CELL = 384

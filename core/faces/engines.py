@@ -45,8 +45,7 @@ class YuNetSFace:
 
     def __init__(self, device: str = "auto") -> None:
         from ..models import store
-        from .sface import SFace
-        from .yunet_sface import YuNet
+        from .yunet_sface import SFace, YuNet
 
         store.paths("yunet", "sface")
         self._detector = YuNet(device)

@@ -1,4 +1,4 @@
-"""YuNet face detection (Wu et al. 2023; OpenCV Zoo weights, MIT) through onnxruntime."""
+"""The default engine's networks: YuNet finds faces (MIT weights), SFace embeds them (Apache-2.0), by onnxruntime."""
 
 from __future__ import annotations
 
@@ -118,3 +118,16 @@ def suppress(box: np.ndarray, score: np.ndarray) -> list[int]:
         union = np.maximum(area[best] + area[rest] - overlap, 1e-9)
         order = rest[overlap / union <= MAX_OVERLAP]
     return kept
+
+
+class SFace:
+    """Turns an aligned crop into a 128-number description of whose face it is."""
+
+    def __init__(self, device: str = "auto") -> None:
+        self._session = session(store.path("sface"), device)
+
+    def embed(self, crop: torch.Tensor) -> np.ndarray:
+        """The unit embedding [128] of an aligned RGB crop [3,112,112] in 0..1. The network takes 0..255."""
+        blob = crop.detach().cpu().numpy()[None] * np.float32(255)
+        vector = np.asarray(self._session.run(None, {"data": blob})[0])[0].astype(np.float64)
+        return vector / np.linalg.norm(vector)

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ..errors.errors import DocumentInvalid, DocumentUnknown
+from ..errors.formats import DocumentInvalid, DocumentUnknown
 from .document import CONFIDENCES, EXPRESSIONS, GLASSES, HEAD_COVERINGS, KINDS, Document, Edits, HeadTop, Range, Source
 
 FOLDER = Path(__file__).with_name("documents")

@@ -1,29 +1,25 @@
-"""Judges a photo by the rules of a document: every measure against its limit, and what that comes to."""
+"""Judges a photo by the rules of a document: measures against limits, one failure for one cause, and the report."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..faces.mesh import find_mesh
-from ..quality.colour import NO_COLOUR
-from ..quality.gather import measure_portrait
-from ..quality.limits import Check, Outcome, judge_measure
-from ..quality.measure import Measure
-from ..quality.parsing import offer
-from ..quality.portrait import Portrait
-from ..quality.upright import NOT_JUDGED, upright
-from .compliance import Compliance
+from ..quality.aligned_face import Portrait
+from ..quality.all_measures import measure_portrait
+from ..quality.face_parsing import offer
+from ..quality.light import NO_COLOUR
+from ..quality.limits import Check, Measure, Outcome, Verdict, faults, judge_measure, titles, verdict_of
+from ..quality.usable_photo import NOT_JUDGED, upright
 from .document import HeadTop
-from .enlarged import of_the_photo
-from .geometry_measures import measure_geometry
 from .head import find_head
 from .limits import BACKGROUND, limits_for, table
 from .look import FACE_SIDES, HEAD_TO_FACE
-from .measures import FileFacts, measure_edits, measure_file, measure_size
-from .one_cause import by_cause
+from .make_report import of_the_photo
+from .measures import FileFacts, measure_edits, measure_file, measure_geometry, measure_size
 
 if TYPE_CHECKING:
     import torch
@@ -32,8 +28,162 @@ if TYPE_CHECKING:
     from ..faces.face import Face
     from .document import Document
     from .head import Head
-    from .history import History
-    from .photo import IDPhoto
+    from .measures import History, IDPhoto
+
+PATTERNED = "Not judged: the background is not plain."
+DARK = "Not judged: the photo is too dark."
+
+CAUSES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("under_exposure", DARK, ("background_lightness", "background_colour", "background_shadow")),
+    ("background_uniformity", PATTERNED, ("background_shadow", "background_pattern")),
+    ("background_pattern", PATTERNED, ("background_shadow",)),
+)
+"""What fails, what is then said of other rules, and of which."""
+
+BLACK_AND_WHITE = "The photo is black and white; use a colour photo."
+
+
+def by_cause(checks: list[Check], *, grey: bool = False) -> list[Check]:
+    """The checks, those not judged that did not pass for a cause that fails itself. `grey`: there is no colour."""
+    broken = {check.name for check in checks if check.outcome is Outcome.FAIL}
+    reasons: dict[str, str] = {}
+    for cause, words, names in CAUSES:
+        if cause in broken:
+            reasons = dict.fromkeys(names, words) | reasons
+    found = []
+    for check in checks:
+        wrong = check.outcome in (Outcome.FAIL, Outcome.UNCERTAIN)
+        if wrong and check.name in reasons:
+            check = Check(
+                *(check.name, check.title, check.group, Outcome.NOT_MEASURED),
+                limit=check.limit,
+                detail=reasons[check.name],
+                source=check.source,
+            )
+        elif wrong and grey and check.name == "natural_colour":
+            check = replace(check, advice=BLACK_AND_WHITE, failing="black and white")
+        found.append(check)
+    return found
+
+
+BEYOND = (
+    "whether it was taken recently",
+    "whether it looks like you today",
+    "whether you are allowed glasses or a head covering",
+    "the quality of the paper and the print",
+)
+"""What no look at the pixels can tell, and every authority asks."""
+
+
+@dataclass(frozen=True, eq=False)
+class Compliance:
+    """The report on one photo of `width` x `height` pixels.
+
+    faces: those that were found; head: that of the face that was looked at, in the photo's pixels, None without one.
+    uncut: it was judged as a photo that is still to be cut.
+    """
+
+    document: Document
+    checks: list[Check]
+    width: int
+    height: int
+    faces: list[Face] = field(default_factory=list)
+    head: Head | None = None
+    notes: list[str] = field(default_factory=list)
+    name: str = ""
+    uncut: bool = False
+
+    @property
+    def verdict(self) -> Verdict:
+        """Pass only where nothing failed and nothing is uncertain."""
+        return verdict_of(self.checks)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every rule that can be measured is met for certain."""
+        return self.verdict is Verdict.PASS
+
+    def of(self, *outcomes: Outcome) -> list[Check]:
+        """The checks that ended so."""
+        return [check for check in self.checks if check.outcome in outcomes]
+
+    @property
+    def headline(self) -> str:
+        """The verdict in one sentence."""
+        title = self.document.title
+        failed, unsure = self.of(Outcome.FAIL), self.of(Outcome.UNCERTAIN)
+        missing = self.of(Outcome.NOT_MEASURED)
+        if failed:
+            return f"{_count(len(failed), 'rule')} not met for the {title}: {faults(failed)}."
+        if unsure:
+            return f"No rule is broken for the {title}, but a person must look at: {titles(unsure)}."
+        if missing:
+            return f"The photo meets every rule for the {title} that was measured; not known: {titles(missing)}."
+        return f"The photo meets every rule for the {title} that can be measured."
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report as data."""
+        document = self.document
+        return {
+            "kind": "id_photo",
+            "name": self.name,
+            "document": document.id,
+            "document_title": document.title,
+            "country": document.country,
+            "verdict": str(self.verdict),
+            "passed": self.passed,
+            "headline": self.headline,
+            "width": self.width,
+            "height": self.height,
+            "faces": [[round(value, 1) for value in face.box] for face in self.faces],
+            "checks": [check.as_dict() for check in self.checks],
+            "notes": list(self.notes),
+            "not_measurable": list(BEYOND),
+            "sources": [{"url": source.url, "checked": source.checked} for source in document.sources],
+            "confidence": document.confidence,
+        }
+
+    def text(self) -> str:
+        """The report for people: what is wrong first, what to do, and what cannot be told."""
+        lines = [self.headline]
+        for check in self.of(Outcome.FAIL):
+            lines.append(f"FAIL       {_line(check)}")
+        for check in self.of(Outcome.UNCERTAIN):
+            lines.append(f"uncertain  {_line(check, why=True)}")
+        passed = self.of(Outcome.PASS)
+        if passed:
+            lines.append(f"pass       {titles(passed)}.")
+        for why, checks in _by_reason(self.of(Outcome.NOT_MEASURED)).items():
+            lines.append(f"not known  {titles(checks)}. {why}".rstrip())
+        lines += self.notes
+        lines.append(f"No program can tell: {'; '.join(BEYOND)}.")
+        return "\n".join(lines)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'s' if number != 1 else ''}"
+
+
+def _by_reason(checks: list[Check]) -> dict[str, list[Check]]:
+    """The checks by what was seen instead of a value."""
+    found: dict[str, list[Check]] = {}
+    for check in checks:
+        found.setdefault(check.detail, []).append(check)
+    return found
+
+
+LONG_UNIT = 6
+"""Letters of a unit from which on it is said once: 8.0 ± 0.8, asked: at most 4.5 % of the eye-chin distance."""
+
+
+def _line(check: Check, *, why: bool = False) -> str:
+    """A check as one line; `why`: with what was seen, which a person needs who must decide."""
+    figures = f"{check.shown}, asked: {check.limit}" if check.shown and check.limit else check.shown or check.detail
+    value, _, unit = check.shown.partition(" % of ")
+    if len(unit) >= LONG_UNIT and check.limit.partition(";")[0].endswith(f" % of {unit}"):
+        figures = f"{value}, asked: {check.limit}"
+    seen = check.detail if (why or check.group == "Pose") and check.shown else ""
+    return " ".join(part for part in (f"{check.title} ({figures.rstrip('.')}).", seen, check.advice) if part)
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..quality.limit import Bound, Limit, read_limits
+from ..quality.limits import Bound, Limit, read_limits
 from .document import Document, Edits
-from .geometry_measures import scale_of
+from .measures import scale_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

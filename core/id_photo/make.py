@@ -1,4 +1,4 @@
-"""Makes one ID photo: looks at the photo small, cuts the frame out of it at full size, and reports what was done.
+"""Makes one ID photo: looks at it small, cuts the frame out at full size, replaces the background where allowed.
 
 Nothing is generated or retouched: the picture is turned, cut and resampled once, and where the document allows it a
 uniform background is put behind the person.
@@ -7,31 +7,140 @@ uniform background is put behind the person.
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
-from ..errors.errors import PhotoTooTight
-from ..imaging.sample import sample
+from ..errors import MatteMissing
+from ..errors.formats import AlterationForbidden, PhotoTooTight
+from ..imaging.colour import parse_colour
 from ..imaging.tensors import pixels, planes
+from ..imaging.warp import sample
+from ..portrait.compose import foreground_colours
 from ..portrait.framing import Cut, border_points, rotate
-from .background import Background, choose_background, replace_background
-from .framing import Bounds, Framing, HeadSize, choose_frame
+from ..portrait.matte import Band, refine_alpha
+from .document import Document, Edits
+from .framing import HEAD_ADVICE, MM_PER_INCH, Bounds, Framing, HeadSize, Size, choose_frame, picture_size
 from .look import Looked, look
-from .make_report import make_report, short_of
-from .photo import IDPhoto
-from .sizes import MM_PER_INCH, Size, picture_size
-from .tilt import SHARES, cost, may_tilt, turned
+from .make_report import FREE_KINDS, make_report, short_of
+from .measures import IDPhoto
 
 if TYPE_CHECKING:
-    import torch
+    from collections.abc import Sequence
 
     from ..faces.engines import FaceEngine
-    from .document import Document
     from .head import Head
-    from .look import Matte
-    from .source import Box, Source
+    from .look import Box, Matte, Source
+
+PLAIN_COLOUR = "#F2F2F2"
+"""The colour where a document allows a plain background and names none: a light grey, on which white hair shows."""
+
+WIDEST_BAND = 24
+"""Pixels of the coarse grid within which single hairs are looked for, at most: the limit of Refine Matte."""
+
+
+class Background(StrEnum):
+    """What becomes of the photo's background."""
+
+    KEEP = "keep"
+    ALLOWED = "as the document allows"
+    PLAIN = "plain"
+
+
+BACKGROUNDS: Sequence[str] = tuple(Background)
+
+
+def choose_background(document: Document, background: Background, has_matte: bool) -> tuple[str | None, list[str]]:
+    """The colour that replaces the background, or None where it stays as photographed, and notes that say why.
+
+    Raises AlterationForbidden where "plain" is asked for and the document allows no edits, and MatteMissing where it
+    is allowed and nothing says where the person is.
+    """
+    if background is Background.KEEP:
+        return None, []
+    if document.edits is Edits.NONE:
+        if background is Background.PLAIN:
+            raise AlterationForbidden(
+                f"{document.title}: the photo must not be altered ({document.rule_on_edits}), so its background "
+                f"stays as photographed; take the photo before a plain wall. '{Background.ALLOWED}' gives the crop and "
+                "the report without that change."
+            )
+        return None, [f"The background is as photographed: no edits are allowed ({document.rule_on_edits})."]
+    if background is Background.ALLOWED and document.edits is Edits.ANY:
+        return None, ["The background is as photographed: there is no rule for it; choose plain to replace it."]
+    if has_matte:
+        return (document.background_colours or (PLAIN_COLOUR,))[0], []
+    if background is Background.PLAIN:
+        raise MatteMissing(
+            "A plain background needs the person's mask; connect the mask of Matte Person, or choose keep."
+        )
+    return None, ["The background is as photographed: no mask of the person was given."]
+
+
+def replace_background(
+    picture: torch.Tensor, coarse: torch.Tensor, known: torch.Tensor, colour: str, enlarged: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """IMAGE [1,h,w,3] before a uniform `colour` (#rrggbb), and the MASK [1,h,w] that was used.
+
+    `coarse` is the person's mask [1,h,w], `known` is 1 where the picture comes from the photo and 0 where it lies
+    beyond its border. `enlarged`: how many times larger the person is here than where the mask was made, which is how
+    much further from the outline hairs are looked for. Where the mask is 1 the result equals `picture`.
+    """
+    reach = min(WIDEST_BAND, max(Band().reach, round(Band().reach * enlarged)))
+    alpha = refine_alpha(picture, coarse * known, Band(reach=reach)) * known
+    person = foreground_colours(picture, alpha)
+    plain = torch.tensor(parse_colour(colour), dtype=picture.dtype).expand_as(picture)
+    return torch.lerp(plain, person, alpha[..., None]), alpha
+
+
+SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
+"""How much of a head's tilt is taken away, the most level first."""
+
+COARSE = 0.1
+"""A head must come nearer to the advised height by so much of the picture's to be worth a tilt that is left."""
+
+
+def may_tilt(document: Document) -> bool:
+    """Whether the head may stay tilted: no rule says where the head is, and no identity is checked by the photo."""
+    return document.kind in FREE_KINDS and document.head is None and document.eyes is None
+
+
+def turned(head: Head, share: float) -> Head:
+    """`head` in a frame that is turned by `share` (0..1) of its tilt; the rest of the tilt stays in the picture.
+
+    Heights are those of the points on the head's own middle line, which leans.
+    """
+    if share == 1.0:
+        return head
+    rest = math.radians(head.roll * (1 - share))
+    x, y = head.pivot
+
+    def down(height: float) -> float:
+        return y + (height - y) * math.cos(rest)
+
+    middle = (head.chin + head.crown) / 2 - y
+    return dataclasses.replace(
+        head,
+        roll=head.roll * share,
+        centre=x + (head.centre - x) * math.cos(rest) - middle * math.sin(rest),
+        eyes=down(head.eyes),
+        chin=down(head.chin),
+        crown=down(head.crown),
+        hair=None if head.hair is None else down(head.hair),
+    )
+
+
+def cost(framing: Framing) -> tuple[int, int, int]:
+    """How bad a frame is: rules that are broken, hair that is cut off, and how far the head is from what is advised."""
+    values = {fit.name: fit.value for fit in framing.fits}
+    height = values.get("head height", HEAD_ADVICE.middle)
+    off = max(height - HEAD_ADVICE.high, HEAD_ADVICE.low - height, 0.0)
+    return len(framing.broken), int(values.get("room above the hair", 0.0) < 0), int(off / COARSE)
+
 
 GAP = 2.0
 """A photo that is shrunk by more than this is first averaged over whole blocks of pixels, so far that this is left."""

@@ -1,15 +1,19 @@
-"""The report of an ID photo that was made: what was measured, which rules hold, and what to do where one does not."""
+"""The report of an ID photo that was made, and what enlarging did to its measures."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ..quality.limits import Measure
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from .document import Document
     from .framing import Fit, Framing
     from .head import Head
+    from .measures import IDPhoto
 
 EYES_APART = 90
 """Pixels between the eye centres that ISO/IEC 39794-5 asks for at least."""
@@ -172,3 +176,33 @@ def _capture(document: Document) -> list[str]:
     if not document.capture:
         return []
     return [f"{document.authority} wants the photo {document.capture}; use this one to see how it should look."]
+
+
+SIZES = ("pixels", "print_density", "inter_eye_distance")
+"""Measures that count pixels of the picture."""
+
+DETAIL = "resolution"
+"""The measure of the pixels that show detail of their own: no more than the photo has between the eyes."""
+
+
+def of_the_photo(measures: Iterable[Measure], made: IDPhoto | None) -> list[Measure]:
+    """The measures of a picture, those in pixels as the photo has them from which it was `made`."""
+    found = list(measures)
+    if made is None or made.enlarged <= ENLARGED:
+        return found
+    apart = next((each.value for each in found if each.name == "inter_eye_distance"), None)
+    most = float("inf") if apart is None else apart / made.enlarged
+    return [_counted(each, made.enlarged, most) for each in found]
+
+
+def _counted(measure: Measure, enlarged: float, most: float) -> Measure:
+    if measure.value is None:
+        return measure
+    if measure.name == DETAIL and measure.value > most:
+        return replace(measure, value=most, detail=f"There are {most:.0f} pixels between the eyes in the photo itself.")
+    if measure.name not in SIZES:
+        return measure
+    value = measure.value / enlarged
+    words = f"{value:.0f} of the photo itself, enlarged {enlarged:.2f} times to {measure.value:.0f}."
+    sigma = None if measure.uncertainty is None else measure.uncertainty / enlarged
+    return replace(measure, value=value, uncertainty=sigma, detail=words)

@@ -1,17 +1,90 @@
-"""A person, enrolled from photos: one embedding to compare with, and how well the photos agree among themselves."""
+"""A person, enrolled from photos: looked over, one embedding to compare with, saved and loaded as safetensors."""
 
 from __future__ import annotations
 
+import json
+import os
+import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 
-from ..errors import EnrollmentRefused
+from ..errors import DependencyMissing, EnrollmentRefused, IdentityFileInvalid, ModelMissing
 from ..faces.choose import MIN_FACE, Outcome, SeveralFaces, Subject, find_subjects
 from ..faces.engines import FaceEngine
+from ..models import store
 from .calibration import calibration_of
+
+if TYPE_CHECKING:
+    from ..quality.usable_photo import Usability
+
+POOR_PHOTOS = ("mention", "refuse")
+"""What to do with a photo that is a poor one."""
+
+NETWORKS = ("face_mesh", "iris")
+"""What the measures need; not fetched unless poor photos are to be refused."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What was found, one for each photo; empty where nothing was looked at, and then `note` says why."""
+
+    found: list[Usability] = field(default_factory=list)
+    note: str = ""
+
+    @property
+    def poor(self) -> dict[int, str]:
+        """The photos by index that are not usable, and why, with what to do."""
+        return {
+            index: " ".join([each.headline, *(check.advice for check in each.problems)])
+            for index, each in enumerate(self.found)
+            if not each.usable
+        }
+
+    def of(self, index: int) -> dict[str, Any]:
+        """What a report says of one photo."""
+        if index >= len(self.found):
+            return {}
+        found = self.found[index]
+        return {"quality": {"verdict": str(found.verdict), "says": found.headline, "advice": found.advice()}}
+
+
+def look_over(
+    engine: FaceEngine, pictures: Sequence[torch.Tensor], several: SeveralFaces, *, must: bool = False
+) -> Looked:
+    """Judge pictures [H,W,3] as reference photos.
+
+    Without the networks, or without their runtime, nothing is looked at and the note says so; with `must` the
+    networks are fetched, and ModelMissing or DependencyMissing is raised where they cannot be had.
+    """
+    if not must and any(store.locate(name) is None for name in NETWORKS):
+        return Looked(note=_unseen(f"the networks {' and '.join(NETWORKS)} are not on this machine"))
+    from ..host import Progress
+    from ..quality.usable_photo import usable
+
+    largest = several is not SeveralFaces.REFUSE
+    progress = Progress(len(pictures))
+    found = []
+    try:
+        for picture in pictures:
+            found.append(usable(picture, engine, largest=largest))
+            progress.step()
+    except (DependencyMissing, ModelMissing) as error:
+        if must:
+            raise
+        return Looked(note=_unseen(str(error).rstrip(".")))
+    return Looked(found)
+
+
+def _unseen(why: str) -> str:
+    return f"How good the photos are was not looked at: {why}."
+
 
 DISAGREES = "disagrees"
 """Outcome of a reference photo whose face is not the person on the others."""
@@ -157,3 +230,53 @@ def _reference(
         )
         return Reference(index, DISAGREES, reason, subject, outliers[index])
     return Reference(index, Outcome.PASS, "Accepted.", subject, scores.get(index))
+
+
+FORMAT = "likeness-identity/1"
+SUFFIX = ".safetensors"
+
+
+def save_identity(identity: Identity, path: Path) -> Path:
+    """Write an identity to `path` (the suffix .safetensors is added), whole or not at all. Returns the path."""
+    path = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    metadata = {
+        "format": FORMAT,
+        "engine": identity.engine,
+        "photos": str(identity.photos),
+        "name": identity.name,
+        "agreement": json.dumps(identity.agreement),
+    }
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        save_file({"embedding": torch.from_numpy(identity.embedding.astype(np.float32))}, part, metadata)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    os.chmod(path, 0o600)  # noqa: PTH101 - biometric data is for its owner only
+    return path
+
+
+def load_identity(path: Path) -> Identity:
+    """Read what `save_identity` wrote. IdentityFileInvalid for anything else."""
+    if not path.is_file():
+        raise IdentityFileInvalid(f"There is no saved identity at {path}; check the name.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise IdentityFileInvalid(
+                    f"{path.name} is not an identity that Likeness Studio saved "
+                    f"(its format is {metadata.get('format', 'not given')!r}); save one with Save Identity."
+                )
+            embedding = file.get_tensor("embedding").double().numpy()
+        agreement = tuple(float(value) for value in json.loads(metadata["agreement"]))
+        photos = int(metadata["photos"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise IdentityFileInvalid(
+            f"{path.name} cannot be read as a saved identity ({error}); enroll the person again."
+        ) from error
+    length = float(np.linalg.norm(embedding))
+    if embedding.ndim != 1 or not np.isfinite(length) or abs(length - 1) > 1e-3:
+        raise IdentityFileInvalid(f"{path.name} holds no unit embedding (its length is {length:.3f}); enroll again.")
+    return Identity(embedding / length, agreement, photos, metadata["engine"], metadata["name"])

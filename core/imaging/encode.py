@@ -79,7 +79,7 @@ def encode_picture(
             f"A picture of {picture.shape[1]} x {picture.shape[0]} pixels is too large for {form.upper()}, which holds "
             f"{LONGEST_SIDE[form]} on a side; save it as PNG or scale it down."
         )
-    from .photos import to_pil
+    from .files import to_pil
 
     image, extras = to_pil(picture), dict(text or {})
     if form == "png":

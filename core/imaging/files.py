@@ -1,13 +1,18 @@
-"""Which files count as photos, and whether one is whole: told without decoding where that can be, and without torch."""
+"""Photo files: which count as photos, whether one is whole, to tensors and back, and what saved pictures are called."""
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
 
+from .. import host
 from ..errors import PhotoMissing, PhotoTooLarge, PhotoUnreadable
 
 MAX_PIXELS = 100_000_000
@@ -71,3 +76,107 @@ def _tail(path: Path) -> bytes:
         size = file.seek(0, 2)
         file.seek(max(size - _TAIL_BYTES, 0))
         return file.read()
+
+
+def load_photo(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
+    """Read a photo as ComfyUI's LoadImage does, but refuse a damaged one instead of guessing.
+
+    Returns IMAGE [1,H,W,3] float32 in 0..1, upright by its EXIF orientation, and MASK [1,H,W] that is 1 where the
+    picture is transparent ([1,64,64] zeros for a picture without transparency). Several frames of an animation are
+    a batch, except in MPO. Grayscale, CMYK, palette and 16-bit pictures become 8-bit RGB.
+
+    Raises PhotoMissing, PhotoTooLarge or PhotoUnreadable.
+    """
+    with opened(Path(path)) as photo:
+        return _frames(photo)
+
+
+def _frames(photo: Image.Image) -> tuple[torch.Tensor, torch.Tensor]:
+    images, masks = [], []
+    count = 1 if photo.format == "MPO" else getattr(photo, "n_frames", 1)
+    for index in range(count):
+        photo.seek(index)
+        frame = ImageOps.exif_transpose(photo)
+        image, mask = _tensors(frame)
+        if images and image.shape != images[0].shape:
+            continue
+        images.append(image)
+        masks.append(mask)
+    return torch.cat(images), torch.cat(masks)
+
+
+def _tensors(frame: Image.Image) -> tuple[torch.Tensor, torch.Tensor]:
+    alpha = None
+    if "A" in frame.getbands():
+        alpha = frame.getchannel("A")
+    elif frame.mode == "P" and "transparency" in frame.info:
+        alpha = frame.convert("RGBA").getchannel("A")
+    mask = torch.zeros(1, 64, 64) if alpha is None else 1.0 - _unit(alpha)[None]
+    return _unit(eight_bit(frame).convert("RGB"))[None], mask
+
+
+def eight_bit(frame: Image.Image) -> Image.Image:
+    """16-bit grayscale comes as mode I or I;16; Pillow would clip it to white instead of scaling it."""
+    if frame.mode == "I" or frame.mode.startswith("I;16"):
+        values = np.asarray(frame, dtype=np.float64)
+        return Image.fromarray(np.clip(values / 257.0, 0, 255).astype(np.uint8))
+    return frame
+
+
+def _unit(picture: Image.Image) -> torch.Tensor:
+    return torch.from_numpy(np.array(picture).astype(np.float32) / 255.0)
+
+
+def to_pil(image: torch.Tensor) -> Image.Image:
+    """One picture [H,W,3] in 0..1 as an 8-bit RGB image, cut off as ComfyUI's SaveImage does."""
+    return Image.fromarray(np.clip(255.0 * image.detach().cpu().numpy(), 0, 255).astype(np.uint8))
+
+
+def from_pil(picture: Image.Image) -> torch.Tensor:
+    """A PIL image as IMAGE [1,H,W,3] float32 in 0..1."""
+    return _unit(picture.convert("RGB"))[None]
+
+
+_DATE_PARTS = {"yyyy": "%Y", "yy": "%y", "MM": "%m", "dd": "%d", "hh": "%H", "mm": "%M", "ss": "%S"}
+
+
+def expand(prefix: str, width: int, height: int, now: time.struct_time | None = None) -> str:
+    """Fill in ``%width%``, ``%height%``, ``%year%`` … ``%second%`` and ``%date:yyyy-MM-dd%``."""
+    now = now or time.localtime()
+    words = {"width": str(width), "height": str(height), "year": str(now.tm_year)}
+    for name, value in (
+        ("month", now.tm_mon),
+        ("day", now.tm_mday),
+        ("hour", now.tm_hour),
+        ("minute", now.tm_min),
+        ("second", now.tm_sec),
+    ):
+        words[name] = f"{value:02}"
+
+    def date(match: re.Match[str]) -> str:
+        return re.sub("yyyy|yy|MM|dd|hh|mm|ss", lambda part: time.strftime(_DATE_PARTS[part[0]], now), match[1])
+
+    prefix = re.sub(r"%date:([^%]*)%", date, prefix)
+    return re.sub(r"%(\w+)%", lambda match: words.get(match[1], match[0]), prefix)
+
+
+def next_counter(folder: Path, stem: str) -> int:
+    """One more than the highest number of ``stem_00001_…`` in `folder`."""
+    pattern = re.compile(re.escape(stem) + r"_(\d+)(?:_.*)?", re.IGNORECASE)
+    numbers = (pattern.fullmatch(path.stem) for path in folder.iterdir())
+    return max((int(match[1]) for match in numbers if match), default=0) + 1
+
+
+def place(root: Path, prefix: str, width: int, height: int) -> tuple[Path, str]:
+    """The folder and the beginning of the name for a prefix of pictures of that size, in pixels.
+
+    Raises UnsafePath when it leads outside `root`.
+    """
+    path = host.inside(root, expand(prefix, width, height))
+    return (path, "") if path == root.resolve() else (path.parent, path.name)
+
+
+def relative(folder: Path, root: Path) -> str:
+    """The subfolder as a server reports it: with slashes, empty for `root` itself."""
+    path = folder.relative_to(root.resolve()).as_posix()
+    return "" if path == "." else path

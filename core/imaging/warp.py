@@ -1,10 +1,14 @@
-"""Resamples a picture through a similarity transform: bicubic, and without aliasing where it shrinks."""
+"""Resamples a picture once: through a similarity transform, or as a turned frame, without aliasing when it shrinks."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 
+from ..portrait.framing import Cut, rotate
 from .tensors import resize
 
 Similarity = tuple[complex, complex]
@@ -36,3 +40,60 @@ def warp(tensor: torch.Tensor, transform: Similarity, height: int, width: int) -
     grid = torch.stack([(2 * across + 1) / source_width - 1, (2 * down + 1) / source_height - 1], -1)
     grid = grid.to(tensor.device, tensor.dtype)[None]
     return F.grid_sample(tensor, grid, mode="bicubic", padding_mode="border", align_corners=False).clamp_(0, 1)
+
+
+def sample(tensor: torch.Tensor, cut: Cut, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The frame `cut` of [1,C,H,W] as [1,C,height,width], by bicubic interpolation, and where it lies in the photo.
+
+    The second result is [1,1,height,width], 1 inside the photo and 0 outside, where the photo's edge is repeated.
+    A frame with more pixels than are asked for is first shrunk with antialiasing.
+    """
+    tensor, cut = _crop(tensor, cut)
+    source_height, source_width = tensor.shape[-2:]
+    ratio = max(cut.height / height, 1.0)
+    if ratio > 1:
+        tensor = resize(tensor, max(2, round(source_height / ratio)), max(2, round(source_width / ratio)))
+    corners = np.array([[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]]) * [cut.width / 2, cut.height / 2] + [cut.x, cut.y]
+    spots = cut.to_photo(corners) / [source_width, source_height] * 2 - 1
+    across, down = (spots[1] - spots[0]) / width, (spots[2] - spots[0]) / height
+    start = spots[0] + (across + down) / 2
+    columns, rows = (torch.arange(count, device=tensor.device, dtype=torch.float32) for count in (width, height))
+    grid = torch.empty(1, height, width, 2, device=tensor.device)
+    for axis in (0, 1):
+        torch.add(start[axis] + across[axis] * columns, (down[axis] * rows)[:, None], out=grid[0, ..., axis])
+    result = _on_all_cores(tensor, grid)
+    return result.clamp_(0, 1), _inside(grid).to(tensor.dtype)[:, None]
+
+
+def _inside(grid: torch.Tensor) -> torch.Tensor:
+    """Which places of an even grid [1,H,W,2] lie within -1..1: all, when its four corners do."""
+    if bool((grid[:, :: max(1, grid.shape[1] - 1), :: max(1, grid.shape[2] - 1)].abs() <= 1).all()):
+        return torch.ones(grid.shape[:3], dtype=torch.bool, device=grid.device)
+    return (grid.abs() <= 1).all(-1)
+
+
+def _crop(tensor: torch.Tensor, cut: Cut) -> tuple[torch.Tensor, Cut]:
+    """Leave away what lies far from a frame well inside the photo: shrinking it as well would take time."""
+    height, width = tensor.shape[-2:]
+    middle = cut.to_photo(np.array([[cut.x, cut.y]]))[0]
+    reach = 0.75 * np.hypot(cut.width, cut.height)
+    left, top = (max(0, int(low)) for low in middle - reach)
+    right, bottom = (min(size, int(high)) for size, high in zip((width, height), middle + reach, strict=True))
+    inside = (
+        middle[0] - reach > 0 and middle[1] - reach > 0 and middle[0] + reach < width and middle[1] + reach < height
+    )
+    if not inside:
+        return tensor, cut
+    pivot = np.array(cut.pivot)
+    x, y = [cut.x, cut.y] - pivot + rotate((pivot - [left, top])[None], (0.0, 0.0), -cut.angle)[0]
+    return tensor[..., top:bottom, left:right], replace(cut, x=float(x), y=float(y), pivot=(0.0, 0.0))
+
+
+def _on_all_cores(tensor: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
+    """Bicubic grid_sample of one picture. torch shares out pictures, not rows: so strips of rows go as a batch."""
+    height, width = grid.shape[1:3]
+    strips = next(count for count in range(torch.get_num_threads(), 0, -1) if height % count == 0)
+    strip_grid = grid.reshape(strips, height // strips, width, 2)
+    strip_input = tensor.expand(strips, -1, -1, -1)
+    result = F.grid_sample(strip_input, strip_grid, mode="bicubic", padding_mode="border", align_corners=False)
+    return result.transpose(0, 1).reshape(1, tensor.shape[1], height, width)

@@ -1,4 +1,4 @@
-"""The header of a safetensors file, checked strictly before anything of it is loaded.
+"""The header of a safetensors file, checked strictly before anything is loaded; files of other kinds are named.
 
 The rules are those of the format (https://github.com/huggingface/safetensors, "Format"): eight bytes with the length
 of the header, JSON without duplicate keys, then the tensors' bytes without holes or overlaps up to the file's end.
@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from ..errors import UnsafeWeights
-from ..errors.lora_errors import LoraFileDamaged
-from ..models.safety import refuse_pickle
+from ..errors.formats import LoraFileDamaged
+from ..models.manifest import refuse_pickle
 
 MAX_HEADER = 32 * 2**20
 """Bytes of a header that are read. The format allows 100 MB; a LoRA with every tag of its training has a few."""
@@ -184,3 +186,31 @@ def _check_layout(path: Path, tensors: dict[str, TensorInfo], data: int) -> None
         _refuse(path, f"is truncated: its tensors need {reached} bytes and {data} are there")
     if reached < data:
         _refuse(path, f"has {data - reached} bytes after its last tensor")
+
+
+_KINDS = (
+    (r"(?m)^lora_controlnet$", "a Control LoRA", "controlnet"),
+    (r"(?m)^(control_model\.|controlnet_|input_hint_block|zero_convs|.*control_add_embedding)", "a ControlNet",
+     "controlnet"),
+    (r"(?m)^(ip_adapter|image_proj)\.", "an IP-Adapter", "ipadapter"),
+    (r"(?m)^model\.diffusion_model\.", "a checkpoint", "checkpoints"),
+    (r"(?m)^(string_to_param|emb_params$|clip_[lg]$|t5xxl$)", "a textual inversion (embedding)", "embeddings"),
+    (r"motion_modules\.", "a motion module of AnimateDiff", "animatediff_models"),
+    (r"(?m)^(first_stage_model\.)?(encoder|decoder)\.(conv_in|mid|down|up|conv1|layers)[._]", "a VAE", "vae"),
+    (r"(?m)^(diffusion_model\.)?(input_blocks|down_blocks|double_blocks|joint_blocks|transformer_blocks|blocks)\."
+     r".*\.weight$", "a whole diffusion model", "diffusion_models"),
+    (r"(?m)^(text_model\.encoder|transformer\.resblocks|encoder\.block|model\.layers)\.", "a text encoder",
+     "text_encoders"),
+)  # fmt: skip
+"""What names of tensors tell, in this order, and the folder of ComfyUI's models that such files belong into."""
+
+
+def stranger(names: Iterable[str]) -> str | None:
+    """What a file without a single LoRA layer is, as words to end a sentence with; None where its names do not tell."""
+    text = "\n".join(names)
+    if "lora" in text.lower() and not re.search(_KINDS[0][0], text):
+        return None
+    for pattern, kind, folder in _KINDS:
+        if re.search(pattern, text):
+            return f"{kind}, which belongs into models/{folder}"
+    return None

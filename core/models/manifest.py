@@ -1,4 +1,4 @@
-"""The list of known models, read from manifest.toml into frozen dataclasses."""
+"""Which models are known (manifest.toml), and what may be loaded at all: safetensors, ONNX and TFLite, no pickles."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
+
+from ..errors import UnsafeWeights
 
 MANIFEST = Path(__file__).with_name("manifest.toml")
 Commercial = Literal["yes", "no", "unclear"]
@@ -86,3 +88,44 @@ def read(manifest: Path = MANIFEST) -> dict[str, Model]:
 def models() -> dict[str, Model]:
     """The models of the pack's own manifest."""
     return read()
+
+
+SAFE_SUFFIXES = (".onnx", ".safetensors", ".tflite")
+WORD_LISTS = (".txt.gz",)
+"""Vocabularies: read line by line as text, so that nothing in them can run."""
+PICKLE_SUFFIXES = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth", ".t7")
+_PICKLE_OPENINGS = tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
+# What pickles come wrapped in: torch's zip archives, gzip and bzip2 (joblib), numpy's object arrays.
+_CONTAINERS = {b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\x93NUMPY": "a numpy file"}
+
+
+def refuse_pickle(path: Path) -> None:
+    """Raise UnsafeWeights unless `path` is named as ONNX, safetensors, TFLite or a word list and begins like no pickle.
+
+    Reading ONNX, safetensors and TFLite runs no code from the file, so what passes here and is no model after all only
+    fails to load.
+    """
+    if path.name.lower().endswith(WORD_LISTS):
+        return
+    advice = "convert it to safetensors or ONNX, or use another file"
+    if path.suffix.lower() not in SAFE_SUFFIXES:
+        kind = "a pickle" if path.suffix.lower() in PICKLE_SUFFIXES else "neither ONNX nor safetensors nor TFLite"
+        raise UnsafeWeights(f"{path} is {kind} by its name and is not loaded; {advice}.")
+    with path.open("rb") as file:
+        head = file.read(8)
+    if head.startswith(_PICKLE_OPENINGS) and path.suffix.lower() == ".onnx":
+        raise UnsafeWeights(f"{path} begins like a pickle and is not loaded; {advice}.")
+    if path.suffix.lower() == ".safetensors":
+        _refuse_unless_safetensors(path, advice)
+    for magic, kind in _CONTAINERS.items():
+        if head.startswith(magic):
+            raise UnsafeWeights(f"{path} is {kind} under another name and is not loaded; {advice}.")
+
+
+def _refuse_unless_safetensors(path: Path, advice: str) -> None:
+    """A safetensors file is an 8-byte little-endian header length, then JSON."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        opening = file.read(1)
+    if opening != b"{" or length > path.stat().st_size:
+        raise UnsafeWeights(f"{path} is not a safetensors file, whatever its name says; {advice}.")

@@ -18,10 +18,10 @@ from typing import Literal
 
 from .. import host
 from ..errors import DownloadFailed, ModelCorrupt, ModelMissing, ModelUnknown
-from . import disk, reach
+from . import http as reach
+from . import transfer as disk
 from .download import Carriers, fetch_model
-from .manifest import Model, UrlSource, models
-from .safety import PICKLE_SUFFIXES, refuse_pickle
+from .manifest import PICKLE_SUFFIXES, Model, UrlSource, models, refuse_pickle
 
 log = logging.getLogger(__name__)
 

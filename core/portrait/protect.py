@@ -16,8 +16,7 @@ import torch
 import torch.nn.functional as F
 
 from ..errors import MatteMissing
-from ..imaging.distance import distance_to, smooth
-from ..imaging.regions import find_regions
+from ..imaging.filters import distance_to, find_regions, smooth
 from .framing import EYE_TO_CHIN, EYE_TO_MOUTH, rotate
 
 FACE_HALF_WIDTH = 1.12

@@ -17,7 +17,7 @@ import torch
 from .. import host
 from ..errors import DependencyMissing, EngineUnsuitable, ModelMissing, SwapModelUnsuitable
 from ..faces.face import ARCFACE_TEMPLATE, similarity
-from ..imaging.distance import distance_to, smooth
+from ..imaging.filters import distance_to, smooth
 from ..imaging.tensors import pixels, planes
 from ..imaging.warp import Similarity, inverse, warp
 from ..models import runtimes as onnx

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import host
 from ..errors import CaptionerUnusable, DependencyMissing, ModelMissing
-from ..models.safety import PICKLE_SUFFIXES, refuse_pickle
+from ..models.manifest import PICKLE_SUFFIXES, refuse_pickle
 
 if TYPE_CHECKING:
     import torch

@@ -1,16 +1,88 @@
-"""The light on a face and how sharp it is: what the pixels can show, and nothing that needs a known white."""
+"""What a photo shows that can be measured without a captioning model: pose, framing, light, sharpness."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 
+from ..errors import FaceNotUsable
+from ..faces.choose import BYSTANDER, one_face, steady_landmarks
+from ..faces.engines import FaceEngine
 from ..faces.face import CROP, Face, align
+from ..faces.pose import head_pose
 from ..imaging.colour import to_linear
-from ..quality.quality import LUMA, face_quality
+from ..imaging.tensors import planes
+from ..portrait.framing import measure_head
+from ..quality.sharpness import FACE_LUMA, face_quality
+from .measure_background import background
+
+FRAMINGS = (
+    (1.15, "close-up of the face"),
+    (1.6, "tight headshot"),
+    (2.3, "head and shoulders"),
+    (3.2, "chest-up portrait"),
+    (4.2, "half-length portrait"),
+    (6.5, "three-quarter-length portrait"),
+    (float("inf"), "full-length portrait"),
+)
+"""Framings by where the picture (or the person) ends, in head heights below the crown. An adult is 7.5 heads tall; the
+chin lies at 1, the shoulder line at 1.4, the chest at 2, the navel at 3, the crotch at 4, the knees at 5.7 (Loomis,
+Figure Drawing for All It's Worth, 1943)."""
+
+ROW_COVERED = 0.02
+"""A row belongs to the person when the matte covers this share of it."""
+
+CROPPED = -0.1
+"""The crown may lie this far above the picture, in head heights, before the head is called cropped: it is estimated."""
+
+
+@dataclass(frozen=True)
+class Framing:
+    """`heads`: head heights from the crown to where the person or the picture ends. `head_share`: chin to crown as a
+    share of the picture's height. `room`: free space above the crown as a share of the picture's height, negative when
+    the crown is cut off. `centre`: the face's place across the picture, 0 left to 1 right."""
+
+    heads: float
+    head_share: float
+    room: float
+    centre: float
+
+    def words(self) -> str:
+        """A phrase such as "head and shoulders"."""
+        name = next(name for most, name in FRAMINGS if self.heads < most)
+        return f"{name}, top of the head cropped" if self.room < CROPPED * self.head_share else name
+
+    def numbers(self) -> dict[str, Any]:
+        """The measures for a report."""
+        return {
+            "head_heights_shown": round(self.heads, 2),
+            "head_share_of_height": round(self.head_share, 3),
+            "room_above_head": round(self.room, 3),
+            "face_centre_across": round(self.centre, 3),
+        }
+
+
+def framing(landmarks: np.ndarray, height: int, width: int, mask: np.ndarray | None, scale: float) -> Framing:
+    """The framing of a face with `landmarks` [5,2] in pixels of a picture; `mask` [h,w] is its matte shrunk by `scale`.
+
+    Chin and crown are estimated from the eye distance (see `portrait.frame`); with a matte the crown is where the hair
+    ends.
+    """
+    head = measure_head(landmarks, mask, scale, straighten=False)
+    tall = head.chin - head.crown
+    bottom = float(height)
+    if mask is not None:
+        rows = np.flatnonzero((mask > 0.5).mean(1) > ROW_COVERED)
+        if len(rows):
+            bottom = min(bottom, (rows[-1] + 1) / scale)
+    return Framing((bottom - head.crown) / tall, tall / height, head.crown / height, head.centre / width)
+
 
 CHEEKS = ((30, 46), (66, 82))
 CHEEK_ROWS = (62, 82)
@@ -76,8 +148,8 @@ class FaceLight:
 def face_light(image: torch.Tensor, face: Face, yaw: float) -> FaceLight:
     """The light on a face of image [H,W,3] in 0..1 whose head is turned by `yaw` degrees."""
     crop = align(image, face.landmarks, CROP)
-    luma = (crop * torch.tensor(LUMA)[:, None, None]).sum(0)
-    linear = (to_linear(crop) * torch.tensor(LUMA)[:, None, None]).sum(0)
+    luma = (crop * torch.tensor(FACE_LUMA)[:, None, None]).sum(0)
+    linear = (to_linear(crop) * torch.tensor(FACE_LUMA)[:, None, None]).sum(0)
     rows = slice(*CHEEK_ROWS)
     left, right = (float(linear[rows, first:last].median()) for first, last in CHEEKS)
     stops = math.log2((left + 1e-4) / (right + 1e-4)) if abs(yaw) <= LARGEST_YAW else None
@@ -97,3 +169,79 @@ def face_sharpness(image: torch.Tensor, face: Face) -> tuple[str, dict[str, Any]
     if sharpness < SOFT:
         return "soft focus", numbers
     return ("sharp focus" if sharpness >= SHARP else ""), numbers
+
+
+MASK_GRID = 512
+"""Pixels on the longer side at which a matte is looked at."""
+
+COVERED = 0.5
+"""A person's matte covers at least this share of the face's box; a face fills about three quarters of it."""
+
+SMALLEST_FACE = 32
+"""A face of fewer pixels across has no points to measure by."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """`words` by field, for what can be said, and `numbers` by field, for all that was measured."""
+
+    words: dict[str, str]
+    numbers: dict[str, dict[str, Any]]
+
+
+def measure(image: torch.Tensor, mask: torch.Tensor | None, engine: FaceEngine) -> Measured:
+    """Measure IMAGE [1,H,W,3] in 0..1 of one person, with the person's matte [1,H,W] if there is one.
+
+    Raises FaceNotUsable when there is no face, more than one, only a tiny one, or one that the matte does not cover.
+    """
+    face = _one_person(engine.detect(image[0]))
+    if mask is not None:
+        _check_covered(face, mask)
+    face = dataclasses.replace(face, landmarks=steady_landmarks(engine, image, face))
+    height, width = image.shape[1:3]
+    matte, scale = None, 1.0
+    if mask is not None:
+        block = -(-max(height, width) // MASK_GRID)
+        matte, scale = F.avg_pool2d(planes(mask), block, ceil_mode=True)[0, 0].cpu().numpy(), 1 / block
+    pose = head_pose(face.landmarks)
+    head = measure_head(face.landmarks, matte, scale, straighten=False)
+    shown = framing(face.landmarks, height, width, matte, scale)
+    light = face_light(image[0].cpu(), face, pose.yaw)
+    focus, sharpness = face_sharpness(image[0].cpu(), face)
+    words = {"pose": pose.words(), "framing": shown.words(), "light": light.words(), "sharpness": focus}
+    numbers = {
+        "pose": pose.numbers(),
+        "framing": shown.numbers(),
+        "light": light.numbers(),
+        "sharpness": sharpness,
+    }
+    behind = background(image, mask, head.centre, head.crown, head.chin, head.unit)
+    if behind is not None:
+        words["background"] = behind.words()
+        numbers["background"] = behind.numbers()
+    return Measured({name: phrase for name, phrase in words.items() if phrase}, numbers)
+
+
+def _one_person(faces: list[Face]) -> Face:
+    """The only face that is large enough; small faces behind it are no people."""
+    largest = max((face.size for face in faces), default=0.0)
+    people = [face for face in faces if face.size >= BYSTANDER * largest]
+    if len(people) > 1:
+        raise FaceNotUsable(f"The photo has {len(people)} faces; crop it to one person.")
+    face = one_face(people, largest=False)
+    if face.size < SMALLEST_FACE:
+        raise FaceNotUsable(
+            f"The face is {face.size:.0f} pixels wide and at least {SMALLEST_FACE} are needed; use a closer photo."
+        )
+    return face
+
+
+def _check_covered(face: Face, mask: torch.Tensor) -> None:
+    """Refuse a matte of another photo or an inverted one: what it says of the background would be said of the face."""
+    left, top, right, bottom = (max(0, round(edge)) for edge in face.box)
+    covered = float(mask[0, top : max(bottom, top + 1), left : max(right, left + 1)].mean())
+    if not covered >= COVERED:
+        raise FaceNotUsable(
+            f"The mask covers {covered:.0%} of the face and must cover the person (1 = person); "
+            "invert it, take that of this photo, or connect none."
+        )

@@ -8,10 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from ..errors import PresetUnknown
 from .brief import PERSON, SUITS_THE_ROLE, UNSPECIFIED, Brief, Dialect, Kind
-from .colour_names import in_words
 from .preset_files import Preset, Presets
-from .weights import balanced, unweighted
-from .wording import listed, noun_phrase, says, without_article
+from .wording import balanced, in_words, listed, noun_phrase, says, unweighted, without_article
 
 POSE = "pose"
 _AGAINST_GAZE = {"camera": "profile view", "aside": "facing the camera"}

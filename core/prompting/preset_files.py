@@ -14,7 +14,7 @@ from typing import Any
 from .. import host
 from ..errors import PresetInvalid, PresetUnknown
 from .brief import SUITS_THE_ROLE, UNSPECIFIED, Dialect, Kind
-from .weights import balanced
+from .wording import balanced
 
 log = logging.getLogger(__name__)
 

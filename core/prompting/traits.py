@@ -10,8 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from .brief import phrases
-from .description import Description
+from .brief import Description, phrases
 
 NOT_SAID = "not said"
 """The default of every trait: nothing is put into the prompt."""
@@ -31,7 +30,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Kind:
+class TraitKind:
     """One kind of trait and its answers by name."""
 
     name: str
@@ -62,10 +61,12 @@ class Kept:
 
 
 @lru_cache(maxsize=1)
-def kinds() -> dict[str, Kind]:
+def kinds() -> dict[str, TraitKind]:
     """The kinds of traits in the order of the widgets, from traits.toml."""
     table = tomllib.loads(Path(__file__).with_name("traits.toml").read_text("utf-8"))
-    return {name: Kind(name, entry["tooltip"], dict(map(_choice, entry["choices"]))) for name, entry in table.items()}
+    return {
+        name: TraitKind(name, entry["tooltip"], dict(map(_choice, entry["choices"]))) for name, entry in table.items()
+    }
 
 
 def _choice(entry: dict[str, Any]) -> tuple[str, Choice]:

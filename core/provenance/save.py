@@ -13,15 +13,15 @@ from ..imaging.encode import Encoded, Form, encode_picture
 from . import xmp
 from .credentials import Action, Ingredient, Signing, sign
 from .models_used import models_used, workflow_hash
-from .record import Record
 from .source_types import COMPOSITE
 from .verify_file import MIME as MIME_OF_FORMAT
+from .xmp import Record
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ..id_photo.document import Document
-    from ..id_photo.photo import IDPhoto
+    from ..id_photo.measures import IDPhoto
     from .trace import Making
 
 SUFFIXES: Mapping[Form, str] = {"jpeg": ".jpg", "png": ".png", "webp": ".webp"}

@@ -1,8 +1,8 @@
-"""Derives from the graph itself how a picture was made: which steps generate, and what may be said of the result."""
+"""Derives from the graph itself how a picture was made: which steps generate, and the same in the words of C2PA."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -15,9 +15,11 @@ from ..errors.formats import GenerationFound
 from ..graph import links
 from ..imaging.files import SUFFIXES
 from . import source_types as iptc
+from .credentials import Action
 from .origin import SILENT, Origin, combined, origin_of
-from .record import Generative
-from .steps import EFFECTS, PICTURE_OUTPUTS, PIXELS_OF_LATENTS, Effect, effect
+from .source_types import GENERATED
+from .steps import EFFECTS, MAKE_ID_PHOTO, PICTURE_OUTPUTS, PIXELS_OF_LATENTS, Effect, effect
+from .xmp import Generative
 
 MAX_PHOTOS = 256
 """A folder with more photos than this is not looked through."""
@@ -216,3 +218,46 @@ def photo_files(node: Mapping[str, Any]) -> list[Path]:
             name, kept = name[: -len(kind) - 2].rstrip(), kind
             break
     return [host.inside(folders[kept](), name)]
+
+
+CROPPED, RESIZED, TURNED, EDITED, NO_ACTION = (
+    f"c2pa.{word}" for word in ("cropped", "resized", "orientation", "edited", "unknown")
+)
+"""Actions of the C2PA specification 2.2, 18.15."""
+
+OF_CLASS: dict[str, tuple[str, ...]] = {
+    MAKE_ID_PHOTO: (TURNED, CROPPED, RESIZED),
+    "LikenessFrameHeadshot": (TURNED, CROPPED, RESIZED),
+    "ImageCrop": (CROPPED,),
+    "ImageScale": (RESIZED,),
+    "ImageScaleBy": (RESIZED,),
+    "ImageScaleToTotalPixels": (RESIZED,),
+    "ImageScaleToMaxDimension": (RESIZED,),
+    "ImageFlip": (TURNED,),
+    "ImageRotate": (TURNED,),
+}
+"""What the known nodes do that cut, turn or resize."""
+
+OF_EFFECT = {
+    Effect.ADJUSTS: EDITED,
+    Effect.COMBINES: EDITED,
+    Effect.GENERATES: EDITED,
+    Effect.UNKNOWN: NO_ACTION,
+}
+
+
+def actions_of(steps: Sequence[Step], edits: Iterable[str] = ()) -> list[Action]:
+    """Actions for the steps whose pixels are seen (`steps` start at the end of the graph), and for an ID photo's edits.
+
+    A generating step carries IPTC's term for it, so that a reader of the manifest alone sees it.
+    """
+    actions: list[Action] = []
+    for step in reversed(steps):
+        if not step.seen and step.effect is not Effect.GENERATES:
+            continue
+        if step.name in OF_CLASS:
+            actions += [Action(action, step.name) for action in OF_CLASS[step.name]]
+        elif step.effect in OF_EFFECT:
+            generated = GENERATED if step.effect is Effect.GENERATES else None
+            actions.append(Action(OF_EFFECT[step.effect], step.name, generated))
+    return actions + [Action(EDITED, edit) for edit in edits]

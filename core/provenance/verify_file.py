@@ -13,11 +13,10 @@ from ..errors import PhotoTooLarge
 from ..errors.formats import MetadataUnreadable
 from ..imaging.files import opened
 from . import xmp
-from .container import credentials_of, padding_is_clean
-from .credentials import available, c2pa, context
+from .credentials import available, c2pa, context, credentials_of, padding_is_clean
 from .origin import MAX_FILE_BYTES, SILENT, Origin, origin_of, packet_of
-from .record import Claims, Generative
 from .source_types import GENERATIVE, normalised
+from .xmp import Claims, Generative
 
 MIME = {
     "JPEG": "image/jpeg",

@@ -1,14 +1,19 @@
-"""How many faces there are and which way the one looks: yaw, pitch and roll as measures."""
+"""All measures of one portrait: how many faces, pose, state of the face, light."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..faces.pose import pose_of
-from .measure import Measure
+from .close_up import close_up, skin_of
+from .eyes import eyes, glasses
+from .headwear import head_covering
+from .limits import Measure
+from .mouth import covering, mouth
 
 if TYPE_CHECKING:
-    from .portrait import Portrait
+    from .aligned_face import Portrait
 
 SOURCE = "ISO/IEC 29794-5 head pose, by the dense mesh (OFIQ: 3DDFA V2)"
 
@@ -49,3 +54,37 @@ def _pitch_words(degrees: float) -> str:
 def _roll_words(degrees: float) -> str:
     shoulder = "right" if degrees > 0 else "left"
     return f"The head leans {abs(degrees):.1f}° to the person's {shoulder} shoulder."
+
+
+def measure_face(portrait: Portrait, *, parsing: bool = False) -> list[Measure]:
+    """faces, yaw, pitch, roll, left_eye_open, right_eye_open, gaze, mouth_closed, smile, glasses, dark_glasses, ...
+
+    Each measure's definition and source are with it; nothing is judged here. `parsing`: glasses, covers and hats by the
+    optional face parser (parsing.py), on the same scales; ModelMissing where its weights are not on this machine.
+    """
+    view = close_up(portrait)
+    skin = skin_of(view)
+    found = [
+        *pose(portrait),
+        *eyes(portrait, view),
+        *mouth(portrait, view, skin),
+        *glasses(view, skin),
+        *covering(view, skin),
+        head_covering(view, skin),
+    ]
+    if not parsing:
+        return found
+    from .face_parsing import parse
+    from .headwear import by_classes
+
+    return by_classes(found, view, parse(portrait.photo, portrait.mesh))
+
+
+def measure_portrait(portrait: Portrait, *, allowed: Sequence[str] = (), parsing: bool = False) -> list[Measure]:
+    """What light.py and face_state.py measure. `allowed`: background colours, ``#rrggbb``; `parsing`: with the parser.
+
+    Raises ModelMissing where a network cannot be had.
+    """
+    from .light import measure_light
+
+    return [*measure_light(portrait, allowed), *measure_face(portrait, parsing=parsing)]

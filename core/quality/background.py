@@ -17,10 +17,10 @@ import torch.nn.functional as F
 from ..imaging.colour import parse_colour, to_lab
 from ..imaging.filters import grow, soft_blur
 from .aligned_face import linear_luminance
-from .measure import Measure
+from .limits import Measure
 
 if TYPE_CHECKING:
-    from .portrait import Portrait
+    from .aligned_face import Portrait
 
 NOBODY = 0.05
 """Up to this matte a pixel is background."""

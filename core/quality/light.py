@@ -1,4 +1,4 @@
-"""The light on a face: even, neither too little nor too much, with room between black and white.
+"""The light on a face and the colours of life: even light, exposure, dynamic range, white balance, red-eye.
 
 Luminance is linear light (ISO/IEC 29794-5, 7.3: Rec. 709 weights of linearised sRGB), here 0..1 where the standard has
 0..255. Nothing here compares a face with a mean skin: what is looked for is what light does to every face, clipped
@@ -12,14 +12,125 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+import torch
+
+from ..imaging.colour import to_lab
+from ..imaging.filters import shrink
+from .aligned_face import SIDE
 from .background import measure_background
-from .colour import natural_colour, red_eye
-from .compression import compression, noise
-from .measure import Measure
-from .sharpness import inter_eye_distance, resolution, sharpness
+from .limits import Measure
+from .sharpness import compression, inter_eye_distance, noise, resolution, sharpness
 
 if TYPE_CHECKING:
-    from .portrait import Portrait
+    from .aligned_face import AlignedFace, Portrait
+
+SKIN_A, SKIN_B = (3.0, 34.0), (4.0, 42.0)
+"""CIELAB a* and b* of natural skin. ISO/IEC 29794-5, as OFIQ has it, takes 5 to 25 and 5 to 35 (for D50); of official
+portraits a quarter have more a*, and in press photos twice as many people of African descent as others more b*."""
+
+SKIN_HUE = (24.0, 74.0)
+"""CIELAB hue angles of natural skin, in degrees, from rosy to yellow. Hue hardly depends on how dark a skin is."""
+
+WHITE_A, WHITE_B = (0.0, 20.0), (-4.0, 20.0)
+"""CIELAB a* and b* of the whites of eyes between lids, as portraits show them. Veins make them red, age and melanin
+yellow: with 14 instead of 20, portraits of African Americans failed more often than others."""
+
+WHITE_PIXELS = 80
+"""Fewer aligned pixels than this between iris and lids are not asked: narrow eyes are no colour cast."""
+
+WHITE_SCALE = 2.0
+"""Nor are the eyes of a face that had to be enlarged more than this: the lids' colour has run into their white."""
+
+GREY = 3.0
+"""CIELAB chroma of the cheeks below which the photo is black and white: skin has 10 to 35."""
+
+NO_COLOUR = "The photo is black and white."
+
+PUPIL = 0.45
+"""The pupil's largest radius in radii of the iris: flash is fired in dim light."""
+
+RED = 30.0
+"""CIELAB a* from which a pupil's pixel shines red. Brown eyes stay below 20, a flash's reflection has 40 and more."""
+
+
+def natural_colour(portrait: Portrait) -> Measure:
+    """How far the colours of cheeks and eye whites lie outside natural ones, in CIELAB units (>= 0; 0 is natural).
+
+    ISO/IEC 29794-5 and OFIQ ask whether the cheeks' mean lies within a box of a* and b*. Here the box is wider, so that
+    it holds skins of every tone, and warm skin in blue or green light stays in it; so the hue of the cheeks counts too,
+    and the whites of the eyes, which tell the light's colour whatever the skin. OFIQ takes CIELAB for D50, calls every
+    negative a* or b* 100, and lets a grey photo pass; here it is D65, the white of sRGB, and plain distance.
+    """
+    face = portrait.aligned
+    cheeks = torch.cat([face.image[zone].reshape(-1, 3) for zone in face.cheeks])
+    _, a, b = (float(value) for value in to_lab(cheeks.mean(0)))
+    value = max(_outside(a, b, SKIN_A, SKIN_B), _beside(a, b))
+    detail = f"The cheeks have a* {a:.0f} and b* {b:.0f}"
+    white = _eye_white(face)
+    if white is not None:
+        value += _outside(*white, WHITE_A, WHITE_B)
+        detail += f", the whites of the eyes {white[0]:.0f} and {white[1]:.0f}"
+    if math.hypot(a, b) < GREY:
+        detail = f"{NO_COLOUR} {detail}"
+    source = "ISO/IEC 29794-5, OFIQ; hue and eye whites added"
+    return Measure("natural_colour", value, "CIELAB", detail=f"{detail}.", source=source)
+
+
+def _outside(a: float, b: float, wide: tuple[float, float], high: tuple[float, float]) -> float:
+    """The distance of a colour from a box of a* and b*."""
+    return math.hypot(max(wide[0] - a, 0.0, a - wide[1]), max(high[0] - b, 0.0, b - high[1]))
+
+
+def _beside(a: float, b: float) -> float:
+    """How far a colour lies beside the wedge of skin's hues."""
+    rosy, yellow = (math.radians(angle) for angle in SKIN_HUE)
+    return max(0.0, a * math.sin(rosy) - b * math.cos(rosy), b * math.cos(yellow) - a * math.sin(yellow))
+
+
+def _eye_white(face: AlignedFace) -> tuple[float, float] | None:
+    """Mean a* and b* of the lighter two fifths of what lies between the lids beside the irises."""
+    if face.scale > WHITE_SCALE:
+        return None
+    left, top = (int(min(lids[:, axis].min() for lids in face.lids)) for axis in (0, 1))
+    right, bottom = (int(max(lids[:, axis].max() for lids in face.lids)) + 2 for axis in (0, 1))
+    band = slice(max(0, top), max(0, bottom)), slice(max(0, left), max(0, right))
+    opening = shrink(face.eye_opening[band].float()[None, None], 1)[0, 0] > 0
+    rows, columns = np.arange(band[0].start, SIDE)[: opening.shape[0], None], np.arange(band[1].start, SIDE)
+    columns = columns[: opening.shape[1]]
+    for x, y, radius in face.irises:
+        opening &= torch.from_numpy(np.hypot(columns - x, rows - y) > 1.2 * radius)
+    colours = face.image[band][opening]
+    if len(colours) < WHITE_PIXELS:
+        return None
+    lightness = to_lab(colours)[:, 0]
+    _, a, b = to_lab(colours[lightness >= torch.quantile(lightness, 0.6)].mean(0)).tolist()
+    return a, b
+
+
+def red_eye(portrait: Portrait) -> Measure:
+    """The share of the redder pupil, 0..1, that shines red from a flash. No standard defines it."""
+    face = portrait.aligned
+    shares = [_red_share(face, circle) for circle in face.irises]
+    known = [share for share in shares if share is not None]
+    if not known:
+        return Measure("red_eye", None, detail="The pupils are not seen: the eyes are shut.", source="own")
+    return Measure("red_eye", max(known), source="own")
+
+
+def _red_share(face: AlignedFace, circle: tuple[float, float, float]) -> float | None:
+    x, y, radius = circle
+    reach = PUPIL * radius
+    left, top = max(0, int(x - reach)), max(0, int(y - reach))
+    size = 2 * int(reach) + 3
+    columns, rows = np.arange(left, left + size), np.arange(top, top + size)[:, None]
+    square = slice(top, top + size), slice(left, left + size)
+    opening = face.eye_opening[square]
+    disc = torch.from_numpy(np.hypot(columns - x, rows - y) <= reach)[: opening.shape[0], : opening.shape[1]] & opening
+    if int(disc.sum()) < 8:
+        return None
+    return float((to_lab(face.image[square][disc])[:, 1] > RED).float().mean())
+
 
 CLIPPED = 247 / 255
 """Luminance from which a pixel is over-exposed: ISO/IEC 29794-5, 247 of 255."""

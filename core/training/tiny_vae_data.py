@@ -12,8 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from ..errors import PhotoError, TrainingDataTooSmall
-from ..imaging.files import SUFFIXES
-from ..imaging.photos import load_photo
+from ..imaging.files import SUFFIXES, load_photo
 from .tiny_vae import STRIDE
 
 HELD_OUT_SHARE = 0.1

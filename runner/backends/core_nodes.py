@@ -17,9 +17,9 @@ from PIL import Image
 
 from ...core import host
 from ...core.errors import LikenessError
-from ...core.imaging.photos import from_pil, load_photo, to_pil
+from ...core.imaging.files import from_pil, load_photo, to_pil
 from ...nodes.schema import io
-from .saving import save_images
+from .saved_files import save_images
 
 MAX_SIDE = 16384
 """Core's limit for widths and heights, in pixels."""

@@ -12,10 +12,8 @@ from pathlib import Path
 from ...core.errors import PhotoUnreadable
 from ..errors import OutputUnwritable
 from ..workflow.graph import Workflow
-from ..workflow.input_files import Given, stage
-from ..workflow.model_files import named_models
-from .base import Backend
-from .result import Folders, OnEvent, RunResult, Stopped, ignore, never
+from ..workflow.input_files import Given, named_models, stage
+from .base import Backend, Folders, OnEvent, RunResult, Stopped, ignore, never
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 """What the system says of a disk that takes no more."""

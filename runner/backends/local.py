@@ -19,7 +19,7 @@ from ..errors import InputRequired, NodeFailed
 from ..workflow.graph import Workflow, load
 from ..workflow.object_info import Catalog, describe, local_catalog, local_classes
 from ..workflow.validate import Step, overridden, plan
-from .result import Event, Folders, NodeTime, OnEvent, RunResult, Stopped, ignore, never
+from .base import Event, Folders, NodeTime, OnEvent, RunResult, Stopped, ignore, never
 from .saved_files import collect_files
 from .under_way import RunsUnderWay
 
@@ -88,7 +88,7 @@ class LocalEngine:
 
     def check(self, workflow: Workflow) -> Findings:
         """What is wrong with `workflow` here; nodes that are not carried are one NeedsServer."""
-        from ..workflow.here import findings_here
+        from ..workflow.preflight import findings_here
 
         return findings_here(workflow, self._catalog)
 

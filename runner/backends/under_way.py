@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .result import Stopped
+from .base import Stopped
 
 
 class RunsUnderWay:

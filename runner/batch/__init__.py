@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from ...core.lazy import lazy
 
 if TYPE_CHECKING:
-    from .job import BatchEvent, BatchView, Counts, JobRow
+    from .job import BatchEvent, BatchOptions, BatchView, Counts, JobRow
     from .ledger import Ledger
-    from .options import BatchOptions
     from .run import BatchResult, resume, run_batch
 
 __all__ = [
@@ -32,7 +31,7 @@ __getattr__ = lazy(
         "Counts": ".job",
         "JobRow": ".job",
         "Ledger": ".ledger",
-        "BatchOptions": ".options",
+        "BatchOptions": ".job",
         "BatchResult": ".run",
         "resume": ".run",
         "run_batch": ".run",

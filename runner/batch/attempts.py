@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ...core.errors import Interrupted, LikenessError
-from ..backends.base import Backend
+from ..backends.base import Backend, OnEvent, RunResult, Stopped, ignore, never
 from ..backends.execute import execute
-from ..backends.result import OnEvent, RunResult, Stopped, ignore, never
 from ..workflow.graph import Workflow
 from ..workflow.input_files import Given
 from .judge import blame
-from .seeds import reseeded, seed_for
-from .shelf import Shelf, Trial
+from .keys import reseeded, seed_for
+from .result_folders import Shelf, Trial
 
 
 @dataclass(frozen=True)

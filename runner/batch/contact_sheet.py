@@ -22,8 +22,8 @@ from ...core.errors import UnsafePath
 from ..errors import OutputUnwritable
 from ..report.html import small_jpeg
 from . import verdict_tables as facts
-from .export import CSV_NAME, JSON_NAME, replaced
 from .job import Attempt, Counts, JobRow
+from .verdict_tables import CSV_NAME, JSON_NAME, replaced
 
 SHEET_NAME, REPORT_NAME = "contact_sheet.html", "report.html"
 

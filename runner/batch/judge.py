@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ...core.errors import IdentityError, LikenessError, PhotoError
-from ..backends.result import RunResult
+from ..backends.base import RunResult
 from ..errors import (
     InterruptedOnServer,
     JobLost,

@@ -13,12 +13,23 @@ from typing import TYPE_CHECKING, Any, Self
 from ...core.errors import LikenessError
 from ..errors import LedgerMissing, OutputUnwritable, UnknownJob
 from ..workflow.graph import did_you_mean
-from .changes import attempts_of, end_open, lease_next, leased_id, set_back
 from .job import Counts, JobRow, Leased, Outcome, Planned, State, Verdict
-from .ledger_tables import Database
-from .lock import is_active, take_lock
-from .result_folders import Moves, change_homes, forget_replaced, homes_for, set_back_missing
-from .rows import attempt_from, error_columns, job_from, public, public_values, spec_from_text, spec_to_text
+from .ledger_tables import (
+    Database,
+    attempt_from,
+    attempts_of,
+    end_open,
+    error_columns,
+    job_from,
+    lease_next,
+    leased_id,
+    public,
+    public_values,
+    set_back,
+    spec_from_text,
+    spec_to_text,
+)
+from .result_folders import Moves, change_homes, forget_replaced, homes_for, is_active, set_back_missing, take_lock
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock

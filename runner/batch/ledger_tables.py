@@ -1,16 +1,80 @@
-"""One SQLite file for many threads: transactions, and every failure as one of our errors."""
+"""The ledger's file: tables, transactions, rows to dataclasses and back, and the steps that changes are made of."""
 
 from __future__ import annotations
 
+import json
+import re
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ...core.errors import LikenessError
 from ..errors import LedgerBusy, LedgerMissing, LedgerUnreadable, OutputUnwritable, RunnerError
-from .schema import TABLES, VERSION
+from ..workflow.input_files import Given
+from ..workflow.overrides import Setting
+from .job import Attempt, JobRow, JobSpec
+
+VERSION = 1
+"""Kept in ``PRAGMA user_version``; a ledger with a higher one was made by a newer release."""
+
+TABLES = """
+CREATE TABLE config (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    place INTEGER,                       -- order in the current plan; NULL for jobs of earlier plans only
+    name TEXT NOT NULL,
+    home TEXT NOT NULL UNIQUE,           -- the folder that is reserved for the job's results
+    spec TEXT NOT NULL,
+    affinity TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'leased', 'done', 'failed')),
+    released INTEGER NOT NULL DEFAULT 0, -- how often a server's fault sent it back
+    counted_from INTEGER NOT NULL DEFAULT 0, -- attempts up to this number are from before a retry
+    verdict TEXT CHECK (verdict IN ('passed', 'not_confirmed', 'refused', 'unchecked')),
+    score REAL,
+    folder TEXT,
+    server TEXT,
+    seconds REAL,
+    finished REAL,
+    error_code TEXT,
+    error TEXT,
+    result TEXT
+);
+CREATE UNIQUE INDEX current_names ON jobs (name) WHERE place IS NOT NULL;
+CREATE INDEX next_jobs ON jobs (state, place);
+CREATE INDEX next_alike ON jobs (state, affinity, place);
+CREATE INDEX finished_jobs ON jobs (finished) WHERE finished IS NOT NULL;
+CREATE INDEX states ON jobs (place, state, verdict);
+
+CREATE TABLE attempts (
+    job INTEGER NOT NULL REFERENCES jobs (id),
+    number INTEGER NOT NULL,
+    server TEXT NOT NULL,
+    prompt_id TEXT,
+    seed TEXT,                           -- seeds have 64 bits without a sign, SQLite's integers 63
+    started REAL NOT NULL,
+    seconds REAL,
+    outcome TEXT CHECK (outcome IN ('passed', 'not_confirmed', 'unchecked', 'refused', 'failed', 'released')),
+    score REAL,
+    error_code TEXT,
+    error TEXT,
+    PRIMARY KEY (job, number)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX open_attempts ON attempts (job) WHERE outcome IS NULL;
+
+CREATE TABLE hashes (
+    path BLOB PRIMARY KEY,
+    size INTEGER NOT NULL,
+    mtime_ns INTEGER NOT NULL,
+    sha256 TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
 
 BUSY_SECONDS = 10.0
 """How long a write waits for another program that has the file open, such as a database browser."""
@@ -138,3 +202,170 @@ def _connect(path: Path, read_only: bool, still: bool) -> sqlite3.Connection:
     )
     connection.row_factory = sqlite3.Row
     return connection
+
+
+_LOGIN = re.compile(r"(?<=://)[^/\s]*@")
+
+
+def plain(text: str) -> str:
+    """Text that SQLite and any terminal take: bytes of file names that are not UTF-8 are written as ``\\udcff``."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def public(text: str) -> str:
+    """Text without the user and password of any URL in it."""
+    return _LOGIN.sub("", text)
+
+
+def public_values(value: Any) -> Any:
+    """A JSON value without the users and passwords of URLs."""
+    if isinstance(value, str):
+        return public(value)
+    if isinstance(value, Mapping):
+        return {str(name): public_values(entry) for name, entry in value.items()}
+    return [public_values(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+
+def error_columns(error: LikenessError | None) -> tuple[str | None, str | None]:
+    """The code and message of an error; a failed node's code is that of its cause."""
+    if error is None:
+        return None, None
+    return str(error.as_dict()["code"]), public(plain(str(error)))
+
+
+def spec_to_text(spec: JobSpec) -> str:
+    """A job's photos and settings as JSON; the name has a column of its own."""
+    photos = [[str(given.path), given.target] for given in spec.photos]
+    settings = [[setting.target, setting.input, setting.value] for setting in spec.settings]
+    return json.dumps({"photos": photos, "settings": settings})
+
+
+def spec_from_text(name: str, text: str) -> JobSpec:
+    """The job back from JSON. Raises LedgerUnreadable."""
+    try:
+        values = json.loads(text)
+        photos = tuple(Given(Path(path), target) for path, target in values["photos"])
+        return JobSpec(name, photos, tuple(Setting(*setting) for setting in values["settings"]))
+    except (ValueError, TypeError, KeyError) as error:
+        raise LedgerUnreadable(
+            f"The ledger's entry of {name} is damaged; move the ledger away, start again."
+        ) from error
+
+
+def attempt_from(row: sqlite3.Row) -> Attempt:
+    """An attempt from a row of its table."""
+    return Attempt(
+        number=row["number"],
+        server=row["server"],
+        prompt_id=row["prompt_id"],
+        seed=None if row["seed"] is None else int(row["seed"]),
+        started=row["started"],
+        seconds=row["seconds"],
+        outcome=row["outcome"],
+        score=row["score"],
+        error_code=row["error_code"],
+        error=row["error"],
+    )
+
+
+def job_from(row: sqlite3.Row, attempts: Iterable[sqlite3.Row]) -> JobRow:
+    """A job from its row and those of its attempts. Raises LedgerUnreadable."""
+    try:
+        result = None if row["result"] is None else json.loads(row["result"])
+    except ValueError as error:
+        raise LedgerUnreadable(f"The ledger's result of {row['name']} is damaged; retry that job.") from error
+    return JobRow(
+        key=row["key"],
+        name=row["name"],
+        spec=spec_from_text(row["name"], row["spec"]),
+        state=row["state"],
+        verdict=row["verdict"],
+        score=row["score"],
+        folder=row["folder"],
+        server=row["server"],
+        seconds=row["seconds"],
+        finished=row["finished"],
+        error_code=row["error_code"],
+        error=row["error"],
+        result=result,
+        attempts=tuple(attempt_from(attempt) for attempt in attempts),
+    )
+
+
+_CANDIDATES = "SELECT * FROM jobs WHERE state = 'pending' AND place NOTNULL"
+_OPEN = "SELECT job FROM attempts WHERE outcome IS NULL"
+_CHOICES = (
+    f"{_CANDIDATES} AND id IN ({_OPEN} AND server = :server) ORDER BY place LIMIT 1",
+    f"{_CANDIDATES} AND :affinity <> '' AND affinity = :affinity AND id NOT IN ({_OPEN}) ORDER BY place LIMIT 1",
+    f"{_CANDIDATES} AND id NOT IN ({_OPEN}) ORDER BY place LIMIT 1",
+    f"{_CANDIDATES} ORDER BY place LIMIT 1",
+)
+
+
+def lease_next(write: sqlite3.Connection, server: str, affinity: str) -> sqlite3.Row | None:
+    """Mark the pending job that this server had best take as leased; its row, or None when there is none."""
+    for choice in _CHOICES:
+        row = write.execute(choice, {"server": server, "affinity": affinity}).fetchone()
+        if row is not None:
+            taken = "UPDATE jobs SET state = 'leased', server = ? WHERE id = ? AND state = 'pending'"
+            if write.execute(taken, [server, row["id"]]).rowcount != 1:
+                raise ValueError(f"Job {row['key']} is not pending and cannot be leased.")
+            return row
+    return None
+
+
+def leased_id(write: sqlite3.Connection, key: str) -> int:
+    """The row number of a leased job; ValueError for any other."""
+    row = write.execute("SELECT id, state FROM jobs WHERE key = ?", [key]).fetchone()
+    if row is None or row["state"] != "leased":
+        raise ValueError(f"Job {key} is {row['state'] if row else 'unknown'} and not leased.")
+    return row["id"]
+
+
+def attempts_of(look: sqlite3.Connection, jobs: Sequence[int]) -> list[sqlite3.Row]:
+    """The attempts of these jobs, in order."""
+    marks = ",".join("?" * len(jobs))
+    query = f"SELECT * FROM attempts WHERE job IN ({marks}) ORDER BY job, number"  # noqa: S608 - question marks only
+    return look.execute(query, jobs).fetchall()
+
+
+def end_open(
+    write: sqlite3.Connection,
+    job: int,
+    outcome: str,
+    *,
+    score: float | None = None,
+    seconds: float | None = None,
+    error: LikenessError | None = None,
+    number: int | None = None,
+) -> bool:
+    """Close the open attempt of a job, or only the one of that number; whether there was one."""
+    code, message = error_columns(error)
+    return bool(
+        write.execute(
+            "UPDATE attempts SET outcome = :outcome, score = :score, seconds = coalesce(:seconds, :now - started),"
+            " error_code = :code, error = :message"
+            " WHERE job = :job AND outcome IS NULL AND (:number IS NULL OR number = :number)",
+            {
+                "outcome": outcome,
+                "score": score,
+                "seconds": seconds,
+                "now": time.time(),
+                "code": code,
+                "message": message,
+                "job": job,
+                "number": number,
+            },
+        ).rowcount
+    )
+
+
+def set_back(write: sqlite3.Connection, job: int, *states: str) -> int:
+    """Make a job that is in one of these states pending, without result and with its tries counted anew; 1 or 0."""
+    return write.execute(
+        "UPDATE jobs SET state = 'pending', released = 0, verdict = NULL, score = NULL, folder = NULL,"
+        " server = NULL, seconds = NULL, finished = NULL, error_code = NULL, error = NULL, result = NULL,"
+        " counted_from = (SELECT coalesce(max(number), 0) FROM attempts WHERE job = id)"
+        " WHERE id = ? AND state IN (SELECT value FROM json_each(?))",
+        [job, json.dumps(states)],
+    ).rowcount

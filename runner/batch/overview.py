@@ -11,7 +11,7 @@ from typing import Any
 
 from .job import Counts, JobSpec
 from .ledger import Ledger
-from .rows import plain, spec_from_text
+from .ledger_tables import plain, spec_from_text
 
 OWN = "…"
 """Stands for a job's own file in a message of several jobs."""

@@ -16,24 +16,22 @@ from typing import Any, Protocol, TypeVar
 from ...core.errors import Interrupted, LikenessError
 from ..backends import Backend, BackendOptions, connect
 from ..backends.backoff import Patience
+from ..backends.base import Stopped, never
 from ..backends.execute import check_writable
 from ..backends.pool import Fleet, Place
-from ..backends.result import Stopped, never
 from ..errors import NoServer, ServerUnreachable
 from ..workflow.graph import Workflow
 from ..workflow.object_info import MODEL_SUFFIXES
 from ..workflow.overrides import Setting, apply_all
 from ..workflow.validate import refuse_unknown
 from .contact_sheet import write_sheet
-from .export import write_verdicts
 from .inputs import read_inputs
-from .job import BatchEvent, BatchView, Counts, JobSpec, Planned
+from .job import BatchEvent, BatchOptions, BatchView, Counts, JobSpec, Planned
 from .judge import judges_by_rules
-from .keys import AWAY, batch_keys, file_hash
+from .keys import AWAY, batch_keys, file_hash, require_seeds
 from .ledger import Ledger
-from .options import BatchOptions
-from .seeds import require_seeds
-from .shelf import Shelf
+from .result_folders import Shelf
+from .verdict_tables import write_verdicts
 from .worker import THUMBS, Worker
 
 VIEW_SECONDS = 0.25

@@ -1,13 +1,21 @@
-"""What became of one job, in the words that people read: the contact sheet and the tables say the same."""
+"""What became of each job in the words that people read, as a CSV for spreadsheets and a JSON with everything."""
 
 from __future__ import annotations
 
+import csv
+import json
 import math
+import os
 import re
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal, TextIO
 
-from ..backends.result import judged_images
+from ...core.compare.labels import as_number
+from ..backends.base import judged_images
+from ..errors import OutputUnwritable
 from .job import Attempt, JobRow
 
 Kind = Literal["passed", "not_confirmed", "unchecked", "refused", "failed", "pending"]
@@ -113,3 +121,103 @@ def one_line(error: str, refused: bool) -> str:
 def output_files(row: JobRow) -> list[str]:
     """The files of the kept result, relative to the batch's folder as the ledger has them."""
     return [str(output["file"]) for output in result_list(row, "outputs") if output.get("file")]
+
+
+CSV_NAME, JSON_NAME = "verdicts.csv", "verdicts.json"
+
+BETWEEN = " | "
+"""Between several photos or files in one cell."""
+
+FORMULA = ("=", "+", "-", "@")
+"""A cell that begins so is a formula to a spreadsheet."""
+
+
+def write_verdicts(rows: Iterable[JobRow], folder: Path) -> tuple[Path, Path]:
+    """Write ``verdicts.csv`` and ``verdicts.json`` into `folder`; return their paths. Raises OutputUnwritable.
+
+    Rows are written as they come, so that a large batch needs no memory. An old file is replaced only by a whole one.
+    """
+    table, data = folder / CSV_NAME, folder / JSON_NAME
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with replaced(table, "utf-8-sig") as cells, replaced(data) as objects:
+            writer = csv.writer(cells)
+            between = "[\n"
+            for row in rows:
+                values = as_values(row)
+                if between == "[\n":
+                    writer.writerow(values)
+                writer.writerow([cell(value) for value in values.values()])
+                objects.write(between + as_json(values | _details(row)))
+                between = ",\n"
+            objects.write("\n]\n" if between == ",\n" else "[]\n")
+    except OSError as error:
+        raise OutputUnwritable(f"The verdicts cannot be written to {folder} ({error.strerror or error}).") from error
+    return table, data
+
+
+def as_values(row: JobRow) -> dict[str, Any]:
+    """One job as the columns of the table; `outputs` and `photos` are lists."""
+    kept = kept_attempt(row)
+    return {
+        "name": row.name,
+        "photos": [str(given.path) for given in row.spec.photos],
+        "verdict": row.verdict,
+        "score": finite(row.score),
+        "threshold": threshold(row),
+        "state": row.state,
+        "error_code": row.error_code,
+        "reason": reason(row),
+        "attempts": tries(row),
+        "seed": kept.seed if kept else None,
+        "server": row.server,
+        "seconds": None if (seconds := finite(row.seconds)) is None else round(seconds, 3),
+        "outputs": output_files(row),
+        "key": row.key,
+    }
+
+
+@contextmanager
+def replaced(path: Path, encoding: str = "utf-8") -> Iterator[TextIO]:
+    """A text file that takes the place of `path` once it is whole; nothing is left behind otherwise. Raises OSError."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("w", encoding=encoding, errors="replace", newline="") as file:
+            yield file
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def cell(value: Any) -> Any:
+    """A value as a cell that a spreadsheet takes for what it is: a number, also one in words such as -0.5, or text."""
+    if value is None or isinstance(value, int | float):
+        return value
+    text = BETWEEN.join(value) if isinstance(value, list) else str(value)
+    if as_number(text) is not None:
+        return text
+    return "'" + text if text.lstrip().startswith(FORMULA) else text
+
+
+def _details(row: JobRow) -> dict[str, Any]:
+    return {
+        "settings": [str(setting) for setting in row.spec.settings],
+        "finished": row.finished,
+        "folder": row.folder,
+        "tries": [asdict(attempt) for attempt in row.attempts],
+        "result": row.result,
+    }
+
+
+def as_json(value: Any) -> str:
+    """A value as JSON that every reader takes."""
+    return json.dumps(_plain(value), ensure_ascii=False, default=str, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they become null."""
+    if isinstance(value, float):
+        return finite(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value

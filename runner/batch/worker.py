@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...core.errors import Interrupted, LikenessError
+from ..backends.base import RunResult, Stopped
 from ..backends.pool import Fleet, Place
-from ..backends.result import RunResult, Stopped
 from ..errors import OutputUnwritable
 from ..workflow.graph import Workflow
 from .attempts import Attempts, CutOff, Kept, Task, Try
 from .contact_sheet import thumbnail_job
-from .job import BatchEvent, Leased, State, Verdict
+from .job import BatchEvent, BatchOptions, Leased, State, Verdict
 from .judge import Blame, blame
-from .options import BatchOptions
-from .shelf import Shelf, Trial
+from .result_folders import Shelf, Trial
 
 if TYPE_CHECKING:
     from ..workflow.overrides import Setting

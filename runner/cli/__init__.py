@@ -21,15 +21,15 @@ class LazyGroup(click.Group):
     """Knows its commands by name and one line of help, and imports one when it is called."""
 
     commands_by_name: ClassVar[dict[str, tuple[str, str]]] = {
-        "demo": ("demo:demo", "Make a studio headshot of the demo photo and show the evidence."),
+        "demo": ("run:demo", "Make a studio headshot of the demo photo and show the evidence."),
         "run": ("run:run", "Run a workflow, here or on a ComfyUI server."),
         "batch": ("batch:batch", "Run a workflow over many photos, here or on many servers."),
         "compare": ("compare:compare", "Try models and settings on one photo, and compare the likeness."),
         "id": ("id:id_command", "Make passport, visa and profile photos by the rules; nothing is generated."),
         "sheet": ("sheet:sheet", "Lay ID photos out on paper in exact size, as PDF or PNG."),
         "check": ("check:check", "Judge photos by the rules of a document, or as reference photos."),
-        "status": ("status:status", "Show how a batch is getting on."),
-        "retry": ("retry:retry", "Run failed or unconfirmed jobs of a batch again."),
+        "status": ("batch:status", "Show how a batch is getting on."),
+        "retry": ("batch:retry", "Run failed or unconfirmed jobs of a batch again."),
         "doctor": ("doctor:doctor", "Say what is missing, here, on a server, or for a workflow."),
         "inspect": ("inspect:inspect", "List what can be set in a workflow."),
         "documents": ("documents:documents", "List the documents that ID photos can be made for, and their rules."),

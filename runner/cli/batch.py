@@ -1,23 +1,54 @@
-"""`likeness batch`: one workflow over a folder or a table of photos, here or on many servers, to be gone on with."""
+"""`likeness batch`, `status`, `retry`: one workflow over many photos, how it is getting on, and again what failed."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .fleet import distinct, fleet_options
-from .output import FAILED, VERDICT_FAILED, current_output, json_option
-from .run import SettingParam
+from .output import FAILED, VERDICT_FAILED, Output, clean, current_output, duration, json_option
+from .run import HeaderParam, SettingParam
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from ..backends.result import Stopped
+    from ..backends.base import Stopped
+    from ..batch.job import Counts, JobRow
+    from ..batch.overview import Overview
     from ..batch.run import BatchResult, Display
     from ..workflow.overrides import Setting
+
+FLEET = (
+    click.option("--server", "-s", "servers", multiple=True, help="A ComfyUI server's URL or @NAME; may be repeated."),
+    click.option("--header", "headers", type=HeaderParam(), multiple=True, help="A header for the servers."),
+    click.option(
+        "--in-flight", type=click.IntRange(1, 64), default=2, show_default=True, help="Jobs at a time on each server."
+    ),
+    click.option(
+        "--wait",
+        "wait_seconds",
+        type=click.FloatRange(min=0),
+        default=300.0,
+        show_default=True,
+        help="Seconds to go on while no server answers.",
+    ),
+    click.option("--allow-black", is_flag=True, help="Accept a server's picture that is completely black."),
+)
+
+
+def fleet_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options servers, headers, in_flight, wait_seconds and allow_black."""
+    for option in reversed(FLEET):
+        command = option(command)
+    return command
+
+
+def distinct(servers: Iterable[str]) -> tuple[str, ...]:
+    """The servers in order, each once however it is written. Raises BadServerAddress."""
+    from ..backends.comfy.server import normal_url
+
+    return tuple({normal_url(server): server for server in reversed(tuple(servers))}.values())[::-1]
 
 
 @click.command()
@@ -55,7 +86,7 @@ def batch(
     Exit codes: 0 all done, 1 some jobs failed or were refused, 2 usage, 3 some likeness was not confirmed or some
     rule not met, 130 stopped.
     """
-    from ..batch.options import UNTIL_PASS_ATTEMPTS, BatchOptions
+    from ..batch.job import UNTIL_PASS_ATTEMPTS, BatchOptions
     from ..batch.run import run_batch
 
     options = BatchOptions(
@@ -102,3 +133,143 @@ def show_batch(work: Callable[[Display, Stopped], BatchResult]) -> None:
         sys.exit(FAILED)
     if result.counts.not_confirmed:
         sys.exit(VERDICT_FAILED)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("names", nargs=-1)
+@click.option("--failed", is_flag=True, help="All jobs that failed.")
+@click.option("--not-confirmed", is_flag=True, help="All jobs whose picture is not confirmed to be the person.")
+@click.option("--server", "-s", "servers", multiple=True, help="Use these servers instead of those of the batch.")
+@click.option(
+    "--header", "headers", type=HeaderParam(), multiple=True, help="A header for the servers; it is never kept."
+)
+@json_option
+def retry(
+    folder: Path,
+    names: tuple[str, ...],
+    failed: bool,
+    not_confirmed: bool,
+    servers: tuple[str, ...],
+    headers: tuple[tuple[str, str], ...],
+) -> None:
+    """Run jobs of the batch in FOLDER again: those called NAME, and those that the options choose.
+
+    Everything else is as it was in the command that started the batch. Exit codes are those of `likeness batch`.
+    """
+    if not (names or failed or not_confirmed):
+        raise click.UsageError("Say which jobs: their names, --failed, or --not-confirmed.")
+    out = current_output()
+    again = set_back(folder, names, failed=failed, not_confirmed=not_confirmed)
+    if not again:
+        out.result({"retried": 0}, lambda: out.say("There is no such job to run again."))
+        return
+    out.say(f"{again} {'job runs' if again == 1 else 'jobs run'} again.")
+
+    from ..batch.run import resume
+
+    show_batch(
+        lambda display, stopped: resume(
+            folder, servers=servers, headers=dict(headers), display=display, stopped=stopped
+        )
+    )
+
+
+def set_back(folder: Path, names: tuple[str, ...] = (), *, failed: bool = False, not_confirmed: bool = False) -> int:
+    """Make the chosen jobs of the batch pending again; returns how many.
+
+    Raises LedgerMissing, LedgerBusy, LedgerUnreadable, OutputUnwritable or UnknownJob.
+    """
+    from ..batch.ledger import Ledger
+
+    Ledger.read(folder).close()
+    with Ledger.open(folder) as ledger:
+        return ledger.retry(failed=failed, not_confirmed=not_confirmed, names=names)
+
+
+SHOWN_REASONS = 20
+"""More reasons of failures than this are counted instead of listed."""
+
+SHOWN_NAMES = 5
+"""More names than this are counted instead of listed."""
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--failed", is_flag=True, help="List each failed job with its error.")
+@json_option
+def status(folder: Path, failed: bool) -> None:
+    """Show the state of the batch in FOLDER, also while it runs: counts, rate, servers, failures, verdicts."""
+    from ..batch.ledger import Ledger
+    from ..batch.overview import overview
+
+    out = current_output()
+    with Ledger.read(folder) as ledger:
+        found = overview(ledger)
+        for row in ledger.rows(state="failed") if failed else ():
+            _show_failed(out, row)
+    out.result(found.as_dict(), lambda: _show(out, found))
+
+
+def _show_failed(out: Output, row: JobRow) -> None:
+    if out.as_json:
+        error = {"code": row.error_code, "message": row.error}
+        out.line({"event": "job_failed", "name": row.name, "server": row.server} | error)
+    out.say(f"{row.name}  [{row.error_code}] {clean(row.error or '')}")
+
+
+def _show(out: Output, found: Overview) -> None:
+    counts = found.counts
+    out.say(f"Batch     {found.folder}{f' ({found.workflow})' if found.workflow else ''}")
+    out.say(f"Jobs      {counts.total}: {_states(counts)}")
+    if counts.finished:
+        out.say(f"Verdicts  {_verdicts(counts)}")
+    out.say(f"Runner    {_runner(found)}")
+    for server in found.servers:
+        words = [f"{server.running} running"] if found.active else []
+        words.append(f"{server.tries} {'try' if server.tries == 1 else 'tries'} ended")
+        words += [f"{server.lost} cut off"] if server.lost else []
+        words += [f"{server.median_seconds:.1f} s each"] if server.median_seconds is not None else []
+        last = f"; last error: {clean(server.last_error)}" if server.last_error else ""
+        out.say(f"Server    {server.url}: {', '.join(words)}{last}")
+    for failure in found.failures[:SHOWN_REASONS]:
+        out.say(f"Failed    {_names(failure.jobs)}: [{failure.code}] {clean(failure.message)}")
+    if more := sum(len(failure.jobs) for failure in found.failures[SHOWN_REASONS:]):
+        out.say(f"Failed    {more} more for other reasons; --failed lists all")
+    if found.not_confirmed:
+        names = [
+            job.name if job.score is None else f"{job.name} (similarity {job.score:.2f})" for job in found.not_confirmed
+        ]
+        out.say(f"Verdict   not confirmed: {_names(names)}")
+
+
+def _states(counts: Counts) -> str:
+    words = [f"{counts.done} done", f"{counts.failed} failed"]
+    words += [f"{counts.leased} running"] if counts.leased else []
+    return ", ".join([*words, f"{counts.pending} waiting"])
+
+
+def _verdicts(counts: Counts) -> str:
+    numbers = {
+        "same person": counts.passed,
+        "not confirmed": counts.not_confirmed,
+        "photo refused": counts.refused,
+        "not checked": counts.unchecked,
+    }
+    return ", ".join(f"{number} {word}" for word, number in numbers.items() if number) or "none yet"
+
+
+def _runner(found: Overview) -> str:
+    waiting = found.counts.pending + found.counts.leased
+    if not found.active:
+        left = waiting or not found.counts.total
+        return "none; start the same command again to go on" if left else "none; nothing is left to do"
+    if found.per_minute is None:
+        return "at work; no job is finished yet"
+    left = f", about {duration(found.seconds_left)} left" if found.seconds_left else ""
+    return f"at work; {found.per_minute:.1f} jobs a minute{left}"
+
+
+def _names(names: Sequence[str]) -> str:
+    more = len(names) - SHOWN_NAMES
+    return ", ".join(names[:SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")

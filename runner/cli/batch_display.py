@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..batch.verdict_tables import one_line
-from .output import Output
-from .words import clean, duration
+from .output import Output, clean, duration
 
 if TYPE_CHECKING:
     from rich.console import Group

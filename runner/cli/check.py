@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...core.errors import LikenessError
-from .output import FAILED, VERDICT_FAILED, Output, current_output, json_option
-from .words import clean
+from .output import FAILED, VERDICT_FAILED, Output, clean, current_output, json_option
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from ...core.faces.engines import FaceEngine
-    from ...core.id_photo.compliance import Compliance
     from ...core.id_photo.document import Document
+    from ...core.id_photo.judge import Compliance
     from ...core.quality.usable_photo import Usability
-    from ..backends.result import Stopped
+    from ..backends.base import Stopped
 
 MATTES = ("u2net", "u2netp", "none")
 OVERLAYS = "overlays"
@@ -160,12 +159,12 @@ def names_of(files: list[Path]) -> list[str]:
 
 
 def _judge(file: Path, engine: FaceEngine, how: _How) -> tuple[Compliance | Usability, Image.Image]:
-    from ...core.id_photo.checking import marked, matte_of, overlay_of
     from ...core.id_photo.judge import About, check_id_photo
     from ...core.id_photo.measures import read_facts
-    from ...core.imaging.photos import load_photo
+    from ...core.id_photo.overlay import marked, matte_of, overlay_of
+    from ...core.imaging.files import load_photo
     from ...core.quality.usable_photo import usable
-    from ..photo_history import read_history
+    from ..id_photos import read_history
 
     photo = load_photo(file)[0][0]
     if how.document is None:
@@ -205,7 +204,7 @@ def _save(overlay: Image.Image, folder: Path, stem: str) -> Path:
 def _write(
     checked: list[tuple[dict[str, Any], Path, Path]], engine: FaceEngine, how: _How, folder: Path
 ) -> dict[str, str]:
-    from ...core.id_photo.checking import used_models
+    from ...core.id_photo.overlay import used_models
     from ..report.compliance import Checked, write_compliance
 
     entries = [Checked(report, photo, overlay) for report, photo, overlay in checked]

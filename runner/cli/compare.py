@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .fleet import distinct, fleet_options
+from .batch import distinct, fleet_options
 from .output import FAILED, Output, current_output, json_option
 from .run import PhotoParam, SettingParam
 

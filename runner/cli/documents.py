@@ -8,12 +8,10 @@ from typing import Any
 
 import click
 
-from ...core.errors.errors import DocumentUnknown
+from ...core.errors.formats import DocumentUnknown
 from ...core.id_photo import documents as table
-from ...core.id_photo.document import Document
-from ...core.id_photo.facts import EDITS, facts, length, size
-from .columns import print_columns
-from .output import current_output, json_option
+from ...core.id_photo.document import EDITS, Document, facts, length, size
+from .output import current_output, json_option, print_columns
 
 ALIASES = {"gb": "uk", "uae": "ae", "usa": "us", "england": "uk", "great britain": "uk"}
 """Other words for a country, beside its name and the first part of its documents' ids."""

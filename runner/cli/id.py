@@ -12,14 +12,13 @@ import click
 from ...core.errors import LikenessError
 from ...core.id_photo.document import Document
 from ...core.id_photo.documents import document as by_id
-from ...core.id_photo.sheet_paper import PAPERS
-from ..backends.result import Event
-from .output import FAILED, VERDICT_FAILED, Output, current_output, json_option
-from .words import clean
+from ...core.id_photo.sheet import PAPERS
+from ..backends.base import Event
+from .output import FAILED, VERDICT_FAILED, Output, clean, current_output, json_option
 
 if TYPE_CHECKING:
-    from ...core.id_photo.compliance import Compliance
-    from ..backends.result import Stopped
+    from ...core.id_photo.judge import Compliance
+    from ..backends.base import Stopped
     from ..id_photos import IDPhotoFile, Job
 
 BACKGROUNDS = ("keep", "as the document allows", "plain")
@@ -97,10 +96,8 @@ def id_command(
     os.environ.setdefault(
         "OMP_WAIT_POLICY", "PASSIVE"
     )  # threads that spin while they wait cost the networks their time
-    from ...core.id_photo.background import Background
-    from ...core.id_photo.framing import HeadSize
-    from ...core.id_photo.make import MakeOptions
-    from ...core.id_photo.sizes import Size
+    from ...core.id_photo.framing import HeadSize, Size
+    from ...core.id_photo.make import Background, MakeOptions
     from ...core.interrupt import stoppable
     from ...core.provenance.credentials import Signing, c2pa
     from ..id_photos import Job
@@ -140,7 +137,7 @@ def _form_of(out: Path, count: int) -> str | None:
 
 def _check_prints(documents: tuple[Document, ...]) -> None:
     """Refuse a sheet for what is never printed, before anything is made."""
-    from ...core.errors.sheet_errors import PrintSizeUnknown
+    from ...core.errors.formats import PrintSizeUnknown
 
     for document in documents:
         if document.width_mm is None:
@@ -240,9 +237,8 @@ def _refusal(file: Path, document: Document, error: LikenessError) -> dict[str, 
 def _sheet_of(done: list[IDPhotoFile], paper: str) -> list[Path]:
     """The photos of one document on paper; the files that were written."""
     from ...core.id_photo.sheet import lay_out
-    from ...core.id_photo.sheet_files import caption_of, save_as
-    from ...core.id_photo.sheet_pdf import pdf_bytes
-    from ...core.imaging.photos import to_pil
+    from ...core.id_photo.sheet_files import caption_of, pdf_bytes, save_as
+    from ...core.imaging.files import to_pil
 
     first = done[0].made.id_photo
     size, title = (first.width_mm, first.height_mm), first.document.title

@@ -8,9 +8,8 @@ import click
 
 from ...core.errors import ModelCorrupt
 from ...core.models import store
-from ...core.models.disk import megabytes
-from .columns import print_columns
-from .output import current_output, json_option
+from ...core.models.transfer import megabytes
+from .output import current_output, json_option, print_columns
 
 WORDS = {
     "ok": "as the manifest says",

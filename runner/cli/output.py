@@ -15,7 +15,31 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-    from ..backends.result import Event
+    from ..backends.base import Event
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: 42 s, 3 min 20 s, 2 h 05 min."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def clean(text: Any) -> str:
+    """One line without control characters: a file name or a server's message must not steer the terminal."""
+    return "".join(char if char.isprintable() else " " for char in " ".join(str(text).split()))
+
+
+def print_columns(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Print `rows` below `titles`, two blanks between the columns."""
+    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    for row in (titles, *rows):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
 
 DONE, FAILED, USAGE, VERDICT_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes. `VERDICT_FAILED`: everything worked and a check, of likeness or of a photo by rules, said no."""

@@ -1,4 +1,4 @@
-"""`likeness run`: a workflow with the user's photos, here or on a ComfyUI server."""
+"""`likeness run`, `likeness demo`: a workflow with the user's photos, here or on a ComfyUI server."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .output import VERDICT_FAILED, Output, current_output, json_option
-from .words import clean
+from .output import VERDICT_FAILED, Output, clean, current_output, json_option
 
 if TYPE_CHECKING:
     from ..backends.execute import Finished
@@ -127,7 +126,7 @@ def _show(out: Output, finished: Finished) -> None:
     from rich.text import Text
 
     from ...core.imaging.files import SUFFIXES
-    from ..backends.result import report_passed
+    from ..backends.base import report_passed
 
     result = finished.result
     for saved in result.outputs:
@@ -190,3 +189,25 @@ def _short(path: Path) -> str:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
         return str(path)
+
+
+WORKFLOW = "studio_headshot"
+PHOTO = Path(__file__).resolve().parent.parent / "demo.jpg"
+MODELS = ("yunet", "sface", "u2net")
+"""What the workflow needs; fetched first, so that the download has a bar of its own."""
+
+
+@click.command()
+@click.option("--output", "-o", type=click.Path(path_type=Path), default=Path("output/demo"), show_default=True)
+@json_option
+def demo(output: Path) -> None:
+    """Make a studio headshot of the demo photo on this machine: no server, no GPU, no account."""
+    from ...core.models import store
+    from ..backends.execute import run_once
+    from ..workflow.input_files import Given
+
+    out = current_output()
+    store.paths(*MODELS)
+    with connect(None, {}) as client:
+        finished = run_once(prepare(client, WORKFLOW, ()), client.backend, output, [Given(PHOTO)], out.on_event)
+    finish(out, finished)

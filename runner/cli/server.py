@@ -195,7 +195,7 @@ def _show_table(out: Output, known: list[ServerState]) -> None:
 def logs(name: str, lines: int, following: bool) -> None:
     """Show what ComfyUI printed."""
     from ..managed import Managed
-    from ..managed.log import follow
+    from ..managed.child import follow
 
     managed = Managed(name, "")
     log = Path(managed.status().log)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...core.id_photo.sheet_paper import DEFAULT_PAPER, PAPERS
+from ...core.id_photo.sheet import DEFAULT_PAPER, PAPERS
 from .output import Output, current_output, json_option
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from ...core.id_photo.sheet import Orientation, Sheet
-    from ...core.id_photo.sheet_size import Size
+    from ...core.id_photo.sheet_draw import Size
 
 
 def _form(_: click.Context, __: click.Parameter, path: Path) -> Path:
@@ -80,8 +80,8 @@ def sheet(
     Exit codes: 0 written, 1 refused, 2 usage.
     """
     from ...core.id_photo.sheet import lay_out
+    from ...core.id_photo.sheet_draw import check_proportions
     from ...core.id_photo.sheet_files import caption_of, summary
-    from ...core.id_photo.sheet_size import check_proportions
 
     if document is not None and size is not None:
         raise click.UsageError("Give --document or --size, not both.")
@@ -108,7 +108,7 @@ def sheet(
 
 def _picture(path: Path) -> Image.Image:
     """The photo; where it is transparent, white as the paper is, and not what colour the file hides there."""
-    from ...core.imaging.photos import load_photo, to_pil
+    from ...core.imaging.files import load_photo, to_pil
 
     pictures, clear = load_photo(path)
     picture = pictures[0]
@@ -119,9 +119,9 @@ def _picture(path: Path) -> Image.Image:
 
 def _size(photos: tuple[Path, ...], document: str | None, size: str | None) -> tuple[Size, str, list[str]]:
     """Width and height in mm, the document's title, and what the user should know of where the size is from."""
-    from ...core.errors.sheet_errors import PrintSizeUnknown
+    from ...core.errors.formats import PrintSizeUnknown
     from ...core.id_photo.documents import document as known
-    from ...core.id_photo.sheet_size import read_size, size_of
+    from ...core.id_photo.sheet_draw import read_size, size_of
 
     if document is not None:
         found = known(document)
@@ -141,7 +141,7 @@ def _stated_size(path: Path) -> Size:
     """The size by the resolution that the file states, as the photo is seen."""
     from PIL import ExifTags
 
-    from ...core.id_photo.sheet_size import size_by_density
+    from ...core.id_photo.sheet_draw import size_by_density
     from ...core.imaging.files import opened
 
     with opened(path) as photo:
@@ -156,8 +156,7 @@ def _stated_size(path: Path) -> Size:
 
 def _write(laid: Sheet, pictures: list[Image.Image], dpi: int, out: Path, title: str) -> list[Path]:
     from ...core.id_photo.sheet_draw import check_pixels, draw_page
-    from ...core.id_photo.sheet_files import png_bytes, png_name, save_as
-    from ...core.id_photo.sheet_pdf import pdf_bytes
+    from ...core.id_photo.sheet_files import pdf_bytes, png_bytes, png_name, save_as
 
     if out.suffix.lower() == ".pdf":
         return save_as(out, [(out.suffix, pdf_bytes(laid, pictures, title))])

@@ -72,8 +72,7 @@ def tiny_vae(
     Exit codes: 0 done, 1 failed, 2 usage, 130 stopped.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait halve a shared machine
-    from ...core.training.tiny_vae_session import files_of
-    from ...core.training.tiny_vae_train import Settings
+    from ...core.training.tiny_vae_train import Settings, files_of
 
     if steps is not None and minutes is not None:
         raise click.UsageError("Give --steps or --minutes, not both.")
@@ -102,8 +101,8 @@ class _Session:
 
     def run(self, data: tuple[Path, ...], limit: int, device: str, resume: bool) -> None:
         from ...core.host import torch_device
-        from ...core.training import tiny_vae_session as session
         from ...core.training import tiny_vae_train as engine
+        from ...core.training import tiny_vae_train as session
 
         _check_folder(self.output)
         with _first_signal() as stopped, _writing(self.output):
@@ -158,7 +157,7 @@ class _Session:
         self.out.say(f"{photos.count} photos to train on, {held_out} held out; on {where}.")
 
     def _on_progress(self, training: Training, progress: Progress, line: _Line) -> None:
-        from ...core.training import tiny_vae_session as session
+        from ...core.training import tiny_vae_train as session
 
         if self.out.as_json:
             if progress.step % 10 == 0:

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .output import VERDICT_FAILED, current_output, json_option
-from .words import clean
+from .output import VERDICT_FAILED, clean, current_output, json_option
 
 if TYPE_CHECKING:
-    from ...core.provenance.record import Claims
     from ...core.provenance.verify_file import Checked, Credentials
+    from ...core.provenance.xmp import Claims
 
 
 @click.command()

@@ -8,9 +8,8 @@ from ...core.lazy import lazy
 
 if TYPE_CHECKING:
     from .cells import Cell, Trial
-    from .options import CompareOptions
     from .run import CompareResult, compare
-    from .vary import Axis
+    from .vary import Axis, CompareOptions
 
 __all__ = ["Axis", "Cell", "CompareOptions", "CompareResult", "Trial", "compare"]
 
@@ -19,7 +18,7 @@ __getattr__ = lazy(
     {
         "Axis": ".vary",
         "Cell": ".cells",
-        "CompareOptions": ".options",
+        "CompareOptions": ".vary",
         "CompareResult": ".run",
         "Trial": ".cells",
         "compare": ".run",

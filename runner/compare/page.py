@@ -1,8 +1,9 @@
-"""The page of a comparison: the cells turned into what the template draws."""
+"""The page and the tables of a comparison."""
 
 from __future__ import annotations
 
 import base64
+import csv
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,22 +14,70 @@ from typing import Any
 from urllib.parse import quote
 
 from ...core import host
-from ...core.compare.numbers import as_number
+from ...core.compare.labels import as_number
 from ...core.errors import UnsafePath
 from ...core.imaging.chart import Chart, chart_of
 from ..batch import verdict_tables as facts
 from ..batch.contact_sheet import thumbnail_job
-from ..batch.export import replaced
 from ..batch.job import JobRow
+from ..batch.verdict_tables import as_json, cell, replaced
 from ..batch.worker import THUMBS
 from ..errors import OutputUnwritable
-from ..report.compared import megabytes
+from ..report.compliance import megabytes
 from ..report.page import number, versions
 from ..report.svg_chart import COLOURS, mark, svg
 from ..workflow.graph import Workflow
 from ..workflow.overrides import Setting
 from .cells import Cell, Trial, label_of
 from .vary import Axis
+
+CSV_NAME, JSON_NAME = "compare.csv", "compare.json"
+
+
+def write_tables(comparison: Comparison) -> tuple[Path, Path]:
+    """Write compare.csv and compare.json into the comparison's folder; their paths. Raises OutputUnwritable."""
+    table, data = comparison.folder / CSV_NAME, comparison.folder / JSON_NAME
+    stages = list(dict.fromkeys(name for each in comparison.cells for name in each.stage_seconds()))
+    try:
+        with replaced(table, "utf-8-sig") as file:
+            writer = csv.writer(file)
+            for place, each in enumerate(comparison.cells):
+                values = _row(comparison, each, stages)
+                if place == 0:
+                    writer.writerow([cell(name) for name in values])
+                writer.writerow([cell(value) for value in values.values()])
+        with replaced(data) as file:
+            file.write(as_json(comparison.as_dict()) + "\n")
+    except OSError as error:
+        raise OutputUnwritable(
+            f"The tables cannot be written to {comparison.folder} ({error.strerror or error})."
+        ) from error
+    return table, data
+
+
+def _row(comparison: Comparison, each: Cell, stages: list[str]) -> dict[str, Any]:
+    values: dict[str, Any] = {axis.name: choice for axis, choice in zip(comparison.axes, each.choices, strict=True)}
+    found = each.stage_seconds()
+    return (
+        values
+        | {
+            "runs": len(each.trials),
+            "failed": each.failed,
+            "confirmed": each.confirmed if each.checked else None,
+            "likeness_median": each.likeness,
+            "likeness_low": min(each.likenesses, default=None),
+            "likeness_high": max(each.likenesses, default=None),
+            "threshold": comparison.threshold,
+            "seconds": each.seconds,
+        }
+        | {f"seconds of {name}": found.get(name) for name in stages}
+        | {
+            "peak_memory_bytes": each.peak_memory_bytes,
+            "picture": each.shown.picture if each.shown else None,
+            "problem": each.problem,
+        }
+    )
+
 
 HTML_NAME = "compare.html"
 

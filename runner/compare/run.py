@@ -10,21 +10,18 @@ from typing import Any, TypeVar
 
 from ...core.errors import LikenessError
 from ..backends import Backend, BackendOptions, connect
+from ..backends.base import Stopped, never
 from ..backends.execute import check_writable
-from ..backends.result import Stopped, never
+from ..batch.job import BatchOptions
 from ..batch.keys import AWAY
 from ..batch.ledger import Ledger
-from ..batch.options import BatchOptions
 from ..batch.run import Display, run_batch
 from ..workflow.graph import Workflow
 from ..workflow.input_files import place
 from ..workflow.overrides import apply_all
-from .cells import Cell, cells_of
-from .export import write_tables
-from .options import CompareOptions
-from .page import Comparison, write_page
-from .plan import PlannedRun, plan_runs, seed_settings, write_table
-from .vary import Axis, check_axes, read_axis
+from .cells import Cell, PlannedRun, cells_of, plan_runs, seed_settings, write_table
+from .page import Comparison, write_page, write_tables
+from .vary import Axis, CompareOptions, check_axes, read_axis
 
 T = TypeVar("T")
 

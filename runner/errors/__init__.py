@@ -3,33 +3,43 @@
 from __future__ import annotations
 
 from ...core.errors import LikenessError, registry
-from ...core.errors import errors as _id_photo  # noqa: F401 - registers the codes
+from ...core.errors import formats as _id_photo  # noqa: F401 - registers the codes
+from ...core.errors import formats as _lora  # noqa: F401 - registers the codes
 from ...core.errors import formats as _provenance  # noqa: F401 - registers the codes
-from ...core.errors import lora_errors as _lora  # noqa: F401 - registers the codes
-from ...core.errors import quality_errors as _quality  # noqa: F401 - registers the codes
-from ...core.errors import sheet_errors as _sheet  # noqa: F401 - registers the codes
-from .base import RunnerError, WorkflowInvalid, raise_all
-from .batch import BatchInputsInvalid, LedgerBusy, LedgerMissing, LedgerUnreadable, UnknownJob
-from .compare import BadVary, TooManyRuns
-from .managed import BadServerName, ComfyUINotFound, NoManagedServer, PackNotInstalled, PortTaken, ServerStartFailed
-from .output import OutputBlank, OutputMissing, OutputUnwritable
-from .preflight import ComfyCliFailed, ComfyCliMissing, ModelFileMissing, NodeClassMissing
+from ...core.errors import formats as _quality  # noqa: F401 - registers the codes
+from ...core.errors import formats as _sheet  # noqa: F401 - registers the codes
 from .server import (
     BadServerAddress,
+    BadServerName,
+    BatchInputsInvalid,
+    ComfyCliFailed,
+    ComfyCliMissing,
+    ComfyUINotFound,
     InterruptedOnServer,
     JobLost,
+    LedgerBusy,
+    LedgerMissing,
+    LedgerUnreadable,
+    ModelFileMissing,
+    NodeClassMissing,
+    NoManagedServer,
     NoServer,
+    PackNotInstalled,
+    PortTaken,
     ServerBroken,
     ServerExecutionError,
     ServerOutOfMemory,
     ServerRefused,
+    ServerStartFailed,
     ServerUnreachable,
     TooLargeForServer,
+    UnknownJob,
     WorkflowRejected,
 )
 from .workflow import (
     AmbiguousTitle,
     BadLink,
+    BadVary,
     GraphCycle,
     InputRefused,
     InputRequired,
@@ -40,12 +50,19 @@ from .workflow import (
     NothingToRun,
     NothingToVary,
     OutOfRange,
+    OutputBlank,
+    OutputMissing,
+    OutputUnwritable,
     PhotoNotPlaced,
+    RunnerError,
+    TooManyRuns,
     UnknownInput,
     UnknownTitle,
+    WorkflowInvalid,
     WorkflowMissing,
     WorkflowUnreadable,
     WrongType,
+    raise_all,
 )
 
 __all__ = [

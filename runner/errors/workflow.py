@@ -1,11 +1,40 @@
-"""What can go wrong when a graph is read, set up, validated and run here."""
+"""What can go wrong when a graph is read, set up, compared, validated and run, and with its results."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...core.errors import LikenessError
-from .base import RunnerError
+
+
+class RunnerError(LikenessError):
+    """A workflow cannot be read, set up or run."""
+
+
+class WorkflowInvalid(RunnerError):
+    """Several problems were found before anything ran; `problems` lists them."""
+
+    code = "workflow_invalid"
+    meaning = "The workflow has several problems; each is listed with its own code."
+    hint = "Mend them in the order given, and let `likeness doctor WORKFLOW` look again without running anything."
+
+    def __init__(self, problems: Sequence[LikenessError]) -> None:
+        self.problems = list(problems)
+        lines = "".join(f"\n  - {problem}" for problem in self.problems)
+        super().__init__(f"The workflow cannot run; {len(self.problems)} problems must be mended:{lines}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """The error with all its problems."""
+        return super().as_dict() | {"problems": [problem.as_dict() for problem in self.problems]}
+
+
+def raise_all(problems: Sequence[LikenessError]) -> None:
+    """Raise the one problem itself, or WorkflowInvalid for several; nothing for none."""
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise WorkflowInvalid(problems)
 
 
 class WorkflowMissing(RunnerError):
@@ -184,3 +213,43 @@ class NothingToVary(RunnerError):
     code = "nothing_to_vary"
     meaning = "The workflow has no seed, or only the background's, so that every try gives the same face."
     hint = "Add a node with a seed, such as KSampler, or run the batch without --until-pass."
+
+
+class OutputMissing(RunnerError):
+    """A result that the server or a node announced is not there."""
+
+    code = "output_missing"
+    meaning = "A result was announced and cannot be had."
+    hint = "See that nothing empties the server's output and temp folders while jobs run, and run it again."
+
+
+class OutputBlank(RunnerError):
+    """A picture is completely black."""
+
+    code = "output_blank"
+    meaning = "A result is completely black, which is what invalid numbers in a model become."
+    hint = "Start ComfyUI with --fp32-vae or use another VAE; where black is right, give --allow-black."
+
+
+class OutputUnwritable(RunnerError):
+    """The output folder cannot be written to, or the disk is full."""
+
+    code = "output_unwritable"
+    meaning = "A result cannot be written: the folder is read-only or the disk is full."
+    hint = "Free some space, or choose a folder with --output in which you may write."
+
+
+class BadVary(RunnerError):
+    """What shall be varied is not written as a setting with a list of values, or makes no sense together."""
+
+    code = "bad_vary"
+    meaning = "A --vary or --seeds is empty, names one value twice, or cannot be read."
+    hint = 'Write --vary "Title.input=a,b,c" with different values; put a value with a comma in quotes.'
+
+
+class TooManyRuns(RunnerError):
+    """All combinations together are more runs than one comparison has."""
+
+    code = "too_many_runs"
+    meaning = "The values to vary and the seeds make more runs than one comparison may have."
+    hint = "Vary less at a time: first the models with one seed, then the strengths of the best of them."

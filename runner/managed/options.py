@@ -1,13 +1,161 @@
-"""What a user can choose about a managed server, and the command line that comes of it."""
+"""What a user can choose about a managed server: its name and folder, its address, and the command line."""
 
 from __future__ import annotations
 
+import ipaddress
+import os
+import re
+import socket
+import time
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .places import DEFAULT_NAME, Place
-from .ports import reachable_host
+import platformdirs
+
+from ..errors import BadServerName, OutputUnwritable, PortTaken
+
+DEFAULT_NAME = "default"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def root() -> Path:
+    """The folder of all managed servers; ``LIKENESS_STATE`` moves it."""
+    chosen = os.environ.get("LIKENESS_STATE")
+    return (
+        Path(chosen).expanduser().resolve() if chosen else Path(platformdirs.user_state_dir("likeness-studio", False))
+    )
+
+
+@dataclass(frozen=True)
+class Place:
+    """The files of one managed server. Raises BadServerName for a name that is no plain word."""
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise BadServerName(
+                f"{self.name!r} cannot name a server; use letters, digits, dots, dashes and underscores, 64 at most."
+            )
+
+    @property
+    def folder(self) -> Path:
+        """All of its files."""
+        return root() / "servers" / self.name
+
+    @property
+    def state(self) -> Path:
+        """What the supervisor says about the server."""
+        return self.folder / "server.json"
+
+    @property
+    def log(self) -> Path:
+        """What ComfyUI prints."""
+        return self.folder / "comfyui.log"
+
+    @property
+    def supervisor_log(self) -> Path:
+        """What the supervisor itself prints, which should be nothing."""
+        return self.folder / "supervisor.log"
+
+    @property
+    def temp(self) -> Path:
+        """ComfyUI's temporary files: it empties that folder at every start, so servers must not share one."""
+        return self.folder / "work"
+
+    def make(self) -> None:
+        """Create the folder, for this user only. Raises OutputUnwritable."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise unwritable(self.folder, error) from error
+
+
+def unwritable(path: Path, error: OSError) -> OutputUnwritable:
+    """The error for a state folder that cannot be written to."""
+    return OutputUnwritable(
+        f"{path} cannot be written ({error.strerror or error}); set LIKENESS_STATE to a folder that can."
+    )
+
+
+def names() -> list[str]:
+    """The servers that were ever started and not forgotten, by name."""
+    found = (path.parent.name for path in (root() / "servers").glob("*/server.json"))
+    return sorted(name for name in found if _NAME.fullmatch(name))
+
+
+PREFERRED = 8188
+"""ComfyUI's own default."""
+
+_TICK_SECONDS = 0.1
+_TRIES = 200
+
+
+def is_loopback(listen: str) -> bool:
+    """Whether every address of a comma-separated list can be reached from this machine only."""
+    return all(_is_loopback(address.strip()) for address in listen.split(","))
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address == "localhost"
+
+
+def reachable_host(listen: str) -> str:
+    """The address under which this machine itself reaches a server that listens on `listen`."""
+    first = listen.split(",")[0].strip()
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(first, first)  # noqa: S104 - read, not bound
+
+
+def is_free(listen: str, port: int) -> bool:
+    """Whether `port` can be listened on at each address of `listen`, and nobody answers there."""
+    return all(_is_free(address.strip(), port) for address in listen.split(","))
+
+
+def _is_free(address: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.settimeout(1.0)
+            if probe.connect_ex((reachable_host(address), port)) == 0:
+                return False
+        with socket.socket(family) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((address, port))
+    except OSError:
+        return False
+    return True
+
+
+def wait_free(listen: str, port: int, seconds: float) -> bool:
+    """Wait until `port` is free, `seconds` at most; whether it is."""
+    deadline = time.monotonic() + seconds
+    while not is_free(listen, port):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(_TICK_SECONDS)
+    return True
+
+
+def choose(listen: str, wanted: int | None, avoid: Collection[int] = ()) -> int:
+    """`wanted` itself, or else the first free port from ComfyUI's default on. Raises PortTaken.
+
+    `avoid`: ports that were given to others who do not listen yet.
+    """
+    if wanted is not None:
+        if wanted in avoid or not is_free(listen, wanted):
+            raise PortTaken(
+                f"Port {wanted} on {listen} is taken or not allowed; stop what listens there, or leave out --port."
+            )
+        return wanted
+    for port in range(PREFERRED, PREFERRED + _TRIES):
+        if port not in avoid and is_free(listen, port):
+            return port
+    raise PortTaken(f"No port from {PREFERRED} to {PREFERRED + _TRIES - 1} is free on {listen}; give one with --port.")
 
 
 @dataclass(frozen=True)

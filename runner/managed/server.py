@@ -12,12 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...core.errors import Interrupted
-from ..backends.result import Stopped, never
+from ..backends.base import Stopped, never
 from ..errors import NoManagedServer, PackNotInstalled, PortTaken, ServerStartFailed
-from . import installation, pack, places, ports, state
-from .log import since_start, tail
-from .options import Options, command, url
-from .places import DEFAULT_NAME, Place
+from . import installation, state
+from . import installation as pack
+from . import options as places
+from . import options as ports
+from .child import since_start, tail
+from .options import DEFAULT_NAME, Options, Place, command, url
 from .processes import ProcessId, detach
 from .state import ServerState
 

@@ -20,14 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import OutputUnwritable, PortTaken
-from . import ports, state
-from .child import Child, how_it_ended
-from .log import BEGINNING, RotatingLog
-from .options import Limits, Options, url
-from .places import Place
-from .probe import Probe
+from . import options as ports
+from . import state
+from .child import BEGINNING, Child, RotatingLog, how_it_ended
+from .options import Limits, Options, Place, url
 from .processes import ProcessId
-from .state import ServerState
+from .state import Probe, ServerState
 
 _TICK_SECONDS = 0.5
 _PORT_SECONDS = 30.0
@@ -55,7 +53,7 @@ class Supervisor:
         for end in (self._bell, self._ear):
             end.setblocking(False)
         self._guard = subprocess.Popen(
-            [sys.executable, "-P", "-m", f"{__package__}.guard"], stdin=subprocess.PIPE, start_new_session=True
+            [sys.executable, "-P", "-m", f"{__package__}.processes"], stdin=subprocess.PIPE, start_new_session=True
         )
 
     def run(self) -> int:

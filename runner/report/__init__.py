@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..errors import OutputUnwritable
 
 if TYPE_CHECKING:
-    from ..backends.result import RunResult
+    from ..backends.base import RunResult
 
 HTML_NAME, JSON_NAME = "report.html", "report.json"
 

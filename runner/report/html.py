@@ -1,4 +1,4 @@
-"""Small pictures inside the page, so that the report is one file."""
+"""What all pages share: one environment for templates, versions, and small pictures inside the page."""
 
 from __future__ import annotations
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ... import __version__
-from ..backends.result import RunResult, SavedFile, judged_images, report_passed
+from ..backends.base import RunResult, SavedFile, judged_images, report_passed
 from ..batch import verdict_tables as facts
 from . import compliance
-from .compared import OUTCOMES, comparison, megabytes, stages
+from .compliance import OUTCOMES, comparison, megabytes, stages
 from .html import LARGE, SMALL, thumbnail
 
 if TYPE_CHECKING:

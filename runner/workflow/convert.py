@@ -1,4 +1,7 @@
-"""Canvas format to API format: what the canvas does on its Run button, subgraphs included.
+"""Canvas format to API format: what the canvas does on its Run button, subgraphs and dynamic prompts included.
+
+The canvas chooses by chance each time. Here the text and its place decide, so that a file always gives the same graph
+and a batch of it can be resumed.
 
 What only newer canvases write (promoted widgets of another kind, group nodes, inputs named while drawing) is left to
 comfy-cli, which runs as a process of its own; see `comfy_cli`.
@@ -6,13 +9,44 @@ comfy-cli, which runs as a process of its own; see `comfy_cli`.
 
 from __future__ import annotations
 
+import random
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import NotConvertible, WorkflowUnreadable
-from .dynamic_prompts import resolve
 from .object_info import Catalog, InputSpec, NodeSpec
+
+_COMMENT = re.compile(r"/\*.*?\*/|//[^\n\r]*", re.DOTALL)
+_PART = re.compile(r"\\.|[^\\{}|]+|.", re.DOTALL)
+_ESCAPED = re.compile(r"\\([{}|])")
+
+
+def resolve(text: str, place: str) -> str:
+    """`text` without comments and with one of each set of choices. `place` is whatever tells this input from others."""
+    return _resolve(text, random.Random(f"{place}\n{text}"))  # noqa: S311
+
+
+def _resolve(text: str, chance: random.Random) -> str:
+    parts = iter(_PART.findall(_COMMENT.sub("", text)))
+    resolved = [_resolve(chance.choice(_choices(parts)), chance) if part == "{" else part for part in parts]
+    return _ESCAPED.sub(r"\1", "".join(resolved))
+
+
+def _choices(parts: Iterator[str]) -> list[str]:
+    """The choices up to the closing brace, or to the end where there is none; those within them are left for later."""
+    choices, depth = [""], 0
+    for part in parts:
+        if part == "}" and not depth:
+            break
+        if part == "|" and not depth:
+            choices.append("")
+            continue
+        depth += (part == "{") - (part == "}")
+        choices[-1] += part
+    return choices
+
 
 MUTED, BYPASSED = 2, 4
 """The canvas's node modes that leave a node out: with its links, or passing its inputs on."""

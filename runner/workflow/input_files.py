@@ -1,4 +1,4 @@
-"""Give a run its photos and other files: any path becomes a safe name in the run's own input folder."""
+"""Give a run its photos and other files: any path becomes a safe name in its input folder; model files are named."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ...core import host
 from ...core.errors import PhotoMissing, UnsafePath
-from ..backends.result import InputPhoto
+from ..backends.base import InputPhoto
 from ..errors import PhotoNotPlaced, UnknownInput, UnknownTitle
 from .graph import Node, Workflow
+from .object_info import MODEL_SUFFIXES
 
 IDENTITY_SUFFIX = ".safetensors"
 
@@ -196,3 +198,27 @@ def _link(source: Path, target: Path) -> None:
         os.link(source.resolve(), target)
     except OSError:
         shutil.copyfile(source, target)
+
+
+UNKNOWN_LICENCE = "its publisher's: not known here"
+
+_ROW = re.compile(r"_(\d+)$")
+
+
+def named_models(workflow: Workflow) -> list[dict[str, Any]]:
+    """A file each, once, in the form of `RunResult.models`. Rows of a LoRA stack that are off are left out."""
+    found: dict[str, dict[str, Any]] = {}
+    for node in workflow:
+        for name, value in node.inputs.items():
+            if _names_model(node, name, value):
+                entry = {"name": value, "use": node.title, "licence": UNKNOWN_LICENCE, "commercial": "unclear"}
+                found.setdefault(value, entry)
+    return list(found.values())
+
+
+def _names_model(node: Node, name: str, value: Any) -> bool:
+    if not isinstance(value, str) or not value.lower().endswith(MODEL_SUFFIXES):
+        return False
+    row = _ROW.search(name)
+    off = row is not None and node.inputs.get(f"on_{row[1]}") is False
+    return not off and name != node.file_input and not name.startswith("filename")

@@ -13,9 +13,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from likeness_studio.core.lora.files import open_path
-from likeness_studio.core.lora.merge import Source, merge
-from likeness_studio.core.lora.save import save
+from likeness_studio.core.lora.lora_file import open_path
+from likeness_studio.core.lora.merge import Source, merge, save
 
 pytestmark = pytest.mark.comfyui
 HERE = Path(__file__).parent

@@ -2,8 +2,7 @@
 
 import pytest
 
-from likeness_studio.core.compare.labels import Label, of_branches, spread, written
-from likeness_studio.core.compare.numbers import MOST_VALUES, numbers
+from likeness_studio.core.compare.labels import MOST_VALUES, Label, numbers, of_branches, spread, written
 from likeness_studio.core.errors import BadNumbers, LabelsMismatch
 
 

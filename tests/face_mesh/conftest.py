@@ -5,7 +5,7 @@ import torch
 
 from likeness_studio.core.faces.engines import YuNetSFace
 from likeness_studio.core.faces.mesh import FaceMesh, find_mesh
-from likeness_studio.core.imaging.photos import load_photo
+from likeness_studio.core.imaging.files import load_photo
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.core.faces import chin as search
-from likeness_studio.core.faces.points import CHIN
+from likeness_studio.core.faces import mesh as search
+from likeness_studio.core.faces.mesh import CHIN
 from likeness_studio.core.imaging.tensors import planes
 
 UNIT = 100.0

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.core.faces.mesh import Eye, FaceMesh, find_mesh
-from likeness_studio.core.faces.points import LOWER_LIP_OUTSIDE, OVAL, PAIRS, UPPER_LIP
+from likeness_studio.core.faces.mesh import LOWER_LIP_OUTSIDE, OVAL, PAIRS, UPPER_LIP, Eye, FaceMesh, find_mesh
 from likeness_studio.core.faces.pose import pose_of
-from likeness_studio.core.imaging.sample import sample
 from likeness_studio.core.imaging.tensors import pixels, planes
+from likeness_studio.core.imaging.warp import sample
 from likeness_studio.core.portrait.framing import Cut, rotate
 
 pytestmark = pytest.mark.models

@@ -13,8 +13,8 @@ import httpx
 import numpy as np
 from PIL import Image
 
+from likeness_studio.runner.backends.base import Folders, OnEvent, RunResult, Stopped, ignore, never
 from likeness_studio.runner.backends.comfy.backend import ServerBackend
-from likeness_studio.runner.backends.result import Folders, OnEvent, RunResult, Stopped, ignore, never
 from likeness_studio.runner.workflow.graph import Workflow
 
 Graph = dict[str, dict[str, Any]]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from likeness_studio.core.errors.errors import DocumentInvalid, DocumentUnknown
+from likeness_studio.core.errors.formats import DocumentInvalid, DocumentUnknown
 from likeness_studio.core.id_photo.document import Edits, HeadTop, Range
 from likeness_studio.core.id_photo.documents import FOLDER, NOWHERE, document, documents, names, near_misses, read
 from likeness_studio.runner.cli import main

@@ -7,15 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.core.faces.chin import Chin
 from likeness_studio.core.faces.engines import YuNetSFace
 from likeness_studio.core.faces.face import Face
-from likeness_studio.core.faces.mesh import Eye, FaceMesh, find_mesh
-from likeness_studio.core.id_photo.crown import Crown, crown_from_face, crown_under_hair
+from likeness_studio.core.faces.mesh import Chin, Eye, FaceMesh, find_mesh
 from likeness_studio.core.id_photo.document import HeadTop
-from likeness_studio.core.id_photo.hair import HairTop, hair_top
-from likeness_studio.core.id_photo.head import find_head
-from likeness_studio.core.imaging.photos import load_photo
+from likeness_studio.core.id_photo.head import Crown, HairTop, crown_from_face, crown_under_hair, find_head, hair_top
+from likeness_studio.core.imaging.files import load_photo
 from likeness_studio.core.models import store
 from likeness_studio.core.models.runtimes import session
 from likeness_studio.core.portrait.framing import rotate

@@ -13,28 +13,35 @@ import pytest
 from PIL import Image
 
 from likeness_studio.core.errors import PhotoUnreadable
-from likeness_studio.core.errors.quality_errors import LimitsInvalid
-from likeness_studio.core.id_photo.compliance import Compliance
+from likeness_studio.core.errors.formats import LimitsInvalid
 from likeness_studio.core.id_photo.document import Edits, HeadTop, Range
 from likeness_studio.core.id_photo.documents import document, documents
-from likeness_studio.core.id_photo.geometry_measures import measure_geometry, place
 from likeness_studio.core.id_photo.head import Head
-from likeness_studio.core.id_photo.history import History
-from likeness_studio.core.id_photo.judge import _whole_head, judge_all
+from likeness_studio.core.id_photo.judge import Compliance, _whole_head, judge_all
 from likeness_studio.core.id_photo.limits import limits_for, table
 from likeness_studio.core.id_photo.measures import (
     FileFacts,
+    History,
+    IDPhoto,
     forbidden_edits,
     measure_edits,
     measure_file,
+    measure_geometry,
     measure_size,
+    place,
     read_facts,
 )
-from likeness_studio.core.id_photo.photo import IDPhoto
 from likeness_studio.core.portrait.framing import rotate
-from likeness_studio.core.quality.limit import Bound, Limit, read_limits
-from likeness_studio.core.quality.limits import Outcome, Verdict, judge_measure, verdict_of
-from likeness_studio.core.quality.measure import Measure
+from likeness_studio.core.quality.limits import (
+    Bound,
+    Limit,
+    Measure,
+    Outcome,
+    Verdict,
+    judge_measure,
+    read_limits,
+    verdict_of,
+)
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks" / "id_photo"
 
@@ -337,7 +344,7 @@ def test_sizes_in_pixels_and_proportions():
 
 @pytest.mark.parametrize("name", documents())
 def test_a_photo_of_the_size_that_is_made_has_a_right_size(name):
-    from likeness_studio.core.id_photo.sizes import Size, picture_size
+    from likeness_studio.core.id_photo.framing import Size, picture_size
 
     rules = document(name)
     width, height, _ = picture_size(rules, Size.AUTO)

@@ -9,9 +9,16 @@ import pytest
 
 from likeness_studio.core.id_photo.document import Document, HeadTop, Range
 from likeness_studio.core.id_photo.documents import document, documents
-from likeness_studio.core.id_photo.framing import LARGEST_SHIFT, Bounds, Framing, HeadSize, choose_frame
+from likeness_studio.core.id_photo.framing import (
+    LARGEST_SHIFT,
+    Bounds,
+    Framing,
+    HeadSize,
+    Size,
+    choose_frame,
+    picture_size,
+)
 from likeness_studio.core.id_photo.head import Head
-from likeness_studio.core.id_photo.sizes import Size, picture_size
 from likeness_studio.core.portrait.framing import rotate
 
 PLAIN = Document("plain", "Plain", "Nowhere", "generic", 35, 45)

@@ -124,7 +124,7 @@ def test_nothing_generative_is_loaded_when_the_command_runs(astronaut, tmp_path)
 @pytest.mark.models
 def test_its_networks_only_look(astronaut, tmp_path):
     """The models that the finished file names are detectors, landmarks and a matte; the file states the rest."""
-    from likeness_studio.core.provenance.record import Generative
+    from likeness_studio.core.provenance.xmp import Generative
 
     made = IDPhotoMaker(Job(MakeOptions(document("us-passport")), matte="u2netp", check=False))
     finished = made.make(astronaut, tmp_path / "me.jpg")

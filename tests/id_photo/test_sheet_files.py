@@ -10,13 +10,11 @@ import pytest
 from PIL import Image
 
 from likeness_studio.core.errors import UnsafePath
-from likeness_studio.core.errors.sheet_errors import PrintsDoNotFit, SheetNotSaved
+from likeness_studio.core.errors.formats import PrintsDoNotFit, SheetNotSaved
 from likeness_studio.core.id_photo import sheet_files as sheet_file
-from likeness_studio.core.id_photo.sheet import LONGEST_MARK_MM, MARK_WIDTH_MM, lay_out
+from likeness_studio.core.id_photo.sheet import LONGEST_MARK_MM, MARK_WIDTH_MM, MM_PER_INCH, PAPERS, lay_out
 from likeness_studio.core.id_photo.sheet_draw import check_pixels, draw_page
-from likeness_studio.core.id_photo.sheet_files import caption_of, png_bytes, save_as, save_numbered, summary
-from likeness_studio.core.id_photo.sheet_paper import MM_PER_INCH, PAPERS
-from likeness_studio.core.id_photo.sheet_pdf import pdf_bytes
+from likeness_studio.core.id_photo.sheet_files import caption_of, pdf_bytes, png_bytes, save_as, save_numbered, summary
 
 SCHENGEN, TWO_INCHES = (35.0, 45.0), (50.8, 50.8)
 RENDER_DPI = 400

@@ -19,13 +19,13 @@ from PIL import Image
 from likeness_studio.core.faces.engines import load_engine
 from likeness_studio.core.id_photo.documents import document
 from likeness_studio.core.id_photo.judge import About, check_id_photo
+from likeness_studio.core.id_photo.look import TensorSource
 from likeness_studio.core.id_photo.make import MakeOptions, make_id_photo
-from likeness_studio.core.id_photo.source import TensorSource
-from likeness_studio.core.imaging.photos import load_photo
+from likeness_studio.core.imaging.files import load_photo
 from likeness_studio.core.imaging.tensors import pixels, planes, resize
-from likeness_studio.core.quality import parsing
+from likeness_studio.core.quality import face_parsing as parsing
+from likeness_studio.core.quality.aligned_face import look_at
 from likeness_studio.core.quality.limits import Outcome, Verdict
-from likeness_studio.core.quality.portrait import look_at
 from likeness_studio.core.quality.usable_photo import usable
 from likeness_studio.nodes.portrait import MattePerson
 

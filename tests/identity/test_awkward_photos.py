@@ -8,7 +8,7 @@ from likeness_studio.core.errors import PhotoUnreadable
 from likeness_studio.core.identity.calibration import calibration_of
 from likeness_studio.core.identity.enrollment import enroll
 from likeness_studio.core.identity.verdict import Gate, check_likeness
-from likeness_studio.core.imaging.photos import load_photo, to_pil
+from likeness_studio.core.imaging.files import load_photo, to_pil
 
 pytestmark = pytest.mark.models
 

@@ -15,10 +15,10 @@ from likeness_studio.core.errors import NoneLikeEnough
 from likeness_studio.core.faces.face import Face
 from likeness_studio.core.identity.enrollment import Identity
 from likeness_studio.core.identity.independence import independence_warnings
-from likeness_studio.core.imaging.photos import to_pil
+from likeness_studio.core.imaging.files import to_pil
 from likeness_studio.nodes.likeness import GateByLikeness
+from likeness_studio.runner.backends.base import Folders, judged_images, report_passed
 from likeness_studio.runner.backends.local import LocalEngine
-from likeness_studio.runner.backends.result import Folders, judged_images, report_passed
 from likeness_studio.runner.workflow.graph import Workflow
 
 ANYWAY, STOP = "best anyway, marked as failed", "stop with an error"

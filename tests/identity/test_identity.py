@@ -9,10 +9,9 @@ import torch
 
 from likeness_studio.core.errors import CalibrationMissing, EngineMismatch, EnrollmentRefused, NoneLikeEnough
 from likeness_studio.core.faces.choose import Outcome, SeveralFaces, find_subject
-from likeness_studio.core.identity.best import OnNone, keep_best, rank
 from likeness_studio.core.identity.calibration import calibration_of, table
 from likeness_studio.core.identity.enrollment import Identity, agreement, enroll
-from likeness_studio.core.identity.verdict import STRICTNESS, Gate, check_likeness
+from likeness_studio.core.identity.verdict import STRICTNESS, Gate, OnNone, check_likeness, keep_best, rank
 
 pytestmark = pytest.mark.models
 

@@ -14,9 +14,16 @@ from likeness_studio.core.faces.engines import load_engine
 from likeness_studio.core.identity import independence as conditioning
 from likeness_studio.core.identity.enrollment import Identity
 from likeness_studio.core.identity.verdict import DEFAULT_STRICTNESS
-from likeness_studio.core.imaging.photos import to_pil
-from likeness_studio.nodes.file_nodes import LoadIdentity, LoadPhotos, SaveIdentity
-from likeness_studio.nodes.identity import CheckLikeness, EnrollIdentity, KeepBest, LoadFaceEngine
+from likeness_studio.core.imaging.files import to_pil
+from likeness_studio.nodes.identity import (
+    CheckLikeness,
+    EnrollIdentity,
+    KeepBest,
+    LoadFaceEngine,
+    LoadIdentity,
+    LoadPhotos,
+    SaveIdentity,
+)
 
 
 @pytest.fixture(autouse=True)

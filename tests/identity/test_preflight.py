@@ -12,11 +12,12 @@ from likeness_studio.core import host
 from likeness_studio.core.errors import DependencyMissing, EnrollmentRefused
 from likeness_studio.core.faces.choose import SeveralFaces
 from likeness_studio.core.faces.engines import load_engine
-from likeness_studio.core.identity.preflight import look_over
+from likeness_studio.core.identity.enrollment import look_over
+from likeness_studio.core.imaging.files import load_photo
 from likeness_studio.core.imaging.filters import soft_blur
-from likeness_studio.core.imaging.photos import load_photo
 from likeness_studio.core.imaging.tensors import pixels, planes
-from likeness_studio.core.models import litert, store
+from likeness_studio.core.models import runtimes as litert
+from likeness_studio.core.models import store
 from likeness_studio.nodes.identity import EnrollIdentity
 
 pytestmark = pytest.mark.models

@@ -11,7 +11,7 @@ from types import ModuleType
 import pytest
 
 from likeness_studio.core import host
-from likeness_studio.core.lora import files
+from likeness_studio.core.lora import lora_file as files
 from likeness_studio.nodes import lora_patching as apply
 
 

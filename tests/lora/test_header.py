@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from likeness_studio.core.errors import UnsafeWeights
-from likeness_studio.core.errors.lora_errors import LoraFileDamaged
+from likeness_studio.core.errors.formats import LoraFileDamaged
 from likeness_studio.core.lora.header import MAX_HEADER, read_header
 
 

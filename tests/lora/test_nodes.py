@@ -11,11 +11,11 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from likeness_studio.core.errors import DependencyMissing, ModelMissing, UnsafePath, UnsafeWeights
-from likeness_studio.core.errors.lora_errors import LoraFileDamaged, LoraNotSaved, NoLoraChosen
-from likeness_studio.core.lora import files
-from likeness_studio.core.lora.files import Cache, open_lora
+from likeness_studio.core.errors.formats import LoraFileDamaged, LoraNotSaved, NoLoraChosen
+from likeness_studio.core.lora import lora_file as files
+from likeness_studio.core.lora.lora_file import Cache, open_lora
 from likeness_studio.nodes.lora import InspectLora, LoadLoraStack, MergeLoras
-from likeness_studio.nodes.rows import Row, Stack, rows_of
+from likeness_studio.nodes.sockets import Row, Stack, rows_of
 
 pytestmark = pytest.mark.usefixtures("local")
 

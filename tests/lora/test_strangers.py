@@ -2,7 +2,7 @@
 
 import pytest
 
-from likeness_studio.core.lora.strangers import stranger
+from likeness_studio.core.lora.header import stranger
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ import pytest
 
 from likeness_studio.core import host
 from likeness_studio.core.errors import DiskFull, DownloadFailed, Interrupted, ModelCorrupt
-from likeness_studio.core.models import disk, reach, store
+from likeness_studio.core.models import http as reach
+from likeness_studio.core.models import store
+from likeness_studio.core.models import transfer as disk
 
 
 def only(folder, name="net"):

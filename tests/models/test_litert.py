@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from likeness_studio.core.errors import DependencyMissing, ModelCorrupt, UnsafeWeights
-from likeness_studio.core.models import litert, store
+from likeness_studio.core.models import runtimes as litert
+from likeness_studio.core.models import store
 
 
 @pytest.mark.models

@@ -82,7 +82,7 @@ def small_disk(tmp_path, monkeypatch):
 
 
 def test_a_disk_that_fills_up_is_one_sentence_and_is_given_back(small_disk, site, page, publish, monkeypatch):
-    monkeypatch.setattr("likeness_studio.core.models.disk.require_space", lambda *args: None)
+    monkeypatch.setattr("likeness_studio.core.models.transfer.require_space", lambda *args: None)
     site.pages["/a"] = page()
     publish("net", site.url("/a"))
     with pytest.raises(DiskFull, match="filled up") as caught:

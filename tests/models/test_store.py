@@ -6,7 +6,8 @@ import pickle
 import pytest
 
 from likeness_studio.core.errors import ModelCorrupt, ModelMissing, ModelUnknown, UnsafeWeights
-from likeness_studio.core.models import disk, manifest, store
+from likeness_studio.core.models import manifest, store
+from likeness_studio.core.models import transfer as disk
 
 
 @pytest.fixture

@@ -7,13 +7,19 @@ import pytest
 import torch
 
 from likeness_studio.core.errors import ShapeMismatch
-from likeness_studio.core.imaging.filters import box, fill_unknown, grow, shrink, soft_blur
-from likeness_studio.core.imaging.guided import guided_filter
-from likeness_studio.core.imaging.regions import find_regions, touches_border
+from likeness_studio.core.imaging.filters import (
+    box,
+    fill_unknown,
+    find_regions,
+    grow,
+    guided_filter,
+    shrink,
+    soft_blur,
+    touches_border,
+)
 from likeness_studio.core.imaging.tensors import check_image, check_mask, match_batch
-from likeness_studio.core.portrait.foreground import foreground_colours
-from likeness_studio.core.portrait.matte import CENTRED, IMAGENET, matte, normalisation_for, tidy
-from likeness_studio.core.portrait.refine import Band, refine_alpha
+from likeness_studio.core.portrait.compose import foreground_colours
+from likeness_studio.core.portrait.matte import CENTRED, IMAGENET, Band, matte, normalisation_for, refine_alpha, tidy
 
 SIZES = [(1, 1), (2, 3), (7, 5), (33, 64), (101, 77)]
 

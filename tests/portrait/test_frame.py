@@ -7,11 +7,10 @@ import pytest
 import torch
 
 from likeness_studio.core.errors import FaceNotUsable
+from likeness_studio.core.faces.choose import one_face
 from likeness_studio.core.faces.face import Face
-from likeness_studio.core.faces.subject import one_face
-from likeness_studio.core.imaging.sample import sample
-from likeness_studio.core.portrait.framing import CROPS, PRESETS, Cut, rotate
-from likeness_studio.core.portrait.headshot import FrameOptions, Outside, frame_headshot
+from likeness_studio.core.imaging.warp import sample
+from likeness_studio.core.portrait.framing import CROPS, PRESETS, Cut, FrameOptions, Outside, frame_headshot, rotate
 
 FACE = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, 0.6], [-0.4, 1.155], [0.4, 1.155]])
 """A face in eye distances from the eye centre."""
@@ -144,7 +143,7 @@ def test_full_original_is_the_photo_when_level():
 
 
 def test_a_frame_well_inside_is_cut_as_from_the_whole(monkeypatch):
-    from likeness_studio.core.imaging import sample as module
+    from likeness_studio.core.imaging import warp as module
 
     photo = torch.nn.functional.avg_pool2d(torch.rand(1, 3, 608, 808), 9, 1)
     for angle, side in ((0.0, 64), (12.0, 200), (-7.5, 90)):

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from likeness_studio.core import host
 from likeness_studio.core.errors import FaceNotUsable, MatteMissing, ShapeMismatch
 from likeness_studio.core.faces.face import Face
-from likeness_studio.core.imaging.distance import distance_to
+from likeness_studio.core.imaging.filters import distance_to
 from likeness_studio.core.portrait.framing import rotate
 from likeness_studio.core.portrait.protect import (
     EYE_TO_HAIRLINE,
@@ -290,7 +290,7 @@ class TestNode:
 @pytest.mark.models
 @pytest.mark.usefixtures("_surroundings")
 def test_on_a_real_photo(astronaut):
-    from likeness_studio.core.imaging.photos import load_photo
+    from likeness_studio.core.imaging.files import load_photo
     from likeness_studio.nodes.portrait import MattePerson
 
     photo = load_photo(astronaut)[0]

@@ -143,7 +143,7 @@ class TestNode:
 def test_a_real_face_comes_back_after_being_moved(astronaut):
     """The photo, turned and enlarged and with its face blurred away, gets its face back by alignment."""
     from likeness_studio.core.faces.engines import load_engine
-    from likeness_studio.core.imaging.photos import load_photo
+    from likeness_studio.core.imaging.files import load_photo
 
     photo = load_photo(astronaut)[0]
     angle = complex(math.cos(math.radians(9)), math.sin(math.radians(9)))
@@ -215,8 +215,8 @@ def face_graph(placement):
 def test_on_a_server_the_face_is_the_photos_own_and_the_rest_is_not(comfyui_server, astronaut, tmp_path, placement):
     from PIL import Image
 
+    from likeness_studio.runner.backends.base import Folders
     from likeness_studio.runner.backends.comfy.backend import ServerBackend
-    from likeness_studio.runner.backends.result import Folders
     from likeness_studio.runner.workflow.graph import Workflow
 
     Image.open(astronaut).save(comfyui_server.input / "restore_photo.png")

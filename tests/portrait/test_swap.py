@@ -23,7 +23,7 @@ from likeness_studio.core.errors import (
 from likeness_studio.core.faces.face import Face
 from likeness_studio.core.portrait import swap
 from likeness_studio.core.portrait.framing import rotate
-from likeness_studio.nodes.swap_node import SwapFace
+from likeness_studio.nodes.face import SwapFace
 
 FRONTAL = np.array([[-0.5, 0], [0.5, 0], [0, 0.6], [-0.4, 1.155], [0.4, 1.155]])
 RESEARCH_MODELS = Path(__file__).parents[2] / ".venv" / "research-models"
@@ -281,7 +281,7 @@ def test_a_face_larger_than_the_networks_is_said_to_be_soft(models):
 def test_with_a_real_insightface_pack(models, astronaut, portraits, monkeypatch):
     """The whole path: detection, embedding and alignment by insightface, the network made here."""
     from likeness_studio.core.faces.engines import load_engine
-    from likeness_studio.core.imaging.photos import load_photo
+    from likeness_studio.core.imaging.files import load_photo
 
     path = write_model(models / "insightface" / "inswapper_128.onnx")
     with monkeypatch.context() as patch:
@@ -331,8 +331,8 @@ def graph_with_swap(enabled):
 def test_on_a_server_it_needs_nothing_while_it_is_off(comfyui_server, astronaut, tmp_path):
     from PIL import Image
 
+    from likeness_studio.runner.backends.base import Folders
     from likeness_studio.runner.backends.comfy.backend import ServerBackend
-    from likeness_studio.runner.backends.result import Folders
     from likeness_studio.runner.errors import ServerExecutionError
     from likeness_studio.runner.workflow.graph import Workflow
 

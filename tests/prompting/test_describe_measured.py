@@ -12,13 +12,11 @@ from PIL import Image, ImageFilter
 from likeness_studio.core.errors import FaceNotUsable, ShapeMismatch
 from likeness_studio.core.faces.engines import load_engine
 from likeness_studio.core.faces.face import Face
-from likeness_studio.core.faces.measured_pose import EYES_APART, NOSE_DEPTH, NOSE_DOWN, head_pose
+from likeness_studio.core.faces.pose import EYES_APART, NOSE_DEPTH, NOSE_DOWN, head_pose
 from likeness_studio.core.imaging.colour import parse_colour
-from likeness_studio.core.imaging.photos import from_pil, load_photo, to_pil
+from likeness_studio.core.imaging.files import from_pil, load_photo, to_pil
 from likeness_studio.core.prompting.measure_background import Background, background, colour_name
-from likeness_studio.core.prompting.measure_photo import face_light
-from likeness_studio.core.prompting.measured import measure
-from likeness_studio.core.prompting.measured_framing import framing
+from likeness_studio.core.prompting.measure_photo import face_light, framing, measure
 from likeness_studio.nodes.describe import DescribePhoto
 
 HALF = EYES_APART / 2

@@ -8,13 +8,10 @@ import pytest
 
 from likeness_studio.core.errors import BadColour
 from likeness_studio.core.prompting.brief import SUITS_THE_ROLE, Brief, Dialect, Kind, lines, phrases
-from likeness_studio.core.prompting.colour_names import NAMES, in_words
-from likeness_studio.core.prompting.dialects import negative, positive
+from likeness_studio.core.prompting.dialects import negative, positive, write
 from likeness_studio.core.prompting.parts import resolve
 from likeness_studio.core.prompting.preset_files import Presets, Style, built_in
-from likeness_studio.core.prompting.prompt import write
-from likeness_studio.core.prompting.weights import segments, unweighted
-from likeness_studio.core.prompting.wording import with_article
+from likeness_studio.core.prompting.wording import NAMES, in_words, segments, unweighted, with_article
 
 LAWYER = {
     Kind.ROLE: "lawyer",

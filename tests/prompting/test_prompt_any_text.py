@@ -6,11 +6,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from likeness_studio.core.prompting.brief import Brief, Dialect, Kind, lines, phrases
-from likeness_studio.core.prompting.clip_vocabulary import Vocabulary
-from likeness_studio.core.prompting.length import CHUNK, by_vocabulary, clip_chunks
-from likeness_studio.core.prompting.prompt import write
+from likeness_studio.core.prompting.clip_vocabulary import CHUNK, Vocabulary, by_vocabulary, clip_chunks
+from likeness_studio.core.prompting.dialects import write
 from likeness_studio.core.prompting.subject_token import Scheme, judge, make_token
-from likeness_studio.core.prompting.weights import balanced, segments
+from likeness_studio.core.prompting.wording import balanced, segments
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=120)
 MARKS = st.text("ab (),:.1\\\n'", max_size=60)

@@ -9,11 +9,9 @@ import pytest
 
 from likeness_studio.core import host
 from likeness_studio.core.prompting.brief import Brief, Dialect, Kind
-from likeness_studio.core.prompting.clip_vocabulary import SIZE, readable
-from likeness_studio.core.prompting.colour_names import NAMES
-from likeness_studio.core.prompting.length import by_encoder, by_vocabulary, clip_chunks
-from likeness_studio.core.prompting.prompt import write
-from likeness_studio.core.prompting.weights import segments
+from likeness_studio.core.prompting.clip_vocabulary import SIZE, by_encoder, by_vocabulary, clip_chunks, readable
+from likeness_studio.core.prompting.dialects import write
+from likeness_studio.core.prompting.wording import NAMES, segments
 from likeness_studio.nodes.prompting import ProfessionalPrompt
 
 INPUTS: dict[str, Any] = {each.id: each.default for each in ProfessionalPrompt.GET_SCHEMA().inputs if not each.optional}

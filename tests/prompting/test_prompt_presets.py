@@ -10,10 +10,9 @@ import pytest
 
 from likeness_studio.core.prompting import preset_files
 from likeness_studio.core.prompting.brief import SUITS_THE_ROLE, UNSPECIFIED, Brief, Dialect, Kind
-from likeness_studio.core.prompting.dialects import negative, positive
-from likeness_studio.core.prompting.length import by_vocabulary
+from likeness_studio.core.prompting.clip_vocabulary import by_vocabulary
+from likeness_studio.core.prompting.dialects import negative, positive, write
 from likeness_studio.core.prompting.parts import resolve
-from likeness_studio.core.prompting.prompt import write
 from likeness_studio.core.prompting.wording import plain, says
 from likeness_studio.tests.prompting.snapshots import write as write_snapshots
 

@@ -9,7 +9,7 @@ import pytest
 
 from likeness_studio.core.errors import NameUnusable
 from likeness_studio.core.prompting.subject_token import RARE, Scheme, judge, make_token, phrase, rank, rare_entries
-from likeness_studio.nodes.token_node import SubjectToken
+from likeness_studio.nodes.prompting import SubjectToken
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,19 @@ from likeness_studio.core.errors import DependencyMissing, PhotoUnreadable
 from likeness_studio.core.errors.formats import CredentialsNotSetUp, CredentialsRefused, FileSizeOutOfReach
 from likeness_studio.core.imaging.encode import encode_picture
 from likeness_studio.core.provenance import source_types as iptc
-from likeness_studio.core.provenance.container import credentials_of, padding_is_clean
-from likeness_studio.core.provenance.credentials import MIME, Action, Ingredient, Signing, available, sign
-from likeness_studio.core.provenance.record import Record
+from likeness_studio.core.provenance.credentials import (
+    MIME,
+    Action,
+    Ingredient,
+    Signing,
+    available,
+    credentials_of,
+    padding_is_clean,
+    sign,
+)
 from likeness_studio.core.provenance.save import Signature, Target, picture_file
 from likeness_studio.core.provenance.verify_file import State, check_credentials, check_file
+from likeness_studio.core.provenance.xmp import Record
 
 FORMS = ("jpeg", "png", "webp")
 TOOL = ("Likeness Studio", "0.1.0")

@@ -17,8 +17,8 @@ from likeness_studio.core.imaging.encode import encode_picture
 from likeness_studio.core.provenance import source_types as iptc
 from likeness_studio.core.provenance import xmp
 from likeness_studio.core.provenance.models_used import UNKNOWN_LICENCE
-from likeness_studio.core.provenance.record import Generative, Record
 from likeness_studio.core.provenance.verify_file import State, check_file
+from likeness_studio.core.provenance.xmp import Generative, Record
 from likeness_studio.nodes.provenance import NO_GENERATION, SHOWN, SaveWithProvenance
 from likeness_studio.runner.workflow.graph import Workflow
 from likeness_studio.tests.conftest import start_comfyui

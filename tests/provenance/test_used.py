@@ -16,7 +16,7 @@ from likeness_studio.core.provenance.models_used import (
 )
 from likeness_studio.nodes.extension import node_classes
 from likeness_studio.runner.workflow import graph as runner_workflow
-from likeness_studio.runner.workflow import model_files
+from likeness_studio.runner.workflow import input_files as model_files
 from likeness_studio.runner.workflow.graph import Workflow
 
 BUNDLED = sorted((Path(__file__).parents[2] / "workflows" / "api").glob("*.json"))

@@ -13,7 +13,7 @@ from likeness_studio.core.imaging.encode import encode_picture
 from likeness_studio.core.provenance import source_types as iptc
 from likeness_studio.core.provenance import xmp
 from likeness_studio.core.provenance.origin import packet_of
-from likeness_studio.core.provenance.record import Generative, Record
+from likeness_studio.core.provenance.xmp import Generative, Record
 
 RECORD = Record(
     generative=Generative.SOME,

@@ -8,9 +8,8 @@ from safetensors.torch import save_file
 from likeness_studio.core.errors import ModelCorrupt
 from likeness_studio.core.models import manifest
 from likeness_studio.core.portrait.framing import Cut
-from likeness_studio.core.quality import parsing
-from likeness_studio.core.quality.face_parsing import BiSeNet
-from likeness_studio.core.quality.parsing import CLASSES, Parsing
+from likeness_studio.core.quality import face_parsing as parsing
+from likeness_studio.core.quality.face_parsing import CLASSES, BiSeNet, Parsing
 
 
 def test_the_network_gives_a_score_per_class_and_pixel():

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from likeness_studio.core.faces.engines import YuNetSFace
-from likeness_studio.core.imaging.photos import load_photo
+from likeness_studio.core.imaging.files import load_photo
+from likeness_studio.core.quality.aligned_face import Portrait, look_at
 from likeness_studio.core.quality.light import measure_light
-from likeness_studio.core.quality.portrait import Portrait, look_at
 
 pytestmark = pytest.mark.models
 

@@ -6,10 +6,10 @@ import torch
 
 from likeness_studio.core.faces.engines import load_engine
 from likeness_studio.core.imaging.colour import to_display, to_linear
-from likeness_studio.core.imaging.photos import load_photo
-from likeness_studio.core.quality.face_state import measure_face
-from likeness_studio.core.quality.portrait import Portrait, look_at
-from likeness_studio.core.quality.skin import Skin
+from likeness_studio.core.imaging.files import load_photo
+from likeness_studio.core.quality.aligned_face import Portrait, look_at
+from likeness_studio.core.quality.all_measures import measure_face
+from likeness_studio.core.quality.close_up import Skin
 
 
 def skin_with(chroma: float, *others: tuple[float, float, float]) -> Skin:

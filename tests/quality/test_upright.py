@@ -9,10 +9,9 @@ import torch
 from likeness_studio.core.faces.engines import load_engine
 from likeness_studio.core.id_photo.documents import document
 from likeness_studio.core.id_photo.judge import About, check_id_photo
-from likeness_studio.core.imaging.photos import load_photo
+from likeness_studio.core.imaging.files import load_photo
 from likeness_studio.core.quality.limits import Outcome
-from likeness_studio.core.quality.upright import upright
-from likeness_studio.core.quality.usable_photo import usable
+from likeness_studio.core.quality.usable_photo import upright, usable
 
 pytestmark = pytest.mark.models
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from likeness_studio.core.errors import LikenessError
-from likeness_studio.runner.backends.result import Folders, OnEvent, RunResult, Stopped, ignore, never
+from likeness_studio.runner.backends.base import Folders, OnEvent, RunResult, Stopped, ignore, never
 from likeness_studio.runner.workflow.graph import Workflow, load
 from likeness_studio.runner.workflow.preflight import Findings
 

@@ -13,12 +13,12 @@ import pytest
 
 from likeness_studio.core.errors import Interrupted
 from likeness_studio.runner import errors
-from likeness_studio.runner.backends.result import RunResult, SavedFile
+from likeness_studio.runner.backends.base import RunResult, SavedFile
 from likeness_studio.runner.batch import attempts as attempts_module
 from likeness_studio.runner.batch.attempts import Attempts, CutOff, Task, Try
 from likeness_studio.runner.batch.judge import blame
-from likeness_studio.runner.batch.seeds import seed_for
-from likeness_studio.runner.batch.shelf import Shelf, Trial
+from likeness_studio.runner.batch.keys import seed_for
+from likeness_studio.runner.batch.result_folders import Shelf, Trial
 from likeness_studio.tests.runner.fake_backend import FakeBackend
 
 KEY = "ab" * 32

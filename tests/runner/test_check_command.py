@@ -15,10 +15,9 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from likeness_studio.core.provenance.record import Generative, Record
 from likeness_studio.core.provenance.source_types import COMPOSITE, GENERATED
-from likeness_studio.core.provenance.xmp import packet
-from likeness_studio.runner.backends.result import RunResult, SavedFile
+from likeness_studio.core.provenance.xmp import Generative, Record, packet
+from likeness_studio.runner.backends.base import RunResult, SavedFile
 from likeness_studio.runner.batch import verdict_tables as facts
 from likeness_studio.runner.batch.job import JobRow, JobSpec
 from likeness_studio.runner.cli import main

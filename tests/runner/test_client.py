@@ -21,7 +21,7 @@ from likeness_studio.runner import errors
 from likeness_studio.runner.backends.backoff import Patience
 from likeness_studio.runner.backends.comfy import backend as backend_module
 from likeness_studio.runner.backends.comfy.backend import ServerBackend
-from likeness_studio.runner.backends.comfy.fetch import Fetch
+from likeness_studio.runner.backends.comfy.results import Fetch
 from likeness_studio.runner.backends.comfy.server import ComfyServer, normal_url
 from likeness_studio.runner.client import Client
 from likeness_studio.runner.workflow.input_files import Given, stage
@@ -294,7 +294,7 @@ def test_base_path_login_and_socket():
 
 @pytest.mark.parametrize("name", ["../../evil.png", "/etc/evil.png", "sub/../../evil.png"])
 def test_names_from_the_server_stay_in_the_output_folder(workflow, folders, name):
-    from likeness_studio.runner.backends.result import RunResult
+    from likeness_studio.runner.backends.base import RunResult
 
     result = RunResult("x", "", "", ui={"1": {"images": [{"filename": name, "subfolder": "", "type": "output"}]}})
     fetch = Fetch(ComfyServer("127.0.0.1:9"), folders, previews=False, allow_black=False, patience=lambda: Patience(0))

@@ -15,11 +15,9 @@ from likeness_studio.core.errors import PhotoMissing
 from likeness_studio.runner.batch.job import JobRow, JobSpec
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.compare import CompareOptions, compare
-from likeness_studio.runner.compare.cells import trial_of
-from likeness_studio.runner.compare.options import MOST_RUNS
+from likeness_studio.runner.compare.cells import plan_runs, trial_of
 from likeness_studio.runner.compare.page import Comparison, write_page
-from likeness_studio.runner.compare.plan import plan_runs
-from likeness_studio.runner.compare.vary import Axis, read_axis
+from likeness_studio.runner.compare.vary import MOST_RUNS, Axis, read_axis
 from likeness_studio.runner.errors import (
     BadVary,
     NotAnOption,

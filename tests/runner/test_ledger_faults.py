@@ -15,7 +15,7 @@ import pytest
 
 from likeness_studio.runner.batch.job import JobSpec, Leased, Planned
 from likeness_studio.runner.batch.ledger import FILE, Ledger
-from likeness_studio.runner.batch.lock import is_active
+from likeness_studio.runner.batch.result_folders import is_active
 from likeness_studio.runner.errors import LedgerBusy, LedgerMissing, LedgerUnreadable, OutputUnwritable
 
 SERVER = "http://one:8188"

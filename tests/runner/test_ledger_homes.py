@@ -10,8 +10,7 @@ import pytest
 from likeness_studio.runner.batch import result_folders as homes_module
 from likeness_studio.runner.batch.job import JobSpec, Planned
 from likeness_studio.runner.batch.ledger import Ledger
-from likeness_studio.runner.batch.result_folders import homes_for
-from likeness_studio.runner.batch.shelf import WORK
+from likeness_studio.runner.batch.result_folders import WORK, homes_for
 from likeness_studio.runner.errors import OutputUnwritable
 
 SERVER = "http://one:8188"

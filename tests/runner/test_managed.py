@@ -28,11 +28,12 @@ from likeness_studio.runner.errors import (
     PackNotInstalled,
     PortTaken,
 )
-from likeness_studio.runner.managed import installation, pack, places, ports, processes, state
-from likeness_studio.runner.managed.child import Child
-from likeness_studio.runner.managed.log import RotatingLog, follow, tail
-from likeness_studio.runner.managed.options import Limits, Options, command
-from likeness_studio.runner.managed.places import Place
+from likeness_studio.runner.managed import installation, processes, state
+from likeness_studio.runner.managed import installation as pack
+from likeness_studio.runner.managed import options as places
+from likeness_studio.runner.managed import options as ports
+from likeness_studio.runner.managed.child import Child, RotatingLog, follow, tail
+from likeness_studio.runner.managed.options import Limits, Options, Place, command
 from likeness_studio.runner.managed.processes import ProcessId
 
 STAND_IN = Path(__file__).with_name("managed_comfyui.py")

@@ -15,8 +15,9 @@ import pytest
 from likeness_studio.nodes.extension import node_classes
 from likeness_studio.runner import managed
 from likeness_studio.runner.errors import ServerStartFailed
-from likeness_studio.runner.managed import Limits, Options, pack
-from likeness_studio.runner.managed.places import Place
+from likeness_studio.runner.managed import Limits, Options
+from likeness_studio.runner.managed import installation as pack
+from likeness_studio.runner.managed.options import Place
 
 pytestmark = pytest.mark.comfyui
 LIKENESS = [sys.executable, "-P", "-c", "from likeness_studio.runner.cli import main; main(prog_name='likeness')"]

@@ -23,7 +23,7 @@ from likeness_studio.core.errors import Interrupted
 from likeness_studio.runner import managed
 from likeness_studio.runner.errors import NoManagedServer, PackNotInstalled, PortTaken, ServerStartFailed
 from likeness_studio.runner.managed import Limits, Options, processes
-from likeness_studio.runner.managed.places import Place
+from likeness_studio.runner.managed.options import Place
 from likeness_studio.runner.managed.processes import ProcessId
 
 PACK = Path(managed.__file__).resolve().parents[2]
@@ -359,7 +359,7 @@ def test_somebody_elses_answer_on_the_port_does_not_count(options):
     mine = start(options())
     before = mine.status()
     known = start(options(port=None, name="other")).status()
-    from likeness_studio.runner.managed.probe import Probe
+    from likeness_studio.runner.managed.state import Probe
 
     probe = Probe(before.url, known.command[1:], 0.05, lambda: None)
     probe.start()

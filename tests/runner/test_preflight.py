@@ -16,7 +16,7 @@ from likeness_studio.core.errors import PhotoMissing
 from likeness_studio.runner import errors, preflight
 from likeness_studio.runner.backends.comfy import catalog as server_module
 from likeness_studio.runner.backends.comfy.server import ComfyServer
-from likeness_studio.runner.workflow import sources
+from likeness_studio.runner.workflow import preflight as sources
 from likeness_studio.runner.workflow.graph import Workflow
 from likeness_studio.runner.workflow.object_info import from_object_info
 

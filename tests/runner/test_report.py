@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from likeness_studio.runner import errors
-from likeness_studio.runner.backends.result import InputPhoto, NodeTime, RunResult, SavedFile, report_passed
+from likeness_studio.runner.backends.base import InputPhoto, NodeTime, RunResult, SavedFile, report_passed
 from likeness_studio.runner.cli.run import about_id_photo
 from likeness_studio.runner.report import write_report
 from likeness_studio.runner.report.html import thumbnail

@@ -8,7 +8,7 @@ from PIL import Image
 
 from likeness_studio.core.errors import PhotoTooLarge, PhotoUnreadable
 from likeness_studio.core.imaging import files as photo_files
-from likeness_studio.runner.backends.comfy.screen import screened
+from likeness_studio.runner.backends.comfy.uploads import screened
 from likeness_studio.runner.errors import OutputUnwritable
 
 
@@ -43,7 +43,7 @@ def test_what_is_no_picture_is_refused_without_naming_a_folder(tmp_path, spare, 
 
 
 def test_sixteen_bits_are_scaled_as_the_local_engine_does(astronaut, tmp_path, spare):
-    from likeness_studio.core.imaging.photos import load_photo
+    from likeness_studio.core.imaging.files import load_photo
 
     with Image.open(astronaut) as picture:
         values = np.asarray(picture.convert("L")).astype(np.uint16) * 257

@@ -15,7 +15,7 @@ from likeness_studio.runner.batch.job import JobRow, JobSpec, Planned, Verdict
 from likeness_studio.runner.batch.ledger import FILE, Ledger
 from likeness_studio.runner.batch.overview import overview
 from likeness_studio.runner.cli import main
-from likeness_studio.runner.cli.retry import set_back
+from likeness_studio.runner.cli.batch import set_back
 from likeness_studio.runner.errors import LedgerMissing, ServerExecutionError, ServerUnreachable, UnknownJob
 from likeness_studio.runner.workflow.input_files import Given
 

@@ -20,8 +20,7 @@ from likeness_studio.runner.batch.judge import judges_by_rules
 from likeness_studio.runner.cli import batch_display as table
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.cli.batch_display import BatchDisplay, failure_of, plain_line, show_summary
-from likeness_studio.runner.cli.output import Output
-from likeness_studio.runner.cli.words import clean, duration
+from likeness_studio.runner.cli.output import Output, clean, duration
 from likeness_studio.runner.workflow.graph import load
 
 COUNTS = Counts(

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from likeness_studio.runner import errors
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.workflow import overrides as settings
-from likeness_studio.runner.workflow import sources
+from likeness_studio.runner.workflow import preflight as sources
 from likeness_studio.runner.workflow.graph import Workflow
 from likeness_studio.runner.workflow.object_info import local_catalog
 

@@ -16,7 +16,7 @@ import torch
 from . import face_cover, face_draw, face_warp
 
 if TYPE_CHECKING:
-    from likeness_studio.core.quality.portrait import Portrait
+    from likeness_studio.core.quality.aligned_face import Portrait
 
 Change = Callable[[np.ndarray, "Portrait", float, np.random.Generator], np.ndarray]
 

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from skimage.draw import polygon2mask
 
-from likeness_studio.core.faces import points as P
+from likeness_studio.core.faces import mesh as P
 from likeness_studio.core.faces.mesh import FaceMesh
 from likeness_studio.core.portrait.framing import rotate
 

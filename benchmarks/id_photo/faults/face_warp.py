@@ -13,7 +13,7 @@ from scipy.interpolate import RBFInterpolator
 from scipy.ndimage import gaussian_filter, map_coordinates
 from skimage.draw import polygon2mask
 
-from likeness_studio.core.faces import points as P
+from likeness_studio.core.faces import mesh as P
 from likeness_studio.core.faces.mesh import FaceMesh
 from likeness_studio.core.portrait.framing import rotate
 

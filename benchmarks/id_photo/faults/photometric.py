@@ -20,11 +20,10 @@ from PIL import Image
 
 from likeness_studio.core.imaging.colour import to_display, to_linear
 from likeness_studio.core.imaging.filters import soft_blur
-from likeness_studio.core.portrait.compose import ComposeOptions, compose
-from likeness_studio.core.portrait.foreground import foreground_colours
+from likeness_studio.core.portrait.compose import ComposeOptions, compose, foreground_colours
 
 if TYPE_CHECKING:
-    from likeness_studio.core.quality.portrait import Portrait
+    from likeness_studio.core.quality.aligned_face import Portrait
 
 Plant = Callable[[torch.Tensor, "Portrait", float, np.random.Generator], torch.Tensor]
 

@@ -1,19 +1,102 @@
-"""One WebSocket for all the jobs on a server. It is only ever looked at: losing it changes nothing but the display."""
+"""One WebSocket for all jobs of a server, only ever looked at: messages, subscriptions, and a run's events of them."""
 
 from __future__ import annotations
 
+import json
+import struct
 import threading
 import time
 import uuid
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from ...workflow.graph import Workflow
 from ..backoff import backoff
-from .messages import HELLO, Message, Preview, parse
+from ..base import Event, NodeTime, OnEvent
 
 if TYPE_CHECKING:
     from .server import ComfyServer
+
+TERMINAL = frozenset({"execution_success", "execution_error", "execution_interrupted"})
+
+HELLO = json.dumps({"type": "feature_flags", "data": {"supports_preview_metadata": True}})
+"""The first thing to say: previews then come with the prompt and the node they belong to."""
+
+PREVIEW_WITH_METADATA = 4
+"""The kind of binary frame that says which prompt it belongs to: a big-endian number at its beginning."""
+
+MIMES = ("image/jpeg", "image/png")
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message about the prompt `prompt_id`. `kind` is the server's word for it."""
+
+    kind: str
+    prompt_id: str
+    data: Mapping[str, Any]
+
+    @property
+    def node(self) -> str | None:
+        """The id of the node that it is about."""
+        node = self.data.get("node")
+        return str(node) if isinstance(node, str | int) else None
+
+    @property
+    def ends(self) -> bool:
+        """Whether the prompt is over: its result is there, or will be in a moment."""
+        return self.kind in TERMINAL or (self.kind == "executing" and self.data.get("node", "") is None)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A picture of a node's work so far, as the server encoded it."""
+
+    prompt_id: str
+    node: str | None
+    mime: str
+    picture: bytes
+
+
+def parse(frame: str | bytes) -> Message | Preview | None:
+    """Read one frame; None for what is not about a prompt, of a kind not known here, or damaged."""
+    return _text(frame) if isinstance(frame, str) else _binary(frame)
+
+
+def _text(frame: str) -> Message | None:
+    try:
+        message = json.loads(frame)
+    except (ValueError, RecursionError):
+        return None
+    data = message.get("data") if isinstance(message, dict) else None
+    if not isinstance(data, dict) or not isinstance(data.get("prompt_id"), str):
+        return None
+    return Message(str(message.get("type")), data["prompt_id"], data)
+
+
+def _binary(frame: bytes) -> Preview | None:
+    if len(frame) < 8:
+        return None
+    kind, second = struct.unpack(">II", frame[:8])
+    if kind != PREVIEW_WITH_METADATA or len(frame) < 8 + second:
+        return None
+    try:
+        metadata = json.loads(frame[8 : 8 + second])
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("prompt_id"), str):
+        return None
+    node, mime = metadata.get("node_id"), metadata.get("image_type")
+    return Preview(
+        metadata["prompt_id"],
+        str(node) if isinstance(node, str | int) else None,
+        mime if mime in MIMES else MIMES[0],
+        frame[8 + second :],
+    )
+
 
 CONNECT_SECONDS = 2.0
 FIRST_CONNECTION_SECONDS = 0.5
@@ -173,3 +256,72 @@ class Listener:
             job = self._jobs.get(message.prompt_id)
         if job is not None:
             job.put(message)
+
+
+LARGEST_COUNT = 2**53
+"""Beyond this a number in JSON is not exact, and no node has as many steps."""
+
+
+class Track:
+    """Follows one prompt: which node runs, how far it is, how long each took."""
+
+    def __init__(self, workflow: Workflow, on_event: OnEvent) -> None:
+        self.times: list[NodeTime] = []
+        self._workflow, self._on_event = workflow, on_event
+        self._running: tuple[str, float] | None = None
+
+    def restart(self) -> None:
+        """Forget everything: the prompt is run again."""
+        self.times.clear()
+        self._running = None
+
+    def follow(self, heard: Iterable[Heard]) -> None:
+        """Take in what has arrived, in any order and with any contents."""
+        for at, message in heard:
+            if isinstance(message, Preview):
+                self._preview(message)
+            elif message.kind == "execution_cached":
+                nodes = message.data.get("nodes")
+                for cached in nodes if isinstance(nodes, list) else ():
+                    self._done(str(cached), 0.0, cached=True)
+            elif message.kind == "executing" or message.kind.startswith("execution_"):
+                self._switch(message.node if message.kind == "executing" else None, at)
+            elif message.kind == "progress":
+                self._progress(message)
+
+    def _progress(self, message: Message) -> None:
+        done, steps = _count(message.data.get("value")), _count(message.data.get("max"))
+        if message.node is not None and done is not None and steps is not None:
+            title = self._title(message.node)
+            self._on_event(Event("progress", node=message.node, title=title, done=done, steps=steps))
+
+    def _preview(self, preview: Preview) -> None:
+        title = None if preview.node is None else self._title(preview.node)
+        self._on_event(Event("preview", node=preview.node, title=title, picture=preview.picture, mime=preview.mime))
+
+    def _switch(self, node_id: str | None, at: float) -> None:
+        if self._running is not None:
+            self._done(self._running[0], at - self._running[1])
+        self._running = None if node_id is None else (node_id, at)
+        if node_id is not None:
+            index, total = len(self.times), len(self._workflow.nodes)
+            self._on_event(Event("node", node=node_id, title=self._title(node_id), index=index, total=total))
+
+    def _done(self, node_id: str, seconds: float, *, cached: bool = False) -> None:
+        node = self._workflow.nodes.get(node_id)
+        if node is None:
+            return
+        self.times.append(NodeTime(node_id, node.title, node.class_type, seconds, cached))
+        index, total = len(self.times) - 1, len(self._workflow.nodes)
+        kind = "cached" if cached else "node_done"
+        event = Event(kind, node=node_id, title=node.title, index=index, total=total, seconds=round(seconds, 4))
+        self._on_event(event)
+
+    def _title(self, node_id: str) -> str:
+        node = self._workflow.nodes.get(node_id)
+        return node.title if node else f"node {node_id}"
+
+
+def _count(value: Any) -> int | None:
+    """A number of steps; None for what cannot be one."""
+    return int(value) if isinstance(value, int | float) and 0 <= value < LARGEST_COUNT else None

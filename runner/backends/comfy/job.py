@@ -11,12 +11,11 @@ from ....core.interrupt import last_wish
 from ...errors import JobLost, ServerUnreachable
 from ...workflow.graph import Workflow
 from ..backoff import Patience, nap
-from ..result import Event, OnEvent, Stopped
-from .events import Listener, Subscription
-from .marks import anew, marked
+from ..base import Event, OnEvent, Stopped
+from .events import Listener, Subscription, Track
 from .results import rejection
 from .server import ComfyServer
-from .track import Track
+from .uploads import anew, marked
 
 POLL_FIRST, POLL_GROWTH, POLL_LAST = 0.02, 1.4, 0.5
 """Seconds between two looks at the history without a socket: short at first, then longer, up to the last."""

@@ -20,7 +20,7 @@ from ...errors import (
     TooLargeForServer,
 )
 from ..backoff import Patience
-from ..result import Stopped, never
+from ..base import Stopped, never
 from ..saved_files import File
 from .http import Broken, Http, NoConnection, Response
 

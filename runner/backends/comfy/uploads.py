@@ -1,19 +1,92 @@
-"""The user's files on their way to a server: named by content, sent once, measured before they are sent."""
+"""The user's files on their way to a server: looked at, named by content, sent once; the job's id in file names.
+
+ComfyUI fills up a truncated photo with grey and makes 16-bit ones white; here the first is refused, and the second
+is sent with 8 bits, as the local engine reads it.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ....core import host
 from ....core.errors import PhotoUnreadable
-from ...errors import ServerRefused, ServerUnreachable
+from ....core.imaging.files import check_whole, opened
+from ...errors import OutputUnwritable, ServerRefused, ServerUnreachable
 from ...workflow.graph import Workflow
 from ...workflow.input_files import safe_name
 from ..backoff import Patience
-from .screen import screened
+from ..saved_files import File
 from .server import TOO_LARGE, ComfyServer
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+PREFIX_INPUT = "filename_prefix"
+"""The input by which core's and other packs' nodes are told how to name their files."""
+
+ANEW_INPUT = "likeness_anew"
+"""An input that no node has: servers ignore it, and yet do not take the node's result from their cache."""
+
+
+def mark(prompt_id: str) -> str:
+    """What is put into the names of the job's files."""
+    return f"_{prompt_id[:8]}"
+
+
+def marked(workflow: Workflow, prompt_id: str) -> dict[str, Any]:
+    """The graph in API format, with the job's mark at the end of every filename prefix."""
+    graph = workflow.to_api()
+    for node in graph.values():
+        prefix = node["inputs"].get(PREFIX_INPUT)
+        if isinstance(prefix, str):
+            node["inputs"][PREFIX_INPUT] = prefix + mark(prompt_id)
+    return graph
+
+
+def anew(graph: dict[str, Any], node_ids: set[str], prompt_id: str) -> None:
+    """Make the nodes of `node_ids` run even where the server has their results in its cache."""
+    for node_id in node_ids & set(graph):
+        graph[node_id]["inputs"][ANEW_INPUT] = prompt_id
+
+
+def unmarked(file: File, prompt_id: str) -> File:
+    """The file under the name that the workflow gave it."""
+    return {**file, "filename": str(file["filename"]).replace(mark(prompt_id), "", 1)}
+
+
+SIXTEEN_BIT_STEP = 257
+"""65535 / 255."""
+
+
+def screened(photo: Path, spare: Path) -> Path:
+    """`photo` if a server reads it as it is, else a copy in the folder `spare` that it does.
+
+    Raises PhotoUnreadable when it is no picture or ends too early, PhotoTooLarge, and OutputUnwritable.
+    """
+    check_whole(photo)
+    with opened(photo) as picture:
+        sixteen_bit = picture.mode == "I" or picture.mode.startswith("I;16")
+        return _eight_bit(picture, photo, spare) if sixteen_bit else photo
+
+
+def _eight_bit(picture: Image.Image, photo: Path, spare: Path) -> Path:
+    import numpy as np
+    from PIL import Image
+
+    values = np.asarray(picture, dtype=np.float64) / SIXTEEN_BIT_STEP
+    copy = spare / f"{photo.stem}.png"
+    try:
+        spare.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.clip(values, 0, 255).astype(np.uint8)).save(copy, compress_level=1)
+    except OSError as error:
+        raise OutputUnwritable(
+            f"A copy of {photo.name} cannot be put into {spare} ({error.strerror or error}); make room, or set TMPDIR."
+        ) from error
+    return copy
+
 
 UPLOADS = "likeness"
 """Subfolder of the server's input folder for our files."""
