@@ -318,17 +318,3 @@ def torch_device(name: str = "auto") -> torch.device:
     if management is not None:
         return management.get_torch_device()
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def save_preview(image: Any) -> list[dict[str, str]]:
-    """Write IMAGE [B,H,W,3] into the temp folder as PNG; return the names as a server reports them."""
-    from .imaging.files import to_pil
-
-    folder = temp_dir()
-    folder.mkdir(parents=True, exist_ok=True)
-    saved = []
-    for picture in image:
-        name = f"preview_{secrets.token_hex(6)}.png"
-        to_pil(picture).save(folder / name, compress_level=1)
-        saved.append({"filename": name, "subfolder": "", "type": "temp"})
-    return saved

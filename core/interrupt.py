@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from ..runner.backends.base import Stopped, never
 from .errors import Interrupted
 
 T = TypeVar("T")
@@ -101,3 +100,11 @@ def _signals(handler: Callable[..., None]) -> Iterator[None]:
     finally:
         for number, old in before.items():
             signal.signal(number, old)
+
+
+Stopped = Callable[[], bool]
+
+
+def never() -> bool:
+    """The answer of someone who never stops a run."""
+    return False

@@ -13,12 +13,11 @@ from ..core import host
 from ..core.errors import EnrollmentRefused, PhotoMissing
 from ..core.faces.annotate import FAIL_COLOUR, PASS_COLOUR, annotate, contact_sheet
 from ..core.faces.choose import SeveralFaces
-from ..core.faces.engines import DEFAULT_ENGINE, ENGINES, FaceEngine, engine_of, load_engine
+from ..core.faces.engines import DEFAULT_ENGINE, ENGINES, FaceEngine, load_engine
 from ..core.identity.enrollment import POOR_PHOTOS, Identity, Reference, enroll, load_identity, look_over, save_identity
-from ..core.identity.verdict import OnNone, keep_best, rank
 from ..core.imaging.files import SUFFIXES, load_photo
-from .judging import annotated, gate_for, judge, pictures_of, summary
-from .likeness import GateByLikeness
+from .judging import pictures_of
+from .likeness import CheckLikeness, GateByLikeness, KeepBest
 from .schema import io, ui
 from .sockets import (
     IDENTITY,
@@ -27,7 +26,6 @@ from .sockets import (
     engine_input,
     min_face_input,
     several_input,
-    strictness_inputs,
 )
 
 
@@ -338,169 +336,6 @@ def _reference_picture(photo: torch.Tensor, reference: Reference) -> Any:
         return annotate(photo, reference.subject.face, f"refused: {reference.outcome}".replace("_", " "), FAIL_COLOUR)
     label = "accepted" if reference.agreement is None else f"agrees {reference.agreement:.2f}"
     return annotate(photo, reference.subject.face, label, PASS_COLOUR)
-
-
-class CheckLikeness(io.ComfyNode):
-    """Judge whether pictures still show the person."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
-        return io.Schema(
-            node_id="LikenessCheckLikeness",
-            display_name="Check Likeness",
-            category=IDENTITY,
-            description=(
-                "Compares pictures with an enrolled person and says for each whether it is still that person, by a "
-                "threshold with a measured false match rate, beside the person's own photo-to-photo baseline."
-            ),
-            is_input_list=True,
-            is_output_node=True,
-            inputs=[
-                io.Image.Input("images", tooltip="The pictures to judge."),
-                IdentityType.Input("identity", tooltip="The person, from Enroll Identity or Load Identity."),
-                *strictness_inputs(),
-                several_input(),
-                min_face_input(),
-                engine_input(),
-            ],
-            outputs=[
-                io.Boolean.Output(
-                    "all_passed", display_name="all passed", tooltip="True when every picture is the person."
-                ),
-                io.Float.Output(
-                    "best_score",
-                    display_name="best score",
-                    tooltip="The highest cosine of the batch, -1 to 1; 'not a number' without a face.",
-                ),
-                io.Image.Output(
-                    "annotated",
-                    display_name="annotated",
-                    tooltip="The pictures with face boxes and verdicts.",
-                ),
-                io.String.Output(
-                    "report",
-                    display_name="report",
-                    tooltip="JSON: verdict, cosine, calibrated score and reason for each picture.",
-                ),
-            ],
-        )
-
-    @classmethod
-    def execute(
-        cls,
-        images: list[torch.Tensor],
-        identity: list[Identity],
-        strictness: list[str],
-        custom_threshold: list[float],
-        several_faces: list[str],
-        min_face: list[int],
-        engine: list[FaceEngine] | None = None,
-    ) -> io.NodeOutput:
-        """Judge."""
-        chosen = _given(engine) or engine_of(identity[0].engine)
-        pictures = pictures_of(images)
-        gate = gate_for(chosen, strictness[0], custom_threshold[0])
-        judgement = judge(cls, chosen, identity[0], pictures, gate, several_faces[0], min_face[0])
-        faces = annotated(pictures, judgement)
-        report = judgement.as_dict()
-        shown = ui.PreviewImage(faces, cls=cls).as_dict()
-        best = float("nan") if judgement.best is None else judgement.best
-        return io.NodeOutput(
-            judgement.all_passed,
-            best,
-            faces,
-            json.dumps(report, indent=2),
-            ui={
-                "images": shown["images"],
-                "models": chosen.models,
-                "likeness": [report],
-                "text": [summary(judgement)],
-            },
-        )
-
-
-class KeepBest(io.ComfyNode):
-    """Keep the pictures of a batch that are most like the person."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
-        return io.Schema(
-            node_id="LikenessKeepBest",
-            display_name="Keep the Best",
-            category=IDENTITY,
-            description=(
-                "Ranks a batch by likeness, then by sharpness and exposure of the face, and keeps the best that pass."
-            ),
-            is_input_list=True,
-            hidden=[io.Hidden.prompt],
-            inputs=[
-                io.Image.Input("images", tooltip="The pictures to choose from."),
-                IdentityType.Input("identity", tooltip="The person, from Enroll Identity or Load Identity."),
-                io.Int.Input("keep", default=1, min=1, max=64, tooltip="How many to keep at most."),
-                io.Combo.Input(
-                    "on_none",
-                    options=[choice.value for choice in OnNone],
-                    default=OnNone.BEST_ANYWAY.value,
-                    tooltip="What to do when no picture passes.",
-                ),
-                *strictness_inputs(),
-                several_input(),
-                min_face_input(),
-                engine_input(),
-            ],
-            outputs=[
-                io.Image.Output(
-                    "kept",
-                    display_name="kept",
-                    tooltip="The kept pictures, the best first.",
-                    is_output_list=True,
-                ),
-                io.Boolean.Output(
-                    "passed",
-                    display_name="passed",
-                    tooltip="True when the kept pictures passed the likeness check.",
-                ),
-                io.String.Output(
-                    "report",
-                    display_name="report",
-                    tooltip="JSON: the ranking of all pictures and the verdicts.",
-                ),
-            ],
-        )
-
-    @classmethod
-    def execute(
-        cls,
-        images: list[torch.Tensor],
-        identity: list[Identity],
-        keep: list[int],
-        on_none: list[str],
-        strictness: list[str],
-        custom_threshold: list[float],
-        several_faces: list[str],
-        min_face: list[int],
-        engine: list[FaceEngine] | None = None,
-    ) -> io.NodeOutput:
-        """Choose."""
-        chosen = _given(engine) or engine_of(identity[0].engine)
-        pictures = pictures_of(images)
-        gate = gate_for(chosen, strictness[0], custom_threshold[0])
-        judgement = judge(cls, chosen, identity[0], pictures, gate, several_faces[0], min_face[0])
-        ranked = rank(judgement, pictures)
-        kept = keep_best(ranked, keep[0], OnNone(on_none[0]), gate.threshold)
-        report = judgement.as_dict() | {
-            "kept": [each.index for each in kept],
-            "ranking": [each.as_dict() for each in ranked],
-        }
-        shown = ui.PreviewImage(annotated(pictures, judgement), cls=cls).as_dict()
-        return io.NodeOutput(
-            [pictures[each.index][None] for each in kept],
-            all(each.passed for each in kept),
-            json.dumps(report, indent=2),
-            ui={"images": shown["images"], "models": chosen.models, "likeness": [report]},
-        )
 
 
 NODES: list[type[io.ComfyNode]] = [

@@ -153,8 +153,8 @@ class SaveWithProvenance(io.ComfyNode):
 
 
 def _making(id_photo: IDPhoto | None) -> Making:
+    from ..core.provenance.origin import this_run
     from ..core.provenance.steps import MAKE_ID_PHOTO, Effect
-    from ..core.provenance.trace import this_run
 
     if id_photo is None:
         return this_run()
@@ -163,9 +163,10 @@ def _making(id_photo: IDPhoto | None) -> Making:
 
 def _signature(making: Making, id_photo: IDPhoto | None) -> Signature:
     from ..core.provenance.credentials import Signing, c2pa
+    from ..core.provenance.origin import photo_files
     from ..core.provenance.save import Signature, ingredients_from
     from ..core.provenance.steps import Effect
-    from ..core.provenance.trace import actions_of, photo_files
+    from ..core.provenance.trace import actions_of
 
     c2pa()
     signing = Signing.from_environment()

@@ -13,7 +13,8 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from .backends.base import Backend, Event, OnEvent, RunResult, Stopped, ignore, never
+from ..core.interrupt import Stopped, never
+from .backends.base import Backend, Event, OnEvent, RunResult, ignore
 from .backends.execute import execute, make_folder
 from .backends.factory import BackendOptions, connect
 from .workflow.graph import Workflow

@@ -31,9 +31,9 @@ from likeness_studio.core.faces.pose import NEUTRAL_PITCH, Pose, pose_of
 from likeness_studio.core.id_photo.head import Head, find_head, frontal_unit
 from likeness_studio.core.imaging.files import load_photo
 from likeness_studio.core.imaging.tensors import planes
+from likeness_studio.core.imaging.warp import rotate
 from likeness_studio.core.models import store
 from likeness_studio.core.models.runtimes import session
-from likeness_studio.core.portrait.framing import rotate
 from likeness_studio.core.portrait.matte import matte, normalisation_for
 
 HERE = Path(__file__).parent

@@ -13,8 +13,7 @@ import torch
 
 from ..errors import FaceNotUsable
 from ..imaging.tensors import pixels, planes
-from ..imaging.warp import sample
-from ..portrait.framing import Cut, rotate
+from ..imaging.warp import Cut, rotate, sample
 from .engines import FaceEngine
 from .face import Face
 

@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..imaging.tensors import pixels, planes
-from ..imaging.warp import sample
+from ..imaging.warp import Cut, rotate, sample
 from ..models import store
 from ..models.runtimes import Network, network
-from ..portrait.framing import Cut, rotate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..portrait.framing import rotate
+from ..imaging.warp import rotate
 from .mesh import PAIRS
 
 if TYPE_CHECKING:

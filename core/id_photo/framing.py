@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ..errors.formats import SizeNotDefined
-from ..portrait.framing import Cut, rotate
+from ..imaging.warp import Cut, rotate
 from .document import Document, Range
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..faces.mesh import CHIN, LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS, spots
 from ..faces.pose import pose_of
-from ..portrait.framing import rotate
+from ..imaging.warp import rotate
 from .document import HeadTop
 
 if TYPE_CHECKING:

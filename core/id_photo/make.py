@@ -19,9 +19,9 @@ from ..errors import MatteMissing
 from ..errors.formats import AlterationForbidden, PhotoTooTight
 from ..imaging.colour import parse_colour
 from ..imaging.tensors import pixels, planes
-from ..imaging.warp import sample
+from ..imaging.warp import Cut, rotate, sample
 from ..portrait.compose import foreground_colours
-from ..portrait.framing import Cut, border_points, rotate
+from ..portrait.framing import border_points
 from ..portrait.matte import Band, refine_alpha
 from .document import Document, Edits
 from .framing import HEAD_ADVICE, MM_PER_INCH, Bounds, Framing, HeadSize, Size, choose_frame, picture_size

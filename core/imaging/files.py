@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .. import host
 from ..errors import PhotoMissing, PhotoTooLarge, PhotoUnreadable
+from ..host import temp_dir
 
 MAX_PIXELS = 100_000_000
 """Largest photo that is decoded, in pixels: 100 megapixels are 1.2 GB as float32 RGB."""
@@ -180,3 +183,17 @@ def relative(folder: Path, root: Path) -> str:
     """The subfolder as a server reports it: with slashes, empty for `root` itself."""
     path = folder.relative_to(root.resolve()).as_posix()
     return "" if path == "." else path
+
+
+def save_preview(image: Any) -> list[dict[str, str]]:
+    """Write IMAGE [B,H,W,3] into the temp folder as PNG; return the names as a server reports them."""
+    from .imaging.files import to_pil
+
+    folder = temp_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    saved = []
+    for picture in image:
+        name = f"preview_{secrets.token_hex(6)}.png"
+        to_pil(picture).save(folder / name, compress_level=1)
+        saved.append({"filename": name, "subfolder": "", "type": "temp"})
+    return saved

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ..portrait.framing import Cut, rotate
 from .tensors import resize
 
 Similarity = tuple[complex, complex]
@@ -97,3 +97,27 @@ def _on_all_cores(tensor: torch.Tensor, grid: torch.Tensor) -> torch.Tensor:
     strip_input = tensor.expand(strips, -1, -1, -1)
     result = F.grid_sample(strip_input, strip_grid, mode="bicubic", padding_mode="border", align_corners=False)
     return result.transpose(0, 1).reshape(1, tensor.shape[1], height, width)
+
+
+@dataclass
+class Cut:
+    """A frame in level coordinates: centre, size, and what had to be done to find it."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    pivot: tuple[float, float]
+    angle: float
+    notes: list[str] = field(default_factory=list)
+
+    def to_photo(self, points: np.ndarray) -> np.ndarray:
+        """Level coordinates [N,2] as pixels of the photo."""
+        return rotate(points, self.pivot, self.angle)
+
+
+def rotate(points: np.ndarray, pivot: tuple[float, float], degrees: float) -> np.ndarray:
+    """Points [N,2] (x right, y down) turned clockwise by `degrees` about `pivot`."""
+    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    turn = np.array([[cosine, -sine], [sine, cosine]])
+    return (points - np.array(pivot)) @ turn.T + np.array(pivot)

@@ -6,7 +6,7 @@ Everything here is geometry on a few points; `sample.py` then cuts the picture.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from ..imaging.tensors import pixels, planes
-from ..imaging.warp import sample
+from ..imaging.warp import Cut, rotate, sample
 
 EYE_TO_MOUTH = 1.155
 """Eye line to mouth corners, in eye distances: from the ArcFace five-point template (Deng et al. 2019)."""
@@ -74,30 +74,6 @@ class Head:
     chin: float
     crown: float
     unit: float
-
-
-@dataclass
-class Cut:
-    """A frame in level coordinates: centre, size, and what had to be done to find it."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    pivot: tuple[float, float]
-    angle: float
-    notes: list[str] = field(default_factory=list)
-
-    def to_photo(self, points: np.ndarray) -> np.ndarray:
-        """Level coordinates [N,2] as pixels of the photo."""
-        return rotate(points, self.pivot, self.angle)
-
-
-def rotate(points: np.ndarray, pivot: tuple[float, float], degrees: float) -> np.ndarray:
-    """Points [N,2] (x right, y down) turned clockwise by `degrees` about `pivot`."""
-    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    turn = np.array([[cosine, -sine], [sine, cosine]])
-    return (points - np.array(pivot)) @ turn.T + np.array(pivot)
 
 
 def measure_head(landmarks: np.ndarray, mask: np.ndarray | None, scale: float, straighten: bool) -> Head:

@@ -17,7 +17,8 @@ import torch.nn.functional as F
 
 from ..errors import MatteMissing
 from ..imaging.filters import distance_to, find_regions, smooth
-from .framing import EYE_TO_CHIN, EYE_TO_MOUTH, rotate
+from ..imaging.warp import rotate
+from .framing import EYE_TO_CHIN, EYE_TO_MOUTH
 
 FACE_HALF_WIDTH = 1.12
 """Middle of the face to its side in front of the ear: bizygomatic breadth is 140 mm (ANSUR, Gordon et al. 1988)."""

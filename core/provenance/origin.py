@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import host
 from ..errors import LikenessError
 from ..errors.formats import MetadataUnreadable
-from ..imaging.files import opened
+from ..imaging.files import SUFFIXES, opened
 from . import xmp
 from .credentials import MARK, credentials_of
 from .source_types import GENERATED, GENERATIVE, TERMS, UNDECIDED, VOCABULARY, short
-from .xmp import Claims, Generative
+from .steps import EFFECTS, Effect
+from .trace import NOTHING_MORE, UNKNOWN, Making, _name, trace
+from .xmp import SILENT, Claims, Generative, Origin, combined
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -25,19 +27,6 @@ MAX_FILE_BYTES = 256 * 2**20
 
 _TERM = re.compile(rf"digitalsourcetype/({'|'.join(sorted(TERMS, key=len, reverse=True))})".encode())
 """Longest first: what follows a term in a manifest is no separator but the head of the next value."""
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a photo comes from, as far as it says. `generative` UNKNOWN: it says something that cannot be read, or
-    leaves it open. A photo that says nothing is NONE without a `source_type`: silence is not counted against it."""
-
-    generative: Generative
-    source_type: str | None = None
-    reason: str = ""
-
-
-SILENT = Origin(Generative.NONE)
 
 
 def origin_of(path: Path) -> Origin:
@@ -57,15 +46,6 @@ def origin_of(path: Path) -> Origin:
         why = error.code if isinstance(error, LikenessError) else "file_unreadable"
         return Origin(Generative.UNKNOWN, None, f"it cannot be looked at ({why})")
     return combined(found)
-
-
-def combined(origins: list[Origin]) -> Origin:
-    """The first that speaks of generation, or the first that leaves it open, or the first with a source type."""
-    for wanted in (Generative.SOME, Generative.UNKNOWN):
-        for origin in origins:
-            if origin.generative is wanted:
-                return origin
-    return next((origin for origin in origins if origin.source_type), SILENT)
 
 
 def packet_of(image: Image.Image) -> bytes:
@@ -286,3 +266,58 @@ def _subgraphs(canvas: Mapping[str, Any]) -> list[dict[str, Any]]:
     definitions = canvas.get("definitions")
     found = definitions.get("subgraphs") if isinstance(definitions, dict) else None
     return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+MAX_PHOTOS = 256
+"""A folder with more photos than this is not looked through."""
+
+
+def this_run(known: Mapping[str, Effect] = NOTHING_MORE) -> Making:
+    """The making of what the node that is at work now was given, inside ComfyUI and in the local engine.
+
+    `known`: see `trace`. A class of another pack that has a known name is not known for that.
+    """
+    run = host.current_run()
+    if run is None or run.node is None or run.node not in run.graph:
+        return UNKNOWN
+    return trace(run.graph, [run.node], known={**known, **_not_ours(run.graph)})
+
+
+def _not_ours(graph: Mapping[str, Any]) -> dict[str, Effect]:
+    names = {_name(node) for node in graph.values()}
+    return {name: Effect.UNKNOWN for name in names if name in EFFECTS and host.given_by_another_pack(name)}
+
+
+def origin_of_node(node: Mapping[str, Any]) -> Origin:
+    """Where the photos of a node come from that reads files of ComfyUI's folders; SILENT if they do not say."""
+    try:
+        files = photo_files(node)
+    except LikenessError as error:
+        return Origin(Generative.UNKNOWN, None, f"it cannot be looked at ({error.code})")
+    if not 0 < len(files) <= MAX_PHOTOS:
+        return Origin(Generative.UNKNOWN, None, f"{len(files)} files were not looked at")
+    found = [origin_of(file) for file in files]
+    joined = combined(found)
+    same = len({origin.source_type for origin in found}) == 1
+    return joined if joined.generative is not Generative.NONE or same else SILENT
+
+
+def photo_files(node: Mapping[str, Any]) -> list[Path]:
+    """The files that LoadImage and its like, or Load Photos, read; none where an input comes from another node."""
+    inputs = node.get("inputs") or {}
+    if node.get("class_type") == "LikenessLoadPhotos":
+        folder = inputs.get("folder")
+        if not isinstance(folder, str):
+            return []
+        place = host.inside(host.input_dir(), folder)
+        return sorted(file for file in place.glob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    name = inputs.get("image")
+    if not isinstance(name, str):
+        return []
+    kept = "output" if node.get("class_type") == "LoadImageOutput" else "input"
+    folders = {"input": host.input_dir, "output": host.output_dir, "temp": host.temp_dir}
+    for kind in folders:
+        if name.endswith(f"[{kind}]"):
+            name, kept = name[: -len(kind) - 2].rstrip(), kind
+            break
+    return [host.inside(folders[kept](), name)]

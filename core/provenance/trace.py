@@ -5,24 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from .. import host
-from ..errors import LikenessError
 from ..errors.formats import GenerationFound
 from ..graph import links
-from ..imaging.files import SUFFIXES
 from . import source_types as iptc
 from .credentials import Action
-from .origin import SILENT, Origin, combined, origin_of
+from .origin import origin_of_node
 from .source_types import GENERATED
-from .steps import EFFECTS, MAKE_ID_PHOTO, PICTURE_OUTPUTS, PIXELS_OF_LATENTS, Effect, effect
-from .xmp import Generative
-
-MAX_PHOTOS = 256
-"""A folder with more photos than this is not looked through."""
+from .steps import MAKE_ID_PHOTO, PICTURE_OUTPUTS, PIXELS_OF_LATENTS, Effect, effect
+from .xmp import Generative, Origin
 
 Look = Callable[[Mapping[str, Any]], Origin]
 MISSING: Mapping[str, Any] = MappingProxyType({"class_type": "(missing)"})
@@ -68,22 +61,6 @@ class Making:
 
 
 UNKNOWN = Making(Generative.UNKNOWN, None, reasons=("the workflow is not known here",))
-
-
-def this_run(known: Mapping[str, Effect] = NOTHING_MORE) -> Making:
-    """The making of what the node that is at work now was given, inside ComfyUI and in the local engine.
-
-    `known`: see `trace`. A class of another pack that has a known name is not known for that.
-    """
-    run = host.current_run()
-    if run is None or run.node is None or run.node not in run.graph:
-        return UNKNOWN
-    return trace(run.graph, [run.node], known={**known, **_not_ours(run.graph)})
-
-
-def _not_ours(graph: Mapping[str, Any]) -> dict[str, Effect]:
-    names = {_name(node) for node in graph.values()}
-    return {name: Effect.UNKNOWN for name in names if name in EFFECTS and host.given_by_another_pack(name)}
 
 
 def trace(
@@ -183,41 +160,6 @@ def _source_type(steps: list[Step], origins: Mapping[str, Origin]) -> str | None
         return iptc.ENHANCED
     types = {origin.source_type for origin in photos}
     return types.pop() if len(types) == 1 else None
-
-
-def origin_of_node(node: Mapping[str, Any]) -> Origin:
-    """Where the photos of a node come from that reads files of ComfyUI's folders; SILENT if they do not say."""
-    try:
-        files = photo_files(node)
-    except LikenessError as error:
-        return Origin(Generative.UNKNOWN, None, f"it cannot be looked at ({error.code})")
-    if not 0 < len(files) <= MAX_PHOTOS:
-        return Origin(Generative.UNKNOWN, None, f"{len(files)} files were not looked at")
-    found = [origin_of(file) for file in files]
-    joined = combined(found)
-    same = len({origin.source_type for origin in found}) == 1
-    return joined if joined.generative is not Generative.NONE or same else SILENT
-
-
-def photo_files(node: Mapping[str, Any]) -> list[Path]:
-    """The files that LoadImage and its like, or Load Photos, read; none where an input comes from another node."""
-    inputs = node.get("inputs") or {}
-    if node.get("class_type") == "LikenessLoadPhotos":
-        folder = inputs.get("folder")
-        if not isinstance(folder, str):
-            return []
-        place = host.inside(host.input_dir(), folder)
-        return sorted(file for file in place.glob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
-    name = inputs.get("image")
-    if not isinstance(name, str):
-        return []
-    kept = "output" if node.get("class_type") == "LoadImageOutput" else "input"
-    folders = {"input": host.input_dir, "output": host.output_dir, "temp": host.temp_dir}
-    for kind in folders:
-        if name.endswith(f"[{kind}]"):
-            name, kept = name[: -len(kind) - 2].rstrip(), kind
-            break
-    return [host.inside(folders[kept](), name)]
 
 
 CROPPED, RESIZED, TURNED, EDITED, NO_ACTION = (

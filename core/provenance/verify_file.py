@@ -14,9 +14,9 @@ from ..errors.formats import MetadataUnreadable
 from ..imaging.files import opened
 from . import xmp
 from .credentials import available, c2pa, context, credentials_of, padding_is_clean
-from .origin import MAX_FILE_BYTES, SILENT, Origin, origin_of, packet_of
+from .origin import MAX_FILE_BYTES, origin_of, packet_of
 from .source_types import GENERATIVE, normalised
-from .xmp import Claims, Generative
+from .xmp import SILENT, Claims, Generative, Origin
 
 MIME = {
     "JPEG": "image/jpeg",

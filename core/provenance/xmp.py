@@ -221,3 +221,25 @@ def _items(root: ET.Element, namespace: str, name: str) -> list[ET.Element]:
 
 def _values(root: ET.Element, namespace: str, name: str) -> tuple[str, ...]:
     return tuple((item.text or "").strip() for item in _items(root, namespace, name))
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a photo comes from, as far as it says. `generative` UNKNOWN: it says something that cannot be read, or
+    leaves it open. A photo that says nothing is NONE without a `source_type`: silence is not counted against it."""
+
+    generative: Generative
+    source_type: str | None = None
+    reason: str = ""
+
+
+SILENT = Origin(Generative.NONE)
+
+
+def combined(origins: list[Origin]) -> Origin:
+    """The first that speaks of generation, or the first that leaves it open, or the first with a source type."""
+    for wanted in (Generative.SOME, Generative.UNKNOWN):
+        for origin in origins:
+            if origin.generative is wanted:
+                return origin
+    return next((origin for origin in origins if origin.source_type), SILENT)

@@ -17,8 +17,8 @@ from ..faces import mesh as p
 from ..faces.mesh import CHIN, LEFT_CHEEK, RIGHT_CHEEK
 from ..imaging.colour import to_linear
 from ..imaging.tensors import planes
-from ..imaging.warp import sample
-from ..portrait.framing import EYE_TO_CHIN, Cut, rotate
+from ..imaging.warp import Cut, rotate, sample
+from ..portrait.framing import EYE_TO_CHIN
 
 if TYPE_CHECKING:
     from .aligned_face import Portrait

@@ -21,9 +21,9 @@ from torch import nn
 
 from ..errors import ModelCorrupt
 from ..imaging.tensors import planes
-from ..imaging.warp import sample
+from ..imaging.warp import Cut, rotate, sample
 from ..models import store
-from ..portrait.framing import EYE_TO_MOUTH, Cut, rotate
+from ..portrait.framing import EYE_TO_MOUTH
 
 if TYPE_CHECKING:
     from pathlib import Path

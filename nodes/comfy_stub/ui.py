@@ -20,7 +20,7 @@ class PreviewImage(UIOutput):
     """Pictures shown on the node. `image` is IMAGE [B,H,W,3]; the local engine decides where they are written."""
 
     def __init__(self, image: Any, animated: bool = False, cls: type[ComfyNode] | None = None) -> None:
-        from ...core.host import save_preview
+        from ...core.imaging.files import save_preview
 
         self.values = save_preview(image)
         self.animated = animated

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from ...core.errors import Interrupted
-from .base import Stopped, never
+from ...core.interrupt import Stopped, never
 
 FIRST_SECONDS, GROWTH, LONGEST_SECONDS = 0.2, 1.7, 5.0
 

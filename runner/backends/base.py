@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from ...core.interrupt import Stopped, never
 from ..workflow.graph import Workflow
+from ..workflow.input_files import InputPhoto
 
 if TYPE_CHECKING:
     from ...core.errors import LikenessError
@@ -67,16 +69,10 @@ class Event:
 
 
 OnEvent = Callable[[Event], None]
-Stopped = Callable[[], bool]
 
 
 def ignore(event: Event) -> None:
     """Take an event and do nothing."""
-
-
-def never() -> bool:
-    """The answer of someone who never stops a run."""
-    return False
 
 
 @dataclass(frozen=True)
@@ -97,16 +93,6 @@ class NodeTime:
     class_type: str
     seconds: float
     cached: bool = False
-
-
-@dataclass(frozen=True)
-class InputPhoto:
-    """A photo or other file that a node read. `name` is what the user called it."""
-
-    node: str
-    title: str
-    name: str
-    path: Path
 
 
 def judged_images(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:

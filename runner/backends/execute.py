@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...core.errors import PhotoUnreadable
+from ...core.interrupt import Stopped, never
 from ..errors import OutputUnwritable
 from ..workflow.graph import Workflow
 from ..workflow.input_files import Given, named_models, stage
-from .base import Backend, Folders, OnEvent, RunResult, Stopped, ignore, never
+from .base import Backend, Folders, OnEvent, RunResult, ignore
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 """What the system says of a disk that takes no more."""

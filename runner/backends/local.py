@@ -8,20 +8,24 @@ import time
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from ...core import host
 from ...core.errors import Interrupted, LikenessError
+from ...core.interrupt import Stopped, never
 from ..errors import InputRequired, NodeFailed
 from ..workflow.graph import Workflow, load
-from ..workflow.object_info import Catalog, describe, local_catalog, local_classes
+from ..workflow.object_info import Catalog, NodeSpec, from_object_info
 from ..workflow.validate import Step, overridden, plan
-from .base import Event, Folders, NodeTime, OnEvent, RunResult, Stopped, ignore, never
+from .base import Event, Folders, NodeTime, OnEvent, RunResult, ignore
 from .saved_files import collect_files
 from .under_way import RunsUnderWay
+
+if TYPE_CHECKING:
+    from ...nodes.schema import io
 
 if TYPE_CHECKING:
     from ...nodes.schema import io
@@ -295,3 +299,23 @@ def _merge_ui(shown: list[Any]) -> dict[str, list[Any]]:
         for key, values in (ui if isinstance(ui, dict) else ui.as_dict() if ui is not None else {}).items():
             merged.setdefault(key, []).extend(values)
     return merged
+
+
+@cache
+def local_classes() -> dict[str, type[io.ComfyNode]]:
+    """Every node class that runs in this process: the pack's and the carried core nodes. Imports torch."""
+    from ...nodes.extension import node_classes
+    from ..backends.core_nodes import CORE_NODES
+
+    return {cls.GET_SCHEMA().node_id: cls for cls in (*CORE_NODES, *node_classes())}
+
+
+def describe(classes: Mapping[str, type[io.ComfyNode]]) -> dict[str, NodeSpec]:
+    """The specs of node classes, read from their own description."""
+    return from_object_info({node_id: cls.GET_NODE_INFO_V1() for node_id, cls in classes.items()})
+
+
+@cache
+def local_catalog() -> Catalog:
+    """What `local_classes` can do. Imports torch."""
+    return describe(local_classes())

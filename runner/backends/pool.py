@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ...core.errors import LikenessError
-from ..batch.job import ServerView
 from .backoff import backoff
 from .base import Backend
 
@@ -180,3 +180,20 @@ class Fleet:
             self._down_since = None
         self._on_change(place)
         self.changed.set()
+
+
+@dataclass(frozen=True)
+class ServerView:
+    """One server at one moment. `next_try` is in seconds from now, where the server is down.
+
+    `state` is trial while one job is tried on a server that was down.
+    """
+
+    url: str
+    state: Literal["ready", "down", "trial"]
+    in_flight: int = 0
+    capacity: int = 1
+    done: int = 0
+    median_seconds: float | None = None
+    last_error: str | None = None
+    next_try: float | None = None

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .base import Stopped
+from ...core.interrupt import Stopped
 
 
 class RunsUnderWay:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ...core.errors import Interrupted, LikenessError
-from ..backends.base import Backend, OnEvent, RunResult, Stopped, ignore, never
+from ...core.interrupt import Stopped, never
+from ..backends.base import Backend, OnEvent, RunResult, ignore
 from ..backends.execute import execute
 from ..workflow.graph import Workflow
 from ..workflow.input_files import Given

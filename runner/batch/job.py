@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..backends.comfy.server import public_url
+from ..backends.pool import ServerView
 from ..errors import LedgerUnreadable
 from ..workflow.input_files import Given
 from ..workflow.overrides import Setting
@@ -122,23 +123,6 @@ class Counts:
     def finished(self) -> int:
         """Jobs that nothing more will be done about."""
         return self.done + self.failed
-
-
-@dataclass(frozen=True)
-class ServerView:
-    """One server at one moment. `next_try` is in seconds from now, where the server is down.
-
-    `state` is trial while one job is tried on a server that was down.
-    """
-
-    url: str
-    state: Literal["ready", "down", "trial"]
-    in_flight: int = 0
-    capacity: int = 1
-    done: int = 0
-    median_seconds: float | None = None
-    last_error: str | None = None
-    next_try: float | None = None
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from ...core.errors import Interrupted, LikenessError
+from ...core.interrupt import Stopped, never
 from ..backends import Backend, BackendOptions, connect
 from ..backends.backoff import Patience
-from ..backends.base import Stopped, never
 from ..backends.execute import check_writable
 from ..backends.pool import Fleet, Place
 from ..errors import NoServer, ServerUnreachable

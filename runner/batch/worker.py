@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...core.errors import Interrupted, LikenessError
-from ..backends.base import RunResult, Stopped
+from ...core.interrupt import Stopped
+from ..backends.base import RunResult
 from ..backends.pool import Fleet, Place
 from ..errors import OutputUnwritable
 from ..workflow.graph import Workflow

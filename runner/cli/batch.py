@@ -13,7 +13,7 @@ from .output import FAILED, VERDICT_FAILED, Output, clean, current_output, durat
 from .run import HeaderParam, SettingParam
 
 if TYPE_CHECKING:
-    from ..backends.base import Stopped
+    from ...core.interrupt import Stopped
     from ..batch.job import Counts, JobRow
     from ..batch.overview import Overview
     from ..batch.run import BatchResult, Display

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from ..batch.job import BatchEvent, BatchView, Counts, ServerView
+    from ..backends.pool import ServerView
+    from ..batch.job import BatchEvent, BatchView, Counts
 
 INTERVAL, LONGEST_INTERVAL = 0.25, 2.0
 """Seconds between two drawings, at least and at most."""

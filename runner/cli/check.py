@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from ...core.faces.engines import FaceEngine
     from ...core.id_photo.document import Document
     from ...core.id_photo.judge import Compliance
+    from ...core.interrupt import Stopped
     from ...core.quality.usable_photo import Usability
-    from ..backends.base import Stopped
 
 MATTES = ("u2net", "u2netp", "none")
 OVERLAYS = "overlays"

@@ -101,7 +101,7 @@ def compare(
 
 
 def _show(out: Output, result: CompareResult) -> None:
-    from ..report.page import number
+    from ..report.html import number
     from .batch_display import clean, duration
 
     wide = max(len(clean(cell.label)) for cell in result.cells)

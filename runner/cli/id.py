@@ -18,7 +18,7 @@ from .output import FAILED, VERDICT_FAILED, Output, clean, current_output, json_
 
 if TYPE_CHECKING:
     from ...core.id_photo.judge import Compliance
-    from ..backends.base import Stopped
+    from ...core.interrupt import Stopped
     from ..id_photos import IDPhotoFile, Job
 
 BACKGROUNDS = ("keep", "as the document allows", "plain")

@@ -23,8 +23,7 @@ from ..batch.job import JobRow
 from ..batch.verdict_tables import as_json, cell, replaced
 from ..batch.worker import THUMBS
 from ..errors import OutputUnwritable
-from ..report.compliance import megabytes
-from ..report.page import number, versions
+from ..report.html import megabytes, number, versions
 from ..report.svg_chart import COLOURS, mark, svg
 from ..workflow.graph import Workflow
 from ..workflow.overrides import Setting

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ...core.errors import LikenessError
+from ...core.interrupt import Stopped, never
 from ..backends import Backend, BackendOptions, connect
-from ..backends.base import Stopped, never
 from ..backends.execute import check_writable
 from ..batch.job import BatchOptions
 from ..batch.keys import AWAY

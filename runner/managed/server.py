@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...core.errors import Interrupted
-from ..backends.base import Stopped, never
+from ...core.interrupt import Stopped, never
 from ..errors import NoManagedServer, PackNotInstalled, PortTaken, ServerStartFailed
 from . import installation, state
 from . import installation as pack

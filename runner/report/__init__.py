@@ -19,7 +19,8 @@ def write_report(result: RunResult, folder: Path) -> tuple[Path, Path]:
 
     The page needs no network and no script; its pictures are inside it.
     """
-    from .page import render, versions
+    from .html import versions
+    from .page import render
 
     html, data = folder / HTML_NAME, folder / JSON_NAME
     values = result.as_dict() | {"versions": versions()}

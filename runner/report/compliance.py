@@ -85,13 +85,6 @@ def stages(result: RunResult) -> list[dict[str, Any]]:
     ]
 
 
-def megabytes(value: float | None) -> str:
-    """Bytes for people; a dash for none."""
-    if value is None:
-        return "–"
-    return f"{value / 2**30:.1f} GB" if value >= 2**30 else f"{value / 2**20:,.0f} MB"
-
-
 HTML_NAME, JSON_NAME = "compliance.html", "compliance.json"
 
 SHARP = 1400
@@ -212,7 +205,7 @@ def write_compliance(
 
     The page needs no network and no script; its pictures are inside it.
     """
-    from .page import templates, versions
+    from .html import templates, versions
 
     html, data = folder / HTML_NAME, folder / JSON_NAME
     now = datetime.now(UTC)

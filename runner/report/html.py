@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import base64
 import io
+import platform
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from ... import __version__
+from .page import MOST_CERTAIN, _is_number
+
+if TYPE_CHECKING:
+    import jinja2
 
 LARGE, SMALL = 960, 320
 """Longest sides in pixels."""
@@ -52,3 +61,53 @@ def small_jpeg(path: Path, side: int) -> tuple[bytes, int, int] | None:
     except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError):
         return None
     return buffer.getvalue(), picture.width, picture.height
+
+
+LIBRARIES = ("torch", "onnxruntime", "numpy", "pillow")
+
+
+def versions() -> dict[str, str]:
+    """What this run was made with."""
+    found = {"likeness-studio": __version__, "python": platform.python_version()}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def templates() -> jinja2.Environment:
+    """The pages' templates. Everything from outside is escaped."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "chance": chance, "megabytes": megabytes}
+    return environment
+
+
+def number(value: Any, digits: int = 2) -> str:
+    """A number for people, with a real minus sign; a dash for none."""
+    if not _is_number(value):
+        return "–"
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def chance(value: float) -> str:
+    """A probability in percent that is never rounded to certainty."""
+    if value > MOST_CERTAIN:
+        return f"> {MOST_CERTAIN:.1%}"
+    return f"< {1 - MOST_CERTAIN:.1%}" if value < 1 - MOST_CERTAIN else f"{value:.1%}"
+
+
+def megabytes(value: float | None) -> str:
+    """Bytes for people; a dash for none."""
+    if value is None:
+        return "–"
+    return f"{value / 2**30:.1f} GB" if value >= 2**30 else f"{value / 2**20:,.0f} MB"

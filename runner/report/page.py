@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import math
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from ... import __version__
 from ..backends.base import RunResult, SavedFile, judged_images, report_passed
 from ..batch import verdict_tables as facts
 from . import compliance
-from .compliance import OUTCOMES, comparison, megabytes, stages
-from .html import LARGE, SMALL, thumbnail
+from .compliance import OUTCOMES, comparison, stages
+from .html import LARGE, SMALL, templates, thumbnail, versions
 
 if TYPE_CHECKING:
-    import jinja2
+    pass
 
 PICTURES_SHOWN = 24
 """More results than this are counted and not shown: the page must stay small."""
@@ -31,8 +28,6 @@ MOST_NUMBERS, NUMBER_WIDTH = 3, 5.0
 """How many scores have their numbers on the scale, and how wide one is there, in percent."""
 
 SHOWN_OTHERWISE = ("likeness", "enrollment", "compliance", "comparison", "measured", "models")
-
-LIBRARIES = ("torch", "onnxruntime", "numpy", "pillow")
 
 
 @dataclass(frozen=True)
@@ -72,32 +67,6 @@ class Scale:
         return len(places) <= MOST_NUMBERS and all(b - a >= NUMBER_WIDTH for a, b in pairwise(places))
 
 
-def versions() -> dict[str, str]:
-    """What this run was made with."""
-    found = {"likeness-studio": __version__, "python": platform.python_version()}
-    for name in LIBRARIES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def templates() -> jinja2.Environment:
-    """The pages' templates. Everything from outside is escaped."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": number, "chance": chance, "megabytes": megabytes}
-    return environment
-
-
 def render(result: RunResult, folder: Path) -> str:
     """The HTML page for `result`, whose files lie in `folder`."""
     outputs = [picture for file in result.outputs[:PICTURES_SHOWN] if (picture := _picture(file, folder)) is not None]
@@ -128,20 +97,6 @@ def render(result: RunResult, folder: Path) -> str:
             versions=versions(),
         )
     )
-
-
-def number(value: Any, digits: int = 2) -> str:
-    """A number for people, with a real minus sign; a dash for none."""
-    if not _is_number(value):
-        return "–"
-    return f"{value:.{digits}f}".replace("-", "−")
-
-
-def chance(value: float) -> str:
-    """A probability in percent that is never rounded to certainty."""
-    if value > MOST_CERTAIN:
-        return f"> {MOST_CERTAIN:.1%}"
-    return f"< {1 - MOST_CERTAIN:.1%}" if value < 1 - MOST_CERTAIN else f"{value:.1%}"
 
 
 def _is_number(value: Any) -> bool:

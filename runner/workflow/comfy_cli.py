@@ -34,7 +34,7 @@ def program() -> str | None:
 
 def local_object_info() -> dict[str, Any]:
     """What a server would say of the node classes that run in this process. Imports torch."""
-    from .object_info import local_classes
+    from ..backends.local import local_classes
 
     return {node_id: cls.GET_NODE_INFO_V1() for node_id, cls in local_classes().items()}
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from ..backends.local import local_catalog
 from ..errors import AmbiguousTitle, UnknownInput, UnknownTitle, WorkflowMissing, WorkflowUnreadable
-from .object_info import Catalog, local_catalog
+from .object_info import Catalog
 
 SWITCH = "on"
 """The input of a stage: ``--set "Pose.on=true"``."""

@@ -13,7 +13,6 @@ from typing import Any
 
 from ...core import host
 from ...core.errors import PhotoMissing, UnsafePath
-from ..backends.base import InputPhoto
 from ..errors import PhotoNotPlaced, UnknownInput, UnknownTitle
 from .graph import Node, Workflow
 from .object_info import MODEL_SUFFIXES
@@ -222,3 +221,13 @@ def _names_model(node: Node, name: str, value: Any) -> bool:
     row = _ROW.search(name)
     off = row is not None and node.inputs.get(f"on_{row[1]}") is False
     return not off and name != node.file_input and not name.startswith("filename")
+
+
+@dataclass(frozen=True)
+class InputPhoto:
+    """A photo or other file that a node read. `name` is what the user called it."""
+
+    node: str
+    title: str
+    name: str
+    path: Path

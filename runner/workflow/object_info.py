@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ...nodes.schema import io
+    pass
 
 VALUE_TYPES = frozenset({"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"})
 """Input types that the canvas draws as a widget, so that a plain value can be given."""
@@ -165,23 +165,3 @@ def _input(name: str, config: Any, *, required: bool) -> InputSpec:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
-
-
-@cache
-def local_classes() -> dict[str, type[io.ComfyNode]]:
-    """Every node class that runs in this process: the pack's and the carried core nodes. Imports torch."""
-    from ...nodes.extension import node_classes
-    from ..backends.core_nodes import CORE_NODES
-
-    return {cls.GET_SCHEMA().node_id: cls for cls in (*CORE_NODES, *node_classes())}
-
-
-def describe(classes: Mapping[str, type[io.ComfyNode]]) -> dict[str, NodeSpec]:
-    """The specs of node classes, read from their own description."""
-    return from_object_info({node_id: cls.GET_NODE_INFO_V1() for node_id, cls in classes.items()})
-
-
-@cache
-def local_catalog() -> Catalog:
-    """What `local_classes` can do. Imports torch."""
-    return describe(local_classes())

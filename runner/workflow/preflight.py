@@ -11,9 +11,10 @@ from typing import Any
 from ... import __version__
 from ...core.errors import LikenessError, PhotoMissing
 from ...core.host import model_dirs
+from ..backends.local import local_catalog
 from ..errors import GraphCycle, ModelFileMissing, NeedsServer, NodeClassMissing, NotAnOption, NothingToRun
 from .graph import Node, Workflow
-from .object_info import MODEL_SUFFIXES, Catalog, local_catalog
+from .object_info import MODEL_SUFFIXES, Catalog
 from .validate import Finding, NodeCheck, needed, refuse_unknown
 
 OUR_PACK = "likeness-studio"

@@ -9,8 +9,7 @@ import torch
 from likeness_studio.core.faces.mesh import LOWER_LIP_OUTSIDE, OVAL, PAIRS, UPPER_LIP, Eye, FaceMesh, find_mesh
 from likeness_studio.core.faces.pose import pose_of
 from likeness_studio.core.imaging.tensors import pixels, planes
-from likeness_studio.core.imaging.warp import sample
-from likeness_studio.core.portrait.framing import Cut, rotate
+from likeness_studio.core.imaging.warp import Cut, rotate, sample
 
 pytestmark = pytest.mark.models
 

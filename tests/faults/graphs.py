@@ -13,7 +13,8 @@ import httpx
 import numpy as np
 from PIL import Image
 
-from likeness_studio.runner.backends.base import Folders, OnEvent, RunResult, Stopped, ignore, never
+from likeness_studio.core.interrupt import Stopped, never
+from likeness_studio.runner.backends.base import Folders, OnEvent, RunResult, ignore
 from likeness_studio.runner.backends.comfy.backend import ServerBackend
 from likeness_studio.runner.workflow.graph import Workflow
 

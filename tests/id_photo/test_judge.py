@@ -31,7 +31,7 @@ from likeness_studio.core.id_photo.measures import (
     place,
     read_facts,
 )
-from likeness_studio.core.portrait.framing import rotate
+from likeness_studio.core.imaging.warp import rotate
 from likeness_studio.core.quality.limits import (
     Bound,
     Limit,

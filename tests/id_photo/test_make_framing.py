@@ -19,7 +19,7 @@ from likeness_studio.core.id_photo.framing import (
     picture_size,
 )
 from likeness_studio.core.id_photo.head import Head
-from likeness_studio.core.portrait.framing import rotate
+from likeness_studio.core.imaging.warp import rotate
 
 PLAIN = Document("plain", "Plain", "Nowhere", "generic", 35, 45)
 

@@ -15,15 +15,8 @@ from likeness_studio.core.identity import independence as conditioning
 from likeness_studio.core.identity.enrollment import Identity
 from likeness_studio.core.identity.verdict import DEFAULT_STRICTNESS
 from likeness_studio.core.imaging.files import to_pil
-from likeness_studio.nodes.identity import (
-    CheckLikeness,
-    EnrollIdentity,
-    KeepBest,
-    LoadFaceEngine,
-    LoadIdentity,
-    LoadPhotos,
-    SaveIdentity,
-)
+from likeness_studio.nodes.identity import EnrollIdentity, LoadFaceEngine, LoadIdentity, LoadPhotos, SaveIdentity
+from likeness_studio.nodes.likeness import CheckLikeness, KeepBest
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from likeness_studio.core import host
 from likeness_studio.core.errors import BadColour, FaceNotUsable, ShapeMismatch
 from likeness_studio.core.faces.choose import steady_landmarks
 from likeness_studio.core.faces.face import Face
-from likeness_studio.core.portrait.framing import rotate
+from likeness_studio.core.imaging.warp import rotate
 from likeness_studio.core.portrait.match_light import hue_change, mean_hue, skin_mask
 from likeness_studio.nodes import portrait as nodes
 

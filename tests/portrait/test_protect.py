@@ -11,7 +11,7 @@ from likeness_studio.core import host
 from likeness_studio.core.errors import FaceNotUsable, MatteMissing, ShapeMismatch
 from likeness_studio.core.faces.face import Face
 from likeness_studio.core.imaging.filters import distance_to
-from likeness_studio.core.portrait.framing import rotate
+from likeness_studio.core.imaging.warp import rotate
 from likeness_studio.core.portrait.protect import (
     EYE_TO_HAIRLINE,
     SOLID,

@@ -21,8 +21,8 @@ from likeness_studio.core.errors import (
     UnsafePath,
 )
 from likeness_studio.core.faces.face import Face
+from likeness_studio.core.imaging.warp import rotate
 from likeness_studio.core.portrait import swap
-from likeness_studio.core.portrait.framing import rotate
 from likeness_studio.nodes.face import SwapFace
 
 FRONTAL = np.array([[-0.5, 0], [0.5, 0], [0, 0.6], [-0.4, 1.155], [0.4, 1.155]])

@@ -5,10 +5,10 @@ import pytest
 from likeness_studio.core import host
 from likeness_studio.core.errors.formats import GenerationFound
 from likeness_studio.core.provenance import source_types as iptc
-from likeness_studio.core.provenance.origin import SILENT, Origin
+from likeness_studio.core.provenance.origin import this_run
 from likeness_studio.core.provenance.steps import EFFECTS, PICTURE_OUTPUTS, Effect, effect
-from likeness_studio.core.provenance.trace import UNKNOWN, this_run, trace
-from likeness_studio.core.provenance.xmp import Generative
+from likeness_studio.core.provenance.trace import UNKNOWN, trace
+from likeness_studio.core.provenance.xmp import SILENT, Generative, Origin
 from likeness_studio.nodes.extension import node_classes
 from likeness_studio.runner.backends.core_nodes import CORE_NODES
 

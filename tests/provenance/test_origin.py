@@ -13,9 +13,8 @@ from likeness_studio.core.imaging.encode import Form, encode_picture
 from likeness_studio.core.provenance import source_types as iptc
 from likeness_studio.core.provenance import xmp
 from likeness_studio.core.provenance.credentials import Action, Signing, sign
-from likeness_studio.core.provenance.origin import SILENT, Origin, origin_of
-from likeness_studio.core.provenance.trace import origin_of_node, photo_files
-from likeness_studio.core.provenance.xmp import Generative, Record
+from likeness_studio.core.provenance.origin import origin_of, origin_of_node, photo_files
+from likeness_studio.core.provenance.xmp import SILENT, Generative, Origin, Record
 
 FORMS: tuple[Form, ...] = ("jpeg", "png", "webp")
 CAPTURE = iptc.VOCABULARY + "digitalCapture"

@@ -6,8 +6,8 @@ import torch
 from safetensors.torch import save_file
 
 from likeness_studio.core.errors import ModelCorrupt
+from likeness_studio.core.imaging.warp import Cut
 from likeness_studio.core.models import manifest
-from likeness_studio.core.portrait.framing import Cut
 from likeness_studio.core.quality import face_parsing as parsing
 from likeness_studio.core.quality.face_parsing import CLASSES, BiSeNet, Parsing
 

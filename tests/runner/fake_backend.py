@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from likeness_studio.core.errors import LikenessError
-from likeness_studio.runner.backends.base import Folders, OnEvent, RunResult, Stopped, ignore, never
+from likeness_studio.core.interrupt import Stopped, never
+from likeness_studio.runner.backends.base import Folders, OnEvent, RunResult, ignore
 from likeness_studio.runner.workflow.graph import Workflow, load
 from likeness_studio.runner.workflow.preflight import Findings
 

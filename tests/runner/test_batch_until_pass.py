@@ -7,11 +7,11 @@ import pytest
 from likeness_studio.nodes.schema import io
 from likeness_studio.runner import errors
 from likeness_studio.runner.backends import local
+from likeness_studio.runner.backends.local import describe, local_classes
 from likeness_studio.runner.batch.job import BatchOptions
 from likeness_studio.runner.batch.keys import SEED_BITS, require_seeds, reseeded, seed_for
 from likeness_studio.runner.batch.ledger import Ledger
 from likeness_studio.runner.batch.run import resume, run_batch
-from likeness_studio.runner.workflow.object_info import describe, local_classes
 from likeness_studio.tests.runner.batches import rows, write
 
 

@@ -103,9 +103,9 @@ def test_nothing_runs_when_the_question_is_wrong(blank, tmp_path, vary, more, er
 
 
 def test_photos_may_be_varied_like_any_other_value():
+    from likeness_studio.runner.backends.local import local_catalog
     from likeness_studio.runner.compare.vary import check_axes
     from likeness_studio.runner.workflow.graph import load
-    from likeness_studio.runner.workflow.object_info import local_catalog
 
     check_axes(load("studio_headshot"), [read_axis("Photo.image=a.jpg,b.jpg")], local_catalog())
 

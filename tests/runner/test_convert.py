@@ -7,9 +7,10 @@ import json
 import pytest
 
 from likeness_studio.runner import errors
+from likeness_studio.runner.backends.local import local_catalog
 from likeness_studio.runner.workflow.convert import to_api, widget_values
 from likeness_studio.runner.workflow.graph import load
-from likeness_studio.runner.workflow.object_info import from_object_info, local_catalog
+from likeness_studio.runner.workflow.object_info import from_object_info
 
 
 def canvas_node(number, kind, *, widgets=(), inputs=(), mode=0, **more):

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from likeness_studio.runner import errors
+from likeness_studio.runner.backends.local import local_catalog
 from likeness_studio.runner.workflow import comfy_cli, convert
 from likeness_studio.runner.workflow.graph import load
-from likeness_studio.runner.workflow.object_info import from_object_info, local_catalog
+from likeness_studio.runner.workflow.object_info import from_object_info
 
 FILES = sorted((Path(__file__).parent / "canvas").glob("*.json"))
 PLAIN = {path.stem: json.loads(path.read_text()) for path in FILES}

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from likeness_studio.runner.batch.job import BatchEvent, BatchView, Counts, ServerView
+from likeness_studio.runner.backends.pool import ServerView
+from likeness_studio.runner.batch.job import BatchEvent, BatchView, Counts
 from likeness_studio.runner.batch.judge import judges_by_rules
 from likeness_studio.runner.cli import batch_display as table
 from likeness_studio.runner.cli import main

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from likeness_studio.runner.backends.local import local_catalog
 from likeness_studio.runner.workflow.graph import bundled, load
-from likeness_studio.runner.workflow.object_info import local_catalog
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,7 +14,7 @@ from skimage.draw import polygon2mask
 
 from likeness_studio.core.faces import mesh as P
 from likeness_studio.core.faces.mesh import FaceMesh
-from likeness_studio.core.portrait.framing import rotate
+from likeness_studio.core.imaging.warp import rotate
 
 CLOTH = {
     "black": (0.06, 0.06, 0.07),

@@ -15,7 +15,7 @@ from skimage.draw import polygon2mask
 
 from likeness_studio.core.faces import mesh as P
 from likeness_studio.core.faces.mesh import FaceMesh
-from likeness_studio.core.portrait.framing import rotate
+from likeness_studio.core.imaging.warp import rotate
 
 
 def bend(photo: np.ndarray, source: np.ndarray, target: np.ndarray, box: tuple[float, ...], step: int) -> np.ndarray:

@@ -14,12 +14,13 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from ....core.errors import LikenessError
+from ....core.interrupt import Stopped, never
 from ...errors import OutputMissing, ServerOutOfMemory, ServerUnreachable
 from ...workflow.graph import Workflow, load
 from ...workflow.object_info import Catalog
 from ...workflow.preflight import Findings
 from ..backoff import Patience
-from ..base import Event, Folders, OnEvent, RunResult, Stopped, ignore, never
+from ..base import Event, Folders, OnEvent, RunResult, ignore
 from ..saved_files import announced
 from ..under_way import RunsUnderWay
 from .catalog import ServerCatalog, findings_on, require

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ....core.errors import Interrupted
-from ....core.interrupt import last_wish
+from ....core.interrupt import Stopped, last_wish
 from ...errors import JobLost, ServerUnreachable
 from ...workflow.graph import Workflow
 from ..backoff import Patience, nap
-from ..base import Event, OnEvent, Stopped
+from ..base import Event, OnEvent
 from .events import Listener, Subscription, Track
 from .results import rejection
 from .server import ComfyServer

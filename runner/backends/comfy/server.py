@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from ....core.interrupt import Stopped, never
 from ...errors import (
     BadServerAddress,
     OutputMissing,
@@ -20,7 +21,6 @@ from ...errors import (
     TooLargeForServer,
 )
 from ..backoff import Patience
-from ..base import Stopped, never
 from ..saved_files import File
 from .http import Broken, Http, NoConnection, Response
 
