@@ -17,9 +17,10 @@ INTRO = """\
 
 This page is made from the registry of errors by `python docs/errors.py`.
 
-Everything that Likeness Studio raises on purpose is a `LikenessError`. The errors of the nodes are in
-`likeness_studio.core.errors` and in the `errors` of the node's package, such as `likeness_studio.core.errors.formats`;
-those of the runner (`RunnerError` and all below it) are in `likeness_studio.runner.errors`. With `--json` a command
+Everything that Likeness Studio raises on purpose is a `LikenessError`. The errors of what the pack can do are in
+`likeness_studio.core.errors`, those about documents, prints, LoRA files and provenance in
+`likeness_studio.core.errors.formats`; those of the runner (`RunnerError` and all below it) are in
+`likeness_studio.runner.errors`. With `--json` a command
 that fails ends in an object with `code`, `message`, `meaning` and `hint`, and some errors add more, such as the node.
 Branch on the code: it stays the same, the words may change.
 A command that was called wrongly ends in the code `usage`, which is no exception.

@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from likeness_studio.core.faces.annotate import PASS_COLOUR, annotate, contact_sheet
+from likeness_studio.core.faces.annotate import GOOD_COLOUR, annotate, contact_sheet
 from likeness_studio.core.faces.engines import load_engine
 from likeness_studio.core.imaging.files import load_photo, to_pil
 
@@ -57,7 +57,7 @@ def scaled(picture: Image.Image, height: int = HEIGHT) -> Image.Image:
 
 
 def boxed(photo: torch.Tensor, label: str) -> Image.Image:
-    return annotate(photo, load_engine(device="cpu").detect(photo)[0], label, PASS_COLOUR)
+    return annotate(photo, load_engine(device="cpu").detect(photo)[0], label, GOOD_COLOUR)
 
 
 def likeness_against_denoise() -> None:
@@ -101,7 +101,7 @@ def main() -> None:
     after = Image.open(sorted(RUN.glob("headshot_*.png"))[-1]).convert("RGB")
     likeness = report["likeness"][0]
     verdict = f"After: same person, {likeness['best']:.2f} (threshold {likeness['threshold']:.2f})"
-    pair = row([titled(scaled(before), "Before", INK), titled(scaled(after), verdict, PASS_COLOUR)])
+    pair = row([titled(scaled(before), "Before", INK), titled(scaled(after), verdict, GOOD_COLOUR)])
     pair.save(ROOT / "docs" / "before_after.jpg", quality=88)
 
     banner = row([scaled(before, 520), scaled(after, 520)])

@@ -266,6 +266,3 @@ class CompareLikeness(io.ComfyNode):
                 "text": [comparison.summary()],
             },
         )
-
-
-NODES: list[type[io.ComfyNode]] = [TryStrengths, StartMeasuring, StopMeasuring, CompareLikeness]

@@ -7,10 +7,52 @@ from .schema import ComfyExtension, io
 
 def node_classes() -> list[type[io.ComfyNode]]:
     """Every node of the pack."""
-    from . import compare, id_photo, identity, lora, portrait, prompting, provenance
+    from .compare import CompareLikeness, StartMeasuring, StopMeasuring, TryStrengths
+    from .describe import DescribePhoto
+    from .face import ProtectFace, RestoreFace, SwapFace
+    from .id_photo import CheckIDPhoto, CheckSelfie, MakeIDPhoto
+    from .identity import EnrollIdentity, LoadFaceEngine, LoadIdentity, LoadPhotos, SaveIdentity
+    from .likeness import CheckLikeness, GateByLikeness, KeepBest
+    from .lora import InspectLora, LoadLoraStack, MergeLoras
+    from .portrait import ComposePortrait, FrameHeadshot, MattePerson, RefineMatte, StudioBackdrop
+    from .print_sheet import PrintSheet
+    from .prompting import KeepTraits, ProfessionalPrompt, SubjectToken
+    from .provenance import SaveWithProvenance
 
-    packages = (identity, portrait, id_photo, prompting, lora, compare, provenance)
-    return [node for package in packages for node in package.NODES]
+    return [
+        LoadFaceEngine,
+        LoadPhotos,
+        EnrollIdentity,
+        CheckLikeness,
+        KeepBest,
+        GateByLikeness,
+        SaveIdentity,
+        LoadIdentity,
+        MattePerson,
+        RefineMatte,
+        FrameHeadshot,
+        StudioBackdrop,
+        ComposePortrait,
+        ProtectFace,
+        RestoreFace,
+        SwapFace,
+        MakeIDPhoto,
+        CheckIDPhoto,
+        CheckSelfie,
+        PrintSheet,
+        DescribePhoto,
+        KeepTraits,
+        ProfessionalPrompt,
+        SubjectToken,
+        LoadLoraStack,
+        InspectLora,
+        MergeLoras,
+        TryStrengths,
+        StartMeasuring,
+        StopMeasuring,
+        CompareLikeness,
+        SaveWithProvenance,
+    ]
 
 
 class LikenessExtension(ComfyExtension):

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from ..core.id_photo.documents import names
 from ..core.id_photo.framing import HeadSize, Size
 from ..core.id_photo.make import Background
-from .print_sheet import PrintSheet
 from .schema import io, ui
 from .sockets import ID_PHOTO, IDPhotoType, portrait_engine_input, portrait_several_input
 
@@ -343,6 +342,3 @@ class CheckSelfie(io.ComfyNode):
                 "text": [text],
             },
         )
-
-
-NODES: list[type[io.ComfyNode]] = [MakeIDPhoto, CheckIDPhoto, CheckSelfie, PrintSheet]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +10,19 @@ import torch
 
 from ..core import host
 from ..core.errors import EnrollmentRefused, PhotoMissing
-from ..core.faces.annotate import FAIL_COLOUR, PASS_COLOUR, annotate, contact_sheet
+from ..core.faces.annotate import BAD_COLOUR, GOOD_COLOUR, annotate, contact_sheet
 from ..core.faces.choose import SeveralFaces
 from ..core.faces.engines import DEFAULT_ENGINE, ENGINES, FaceEngine, load_engine
 from ..core.identity.enrollment import POOR_PHOTOS, Identity, Reference, enroll, load_identity, look_over, save_identity
 from ..core.imaging.files import SUFFIXES, load_photo
 from .judging import pictures_of
-from .likeness import CheckLikeness, GateByLikeness, KeepBest
 from .schema import io, ui
 from .sockets import (
     IDENTITY,
     FaceEngineType,
     IdentityType,
     engine_input,
+    first_given,
     min_face_input,
     several_input,
 )
@@ -166,10 +165,6 @@ def _identity_file(filename: str) -> Path:
 EXTRA_PHOTOS = tuple(f"photos_{number}" for number in range(2, 9))
 
 
-def _given(values: Sequence[Any] | None) -> Any | None:
-    return values[0] if values else None
-
-
 class LoadFaceEngine(io.ComfyNode):
     """Choose the networks that find and recognise faces."""
 
@@ -303,13 +298,13 @@ class EnrollIdentity(io.ComfyNode):
         **more: list[torch.Tensor],
     ) -> io.NodeOutput:
         """Enroll."""
-        chosen = _given(engine) or load_engine()
+        chosen = first_given(engine) or load_engine()
         pictures = pictures_of(photos)
         for socket in EXTRA_PHOTOS:
             pictures += pictures_of(more.get(socket) or [])
         if not pictures:
             raise EnrollmentRefused("No reference photo was given; connect at least one photo of the person.")
-        several, refuse = SeveralFaces(several_faces[0]), _given(poor_photos) == "refuse"
+        several, refuse = SeveralFaces(several_faces[0]), first_given(poor_photos) == "refuse"
         looked = look_over(chosen, pictures, several, must=refuse)
         poor = looked.poor if refuse else None
         leave_out = on_refused[0] == "leave out"
@@ -333,18 +328,6 @@ class EnrollIdentity(io.ComfyNode):
 
 def _reference_picture(photo: torch.Tensor, reference: Reference) -> Any:
     if not reference.accepted:
-        return annotate(photo, reference.subject.face, f"refused: {reference.outcome}".replace("_", " "), FAIL_COLOUR)
+        return annotate(photo, reference.subject.face, f"refused: {reference.outcome}".replace("_", " "), BAD_COLOUR)
     label = "accepted" if reference.agreement is None else f"agrees {reference.agreement:.2f}"
-    return annotate(photo, reference.subject.face, label, PASS_COLOUR)
-
-
-NODES: list[type[io.ComfyNode]] = [
-    LoadFaceEngine,
-    LoadPhotos,
-    EnrollIdentity,
-    CheckLikeness,
-    KeepBest,
-    GateByLikeness,
-    SaveIdentity,
-    LoadIdentity,
-]
+    return annotate(photo, reference.subject.face, label, GOOD_COLOUR)

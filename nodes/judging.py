@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ..core import host
-from ..core.faces.annotate import FAIL_COLOUR, PASS_COLOUR, UNKNOWN_COLOUR, annotate, batch_of
+from ..core.faces.annotate import BAD_COLOUR, GOOD_COLOUR, UNKNOWN_COLOUR, annotate, batch_of
 from ..core.faces.choose import Outcome, SeveralFaces
 from ..core.faces.engines import FaceEngine
 from ..core.identity.calibration import calibration_of
@@ -59,7 +59,7 @@ def annotated(pictures: list[torch.Tensor], judgement: Judgement) -> torch.Tenso
 def _verdict_picture(picture: torch.Tensor, verdict: Verdict) -> Any:
     words = str(verdict.outcome).replace("_", " ")
     label = words if verdict.cosine is None else f"{words} {verdict.cosine:.2f}"
-    colour = PASS_COLOUR if verdict.passed else FAIL_COLOUR if verdict.outcome is Outcome.FAIL else UNKNOWN_COLOUR
+    colour = GOOD_COLOUR if verdict.passed else BAD_COLOUR if verdict.outcome is Outcome.FAIL else UNKNOWN_COLOUR
     return annotate(picture, verdict.subject.face, label, colour)
 
 

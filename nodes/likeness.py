@@ -1,4 +1,4 @@
-"""The judging nodes: gate by likeness."""
+"""The judging nodes: check likeness, gate by likeness, keep the best."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from ..core import host
 from ..core.faces.engines import FaceEngine, engine_of
 from ..core.identity.enrollment import Identity
 from ..core.identity.verdict import OnNone, keep_best, rank
-from .identity import _given
 from .judging import annotated, gate_for, judge, pictures_of, summary
 from .schema import io, ui
-from .sockets import IDENTITY, IdentityType, engine_input, min_face_input, several_input, strictness_inputs
+from .sockets import IDENTITY, IdentityType, engine_input, first_given, min_face_input, several_input, strictness_inputs
 
 if TYPE_CHECKING:
     import torch
@@ -182,7 +181,7 @@ class CheckLikeness(io.ComfyNode):
         engine: list[FaceEngine] | None = None,
     ) -> io.NodeOutput:
         """Judge."""
-        chosen = _given(engine) or engine_of(identity[0].engine)
+        chosen = first_given(engine) or engine_of(identity[0].engine)
         pictures = pictures_of(images)
         gate = gate_for(chosen, strictness[0], custom_threshold[0])
         judgement = judge(cls, chosen, identity[0], pictures, gate, several_faces[0], min_face[0])
@@ -268,7 +267,7 @@ class KeepBest(io.ComfyNode):
         engine: list[FaceEngine] | None = None,
     ) -> io.NodeOutput:
         """Choose."""
-        chosen = _given(engine) or engine_of(identity[0].engine)
+        chosen = first_given(engine) or engine_of(identity[0].engine)
         pictures = pictures_of(images)
         gate = gate_for(chosen, strictness[0], custom_threshold[0])
         judgement = judge(cls, chosen, identity[0], pictures, gate, several_faces[0], min_face[0])

@@ -9,6 +9,7 @@ from typing import Any
 from ..core import host
 from ..core.errors import LikenessError
 from ..core.errors.formats import NoLoraChosen
+from ..core.imaging.files import save_preview
 from ..core.lora.header import stamp_of
 from ..core.lora.inspect import Block, chart, inspect, text_of
 from ..core.lora.lora_file import joined_words, open_lora
@@ -151,7 +152,7 @@ class InspectLora(io.ComfyNode):
             json.dumps(found, indent=2, ensure_ascii=False),
             ", ".join(found["trigger_words"]),
             picture,
-            ui={"text": [text_of(found)], "lora": [found], "images": host.save_preview(picture)},
+            ui={"text": [text_of(found)], "lora": [found], "images": save_preview(picture)},
         )
 
     @classmethod
@@ -323,6 +324,3 @@ def _merge_text(report: dict[str, Any]) -> str:
         )
     lines += [f"Warning: {warning}" for warning in report["warnings"]]
     return "\n".join([*lines, report["file"]])
-
-
-NODES: list[type[io.ComfyNode]] = [LoadLoraStack, InspectLora, MergeLoras]

@@ -13,6 +13,7 @@ from ..core.lora.family import UNKNOWN, fits, is_text, of_model_class
 from ..core.lora.header import TensorInfo
 from ..core.lora.layers import MAX_NUMBERS, Layer, layers_of
 from ..core.lora.lora_file import MEMORY_LIMIT, Cache, LoraFile, open_lora
+from . import host as comfy_host
 from .sockets import Row, Stack
 
 APPLIED = "likeness_loras"
@@ -48,7 +49,7 @@ class Patched:
         if self.given is None or not self._groups:
             return self.given
         copy = self.given.clone()
-        host.add_lora_patches(copy, self._groups)
+        comfy_host.add_lora_patches(copy, self._groups)
         _patcher(copy).set_attachments(APPLIED, self._had | self._tokens)
         return copy
 
@@ -60,7 +61,7 @@ def _patcher(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Target:
-    """The names of a model's LoRA layers (`host.lora_names`) and the shapes of its weights.
+    """The names of a model's LoRA layers (`comfy_host.lora_names`) and the shapes of its weights.
 
     The shape of a weight that is kept quantised, packed into whole numbers, says nothing and is empty here.
     """
@@ -100,7 +101,7 @@ def target_of(model: Any = None, clip: Any = None) -> Target:
     module = model.model if model is not None else clip.cond_stage_model
     found = _targets.get(module)
     if found is None:
-        names = host.lora_names(model, clip)
+        names = comfy_host.lora_names(model, clip)
         weights = module.state_dict()
         shapes = {name: tuple(weight.shape) if weight.is_floating_point() else () for name, weight in weights.items()}
         found = Target(names, shapes, hash((tuple(sorted(map(repr, names.items()))), tuple(sorted(shapes.items())))))
@@ -136,7 +137,7 @@ def map_lora(file: LoraFile, target: Target) -> Mapped:
 def _map(file: LoraFile, target: Target) -> Mapped:
     """Layers are compared by the header; only the tensors of those that match are read."""
     layers, infos, new = file.layers, file.header.tensors, {}
-    renamed = host.lora_renamed(dict(infos))
+    renamed = comfy_host.lora_renamed(dict(infos))
     if renamed.keys() != infos.keys():
         new = {name: value for name, value in renamed.items() if not isinstance(value, TensorInfo)}
         infos = renamed | {name: TensorInfo(name, "", tuple(value.shape), 0, 0) for name, value in new.items()}
@@ -152,7 +153,7 @@ def _map(file: LoraFile, target: Target) -> Mapped:
     read = file.read_finite(list(wanted)) if wanted else {}
     tensors = {name: read[info.name] for name, info in infos.items() if info.name in read} | new
     _check_growth(file, matched, tensors)
-    patches = host.lora_patches(tensors, {base: target.names[base] for base in matched}) if matched else {}
+    patches = comfy_host.lora_patches(tensors, {base: target.names[base] for base in matched}) if matched else {}
     patches = {
         key: patch for key, patch in patches.items() if (key if isinstance(key, str) else key[0]) in target.shapes
     }
@@ -212,7 +213,7 @@ def _apply_row(outcome: Outcome, on_model: Patched, on_clip: Patched, token: str
     model, clip = on_model.given, on_clip.given
     if file.stranger is not None:
         raise LoraMatchesNothing(f"{file.name} is no LoRA but {file.stranger}; choose a LoRA.")
-    check_base(file, of_model_class(host.model_config(model)))
+    check_base(file, of_model_class(comfy_host.model_config(model)))
     mapped = map_lora(file, target_of(model=model))
     mapped_text = map_lora(file, target_of(clip=clip)) if clip is not None else None
     _count(outcome, mapped, mapped_text)

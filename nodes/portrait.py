@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from ..core.imaging.colour import PAPER
 from ..core.portrait.backdrop import STYLES
 from ..core.portrait.framing import CROPS
-from .face import ProtectFace, RestoreFace, SwapFace
 from .schema import io
 from .sockets import PORTRAIT, portrait_engine_input, portrait_several_input
 
@@ -363,15 +362,3 @@ class ComposePortrait(io.ComfyNode):
         composed, reports = compose(foreground, cover, back, options)
         report = [{"picture": index, **entry} for index, entry in enumerate(reports)]
         return io.NodeOutput(composed, json.dumps(report, indent=2))
-
-
-NODES: list[type[io.ComfyNode]] = [
-    MattePerson,
-    RefineMatte,
-    FrameHeadshot,
-    StudioBackdrop,
-    ComposePortrait,
-    ProtectFace,
-    RestoreFace,
-    SwapFace,
-]

@@ -21,7 +21,6 @@ from ..core.prompting.clip_vocabulary import by_encoder, vocabulary_or_reason
 from ..core.prompting.dialects import counter, write
 from ..core.prompting.subject_token import Scheme, judge, make_token, phrase
 from ..core.prompting.traits import NOT_SAID, TraitKind, keep_traits, kinds
-from .describe import DescribePhoto
 from .schema import io
 from .sockets import PROMPTING, DescriptionType, clip_input
 
@@ -343,6 +342,3 @@ class SubjectToken(io.ComfyNode):
         return io.NodeOutput(
             token, said, json.dumps(report, indent=2, ensure_ascii=False), ui={"text": ["\n".join([said, *words])]}
         )
-
-
-NODES: list[type[io.ComfyNode]] = [DescribePhoto, KeepTraits, ProfessionalPrompt, SubjectToken]

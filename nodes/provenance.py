@@ -223,6 +223,3 @@ def _notes(asked: str, target: Target, record: Record, signed: bool) -> list[str
         notes.append(f"The document takes files of {target.min_bytes or 0} to {target.max_bytes} bytes.")
     notes.append("Content credentials: signed." if signed else "Content credentials: none were asked for.")
     return notes
-
-
-NODES: list[type[io.ComfyNode]] = [SaveWithProvenance]

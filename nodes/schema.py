@@ -1,6 +1,7 @@
-"""The V3 node interface: ComfyUI's own where it can be imported, else our stand-in with the same surface.
+"""The V3 node interface: ComfyUI's own where it can be imported, else our stub with the same surface.
 
-This file and `host.py` are the only two that know whether ComfyUI is there. Type checkers see the stand-in.
+With ComfyUI's own, its folders, progress and device become what surrounds the work (`core.host`). Type checkers see
+the stub.
 """
 
 from __future__ import annotations
@@ -14,5 +15,10 @@ else:
         from comfy_api.latest import ComfyExtension, io, ui
     except ImportError:
         from .comfy_stub import ComfyExtension, io, ui
+    else:
+        from ..core import host
+        from .host import ComfySurroundings
+
+        host.install(ComfySurroundings())
 
 __all__ = ["ComfyExtension", "io", "ui"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -202,3 +202,8 @@ def rows_of(widgets: Mapping[str, Any]) -> tuple[Row, ...]:
         if given(f"on_{number}", True) and lora != NONE and (model != 0 or clip != 0):
             found.append(Row(lora, model, clip))
     return tuple(found)
+
+
+def first_given(values: Sequence[Any] | None) -> Any | None:
+    """The first of the values that a node which takes lists was given for an input; None where it was given none."""
+    return values[0] if values else None

@@ -10,9 +10,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from ..core.lazy import lazy
+from .workflow.object_info import set_object_info_here
 
 if TYPE_CHECKING:
     from ..core.errors import LikenessError
@@ -35,3 +37,12 @@ __getattr__ = lazy(
         "LikenessError": "..core.errors",
     },
 )
+
+
+def _describe_local_nodes() -> Mapping[str, Any]:
+    from .backends.local import local_object_info
+
+    return local_object_info()
+
+
+set_object_info_here(_describe_local_nodes)

@@ -8,6 +8,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ..core.interrupt import Stopped, never
 from .backends.base import Backend, Event, OnEvent, RunResult, ignore
-from .backends.execute import execute, make_folder
+from .backends.execute import check_writable, execute, make_folder
 from .backends.factory import BackendOptions, connect
 from .workflow.graph import Workflow
 from .workflow.input_files import Given
@@ -201,3 +202,35 @@ def given(inputs: Photos) -> list[Given]:
 
 def _each(paths: str | Path | Sequence[str | Path]) -> Sequence[str | Path]:
     return [paths] if isinstance(paths, str | Path) else paths
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run's result and the two files that report it."""
+
+    result: RunResult
+    html: Path
+    json: Path
+
+
+def run_once(
+    workflow: Workflow,
+    backend: Backend,
+    output: Path,
+    photos: Sequence[Given] = (),
+    on_event: OnEvent = ignore,
+) -> Finished:
+    """Run `workflow` so that Ctrl-C stops it, and write report.html and report.json beside the pictures.
+
+    Raises OutputUnwritable, and what `execute` and the report raise.
+    """
+    from ..core.interrupt import stoppable
+    from .report import write_report
+
+    check_writable(output)
+    with tempfile.TemporaryDirectory(prefix="likeness-", ignore_cleanup_errors=True) as temp:
+        result = stoppable(
+            lambda stopped: execute(workflow, backend, output, photos, on_event, stopped, temp=Path(temp))
+        )
+        html, json = write_report(result, output.absolute())
+    return Finished(result, html, json)

@@ -76,7 +76,7 @@ def test_it_works_from_another_folder(wheel, tmp_path):
         archive.extractall(place)
     code = (
         "import likeness_studio; from likeness_studio.nodes.extension import node_classes;"
-        "from likeness_studio.core.models import store; from likeness_studio.nodes import errors;"
+        "from likeness_studio.core.models import store; from likeness_studio.core import errors;"
         "print(likeness_studio.__file__, len(node_classes()), *store.names())"
     )
     done = subprocess.run(

@@ -87,7 +87,7 @@ class Comfy:
         """Write the files."""
         from safetensors.torch import save_file
 
-        from likeness_studio.core import host
+        from likeness_studio.nodes import host
 
         found: dict[str, torch.Size] = {}
         sides = (

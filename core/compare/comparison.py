@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from ..faces.annotate import FAIL_COLOUR, PASS_COLOUR, UNKNOWN_COLOUR
+from ..faces.annotate import BAD_COLOUR, GOOD_COLOUR, UNKNOWN_COLOUR
 from ..faces.choose import Outcome
 from ..identity.verdict import Judgement, Verdict
 from ..imaging.chart import Chart, chart_of
@@ -180,7 +180,7 @@ def _cell_words(each: Compared) -> str:
 
 
 def _colour(verdict: Verdict) -> str:
-    return PASS_COLOUR if verdict.passed else FAIL_COLOUR if verdict.outcome is Outcome.FAIL else UNKNOWN_COLOUR
+    return GOOD_COLOUR if verdict.passed else BAD_COLOUR if verdict.outcome is Outcome.FAIL else UNKNOWN_COLOUR
 
 
 def read_measured(reports: Sequence[str], batches: Sequence[int]) -> tuple[list[Any], list[Mapping[str, Any]]]:

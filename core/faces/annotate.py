@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 from ..imaging.files import from_pil, to_pil
 from .face import Face
 
-PASS_COLOUR = "#1a9850"
-FAIL_COLOUR = "#d73027"
+GOOD_COLOUR = "#1a9850"
+BAD_COLOUR = "#d73027"
 UNKNOWN_COLOUR = "#f0a30a"
 """Told apart by lightness too, and every label says in words what the colour means."""
 

@@ -1,4 +1,4 @@
-"""The picture an official looks at: measured lines on the photo, their bands, a scale in mm; matte and models with it."""
+"""The picture an official looks at: measured lines on the photo, their bands, a scale in mm; and the models used."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..faces.annotate import FAIL_COLOUR, PASS_COLOUR, UNKNOWN_COLOUR, annotate
+from ..faces.annotate import BAD_COLOUR, GOOD_COLOUR, UNKNOWN_COLOUR, annotate
 from ..imaging.chart import apart
 from ..imaging.files import from_pil, to_pil
 from ..imaging.text import write
@@ -304,17 +304,17 @@ def overlay_of(photo: torch.Tensor, found: Compliance) -> Image.Image:
     words = "no face" if not found.faces else "turned" if len(found.faces) == 1 else f"{len(found.faces)} faces"
     picture = photo
     for face in found.faces:
-        picture = from_pil(annotate(picture, face, words, FAIL_COLOUR))[0]
-    return to_pil(picture) if found.faces else annotate(photo, None, words, FAIL_COLOUR)
+        picture = from_pil(annotate(picture, face, words, BAD_COLOUR))[0]
+    return to_pil(picture) if found.faces else annotate(photo, None, words, BAD_COLOUR)
 
 
 def marked(picture: torch.Tensor, found: Usability) -> Image.Image:
     """The photo with its faces and a word of the verdict."""
-    word, colour = ("usable", PASS_COLOUR) if found.usable else ("not usable", FAIL_COLOUR)
+    word, colour = ("usable", GOOD_COLOUR) if found.usable else ("not usable", BAD_COLOUR)
     if found.usable and found.remarks:
         word, colour = "usable, could be better", UNKNOWN_COLOUR
     if not found.faces:
-        return annotate(picture, None, "no face", FAIL_COLOUR)
+        return annotate(picture, None, "no face", BAD_COLOUR)
     for face in found.faces:
         picture = from_pil(annotate(picture, face, word, colour))[0]
     return to_pil(picture)

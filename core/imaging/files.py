@@ -16,7 +16,6 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .. import host
 from ..errors import PhotoMissing, PhotoTooLarge, PhotoUnreadable
-from ..host import temp_dir
 
 MAX_PIXELS = 100_000_000
 """Largest photo that is decoded, in pixels: 100 megapixels are 1.2 GB as float32 RGB."""
@@ -187,9 +186,8 @@ def relative(folder: Path, root: Path) -> str:
 
 def save_preview(image: Any) -> list[dict[str, str]]:
     """Write IMAGE [B,H,W,3] into the temp folder as PNG; return the names as a server reports them."""
-    from .imaging.files import to_pil
 
-    folder = temp_dir()
+    folder = host.temp_dir()
     folder.mkdir(parents=True, exist_ok=True)
     saved = []
     for picture in image:

@@ -71,14 +71,14 @@ def meter(label: str, total: int, *, quiet: bool = False) -> Iterator[Advance]:
 
     Every call is also a point where the user can stop the run (Interrupted, or ComfyUI's own exception).
     """
-    on_terminal = sys.stderr is not None and sys.stderr.isatty() and not host.inside_comfyui()
+    on_terminal = sys.stderr is not None and sys.stderr.isatty() and not host.is_serving()
     if not quiet and on_terminal and find_spec("rich"):
         with _bar(label, total) as advance:
             yield advance
     elif quiet:
         yield lambda done: host.check_interrupted()
     else:
-        if sys.stderr is not None and not host.inside_comfyui():
+        if sys.stderr is not None and not host.is_serving():
             print(f"Fetching {label} ({total / 1e6:.1f} MB) ...", file=sys.stderr, flush=True)
         yield _host_steps(total)
 

@@ -280,7 +280,7 @@ def this_run(known: Mapping[str, Effect] = NOTHING_MORE) -> Making:
     run = host.current_run()
     if run is None or run.node is None or run.node not in run.graph:
         return UNKNOWN
-    return trace(run.graph, [run.node], known={**known, **_not_ours(run.graph)})
+    return trace(run.graph, [run.node], origin_of_node, {**known, **_not_ours(run.graph)})
 
 
 def _not_ours(graph: Mapping[str, Any]) -> dict[str, Effect]:

@@ -12,7 +12,6 @@ from ..errors.formats import GenerationFound
 from ..graph import links
 from . import source_types as iptc
 from .credentials import Action
-from .origin import origin_of_node
 from .source_types import GENERATED
 from .steps import MAKE_ID_PHOTO, PICTURE_OUTPUTS, PIXELS_OF_LATENTS, Effect, effect
 from .xmp import Generative, Origin
@@ -66,7 +65,7 @@ UNKNOWN = Making(Generative.UNKNOWN, None, reasons=("the workflow is not known h
 def trace(
     graph: Mapping[str, Any],
     nodes: Iterable[str],
-    look: Look | None = None,
+    look: Look,
     known: Mapping[str, Effect] = NOTHING_MORE,
 ) -> Making:
     """The making of what `nodes` of an API-format graph give; `look` says where the photos of a reading node come from.
@@ -75,7 +74,7 @@ def trace(
     edits. The nodes themselves count too. Generation counts wherever it is, also where only a mask was made of it.
     """
     steps = _steps(graph, nodes, lambda node: known.get(_name(node)) or effect(node))
-    origins = {step.id: (look or origin_of_node)(graph[step.id]) for step in steps if step.effect is Effect.READS}
+    origins = {step.id: look(graph[step.id]) for step in steps if step.effect is Effect.READS}
     made = [step for step in steps if step.effect is Effect.GENERATES]
     unknown = [step for step in steps if step.effect is Effect.UNKNOWN]
     told = [(step, origins[step.id]) for step in steps if step.id in origins]

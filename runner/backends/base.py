@@ -18,9 +18,9 @@ from ..workflow.input_files import InputPhoto
 
 if TYPE_CHECKING:
     from ...core.errors import LikenessError
-    from ..doctor import Fact
     from ..workflow.object_info import Catalog
     from ..workflow.preflight import Findings
+    from .doctor import Fact
 
 
 @dataclass(frozen=True)

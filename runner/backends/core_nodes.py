@@ -17,7 +17,7 @@ from PIL import Image
 
 from ...core import host
 from ...core.errors import LikenessError
-from ...core.imaging.files import from_pil, load_photo, to_pil
+from ...core.imaging.files import from_pil, load_photo, save_preview, to_pil
 from ...nodes.schema import io
 from .saved_files import save_images
 
@@ -136,7 +136,7 @@ class PreviewImage(Carried):
     @classmethod
     def execute(cls, images: torch.Tensor) -> io.NodeOutput:
         """PNG files in the temporary folder."""
-        return io.NodeOutput(ui={"images": host.save_preview(images)})
+        return io.NodeOutput(ui={"images": save_preview(images)})
 
 
 class EmptyImage(Carried):

@@ -6,7 +6,6 @@ import errno
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from ...core.errors import PhotoUnreadable
@@ -35,15 +34,6 @@ def check_writable(folder: Path) -> None:
         raise OutputUnwritable(
             f"Nothing can be written to the output folder {folder} ({error.strerror or error}); choose another."
         ) from error
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A run's result and the two files that report it."""
-
-    result: RunResult
-    html: Path
-    json: Path
 
 
 def execute(
@@ -84,26 +74,3 @@ def _not_staged(error: OSError, folder: Path) -> PhotoUnreadable | OutputUnwrita
     if error.errno in NO_ROOM:
         return OutputUnwritable(f"The photos cannot be put into {folder} ({reason}); make room, or set TMPDIR.")
     return PhotoUnreadable(f"{error.filename or 'A photo'} cannot be read ({reason}); check it and its permissions.")
-
-
-def run_once(
-    workflow: Workflow,
-    backend: Backend,
-    output: Path,
-    photos: Sequence[Given] = (),
-    on_event: OnEvent = ignore,
-) -> Finished:
-    """Run `workflow` so that Ctrl-C stops it, and write report.html and report.json beside the pictures.
-
-    Raises OutputUnwritable, and what `execute` and the report raise.
-    """
-    from ...core.interrupt import stoppable
-    from ..report import write_report
-
-    check_writable(output)
-    with tempfile.TemporaryDirectory(prefix="likeness-", ignore_cleanup_errors=True) as temp:
-        result = stoppable(
-            lambda stopped: execute(workflow, backend, output, photos, on_event, stopped, temp=Path(temp))
-        )
-        html, json = write_report(result, output.absolute())
-    return Finished(result, html, json)

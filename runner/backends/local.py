@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 from ...core import host
 from ...core.errors import Interrupted, LikenessError
 from ...core.interrupt import Stopped, never
-from ..errors import InputRequired, NodeFailed
+from ..errors import InputRequired, NeedsServer, NodeFailed
 from ..workflow.graph import Workflow, load
 from ..workflow.object_info import Catalog, NodeSpec, from_object_info
-from ..workflow.validate import Step, overridden, plan
+from ..workflow.preflight import Findings, examine
+from ..workflow.validate import Step, overridden, plan, refuse_unknown
 from .base import Event, Folders, NodeTime, OnEvent, RunResult, ignore
 from .saved_files import collect_files
 from .under_way import RunsUnderWay
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 
 if TYPE_CHECKING:
     from ...nodes.schema import io
-    from ..doctor import Fact
     from ..workflow.preflight import Findings
+    from .doctor import Fact
 
 Classes = Mapping[str, type["io.ComfyNode"]]
 
@@ -92,8 +93,6 @@ class LocalEngine:
 
     def check(self, workflow: Workflow) -> Findings:
         """What is wrong with `workflow` here; nodes that are not carried are one NeedsServer."""
-        from ..workflow.preflight import findings_here
-
         return findings_here(workflow, self._catalog)
 
     def facts(self) -> list[Fact]:
@@ -319,3 +318,21 @@ def describe(classes: Mapping[str, type[io.ComfyNode]]) -> dict[str, NodeSpec]:
 def local_catalog() -> Catalog:
     """What `local_classes` can do. Imports torch."""
     return describe(local_classes())
+
+
+def local_object_info() -> dict[str, Any]:
+    """What a server would say of `local_classes` at ``/object_info``. Imports torch."""
+    return {node_id: cls.GET_NODE_INFO_V1() for node_id, cls in local_classes().items()}
+
+
+def findings_here(workflow: Workflow, catalog: Catalog | None = None) -> Findings:
+    """What is wrong with `workflow` in this process; nodes that are not carried here are one NeedsServer.
+
+    `catalog` has other node classes than those that this process always has.
+    """
+    catalog = local_catalog() if catalog is None else catalog
+    try:
+        refuse_unknown(workflow, catalog)
+    except NeedsServer as problem:
+        return Findings([problem])
+    return examine(workflow, catalog, strict=True)

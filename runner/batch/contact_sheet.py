@@ -20,7 +20,7 @@ from ... import __version__
 from ...core import host
 from ...core.errors import UnsafePath
 from ..errors import OutputUnwritable
-from ..report.html import small_jpeg
+from ..report.html import finite, small_jpeg
 from . import verdict_tables as facts
 from .job import Attempt, Counts, JobRow
 from .verdict_tables import CSV_NAME, JSON_NAME, replaced
@@ -153,14 +153,14 @@ def _jobs(
             "result": each.result and _source(each.result, folder, inline),
             "input": " | ".join(given.path.name for given in row.spec.photos),
             "settings": [str(setting) for setting in row.spec.settings],
-            "score": facts.finite(row.score),
+            "score": finite(row.score),
             "threshold": facts.threshold(row),
             "reason": facts.reason(row),
             "code": row.error_code,
             "tries": facts.tries(row),
             "server": row.server,
-            "seconds": facts.finite(row.seconds),
-            "finished": facts.finite(row.finished),
+            "seconds": finite(row.seconds),
+            "finished": finite(row.finished),
             "files": _files(row, folder),
             "report": _report(row, folder),
             "attempts": [_attempt(attempt) for attempt in row.attempts],
@@ -176,8 +176,8 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "number": attempt.number,
         "outcome": attempt.outcome,
         "seed": attempt.seed,
-        "score": facts.finite(attempt.score),
-        "seconds": facts.finite(attempt.seconds),
+        "score": finite(attempt.score),
+        "seconds": finite(attempt.seconds),
         "server": attempt.server,
         "code": attempt.error_code,
         "error": attempt.error,

@@ -192,6 +192,6 @@ def reseeded(workflow: Workflow, seed: int | None) -> Workflow:
     if seed is None:
         return workflow
     workflow = workflow.copy()
-    for place, (node, name) in enumerate(seed_inputs(workflow)):
-        node.inputs[name] = (seed + place) % (1 << SEED_BITS)
+    for number, (node, name) in enumerate(seed_inputs(workflow)):
+        node.inputs[name] = (seed + number) % (1 << SEED_BITS)
     return workflow

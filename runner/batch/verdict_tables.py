@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +15,7 @@ from typing import Any, Literal, TextIO
 from ...core.compare.labels import as_number
 from ..backends.base import judged_images
 from ..errors import OutputUnwritable
+from ..report.html import finite, mappings
 from .job import Attempt, JobRow
 
 Kind = Literal["passed", "not_confirmed", "unchecked", "refused", "failed", "pending"]
@@ -58,18 +58,6 @@ def word(row: JobRow) -> str:
         return "Running"
     by_rules = any(result_list(row, name) for name in JUDGED_BY_RULES) and not result_list(row, "likeness")
     return (RULES if by_rules else {}).get(kind(row)) or WORDS[kind(row)]
-
-
-def finite(value: Any) -> float | None:
-    """A number as a float; None for what is none, NaN and infinity included."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)
-
-
-def mappings(values: Any) -> list[Mapping[str, Any]]:
-    """The objects of a list: a server may have sent anything."""
-    return [value for value in values if isinstance(value, Mapping)] if isinstance(values, list | tuple) else []
 
 
 def result_list(row: JobRow, name: str) -> list[Mapping[str, Any]]:

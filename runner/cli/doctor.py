@@ -14,7 +14,7 @@ from .run import HeaderParam
 
 if TYPE_CHECKING:
     from ..backends import Backend
-    from ..doctor import Fact
+    from ..backends.doctor import Fact
     from ..workflow.graph import Workflow
     from ..workflow.preflight import Findings
 

@@ -12,8 +12,7 @@ import click
 from .output import VERDICT_FAILED, Output, clean, current_output, json_option
 
 if TYPE_CHECKING:
-    from ..backends.execute import Finished
-    from ..client import Client
+    from ..client import Client, Finished
     from ..workflow.graph import Workflow
     from ..workflow.input_files import Given
     from ..workflow.overrides import Setting
@@ -87,7 +86,7 @@ def run(
 
     Exit codes: 0 done, 1 failed, 2 usage, 3 a check said no, 130 stopped.
     """
-    from ..backends.execute import run_once
+    from ..client import run_once
 
     out = current_output()
     with connect(server, dict(headers), allow_black=allow_black) as client:
@@ -203,7 +202,7 @@ MODELS = ("yunet", "sface", "u2net")
 def demo(output: Path) -> None:
     """Make a studio headshot of the demo photo on this machine: no server, no GPU, no account."""
     from ...core.models import store
-    from ..backends.execute import run_once
+    from ..client import run_once
     from ..workflow.input_files import Given
 
     out = current_output()

@@ -17,6 +17,7 @@ from ..batch.job import JobRow
 from ..batch.keys import SEED_INPUTS
 from ..batch.verdict_tables import replaced
 from ..errors import BadVary, NothingToVary, OutputUnwritable, TooManyRuns
+from ..report.html import finite, mappings
 from ..workflow.graph import Workflow
 from ..workflow.object_info import MODEL_SUFFIXES
 from ..workflow.overrides import Setting
@@ -256,12 +257,12 @@ def label_of(axes: Sequence[Axis], choices: Sequence[str], leave_out: Axis | Non
 def trial_of(row: JobRow, seed: int | None) -> Trial:
     """One row of the batch's ledger."""
     result = row.result or {}
-    likeness, confirmed = facts.finite(row.score), {"passed": True, "not_confirmed": False}.get(row.verdict or "")
+    likeness, confirmed = finite(row.score), {"passed": True, "not_confirmed": False}.get(row.verdict or "")
     threshold = facts.threshold(row)
     if confirmed is None and row.state == "done":
         likeness, confirmed, threshold = _compared(row)
     times = facts.result_list(row, "times")
-    server = facts.finite(result.get("server_seconds"))
+    server = finite(result.get("server_seconds"))
     problem = ""
     if row.state != "done":
         problem = facts.reason(row) or facts.word(row)
@@ -274,7 +275,7 @@ def trial_of(row: JobRow, seed: int | None) -> Trial:
         likeness=likeness,
         confirmed=confirmed,
         threshold=threshold,
-        seconds=facts.finite(row.seconds) if server is None else server,
+        seconds=finite(row.seconds) if server is None else server,
         kept=sum(time.get("cached") is True for time in times),
         steps=len(times),
         stages=tuple(_stages(row, times)),
@@ -291,12 +292,12 @@ PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 def _compared(row: JobRow) -> tuple[float | None, bool | None, float | None]:
     """Likeness, confirmation and threshold from Compare Likeness, in a workflow without another check."""
     reports = facts.result_list(row, "comparisons")
-    pictures = [picture for report in reports for picture in facts.mappings(report.get("pictures"))]
+    pictures = [picture for report in reports for picture in mappings(report.get("pictures"))]
     if not pictures:
         return None, None, None
-    cosines = [cosine for picture in pictures if (cosine := facts.finite(picture.get("cosine"))) is not None]
+    cosines = [cosine for picture in pictures if (cosine := finite(picture.get("cosine"))) is not None]
     confirmed = all(picture.get("passed") is True for picture in pictures)
-    return _median(cosines), confirmed, facts.finite(reports[0].get("threshold"))
+    return _median(cosines), confirmed, finite(reports[0].get("threshold"))
 
 
 def _stages(row: JobRow, times: Sequence[Mapping[str, Any]]) -> Iterable[StageFigures]:
@@ -309,13 +310,13 @@ def _stages(row: JobRow, times: Sequence[Mapping[str, Any]]) -> Iterable[StageFi
             str(entry.get("device") or "") or None,
         )
         for entry in facts.result_list(row, "measured")
-        if entry.get("cached") is not True and (seconds := facts.finite(entry.get("seconds"))) is not None
+        if entry.get("cached") is not True and (seconds := finite(entry.get("seconds"))) is not None
     ]
     sampling = [
         seconds
         for time in times
         if time.get("class_type") in SAMPLERS
         and time.get("cached") is not True
-        and (seconds := facts.finite(time.get("seconds"))) is not None
+        and (seconds := finite(time.get("seconds"))) is not None
     ]
     return found or ([StageFigures(SAMPLING, round(sum(sampling), 4))] if sampling else [])

@@ -20,10 +20,11 @@ from ...core.imaging.chart import Chart, chart_of
 from ..batch import verdict_tables as facts
 from ..batch.contact_sheet import thumbnail_job
 from ..batch.job import JobRow
-from ..batch.verdict_tables import as_json, cell, replaced
+from ..batch.verdict_tables import as_json, replaced
+from ..batch.verdict_tables import cell as table_cell
 from ..batch.worker import THUMBS
 from ..errors import OutputUnwritable
-from ..report.html import megabytes, number, versions
+from ..report.html import finite, megabytes, number, versions
 from ..report.svg_chart import COLOURS, mark, svg
 from ..workflow.graph import Workflow
 from ..workflow.overrides import Setting
@@ -43,8 +44,8 @@ def write_tables(comparison: Comparison) -> tuple[Path, Path]:
             for place, each in enumerate(comparison.cells):
                 values = _row(comparison, each, stages)
                 if place == 0:
-                    writer.writerow([cell(name) for name in values])
-                writer.writerow([cell(value) for value in values.values()])
+                    writer.writerow([table_cell(name) for name in values])
+                writer.writerow([table_cell(value) for value in values.values()])
         with replaced(data) as file:
             file.write(as_json(comparison.as_dict()) + "\n")
     except OSError as error:
@@ -139,7 +140,7 @@ class Comparison:
         own = self.check.get("baseline")
         if not isinstance(own, Mapping):
             return None
-        low, middle = facts.finite(own.get("low")), facts.finite(own.get("median"))
+        low, middle = finite(own.get("low")), finite(own.get("median"))
         return None if low is None or middle is None else (low, middle)
 
     def value_of(self, cell: Cell) -> str:

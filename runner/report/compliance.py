@@ -13,9 +13,8 @@ from markupsafe import Markup
 
 from ...core.imaging.chart import Chart, chart_of
 from ..backends.base import RunResult
-from ..batch import verdict_tables as facts
 from ..errors import OutputUnwritable
-from .html import LARGE, SMALL, thumbnail
+from .html import LARGE, SMALL, finite, mappings, thumbnail
 from .svg_chart import mark, svg
 
 OUTCOMES = {
@@ -33,7 +32,7 @@ BLANK = dict.fromkeys(("label", "outcome", "passed", "cosine", "reason"))
 
 def comparison(result: RunResult, report: Mapping[str, Any]) -> dict[str, Any]:
     """One comparison: its plot, its grid where the run has it, and a row for each picture."""
-    pictures = [BLANK | dict(picture) for picture in facts.mappings(report.get("pictures"))]
+    pictures = [BLANK | dict(picture) for picture in mappings(report.get("pictures"))]
     chart = _chart(report, pictures)
     sheet = next((thumbnail(file.path, 2 * LARGE) for file in result.previews if file.node == report["node"]), None)
     names = [series.name for series in chart.series]
@@ -53,18 +52,16 @@ def comparison(result: RunResult, report: Mapping[str, Any]) -> dict[str, Any]:
 def _chart(report: Mapping[str, Any], pictures: Sequence[Mapping[str, Any]]) -> Chart:
     own, baseline = report.get("baseline"), None
     if isinstance(own, Mapping):
-        low, middle = facts.finite(own.get("low")), facts.finite(own.get("median"))
+        low, middle = finite(own.get("low")), finite(own.get("median"))
         baseline = None if low is None or middle is None else (low, middle)
     entries = []
     for picture in pictures:
         label, series = str(picture.get("label") or ""), str(picture.get("series") or "")
-        cosine = facts.finite(picture.get("cosine"))
+        cosine = finite(picture.get("cosine"))
         words = label.removeprefix(series).lstrip(" ·") or label
         problem = "" if cosine is not None else OUTCOMES.get(str(picture.get("outcome")), "no usable face")
-        entries.append(
-            (series, words, facts.finite(picture.get("value")), () if cosine is None else (cosine,), problem)
-        )
-    return chart_of(entries, str(report.get("axis") or "value"), facts.finite(report.get("threshold")), baseline)
+        entries.append((series, words, finite(picture.get("value")), () if cosine is None else (cosine,), problem))
+    return chart_of(entries, str(report.get("axis") or "value"), finite(report.get("threshold")), baseline)
 
 
 def stages(result: RunResult) -> list[dict[str, Any]]:
@@ -72,8 +69,8 @@ def stages(result: RunResult) -> list[dict[str, Any]]:
     found = [
         {
             "name": str(entry.get("name") or entry["title"]),
-            "seconds": facts.finite(entry.get("seconds")),
-            "memory": facts.finite(entry.get("peak_memory_bytes")),
+            "seconds": finite(entry.get("seconds")),
+            "memory": finite(entry.get("peak_memory_bytes")),
             "device": str(entry.get("device") or ""),
             "cached": entry["cached"],
         }
@@ -116,7 +113,7 @@ class Checked:
 
 def card(report: Mapping[str, Any], overlay: Path | None, photo: Path | None = None) -> dict[str, Any]:
     """What the template draws of one photo. The report may come from a server: nothing in it is taken for granted."""
-    checks = [dict(check) for check in facts.mappings(report.get("checks"))]
+    checks = [dict(check) for check in mappings(report.get("checks"))]
     for check in checks:
         check["style"] = STYLES.get(str(check.get("outcome")), "")
     groups: dict[str, list[dict[str, Any]]] = {}
@@ -145,7 +142,7 @@ def card(report: Mapping[str, Any], overlay: Path | None, photo: Path | None = N
         ],
         "notes": [str(note) for note in _listed(report.get("notes"))],
         "not_measurable": [str(each) for each in _listed(report.get("not_measurable"))],
-        "sources": [source for source in facts.mappings(report.get("sources")) if _web(source.get("url"))],
+        "sources": [source for source in mappings(report.get("sources")) if _web(source.get("url"))],
     }
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -13,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ... import __version__
-from .page import MOST_CERTAIN, _is_number
 
 if TYPE_CHECKING:
     import jinja2
@@ -111,3 +112,22 @@ def megabytes(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value / 2**30:.1f} GB" if value >= 2**30 else f"{value / 2**20:,.0f} MB"
+
+
+MOST_CERTAIN = 0.999
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def finite(value: Any) -> float | None:
+    """A number as a float; None for what is none, NaN and infinity included."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def mappings(values: Any) -> list[Mapping[str, Any]]:
+    """The objects of a list: a server may have sent anything."""
+    return [value for value in values if isinstance(value, Mapping)] if isinstance(values, list | tuple) else []

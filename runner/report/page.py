@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ..backends.base import RunResult, SavedFile, judged_images, report_passed
-from ..batch import verdict_tables as facts
 from . import compliance
 from .compliance import OUTCOMES, comparison, stages
-from .html import LARGE, SMALL, templates, thumbnail, versions
+from .html import LARGE, SMALL, _is_number, mappings, templates, thumbnail, versions
 
 if TYPE_CHECKING:
     pass
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 PICTURES_SHOWN = 24
 """More results than this are counted and not shown: the page must stay small."""
 
-MOST_CERTAIN = 0.999
 
 MOST_NUMBERS, NUMBER_WIDTH = 3, 5.0
 """How many scores have their numbers on the scale, and how wide one is there, in percent."""
@@ -99,10 +97,6 @@ def render(result: RunResult, folder: Path) -> str:
     )
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
 def _photos(result: RunResult) -> list[Picture]:
     found = []
     for index, photo in enumerate(result.photos[:PICTURES_SHOWN]):
@@ -145,7 +139,7 @@ def _verdict(result: RunResult) -> dict[str, str]:
     if judged and (not reports or (all(map(report_passed, reports)) and not result.verdict)):
         return compliance.verdict(judged)
     if not reports and result.comparisons:
-        pictures = [picture for report in result.comparisons for picture in facts.mappings(report.get("pictures"))]
+        pictures = [picture for report in result.comparisons for picture in mappings(report.get("pictures"))]
         passed = sum(picture.get("passed") is True for picture in pictures)
         sentence = f"{passed} of {len(pictures)} pictures show the same person. A comparison is no verdict on a result."
         return {"kind": "none", "headline": "Pictures were compared.", "sentence": sentence}
@@ -208,7 +202,7 @@ def _strangers(reports: list[dict[str, Any]]) -> str:
 
 
 def _images(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return facts.mappings(report.get("images"))
+    return mappings(report.get("images"))
 
 
 def _check(result: RunResult, report: Mapping[str, Any]) -> dict[str, Any]:

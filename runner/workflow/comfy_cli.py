@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -32,14 +32,7 @@ def program() -> str | None:
     return str(beside) if beside.is_file() else shutil.which("comfy")
 
 
-def local_object_info() -> dict[str, Any]:
-    """What a server would say of the node classes that run in this process. Imports torch."""
-    from ..backends.local import local_classes
-
-    return {node_id: cls.GET_NODE_INFO_V1() for node_id, cls in local_classes().items()}
-
-
-def to_api(canvas: dict[str, Any], object_info: dict[str, Any], name: str, reason: str) -> dict[str, Any]:
+def to_api(canvas: dict[str, Any], object_info: Mapping[str, Any], name: str, reason: str) -> dict[str, Any]:
     """API format of a canvas export. `reason` says why comfy-cli is needed; raises ComfyCliMissing, ComfyCliFailed."""
     command = program()
     if command is None:
@@ -94,9 +87,9 @@ def _failed(name: str, words: str) -> ComfyCliFailed:
 
 
 @contextmanager
-def _catalog_server(object_info: dict[str, Any]) -> Iterator[int]:
+def _catalog_server(object_info: Mapping[str, Any]) -> Iterator[int]:
     """A server on this machine that answers ``/object_info``; gives its port."""
-    body = json.dumps(object_info).encode()
+    body = json.dumps(dict(object_info)).encode()
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

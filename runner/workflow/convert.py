@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import NotConvertible, WorkflowUnreadable
-from .object_info import Catalog, InputSpec, NodeSpec
+from .object_info import Catalog, InputSpec, NodeSpec, object_info_here
 
 _COMMENT = re.compile(r"/\*.*?\*/|//[^\n\r]*", re.DOTALL)
 _PART = re.compile(r"\\.|[^\\{}|]+|.", re.DOTALL)
@@ -115,7 +115,7 @@ def convert(canvas: dict[str, Any], source: Callable[[], Catalog], name: str) ->
     except Beyond as reason:
         from . import comfy_cli
 
-        described = server.object_info() if server is not None else comfy_cli.local_object_info()
+        described = server.object_info() if server is not None else object_info_here()
         return comfy_cli.to_api(canvas, described, name, str(reason))
 
 

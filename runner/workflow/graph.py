@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ..backends.local import local_catalog
 from ..errors import AmbiguousTitle, UnknownInput, UnknownTitle, WorkflowMissing, WorkflowUnreadable
-from .object_info import Catalog
+from .object_info import Catalog, catalog_here
 
 SWITCH = "on"
 """The input of a stage: ``--set "Pose.on=true"``."""
@@ -320,7 +319,7 @@ def bundled() -> list[str]:
     return sorted({path.stem for folder in (BUNDLED, BUNDLED / "api") for path in folder.glob("*.json")})
 
 
-def load(source: str | Path, catalog: Callable[[], Catalog] = local_catalog) -> Workflow:
+def load(source: str | Path, catalog: Callable[[], Catalog] = catalog_here) -> Workflow:
     """Read a workflow file, or the bundled workflow of that name, in API or in canvas format.
 
     `catalog` is asked only for canvas format, whose widgets have no names in the file. A `preflight.ServerCatalog` is

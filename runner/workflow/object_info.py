@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    pass
+from functools import cache, cached_property
+from typing import Any
 
 VALUE_TYPES = frozenset({"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"})
 """Input types that the canvas draws as a widget, so that a plain value can be given."""
@@ -165,3 +162,24 @@ def _input(name: str, config: Any, *, required: bool) -> InputSpec:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+_here: Callable[[], Mapping[str, Any]] | None = None
+
+
+def set_object_info_here(describe: Callable[[], Mapping[str, Any]]) -> None:
+    """Say how the node classes of this process are described, as ``/object_info`` would: the local engine knows."""
+    global _here
+    _here = describe
+    catalog_here.cache_clear()
+
+
+def object_info_here() -> Mapping[str, Any]:
+    """What a server would say of the node classes that run in this process; empty where there is no engine."""
+    return {} if _here is None else _here()
+
+
+@cache
+def catalog_here() -> Catalog:
+    """The node classes that run in this process, by their id."""
+    return from_object_info(object_info_here())

@@ -11,11 +11,10 @@ from typing import Any
 from ... import __version__
 from ...core.errors import LikenessError, PhotoMissing
 from ...core.host import model_dirs
-from ..backends.local import local_catalog
-from ..errors import GraphCycle, ModelFileMissing, NeedsServer, NodeClassMissing, NotAnOption, NothingToRun
+from ..errors import GraphCycle, ModelFileMissing, NodeClassMissing, NotAnOption, NothingToRun
 from .graph import Node, Workflow
 from .object_info import MODEL_SUFFIXES, Catalog
-from .validate import Finding, NodeCheck, needed, refuse_unknown
+from .validate import Finding, NodeCheck, needed
 
 OUR_PACK = "likeness-studio"
 CORE = "comfy-core"
@@ -280,16 +279,3 @@ def _photo_missing(node: Node, catalog: Catalog) -> list[LikenessError]:
         return []
     where = f"{node.title}.{node.file_input}"
     return [PhotoMissing(f"{where} names {name!r}, which is not in the server's input folder; give a photo for it.")]
-
-
-def findings_here(workflow: Workflow, catalog: Catalog | None = None) -> Findings:
-    """What is wrong with `workflow` in this process; nodes that are not carried here are one NeedsServer.
-
-    `catalog` has other node classes than those that this process always has.
-    """
-    catalog = local_catalog() if catalog is None else catalog
-    try:
-        refuse_unknown(workflow, catalog)
-    except NeedsServer as problem:
-        return Findings([problem])
-    return examine(workflow, catalog, strict=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from likeness_studio.runner import preflight
+from likeness_studio.runner.backends.comfy import catalog as comfy_catalog
 from likeness_studio.runner.backends.comfy.server import ComfyServer
+from likeness_studio.runner.workflow import preflight
 from likeness_studio.runner.workflow.convert import to_api
 from likeness_studio.runner.workflow.graph import Workflow
 
@@ -37,7 +38,7 @@ def templates(comfyui_server):
 @pytest.fixture(scope="module")
 def catalog(comfyui_server):
     client = ComfyServer(comfyui_server.url)
-    yield preflight.ServerCatalog(client)()
+    yield comfy_catalog.ServerCatalog(client)()
     client.close()
 
 

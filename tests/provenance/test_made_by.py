@@ -82,7 +82,7 @@ def test_what_a_graph_tells(graph, origin, generative, source_type):
 
 def test_a_picture_from_words_alone_is_generated():
     graph = IMG2IMG | {"2": node("EmptyLatentImage", width=64)}
-    assert trace(graph, ["9"]).source_type == iptc.GENERATED
+    assert trace(graph, ["9"], looking(SILENT)).source_type == iptc.GENERATED
 
 
 def test_a_photo_that_only_steers_is_not_edited():
@@ -99,7 +99,7 @@ def test_an_adjusted_photo_is_algorithmically_altered():
 
 def test_a_drawn_picture_is_made_by_an_algorithm():
     graph = {"1": node("EmptyImage"), "9": node("SaveImage", images=["1", 0])}
-    assert trace(graph, ["9"]).source_type == iptc.ALGORITHMIC
+    assert trace(graph, ["9"], looking(SILENT)).source_type == iptc.ALGORITHMIC
 
 
 def test_an_unknown_node_lets_nothing_be_claimed():
@@ -182,7 +182,7 @@ def test_the_steps_come_in_the_order_of_work_from_the_last():
 
 def test_a_graph_with_a_ring_or_a_missing_node_ends():
     graph = {"1": node("ImageCrop", image=["2", 0]), "2": node("ImageCrop", image=["1", 0]), "3": node("X", a=["7", 0])}
-    assert len(trace(graph, ["1", "3"]).steps) == 4
+    assert len(trace(graph, ["1", "3"], looking(SILENT)).steps) == 4
 
 
 def test_nothing_is_claimed_outside_of_a_run(tmp_path):

@@ -13,7 +13,7 @@ from likeness_studio.runner.workflow.graph import Workflow, load
 from likeness_studio.runner.workflow.preflight import Findings
 
 if TYPE_CHECKING:
-    from likeness_studio.runner.doctor import Fact
+    from likeness_studio.runner.backends.doctor import Fact
     from likeness_studio.runner.workflow.object_info import Catalog
 
 

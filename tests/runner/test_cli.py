@@ -199,9 +199,9 @@ def test_real_process_exit_codes(graph_file, tmp_path):
 
 SLOW = """
 import sys, time
-from likeness_studio.nodes import host
+from likeness_studio.core import host
 from likeness_studio.nodes.schema import io
-from likeness_studio.runner import catalog
+from likeness_studio.runner.backends import local
 
 class Slow(io.ComfyNode):
     @classmethod
@@ -219,10 +219,8 @@ class Slow(io.ComfyNode):
             progress.step()
 
 known = {"Slow": Slow}
-catalog.local_classes = lambda: known
-catalog.local_catalog = lambda: catalog.describe(known)
-from likeness_studio.runner import local
-local.local_classes, local.local_catalog = catalog.local_classes, catalog.local_catalog
+local.local_classes = lambda: known
+local.local_catalog = lambda: local.describe(known)
 from likeness_studio.runner.cli import main
 main(["run", sys.argv[1], "-o", sys.argv[2]])
 """

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from likeness_studio.runner import errors
-from likeness_studio.runner.backends.local import local_catalog
+from likeness_studio.runner.backends.local import local_catalog, local_object_info
 from likeness_studio.runner.workflow import comfy_cli, convert
 from likeness_studio.runner.workflow.graph import load
 from likeness_studio.runner.workflow.object_info import from_object_info
@@ -201,4 +201,4 @@ def test_a_damaged_file_is_one_error(data):
 
 
 def test_local_description_can_be_given_to_comfy_cli():
-    assert from_object_info(comfy_cli.local_object_info()).keys() == local_catalog().keys()
+    assert from_object_info(local_object_info()).keys() == local_catalog().keys()

@@ -13,9 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from likeness_studio.core.errors import PhotoMissing
-from likeness_studio.runner import errors, preflight
+from likeness_studio.runner import errors
+from likeness_studio.runner.backends.comfy import catalog as comfy_catalog
 from likeness_studio.runner.backends.comfy import catalog as server_module
 from likeness_studio.runner.backends.comfy.server import ComfyServer
+from likeness_studio.runner.workflow import preflight
 from likeness_studio.runner.workflow import preflight as sources
 from likeness_studio.runner.workflow.graph import Workflow
 from likeness_studio.runner.workflow.object_info import from_object_info
@@ -281,19 +283,19 @@ def remote(recorder):
 def test_a_small_workflow_asks_for_its_classes_once(recorder, remote):
     workflow = graph_of("Loader", ckpt_name="a.safetensors")
     for _ in range(3):
-        preflight.require(workflow, remote)
+        comfy_catalog.require(workflow, remote)
     assert recorder.asked == {"/system_stats": 1, "/object_info/Loader": 1, "/object_info/Source": 1}
 
 
 def test_a_large_workflow_asks_for_everything_at_once(recorder, remote):
     recorder.info |= {f"N{number}": described() for number in range(30)}
     graph = {str(number): {"class_type": f"N{number}", "inputs": {}} for number in range(30)}
-    preflight.require(Workflow.from_api("large", graph), remote)
+    comfy_catalog.require(Workflow.from_api("large", graph), remote)
     assert recorder.asked == {"/system_stats": 1, "/object_info": 1}
 
 
 def test_another_version_is_asked_again(recorder, remote, monkeypatch):
-    kept = preflight.ServerCatalog(remote)
+    kept = comfy_catalog.ServerCatalog(remote)
     assert "Fresh" not in kept()
     recorder.info["Fresh"] = described()
     assert "Fresh" not in kept()
@@ -306,7 +308,7 @@ def test_another_version_is_asked_again(recorder, remote, monkeypatch):
 
 
 def test_refresh_asks_again(recorder, remote):
-    kept = preflight.ServerCatalog(remote)
+    kept = comfy_catalog.ServerCatalog(remote)
     kept()
     recorder.info["Fresh"] = described()
     assert "Fresh" in kept.refresh()
@@ -315,12 +317,12 @@ def test_refresh_asks_again(recorder, remote):
 def test_a_problem_is_confirmed_before_it_is_reported(recorder, remote):
     workflow = graph_of("Loader", ckpt_name="new.safetensors")
     with pytest.raises(errors.ModelFileMissing):
-        preflight.require(workflow, remote)
+        comfy_catalog.require(workflow, remote)
     recorder.info["Loader"] = described(ckpt_name=[["new.safetensors"], {}], output=("MODEL",))
-    preflight.require(workflow, remote)
+    comfy_catalog.require(workflow, remote)
 
 
 def test_two_catalogues_of_one_client_share_what_they_know(recorder, remote):
-    preflight.ServerCatalog(remote)()
-    preflight.ServerCatalog(remote)()
+    comfy_catalog.ServerCatalog(remote)()
+    comfy_catalog.ServerCatalog(remote)()
     assert recorder.asked["/object_info"] == 1

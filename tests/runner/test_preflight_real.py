@@ -9,8 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from likeness_studio.runner import preflight
+from likeness_studio.runner.backends.comfy import catalog as comfy_catalog
 from likeness_studio.runner.backends.comfy.server import ComfyServer
+from likeness_studio.runner.workflow import preflight
 from likeness_studio.runner.workflow.graph import Workflow, bundled, load
 from likeness_studio.runner.workflow.object_info import from_object_info
 from likeness_studio.tests.runner import preflight_graphs as graphs
@@ -60,9 +61,9 @@ def accepts(comfy, graph):
 @pytest.mark.parametrize("name", bundled())
 def test_bundled_workflows_raise_no_alarm(comfy, name):
     graph = load(name)
-    preflight.require(graph, comfy)
+    comfy_catalog.require(graph, comfy)
     graph.remove([node.id for node in graph if node.optional])
-    found = preflight.findings_on(graph, comfy)
+    found = comfy_catalog.findings_on(graph, comfy)
     assert (found.problems, found.doubts) == ([], [])
 
 
@@ -71,7 +72,7 @@ def test_graphs_that_the_server_takes_raise_no_alarm(comfy, catalog, name):
     graph = graphs.GRAPHS[name]()
     accepted, answer = accepts(comfy, graph)
     assert accepted, answer
-    preflight.require(Workflow.from_api(name, graph), comfy)
+    comfy_catalog.require(Workflow.from_api(name, graph), comfy)
     assert preflight.check(Workflow.from_api(name, graph), catalog, files_follow=False) == []
 
 
@@ -119,7 +120,7 @@ def _node_decides(answer):
 
 
 def test_whole_and_single_classes_are_the_same(comfy, catalog):
-    kept = preflight.ServerCatalog(comfy)
+    kept = comfy_catalog.ServerCatalog(comfy)
     single = kept.classes(["KSampler", "LoadImage", "NoSuchClass"])
     assert "NoSuchClass" not in single
     assert {name: single[name] for name in ("KSampler", "LoadImage")} == {
@@ -131,11 +132,11 @@ def test_whole_and_single_classes_are_the_same(comfy, catalog):
 
 def test_a_model_that_comes_later_is_seen(server, comfy):
     """A problem found in a kept catalogue is looked up anew before it is reported."""
-    kept = preflight.ServerCatalog(comfy)
+    kept = comfy_catalog.ServerCatalog(comfy)
     graph = graphs.sampler()
     graph["1"]["inputs"]["ckpt_name"] = "later.safetensors"
     workflow = Workflow.from_api("later", graph)
     assert [problem.code for problem in preflight.check(workflow, kept())] == ["model_file_missing"]
     (server.base / "models" / "checkpoints" / "later.safetensors").touch()
     time.sleep(0.02)
-    preflight.require(workflow, kept)
+    comfy_catalog.require(workflow, kept)

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from safetensors.numpy import save_file
 
-from likeness_studio.runner import preflight
+from likeness_studio.runner.backends.comfy import catalog as comfy_catalog
 from likeness_studio.runner.backends.comfy.server import ComfyServer
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.errors import ModelFileMissing, NodeClassMissing
@@ -88,7 +88,7 @@ def test_a_stage_of_another_pack_names_the_pack(comfy):
     for stage, (pack, classes) in OTHER_PACKS.items():
         workflow = load("reference_profile")
         workflow.switch(stage, on=True)
-        missing = [p for p in preflight.findings_on(workflow, comfy).problems if isinstance(p, NodeClassMissing)]
+        missing = [p for p in comfy_catalog.findings_on(workflow, comfy).problems if isinstance(p, NodeClassMissing)]
         assert {problem.class_type for problem in missing} == classes
         assert all(f"comfy node install {pack.lower()}" in str(problem) for problem in missing)
 
@@ -101,7 +101,7 @@ def test_other_packs_nodes_are_used_as_they_are(tmp_path):
         workflow = load("reference_profile")
         for stage in OTHER_PACKS:
             workflow.switch(stage, on=True)
-        assert preflight.findings_on(workflow, client).problems == []
+        assert comfy_catalog.findings_on(workflow, client).problems == []
         accepted, answer = submit(client, workflow)
         assert accepted, answer
         assert answer.get("node_errors") in ({}, None)
@@ -135,6 +135,6 @@ def test_a_missing_model_is_an_error_of_its_own(server, comfy):
     (model,) = models_of("img2img_headshot_sdxl")
     workflow = load("img2img_headshot_sdxl")
     workflow.set("Checkpoint.ckpt_name", "other.safetensors")
-    (problem,) = preflight.findings_on(workflow, comfy).problems
+    (problem,) = comfy_catalog.findings_on(workflow, comfy).problems
     assert isinstance(problem, ModelFileMissing)
     assert model["url"] not in str(problem), "the address belongs to the file that the workflow names"

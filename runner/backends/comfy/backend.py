@@ -31,7 +31,7 @@ from .server import ComfyServer
 from .uploads import Uploads
 
 if TYPE_CHECKING:
-    from ...doctor import Fact
+    from ..doctor import Fact
 
 GATHER_SECONDS = 1.0
 """How long ids are gathered, so that one request deletes the entries of many short jobs."""
@@ -174,7 +174,7 @@ class ServerBackend:
 
     def facts(self) -> list[Fact]:
         """The server's version, devices, memory, pack and queue."""
-        from ... import doctor as facts
+        from .. import doctor as facts
 
         return facts.server(self.server)
 

@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
-from ..core import host
-from ..core.errors import LikenessError
-from ..core.models import store
-from .backends.comfy.server import ComfyServer
-from .errors import RunnerError
-from .workflow.object_info import Catalog, NodeSpec, from_object_info
+from ... import __version__
+from ...core import host
+from ...core.errors import LikenessError
+from ...core.models import store
+from ..errors import RunnerError
+from ..workflow.object_info import Catalog, NodeSpec, from_object_info
+from .comfy.server import ComfyServer
 
 LOW_DISK = 2 << 30
 """Bytes: with less free space, models and results may not fit."""
@@ -38,7 +38,7 @@ class Fact:
 
 def machine() -> list[Fact]:
     """This machine: Python, torch, onnxruntime, comfy-cli, models and disk. Imports torch; hashes the models."""
-    from .workflow.comfy_cli import program
+    from ..workflow.comfy_cli import program
 
     return [
         Fact("likeness-studio", f"{__version__} on Python {platform.python_version()}, {platform.system()}"),
@@ -122,7 +122,7 @@ def server(remote: ComfyServer) -> list[Fact]:
 
 def _pack(known: Catalog) -> Fact:
     """Whether the pack there is this one: the server tells no version, but which nodes it has and what they take."""
-    from .backends.local import local_catalog
+    from .local import local_catalog
 
     ours = {name: spec for name, spec in local_catalog().items() if name.startswith("Likeness")}
     there = {name for name in known if name.startswith("Likeness")}
