@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
-
-from ..core.compare.comparison import summary_of
-from ..core.compare.measuring import Stopwatch, stage_fingerprint
 from ..core.errors import NothingToCompare
-from ..core.faces.engines import FaceEngine, engine_of
 from ..core.host import torch_device
-from ..core.identity.enrollment import Identity
-from .judging import gate_for, judge, pictures_of
+from ..core.node_facts import Effect, NodeFacts
 from .schema import io, ui
 from .sockets import (
     COMPARE,
@@ -25,9 +19,18 @@ from .sockets import (
     strictness_inputs,
 )
 
+if TYPE_CHECKING:
+    import torch
+
+    from ..core.compare.measuring import Stopwatch
+    from ..core.faces.engines import FaceEngine
+    from ..core.identity.enrollment import Identity
+
 
 class StartMeasuring(io.ComfyNode):
     """The beginning of a stage."""
+
+    FACTS: ClassVar = NodeFacts(Effect.PASSES)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -54,16 +57,24 @@ class StartMeasuring(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, **_: Any) -> Any:
         """Another value whenever the stage will be computed again."""
+
+        from ..core.compare.measuring import stage_fingerprint
+
         return stage_fingerprint()
 
     @classmethod
     def execute(cls, value: list[Any]) -> io.NodeOutput:
         """Start."""
+
+        from ..core.compare.measuring import Stopwatch
+
         return io.NodeOutput(value, Stopwatch(torch_device()))
 
 
 class StopMeasuring(io.ComfyNode):
     """The end of a stage."""
+
+    FACTS: ClassVar = NodeFacts(Effect.PASSES)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -97,6 +108,9 @@ class StopMeasuring(io.ComfyNode):
     @classmethod
     def execute(cls, value: list[Any], stopwatch: list[Stopwatch], name: list[str]) -> io.NodeOutput:
         """Read the watch."""
+
+        from ..core.compare.comparison import summary_of
+
         entry = stopwatch[0].read(name[0].strip() or "Stage", len(value)).as_dict()
         return io.NodeOutput(value, json.dumps(entry), ui={"measured": [entry], "text": [summary_of(entry)]})
 
@@ -107,6 +121,8 @@ MORE = (2, 3, 4)
 
 class TryStrengths(io.ComfyNode):
     """A list of numbers, so that what follows runs once for each."""
+
+    FACTS: ClassVar = NodeFacts(Effect.ANALYSES)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -153,6 +169,8 @@ class TryStrengths(io.ComfyNode):
 
 class CompareLikeness(io.ComfyNode):
     """Which way of making the picture keeps the person?"""
+
+    FACTS: ClassVar = NodeFacts(Effect.COMBINES)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -230,10 +248,13 @@ class CompareLikeness(io.ComfyNode):
         **more: list[Any],
     ) -> io.NodeOutput:
         """Judge, then draw."""
+
         from ..core.compare.comparison import Compared, Comparison, read_measured
         from ..core.compare.labels import of_branches
+        from ..core.faces.engines import engine_of
         from ..core.imaging.files import from_pil, to_pil
         from ..core.imaging.plot import plot
+        from .judging import gate_for, judge, pictures_of
 
         branches = [(images, labels or [])]
         branches += [(more.get(f"images_{number}") or [], more.get(f"labels_{number}") or []) for number in MORE]

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core import host
-from ..core.faces.engines import FaceEngine, load_engine
-from ..core.imaging.files import to_pil
-from ..core.imaging.tensors import check_image, check_mask, check_same_size
+from ..core.node_facts import Effect, NodeFacts
 from ..core.prompting.captioner import folders, load_captioner, stamp
-from ..core.prompting.measure_photo import measure
-from ..core.prompting.read_caption import describe
 from .schema import io
 from .sockets import PROMPTING, DescriptionType, FaceEngineType
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..core.faces.engines import FaceEngine
 
 MEASURED_ONLY = "measured only"
 
 
 class DescribePhoto(io.ComfyNode):
     """Say what a photo of a person shows: measured, and read from a caption if a captioning model is chosen."""
+
+    FACTS: ClassVar = NodeFacts(Effect.ANALYSES)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -86,6 +87,13 @@ class DescribePhoto(io.ComfyNode):
         engine: FaceEngine | None = None,
     ) -> io.NodeOutput:
         """Measure, caption if asked to, and put it together."""
+
+        from ..core.faces.engines import load_engine
+        from ..core.imaging.files import to_pil
+        from ..core.imaging.tensors import check_image, check_mask, check_same_size
+        from ..core.prompting.measure_photo import measure
+        from ..core.prompting.read_caption import describe
+
         photo = check_image(image)[:1].nan_to_num().clamp(0, 1)
         matte = None
         if mask is not None:

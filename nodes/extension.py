@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..core.node_facts import NodeFacts
 from .schema import ComfyExtension, io
 
 
@@ -53,6 +54,11 @@ def node_classes() -> list[type[io.ComfyNode]]:
         CompareLikeness,
         SaveWithProvenance,
     ]
+
+
+def node_facts() -> dict[str, NodeFacts]:
+    """What each node of the pack says of itself, by its id."""
+    return {node.GET_SCHEMA().node_id: vars(node)["FACTS"] for node in node_classes()}
 
 
 class LikenessExtension(ComfyExtension):

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..core.portrait.protect import CELL, Protect
-from ..core.portrait.restore import Placement
-from ..core.portrait.swap import LICENCE, NONE, swap_models
+from ..core.choices import CELL, Placement, Protect
+from ..core.node_facts import ENGINE, Effect, NodeFacts
 from .schema import io
 from .sockets import PORTRAIT, portrait_engine_input, portrait_several_input
 
@@ -28,6 +27,8 @@ def detectors(engine: FaceEngine) -> list[dict[str, str]]:
 
 class ProtectFace(io.ComfyNode):
     """Masks that keep the face while the rest is generated."""
+
+    FACTS: ClassVar = NodeFacts(Effect.ANALYSES, loads=ENGINE)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -134,6 +135,8 @@ class ProtectFace(io.ComfyNode):
 
 class RestoreFace(io.ComfyNode):
     """The original face, back in the generated picture."""
+
+    FACTS: ClassVar = NodeFacts(Effect.COMBINES, loads=ENGINE, pastes_face=True)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -273,9 +276,16 @@ class _Finder:
 class SwapFace(io.ComfyNode):
     """The source's face on the picture, when the user has the model."""
 
+    FACTS: ClassVar = NodeFacts(
+        Effect.GENERATES, effect_when=("enabled", (False, None), Effect.PASSES), swaps_by="insightface/buffalo_l"
+    )
+
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Sockets and widgets."""
+
+        from ..core.models.user_files import NONE, swap_models
+
         return io.Schema(
             node_id="LikenessSwapFace",
             display_name="Swap Face",
@@ -331,6 +341,9 @@ class SwapFace(io.ComfyNode):
         engine: FaceEngine | None = None,
     ) -> io.NodeOutput:
         """Swap picture by picture, or pass them on. A picture without a usable face is passed on: its run was long."""
+
+        from ..core.models.user_files import SWAP_LICENCE
+
         if not enabled or source is None:
             report = {"enabled": False, "note": "Swap Face is off: the pictures are passed on as they are."}
             return io.NodeOutput(image, json.dumps(report, indent=2), ui={"models": []})
@@ -339,7 +352,8 @@ class SwapFace(io.ComfyNode):
         from ..core.faces.engines import load_engine
         from ..core.host import Progress
         from ..core.imaging.tensors import check_image, joined, match_batch
-        from ..core.portrait.swap import check_engine, load_swapper, swap_face, swap_model_file
+        from ..core.models.user_files import swap_model_file
+        from ..core.portrait.swap import check_engine, load_swapper, swap_face
 
         path = swap_model_file(model)
         engine = engine or load_engine("insightface")
@@ -362,7 +376,7 @@ class SwapFace(io.ComfyNode):
             reports.append({"picture": index, **report})
             progress.step()
         unchanged = [f"{report['reason']}: passed on as it is." for report in reports if "reason" in report]
-        used = {"name": swapper.name, "licence": LICENCE, "commercial": "no", "use": "face swapping"}
+        used = {"name": swapper.name, "licence": SWAP_LICENCE, "commercial": "no", "use": "face swapping"}
         report = {"enabled": True, "model": used, "engine": engine.key, "warnings": warnings, "pictures": reports}
         shown = {"models": [*engine.models, used]} | ({"text": ["\n".join(unchanged)]} if unchanged else {})
         return io.NodeOutput(joined(swapped), json.dumps(report, indent=2), ui=shown)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from ..core.choices import Background, HeadSize, Size
 from ..core.id_photo.documents import names
-from ..core.id_photo.framing import HeadSize, Size
-from ..core.id_photo.make import Background
+from ..core.node_facts import CROPPED, ENGINE, RESIZED, TURNED, Effect, NodeFacts
 from .schema import io, ui
 from .sockets import ID_PHOTO, IDPhotoType, portrait_engine_input, portrait_several_input
 
@@ -24,6 +24,15 @@ DEFAULT_DOCUMENT = "us-passport"
 
 class MakeIDPhoto(io.ComfyNode):
     """A photo cut to the rules of a document."""
+
+    FACTS: ClassVar = NodeFacts(
+        Effect.COMBINES,
+        effect_when=("background", ("keep",), Effect.CUTS),
+        pictures=(0, 2),
+        loads=(*ENGINE, "face_mesh", "iris"),
+        judges="rules",
+        actions=(TURNED, CROPPED, RESIZED),
+    )
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -162,6 +171,8 @@ FINISHED, UNCUT = "finished photo", "still to be cut"
 class CheckIDPhoto(io.ComfyNode):
     """A photo judged by the rules of a document."""
 
+    FACTS: ClassVar = NodeFacts(Effect.COMBINES, pictures=(1,), loads=(*ENGINE, "face_mesh", "iris"), judges="rules")
+
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Sockets and widgets."""
@@ -280,6 +291,8 @@ class CheckIDPhoto(io.ComfyNode):
 
 class CheckSelfie(io.ComfyNode):
     """A photo judged as a reference photo."""
+
+    FACTS: ClassVar = NodeFacts(Effect.COMBINES, pictures=(1,), loads=(*ENGINE, "face_mesh", "iris"), judges="rules")
 
     @classmethod
     def define_schema(cls) -> io.Schema:

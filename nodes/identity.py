@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core import host
+from ..core.choices import DEFAULT_ENGINE, ENGINES, POOR_PHOTOS, SeveralFaces
 from ..core.errors import EnrollmentRefused, PhotoMissing
-from ..core.faces.annotate import BAD_COLOUR, GOOD_COLOUR, annotate, contact_sheet
-from ..core.faces.choose import SeveralFaces
-from ..core.faces.engines import DEFAULT_ENGINE, ENGINES, FaceEngine, load_engine
-from ..core.identity.enrollment import POOR_PHOTOS, Identity, Reference, enroll, load_identity, look_over, save_identity
-from ..core.imaging.files import SUFFIXES, load_photo
-from .judging import pictures_of
+from ..core.node_facts import ENGINE, Effect, NodeFacts
 from .schema import io, ui
 from .sockets import (
     IDENTITY,
@@ -27,9 +21,17 @@ from .sockets import (
     several_input,
 )
 
+if TYPE_CHECKING:
+    import torch
+
+    from ..core.faces.engines import FaceEngine
+    from ..core.identity.enrollment import Identity, Reference
+
 
 class LoadPhotos(io.ComfyNode):
     """Read all photos of a folder."""
+
+    FACTS: ClassVar = NodeFacts(Effect.READS, reads=("folder", "folder"))
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -65,6 +67,9 @@ class LoadPhotos(io.ComfyNode):
     @classmethod
     def execute(cls, folder: str) -> io.NodeOutput:
         """Read them."""
+
+        from ..core.imaging.files import load_photo
+
         files = _photo_files(folder)
         progress = host.Progress(len(files))
         photos = []
@@ -80,6 +85,8 @@ class LoadPhotos(io.ComfyNode):
 
 
 def _photo_files(folder: str) -> list[Path]:
+    from ..core.imaging.files import SUFFIXES
+
     path = host.inside(host.input_dir(), folder)
     files = sorted(file for file in path.glob("*") if file.is_file() and file.suffix.lower() in SUFFIXES)
     if not files:
@@ -89,6 +96,8 @@ def _photo_files(folder: str) -> list[Path]:
 
 class SaveIdentity(io.ComfyNode):
     """Write an identity into the output folder."""
+
+    FACTS: ClassVar = NodeFacts(Effect.ANALYSES)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -116,12 +125,17 @@ class SaveIdentity(io.ComfyNode):
     @classmethod
     def execute(cls, identity: Identity, filename: str) -> io.NodeOutput:
         """Save."""
+
+        from ..core.identity.enrollment import save_identity
+
         path = save_identity(identity, host.inside(host.output_dir(), filename))
         return io.NodeOutput(str(path), ui={"text": [str(path)], "saved": [str(path)]})
 
 
 class LoadIdentity(io.ComfyNode):
     """Read a saved identity."""
+
+    FACTS: ClassVar = NodeFacts(Effect.ANALYSES, reads=("filename", "identity"))
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -148,6 +162,9 @@ class LoadIdentity(io.ComfyNode):
     @classmethod
     def execute(cls, filename: str) -> io.NodeOutput:
         """Load."""
+
+        from ..core.identity.enrollment import load_identity
+
         return io.NodeOutput(load_identity(_identity_file(filename)))
 
     @classmethod
@@ -167,6 +184,8 @@ EXTRA_PHOTOS = tuple(f"photos_{number}" for number in range(2, 9))
 
 class LoadFaceEngine(io.ComfyNode):
     """Choose the networks that find and recognise faces."""
+
+    FACTS: ClassVar = NodeFacts(Effect.ANALYSES)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -215,6 +234,9 @@ class LoadFaceEngine(io.ComfyNode):
     @classmethod
     def execute(cls, engine: str, pack: str, device: str) -> io.NodeOutput:
         """Load it, or take it from the cache."""
+
+        from ..core.faces.engines import load_engine
+
         loaded = load_engine(engine, pack, device)
         licence = "\n".join(
             f"{model['name']}: {model['licence']}; commercial use: {model['commercial']}" for model in loaded.models
@@ -224,6 +246,8 @@ class LoadFaceEngine(io.ComfyNode):
 
 class EnrollIdentity(io.ComfyNode):
     """Learn what one person looks like."""
+
+    FACTS: ClassVar = NodeFacts(Effect.PASSES, pictures=(1,), loads=ENGINE)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -298,6 +322,12 @@ class EnrollIdentity(io.ComfyNode):
         **more: list[torch.Tensor],
     ) -> io.NodeOutput:
         """Enroll."""
+
+        from ..core.faces.annotate import contact_sheet
+        from ..core.faces.engines import load_engine
+        from ..core.identity.enrollment import enroll, look_over
+        from .judging import pictures_of
+
         chosen = first_given(engine) or load_engine()
         pictures = pictures_of(photos)
         for socket in EXTRA_PHOTOS:
@@ -327,6 +357,8 @@ class EnrollIdentity(io.ComfyNode):
 
 
 def _reference_picture(photo: torch.Tensor, reference: Reference) -> Any:
+    from ..core.faces.annotate import BAD_COLOUR, GOOD_COLOUR, annotate
+
     if not reference.accepted:
         return annotate(photo, reference.subject.face, f"refused: {reference.outcome}".replace("_", " "), BAD_COLOUR)
     label = "accepted" if reference.agreement is None else f"agrees {reference.agreement:.2f}"

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from ..core import host
-from ..core.faces.annotate import BAD_COLOUR, GOOD_COLOUR, UNKNOWN_COLOUR, annotate, batch_of
-from ..core.faces.choose import Outcome, SeveralFaces
-from ..core.faces.engines import FaceEngine
+from ..core.choices import EVEN_STRICTNESS, STRICTNESS, SeveralFaces
 from ..core.identity.calibration import calibration_of
-from ..core.identity.enrollment import Identity
 from ..core.identity.independence import independence_warnings, restored_warnings
-from ..core.identity.verdict import EVEN_STRICTNESS, STRICTNESS, Gate, Judgement, Verdict, check_likeness
 from .schema import io
 from .sockets import CUSTOM
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..core.faces.engines import FaceEngine
+    from ..core.identity.enrollment import Identity
+    from ..core.identity.verdict import Gate, Judgement, Verdict
 
 
 def pictures_of(batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
@@ -26,6 +27,9 @@ def pictures_of(batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
 
 def gate_for(engine: FaceEngine, strictness: str, custom_threshold: float) -> Gate:
     """The threshold that the user chose, as a gate for this engine."""
+
+    from ..core.identity.verdict import Gate
+
     if strictness == CUSTOM:
         return Gate.custom(custom_threshold)
     if strictness in EVEN_STRICTNESS:
@@ -43,6 +47,9 @@ def judge(
     min_face: int,
 ) -> Judgement:
     """Check likeness, and warn when in the graph of `node` the judge steered the generator, or a face was pasted."""
+
+    from ..core.identity.verdict import check_likeness
+
     judgement = check_likeness(engine, identity, pictures, gate, SeveralFaces(several_faces), min_face)
     prompt, run = getattr(node.hidden, "prompt", None), host.current_run()
     judgement.doubts.extend(independence_warnings(engine.key, prompt))
@@ -53,10 +60,16 @@ def judge(
 
 def annotated(pictures: list[torch.Tensor], judgement: Judgement) -> torch.Tensor:
     """The pictures with face boxes and verdicts, as one IMAGE [B,H,W,3]."""
+
+    from ..core.faces.annotate import batch_of
+
     return batch_of([_verdict_picture(pictures[each.index], each) for each in judgement.verdicts])
 
 
 def _verdict_picture(picture: torch.Tensor, verdict: Verdict) -> Any:
+    from ..core.faces.annotate import BAD_COLOUR, GOOD_COLOUR, UNKNOWN_COLOUR, annotate
+    from ..core.faces.choose import Outcome
+
     words = str(verdict.outcome).replace("_", " ")
     label = words if verdict.cosine is None else f"{words} {verdict.cosine:.2f}"
     colour = GOOD_COLOUR if verdict.passed else BAD_COLOUR if verdict.outcome is Outcome.FAIL else UNKNOWN_COLOUR

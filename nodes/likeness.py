@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING
-
-import torch
+from typing import TYPE_CHECKING, ClassVar
 
 from ..core import host
-from ..core.faces.engines import FaceEngine, engine_of
-from ..core.identity.enrollment import Identity
-from ..core.identity.verdict import OnNone, keep_best, rank
-from .judging import annotated, gate_for, judge, pictures_of, summary
+from ..core.choices import OnNone
+from ..core.node_facts import ENGINE, Effect, NodeFacts
 from .schema import io, ui
 from .sockets import IDENTITY, IdentityType, engine_input, first_given, min_face_input, several_input, strictness_inputs
 
@@ -25,6 +21,8 @@ if TYPE_CHECKING:
 
 class GateByLikeness(io.ComfyNode):
     """Let pictures through that are the person."""
+
+    FACTS: ClassVar = NodeFacts(Effect.PASSES, judges="identity")
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -98,6 +96,11 @@ class GateByLikeness(io.ComfyNode):
         engine: list[FaceEngine] | None = None,
     ) -> io.NodeOutput:
         """Judge, and sort."""
+
+        from ..core.faces.engines import engine_of
+        from ..core.identity.verdict import keep_best, rank
+        from .judging import annotated, gate_for, judge, pictures_of, summary
+
         chosen = engine[0] if engine else engine_of(identity[0].engine)
         pictures = pictures_of(images)
         gate = gate_for(chosen, strictness[0], custom_threshold[0])
@@ -125,6 +128,8 @@ class GateByLikeness(io.ComfyNode):
 
 class CheckLikeness(io.ComfyNode):
     """Judge whether pictures still show the person."""
+
+    FACTS: ClassVar = NodeFacts(Effect.COMBINES, pictures=(2,), loads=ENGINE, judges="identity")
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -181,6 +186,10 @@ class CheckLikeness(io.ComfyNode):
         engine: list[FaceEngine] | None = None,
     ) -> io.NodeOutput:
         """Judge."""
+
+        from ..core.faces.engines import engine_of
+        from .judging import annotated, gate_for, judge, pictures_of, summary
+
         chosen = first_given(engine) or engine_of(identity[0].engine)
         pictures = pictures_of(images)
         gate = gate_for(chosen, strictness[0], custom_threshold[0])
@@ -205,6 +214,8 @@ class CheckLikeness(io.ComfyNode):
 
 class KeepBest(io.ComfyNode):
     """Keep the pictures of a batch that are most like the person."""
+
+    FACTS: ClassVar = NodeFacts(Effect.PASSES, judges="identity")
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -267,6 +278,11 @@ class KeepBest(io.ComfyNode):
         engine: list[FaceEngine] | None = None,
     ) -> io.NodeOutput:
         """Choose."""
+
+        from ..core.faces.engines import engine_of
+        from ..core.identity.verdict import keep_best, rank
+        from .judging import annotated, gate_for, judge, pictures_of
+
         chosen = first_given(engine) or engine_of(identity[0].engine)
         pictures = pictures_of(images)
         gate = gate_for(chosen, strictness[0], custom_threshold[0])

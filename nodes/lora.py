@@ -4,37 +4,27 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core import host
+from ..core.choices import PRECISIONS
 from ..core.errors import LikenessError
 from ..core.errors.formats import NoLoraChosen
-from ..core.imaging.files import save_preview
-from ..core.lora.header import stamp_of
-from ..core.lora.inspect import Block, chart, inspect, text_of
-from ..core.lora.lora_file import joined_words, open_lora
-from ..core.lora.merge import (
-    PRECISIONS,
-    Merged,
-    Source,
-    common_family,
-    facts_of,
-    forbids_merging,
-    layer_count,
-    merge,
-    metadata_of,
-    place,
-    save,
-)
-from .lora_patching import Outcome, apply_stack
+from ..core.node_facts import Effect, NodeFacts
 from .schema import io
 from .sockets import LORA, NONE, LorasType, Row, Stack, row_inputs, rows_of
+
+if TYPE_CHECKING:
+    from ..core.lora.merge import Merged, Source
+    from .lora_patching import Outcome
 
 Stamp = tuple[str, int, int]
 
 
 class LoadLoraStack(io.ComfyNode):
     """Put several LoRAs on a model."""
+
+    FACTS: ClassVar = NodeFacts(Effect.ANALYSES)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -79,6 +69,10 @@ class LoadLoraStack(io.ComfyNode):
     @classmethod
     def execute(cls, model: Any, clip: Any | None = None, loras: Stack | None = None, **rows: Any) -> io.NodeOutput:
         """Check, then patch a copy."""
+
+        from ..core.lora.lora_file import joined_words
+        from .lora_patching import apply_stack
+
         stack = Stack(rows_of(rows), loras)
         changed, changed_clip, outcomes = apply_stack(model, clip, stack)
         words = joined_words([outcome.file.trigger_words for outcome in outcomes])
@@ -101,6 +95,8 @@ class LoadLoraStack(io.ComfyNode):
 
 class InspectLora(io.ComfyNode):
     """Look into a LoRA file."""
+
+    FACTS: ClassVar = NodeFacts(Effect.ANALYSES)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -140,6 +136,11 @@ class InspectLora(io.ComfyNode):
     @classmethod
     def execute(cls, lora: str) -> io.NodeOutput:
         """Read it."""
+
+        from ..core.imaging.files import save_preview
+        from ..core.lora.inspect import Block, chart, inspect, text_of
+        from ..core.lora.lora_file import open_lora
+
         if lora == NONE:
             raise NoLoraChosen("Inspect LoRA was given no file; choose one in its list.")
         file = open_lora(lora)
@@ -163,6 +164,8 @@ class InspectLora(io.ComfyNode):
 
 class MergeLoras(io.ComfyNode):
     """Add LoRAs up in one file."""
+
+    FACTS: ClassVar = NodeFacts(Effect.ANALYSES)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -215,6 +218,9 @@ class MergeLoras(io.ComfyNode):
         cls, rank: int, precision: str, filename: str, loras: Stack | None = None, **rows: Any
     ) -> io.NodeOutput:
         """Merge and save."""
+
+        from ..core.lora.merge import common_family, facts_of, layer_count, merge, metadata_of, place, save
+
         path = place(filename)
         chosen = Stack(rows_of(rows), loras).all_rows()
         if not chosen:
@@ -240,6 +246,9 @@ class MergeLoras(io.ComfyNode):
 
 def _stamps(names: list[str]) -> list[Stamp | str]:
     """What changes when one of the files does. A file that is not there is for `execute` to complain about."""
+
+    from ..core.lora.header import stamp_of
+
     found: list[Stamp | str] = []
     for name in names:
         try:
@@ -250,6 +259,9 @@ def _stamps(names: list[str]) -> list[Stamp | str]:
 
 
 def _source(row: Row) -> Source:
+    from ..core.lora.lora_file import open_lora
+    from ..core.lora.merge import Source
+
     return Source(open_lora(row.lora), row.model, row.clip)
 
 
@@ -288,6 +300,8 @@ def _said(outcome: Outcome) -> str:
 def _merge_report(
     written: Path, merged: Merged, family: str, rank: int, precision: str, facts: list[dict[str, Any]]
 ) -> dict[str, Any]:
+    from ..core.lora.merge import forbids_merging
+
     worst = max(merged.errors.items(), key=lambda item: item[1], default=("", 0.0))
     return {
         "file": str(written),

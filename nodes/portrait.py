@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from ..core.imaging.colour import PAPER
-from ..core.portrait.backdrop import STYLES
-from ..core.portrait.framing import CROPS
+from ..core.choices import BACKDROP_STYLES, CROPS, PAPER_COLOURS
+from ..core.node_facts import CROPPED, ENGINE, RESIZED, TURNED, Effect, NodeFacts
 from .schema import io
 from .sockets import PORTRAIT, portrait_engine_input, portrait_several_input
 
@@ -26,6 +25,8 @@ def _strength(name: str, default: float, tooltip: str) -> io.Input:
 
 class MattePerson(io.ComfyNode):
     """A mask of the person, from a network or from another node."""
+
+    FACTS: ClassVar = NodeFacts(Effect.ANALYSES)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -84,6 +85,8 @@ class MattePerson(io.ComfyNode):
 class RefineMatte(io.ComfyNode):
     """Hair-sharp mask and fringe-free colours."""
 
+    FACTS: ClassVar = NodeFacts(Effect.ADJUSTS)
+
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Sockets and widgets."""
@@ -140,6 +143,8 @@ class RefineMatte(io.ComfyNode):
 
 class FrameHeadshot(io.ComfyNode):
     """Level, cropped to head and shoulders."""
+
+    FACTS: ClassVar = NodeFacts(Effect.CUTS, loads=ENGINE, actions=(TURNED, CROPPED, RESIZED))
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -239,6 +244,8 @@ class FrameHeadshot(io.ComfyNode):
 class StudioBackdrop(io.ComfyNode):
     """A procedural backdrop."""
 
+    FACTS: ClassVar = NodeFacts(Effect.DRAWS, seeds_face=False)
+
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Sockets and widgets."""
@@ -250,12 +257,15 @@ class StudioBackdrop(io.ComfyNode):
             "The same seed gives the same picture; no bands in 8 bits.",
             inputs=[
                 io.Combo.Input(
-                    "style", options=list(STYLES), default=STYLES[0], tooltip="What stands behind the person."
+                    "style",
+                    options=list(BACKDROP_STYLES),
+                    default=BACKDROP_STYLES[0],
+                    tooltip="What stands behind the person.",
                 ),
                 io.String.Input(
                     "colour",
                     default="studio grey",
-                    tooltip=f"#rrggbb or a name: {', '.join(PAPER)}. In rooms it tints the walls.",
+                    tooltip=f"#rrggbb or a name: {', '.join(PAPER_COLOURS)}. In rooms it tints the walls.",
                 ),
                 io.Int.Input(
                     "width", default=800, min=16, max=LARGEST_SIDE, tooltip="Width in pixels, without size_like."
@@ -300,6 +310,8 @@ class StudioBackdrop(io.ComfyNode):
 
 class ComposePortrait(io.ComfyNode):
     """The person in front of the backdrop."""
+
+    FACTS: ClassVar = NodeFacts(Effect.COMBINES)
 
     @classmethod
     def define_schema(cls) -> io.Schema:

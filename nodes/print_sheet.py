@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import torch
+from typing import TYPE_CHECKING, ClassVar
 
 from ..core import host
-from ..core.id_photo.measures import IDPhoto
 from ..core.id_photo.sheet import DEFAULT_PAPER, DPIS, ORIENTATIONS, PAPERS, Orientation
+from ..core.node_facts import Effect, NodeFacts
 from .schema import io
 from .sockets import ID_PHOTO, IDPhotoType
 
 if TYPE_CHECKING:
+    import torch
     from PIL import Image
+
+    from ..core.id_photo.measures import IDPhoto
 
 AUTO = -1.0
 """What stands in the widgets for "the paper's own margin" and "the widest gap that costs no photo"."""
@@ -22,6 +23,8 @@ AUTO = -1.0
 
 class PrintSheet(io.ComfyNode):
     """Photos on paper, in the size that an office measures."""
+
+    FACTS: ClassVar = NodeFacts(Effect.COMBINES)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -124,6 +127,9 @@ class PrintSheet(io.ComfyNode):
         id_photo: IDPhoto | None = None,
     ) -> io.NodeOutput:
         """Lay out, draw, save."""
+
+        import torch
+
         from ..core.id_photo.sheet import lay_out
         from ..core.id_photo.sheet_draw import check_pixels, check_proportions, draw_page, page_pixels
         from ..core.id_photo.sheet_files import caption_of, pdf_bytes, png_bytes, png_name, save_numbered, summary
@@ -178,7 +184,9 @@ def _size(width_mm: float, height_mm: float, id_photo: IDPhoto | None) -> tuple[
 
 def _fill(target: torch.Tensor, picture: Image.Image) -> None:
     """Put 8-bit RGB into [H,W,3] as 0..1, without a second copy of the size of the target."""
+
     import numpy as np
+    import torch
 
     target.copy_(torch.from_numpy(np.array(picture))).div_(255.0)
 

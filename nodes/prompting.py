@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
+from ..core.node_facts import Effect, NodeFacts
 from ..core.prompting import preset_files
 from ..core.prompting.brief import (
     PERSON,
@@ -18,7 +19,6 @@ from ..core.prompting.brief import (
     phrases,
 )
 from ..core.prompting.clip_vocabulary import by_encoder, vocabulary_or_reason
-from ..core.prompting.dialects import counter, write
 from ..core.prompting.subject_token import Scheme, judge, make_token, phrase
 from ..core.prompting.traits import NOT_SAID, TraitKind, keep_traits, kinds
 from .schema import io
@@ -53,6 +53,8 @@ def _choice(kind: Kind, tooltip: str, *more: str) -> Any:
 
 class ProfessionalPrompt(io.ComfyNode):
     """Write a portrait prompt from choices, in the dialect of the generator."""
+
+    FACTS: ClassVar = NodeFacts(Effect.ANALYSES)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -173,6 +175,9 @@ class ProfessionalPrompt(io.ComfyNode):
         clip: Any | None = None,
     ) -> io.NodeOutput:
         """Write."""
+
+        from ..core.prompting.dialects import counter, write
+
         chosen = Dialect(dialect)
         choices = (role, setting, framing, light, expression, attire)
         brief = Brief(
@@ -211,6 +216,8 @@ def _widget(kind: TraitKind) -> Any:
 
 class KeepTraits(io.ComfyNode):
     """Say what belongs to the person, so that a generator keeps it."""
+
+    FACTS: ClassVar = NodeFacts(Effect.ANALYSES)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -271,6 +278,8 @@ class KeepTraits(io.ComfyNode):
 
 class SubjectToken(io.ComfyNode):
     """Make a rare token from a name."""
+
+    FACTS: ClassVar = NodeFacts(Effect.ANALYSES)
 
     @classmethod
     def define_schema(cls) -> io.Schema:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from ..core import host
-from ..core.imaging import files as file_names
+from ..core.node_facts import Effect, NodeFacts
 from .schema import io
 from .sockets import IDPhotoType
 
@@ -28,6 +28,8 @@ DECLARATIONS = (SHOWN, NO_GENERATION)
 
 class SaveWithProvenance(io.ComfyNode):
     """Pictures into the output folder, with what is known of their making."""
+
+    FACTS: ClassVar = NodeFacts(Effect.PASSES)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -154,18 +156,18 @@ class SaveWithProvenance(io.ComfyNode):
 
 def _making(id_photo: IDPhoto | None) -> Making:
     from ..core.provenance.origin import this_run
-    from ..core.provenance.steps import MAKE_ID_PHOTO, Effect
+    from .id_photo import MakeIDPhoto
 
     if id_photo is None:
         return this_run()
-    return this_run({MAKE_ID_PHOTO: Effect.COMBINES if id_photo.edits_made else Effect.CUTS})
+    return this_run({MakeIDPhoto.GET_SCHEMA().node_id: Effect.COMBINES if id_photo.edits_made else Effect.CUTS})
 
 
 def _signature(making: Making, id_photo: IDPhoto | None) -> Signature:
+    from ..core.node_facts import Effect
     from ..core.provenance.credentials import Signing, c2pa
     from ..core.provenance.origin import photo_files
     from ..core.provenance.save import Signature, ingredients_from
-    from ..core.provenance.steps import Effect
     from ..core.provenance.trace import actions_of
 
     c2pa()
@@ -180,7 +182,9 @@ def _signature(making: Making, id_photo: IDPhoto | None) -> Signature:
 
 def _write(files: list[bytes], target: Target, prefix: str, images: torch.Tensor) -> list[dict[str, str]]:
     """Numbered files in the output folder, announced as a server reports them."""
+
     from ..core.errors.formats import PictureNotSaved
+    from ..core.imaging import files as file_names
     from ..core.provenance.save import SUFFIXES
 
     root = host.output_dir()

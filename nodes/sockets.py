@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..core import host
-from ..core.faces.choose import MIN_FACE, SeveralFaces
-from ..core.identity.verdict import DEFAULT_STRICTNESS, EVEN_STRICTNESS, STRICTNESS
+from ..core.choices import DEFAULT_STRICTNESS, EVEN_STRICTNESS, MIN_FACE, STRICTNESS, SeveralFaces
 from .schema import io
 
 IDENTITY = "Likeness Studio/identity"

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..core.choices import Background
 from ..core.errors.formats import AlterationForbidden
-from ..core.id_photo.make import Background, Made, MakeOptions, choose_background, make_id_photo
+from ..core.id_photo.make import Made, MakeOptions, choose_background, make_id_photo
 from ..core.id_photo.measures import History
 from ..core.provenance.save import FORMS, SUFFIXES, Target, picture_file, record_of, target_for
 from ..core.provenance.source_types import ALGORITHMIC, COMPOSITE, ENHANCED, GENERATIVE, VOCABULARY, short
@@ -175,8 +176,8 @@ class IDPhotoMaker:
 
     def making(self, photo: Path, made: Made) -> Making:
         """How it was made: traced in the graph that does the same, with this photo at its beginning."""
+        from ..core.node_facts import Effect
         from ..core.provenance.origin import origin_of
-        from ..core.provenance.steps import Effect
         from ..core.provenance.trace import trace
 
         graph = self.graph()

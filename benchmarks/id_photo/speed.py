@@ -30,9 +30,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from likeness_studio.core.choices import Background, Size
 from likeness_studio.core.id_photo.documents import document
-from likeness_studio.core.id_photo.framing import Size, picture_size
-from likeness_studio.core.id_photo.make import Background, MakeOptions
+from likeness_studio.core.id_photo.framing import picture_size
+from likeness_studio.core.id_photo.make import MakeOptions
 from likeness_studio.core.models import runtimes as litert
 from likeness_studio.core.models import runtimes as onnx
 from likeness_studio.core.models import store

@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from likeness_studio.core.faces.choose import SeveralFaces, find_subject, find_subjects
+from likeness_studio.core.choices import SeveralFaces
+from likeness_studio.core.faces.choose import find_subject, find_subjects
 from likeness_studio.core.faces.engines import YuNetSFace
 from likeness_studio.core.faces.face import align
 from likeness_studio.core.faces.yunet_sface import Letterbox

@@ -20,7 +20,8 @@ import numpy as np
 from rich.progress import track
 
 from likeness_studio.benchmarks.identity.calibration_table import write_points
-from likeness_studio.core.faces.choose import SeveralFaces, find_subjects
+from likeness_studio.core.choices import SeveralFaces
+from likeness_studio.core.faces.choose import find_subjects
 from likeness_studio.core.faces.engines import FaceEngine, engine_of
 from likeness_studio.core.imaging.files import load_photo
 

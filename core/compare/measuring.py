@@ -118,9 +118,6 @@ def memory_of(device: torch.device, over: Callable[[], bool]) -> CudaMemory | Pr
     return CudaMemory(device) if device.type == "cuda" else ProcessMemory(over)
 
 
-STOP = "LikenessStopMeasuring"
-
-
 @dataclass(frozen=True)
 class Measured:
     """One stage. seconds and peak_memory_bytes are None where its beginning belongs to an earlier run."""
@@ -178,11 +175,7 @@ def stage_fingerprint() -> str | float:
     run = host.current_run()
     if run is None or run.node is None:
         return float("nan")
-    stops = [
-        node_id
-        for node_id, node in run.graph.items()
-        if node.get("class_type") == STOP and (links(node).get("stopwatch") or [None])[0] == run.node
-    ]
+    stops = [node_id for node_id, node in run.graph.items() if (links(node).get("stopwatch") or [None])[0] == run.node]
     found = upstream(run.graph, stops)
     words = [
         [node_id, run.graph[node_id].get("class_type"), run.graph[node_id].get("inputs")] for node_id in sorted(found)

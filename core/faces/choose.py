@@ -11,15 +11,12 @@ from enum import StrEnum
 import numpy as np
 import torch
 
+from ..choices import MIN_FACE, SeveralFaces
 from ..errors import FaceNotUsable
 from ..imaging.tensors import pixels, planes
 from ..imaging.warp import Cut, rotate, sample
 from .engines import FaceEngine
 from .face import Face
-
-MIN_FACE = 48
-"""Default smallest face, as the shorter side of its box in pixels. Recognisers see 112 x 112; below half of that the
-crop is mostly interpolation."""
 
 BYSTANDER = 0.35
 """A face smaller than this fraction of the largest one is background: it is named in the notes, and not counted."""
@@ -34,14 +31,6 @@ class Outcome(StrEnum):
     SEVERAL_FACES = "several_faces"
     FACE_TOO_SMALL = "face_too_small"
     POOR_PHOTO = "poor_photo"
-
-
-class SeveralFaces(StrEnum):
-    """What to do with a picture of several people."""
-
-    REFUSE = "refuse"
-    LARGEST = "largest"
-    CENTRAL = "most central"
 
 
 @dataclass(frozen=True)

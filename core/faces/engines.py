@@ -8,12 +8,9 @@ from typing import Protocol
 
 import torch
 
+from ..choices import DEFAULT_ENGINE, ENGINES
 from ..errors import ModelUnknown
 from .face import Face, align
-
-DEFAULT_ENGINE = "yunet-sface"
-ENGINES = (DEFAULT_ENGINE, "insightface")
-"""Engines by name. The first is the default: its weights may be used commercially."""
 
 
 class FaceEngine(Protocol):

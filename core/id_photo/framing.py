@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from ..choices import HeadSize, Size
 from ..errors.formats import SizeNotDefined
 from ..imaging.warp import Cut, rotate
 from .document import Document, Range
@@ -22,14 +22,6 @@ if TYPE_CHECKING:
     from .head import Head
 
 MM_PER_INCH = 25.4
-
-
-class Size(StrEnum):
-    """Which of a document's sizes is made."""
-
-    AUTO = "auto"
-    PRINT = "print"
-    UPLOAD = "upload"
 
 
 def picture_size(document: Document, size: Size) -> tuple[int, int, float]:
@@ -101,14 +93,6 @@ LARGEST_HEAD = 0.96
 
 AIM_WIDTH = 0.02
 """Half of the range, as a share of the rule's own, that is left of it when the head is to be smaller or larger."""
-
-
-class HeadSize(StrEnum):
-    """How large the head is made within what the document allows."""
-
-    SAFEST = "safest"
-    SMALLER = "smaller"
-    LARGER = "larger"
 
 
 AIMS = {HeadSize.SMALLER: 0.25, HeadSize.LARGER: 0.75}

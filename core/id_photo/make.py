@@ -9,12 +9,12 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from ..choices import Background, HeadSize, Size
 from ..errors import MatteMissing
 from ..errors.formats import AlterationForbidden, PhotoTooTight
 from ..imaging.colour import parse_colour
@@ -24,14 +24,12 @@ from ..portrait.compose import foreground_colours
 from ..portrait.framing import border_points
 from ..portrait.matte import Band, refine_alpha
 from .document import Document, Edits
-from .framing import HEAD_ADVICE, MM_PER_INCH, Bounds, Framing, HeadSize, Size, choose_frame, picture_size
+from .framing import HEAD_ADVICE, MM_PER_INCH, Bounds, Framing, choose_frame, picture_size
 from .look import Looked, look
 from .make_report import FREE_KINDS, make_report, short_of
 from .measures import IDPhoto
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ..faces.engines import FaceEngine
     from .head import Head
     from .look import Box, Matte, Source
@@ -41,17 +39,6 @@ PLAIN_COLOUR = "#F2F2F2"
 
 WIDEST_BAND = 24
 """Pixels of the coarse grid within which single hairs are looked for, at most: the limit of Refine Matte."""
-
-
-class Background(StrEnum):
-    """What becomes of the photo's background."""
-
-    KEEP = "keep"
-    ALLOWED = "as the document allows"
-    PLAIN = "plain"
-
-
-BACKGROUNDS: Sequence[str] = tuple(Background)
 
 
 def choose_background(document: Document, background: Background, has_matte: bool) -> tuple[str | None, list[str]]:

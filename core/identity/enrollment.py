@@ -15,8 +15,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from ..choices import MIN_FACE, SeveralFaces
 from ..errors import DependencyMissing, EnrollmentRefused, IdentityFileInvalid, ModelMissing
-from ..faces.choose import MIN_FACE, Outcome, SeveralFaces, Subject, find_subjects
+from ..faces.choose import Outcome, Subject, find_subjects
 from ..faces.engines import FaceEngine
 from ..models import store
 from .calibration import calibration_of
@@ -24,8 +25,6 @@ from .calibration import calibration_of
 if TYPE_CHECKING:
     from ..quality.usable_photo import Usability
 
-POOR_PHOTOS = ("mention", "refuse")
-"""What to do with a photo that is a poor one."""
 
 NETWORKS = ("face_mesh", "iris")
 """What the measures need; not fetched unless poor photos are to be refused."""

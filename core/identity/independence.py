@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..graph import upstream
-
-RESTORE = "LikenessRestoreFace"
+from ..node_facts import facts_of
 
 STEERED_BY = {
     "instantid": "insightface/antelopev2",
@@ -18,7 +17,6 @@ STEERED_BY = {
     "photomakerinsightface": "insightface/buffalo_l",
     "infiniteyou": "insightface/antelopev2",
     "reactor": "insightface/buffalo_l",
-    "likenessswapface": "insightface/buffalo_l",
 }
 """What a node class whose name contains the key conditions on, or swaps faces with; lower case, letters only."""
 
@@ -33,10 +31,18 @@ def steering_recognisers(prompt: Mapping[str, Any] | None) -> dict[str, str]:
         if (node.get("inputs") or {}).get("enabled") is False:
             continue
         name = "".join(filter(str.isalnum, str(node.get("class_type", "")))).lower()
+        facts = facts_of(node.get("class_type", ""))
+        if facts is not None and facts.swaps_by is not None:
+            found[node_id] = facts.swaps_by
         for part, recogniser in STEERED_BY.items():
             if part in name:
                 found[node_id] = recogniser
     return found
+
+
+def _pastes_face(node: Mapping[str, Any]) -> bool:
+    facts = facts_of(node.get("class_type", ""))
+    return facts is not None and facts.pastes_face
 
 
 def independence_warnings(engine: str, prompt: Mapping[str, Any] | None) -> list[str]:
@@ -62,5 +68,5 @@ def restored_warnings(prompt: Mapping[str, Any] | None, judge: str | None) -> li
         f"Node {node_id} (Restore Face) put the photo's own face into what is judged here: that it is like the person "
         "says nothing about the generator; to judge that, take the pictures from before it."
         for node_id in graph
-        if node_id in seen and graph[node_id].get("class_type") == RESTORE
+        if node_id in seen and _pastes_face(graph[node_id])
     ]

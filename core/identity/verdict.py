@@ -4,33 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 import torch
 
+from ..choices import MIN_FACE, OnNone, SeveralFaces
 from ..errors import EngineMismatch, NoneLikeEnough
-from ..faces.choose import MIN_FACE, Outcome, SeveralFaces, Subject, find_subjects
+from ..faces.choose import Outcome, Subject, find_subjects
 from ..faces.engines import FaceEngine
 from ..quality.sharpness import face_quality
 from .calibration import Calibration, calibration_of
 from .enrollment import Identity, embedding_of
-
-STRICTNESS = {
-    "lenient (1 in 100)": 1e-2,
-    "standard (1 in 1,000)": 1e-3,
-    "strict (1 in 10,000)": 1e-4,
-    "very strict (1 in 100,000)": 1e-5,
-}
-"""How many strangers may pass, as the user chooses it, and the false match rate that it stands for."""
-
-EVEN_STRICTNESS = {
-    "even across groups (1 in 1,000)": 1e-3,
-    "even across groups (1 in 10,000)": 1e-4,
-}
-"""The same for every group of people that was large enough to measure: of no group may more strangers pass."""
-
-DEFAULT_STRICTNESS = "strict (1 in 10,000)"
 
 
 @dataclass(frozen=True)
@@ -196,13 +180,6 @@ def _judge(index: int, subject: Subject, identity: Identity, gate: Gate, calibra
 
 TIE = 0.02
 """Cosines closer than this count as equally like; the difference is below what two photos of one moment show."""
-
-
-class OnNone(StrEnum):
-    """What to do when no picture passes."""
-
-    BEST_ANYWAY = "best anyway, marked as failed"
-    STOP = "stop with an error"
 
 
 @dataclass(frozen=True)

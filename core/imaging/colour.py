@@ -3,36 +3,23 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-import torch
-
+from ..choices import PAPER_COLOURS
 from ..errors import BadColour
 
-PAPER = {
-    "studio grey": "#8d9399",
-    "light grey": "#c9cdd1",
-    "white": "#f3f3f1",
-    "charcoal": "#3d4146",
-    "navy": "#22324d",
-    "corporate blue": "#4a6a8c",
-    "slate": "#5b6b78",
-    "teal": "#3f6f73",
-    "forest": "#35513f",
-    "burgundy": "#5a2a35",
-    "sand": "#c6b8a2",
-    "warm grey": "#a39a90",
-}
-"""Backdrop colours by name."""
+if TYPE_CHECKING:
+    import torch
 
 _HEX = re.compile(r"#?([0-9a-fA-F]{6}|[0-9a-fA-F]{3})")
 
 
 def parse_colour(text: str) -> tuple[float, float, float]:
-    """Red, green and blue in 0..1 of a name in `PAPER`, ``#rrggbb`` or ``#rgb``. Raises BadColour for others."""
+    """Red, green and blue in 0..1 of a name of `PAPER_COLOURS`, ``#rrggbb`` or ``#rgb``. Raises BadColour."""
     name = " ".join(text.strip().lower().replace("gray", "grey").replace("_", " ").split())
-    match = _HEX.fullmatch(PAPER.get(name, name))
+    match = _HEX.fullmatch(PAPER_COLOURS.get(name, name))
     if match is None:
-        raise BadColour(f"{text!r} is not a colour; write #rrggbb or one of {', '.join(PAPER)}.")
+        raise BadColour(f"{text!r} is not a colour; write #rrggbb or one of {', '.join(PAPER_COLOURS)}.")
     digits = match[1]
     if len(digits) == 3:
         digits = "".join(2 * digit for digit in digits)
@@ -42,11 +29,17 @@ def parse_colour(text: str) -> tuple[float, float, float]:
 
 def to_linear(display: torch.Tensor) -> torch.Tensor:
     """sRGB display values in 0..1 to linear light (IEC 61966-2-1)."""
+
+    import torch
+
     return torch.where(display <= 0.04045, display / 12.92, ((display.clamp_min(0) + 0.055) / 1.055) ** 2.4)
 
 
 def to_display(linear: torch.Tensor) -> torch.Tensor:
     """Linear light to sRGB display values (IEC 61966-2-1)."""
+
+    import torch
+
     return torch.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear.clamp_min(1e-8) ** (1 / 2.4) - 0.055)
 
 
@@ -56,6 +49,9 @@ _WHITE = (0.95047, 1.0, 1.08883)
 
 def to_lab(display: torch.Tensor) -> torch.Tensor:
     """sRGB display values [...,3] in 0..1 to CIELAB (D65): L* 0..100, a*, b*."""
+
+    import torch
+
     linear = to_linear(display)
     matrix = torch.tensor(_XYZ, dtype=linear.dtype, device=linear.device)
     white = torch.tensor(_WHITE, dtype=linear.dtype, device=linear.device)
@@ -74,6 +70,9 @@ SPREAD = (0.7, 1.4)
 
 def from_lab(lab: torch.Tensor) -> torch.Tensor:
     """CIELAB (D65) [...,3] to sRGB display values, clamped to 0..1: the inverse of `colour.to_lab`."""
+
+    import torch
+
     lightness, a, b = lab.unbind(-1)
     y = (lightness + 16) / 116
     cube = torch.stack([y + a / 500, y, y - b / 200], -1)

@@ -22,7 +22,6 @@ from .layers import Delta, Factors, Layer, Whole, bias_of, delta_of, flat, why_n
 from .lora_file import LoraFile, hashes, joined_words, licence
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-PRECISIONS = (*DTYPES,)
 
 
 @dataclass(frozen=True)

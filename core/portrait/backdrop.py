@@ -12,11 +12,9 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
+from ..choices import GRADIENT, OFFICE, ROOMS, SEAMLESS_PAPER
 from ..imaging.colour import parse_colour, to_display, to_linear
 from ..imaging.filters import soft_blur
-
-OFFICE, LIBRARY = "blurred office", "blurred library"
-ROOMS = (OFFICE, LIBRARY)
 
 MARGIN = 0.12
 """How much more of the room than is seen is drawn on each side, so that the blur has something to take from."""
@@ -175,10 +173,6 @@ def _books(canvas: _Canvas, x0: float, x1: float, top: float, tall: float, wood:
         x += width + 0.002
 
 
-PAPER, GRADIENT = "seamless paper", "gradient"
-STYLES = (PAPER, GRADIENT, *ROOMS)
-"""Backdrop styles by name."""
-
 CANVAS = 448
 """Pixels on the longer side on which a backdrop is drawn."""
 
@@ -211,7 +205,7 @@ def backdrop(
 ) -> torch.Tensor:
     """IMAGE [1,height,width,3] in 0..1, the same for the same arguments.
 
-    `colour` is a name of `colour.PAPER` or #rrggbb: of the paper, of the gradient's bright end, or the tint of the
+    `colour` is a name of `PAPER_COLOURS` or #rrggbb: of the paper, of the gradient's bright end, or the tint of the
     walls of a room. Raises BadColour. Everything is smooth, so it is drawn small and enlarged before the dither.
     """
     light = light or Light()
@@ -219,7 +213,7 @@ def backdrop(
     random = torch.Generator().manual_seed(seed)
     scale = min(1.0, CANVAS / max(height, width))
     small = (max(1, round(height * scale)), max(1, round(width * scale)))
-    if style == PAPER:
+    if style == SEAMLESS_PAPER:
         linear = _paper(base, *small, light, random)
     elif style == GRADIENT:
         linear = _gradient(base, *small, light)

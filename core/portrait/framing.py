@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..choices import FULL, PRESETS, Preset
 from ..imaging.tensors import pixels, planes
 from ..imaging.warp import Cut, rotate, sample
 
@@ -38,25 +39,6 @@ HEAD_PULL = 0.5
 
 BORDER_POINTS = 96
 """How many points of each side of the photo are looked at."""
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A way to cut. `aspect`: width by height. `head`: crown to chin as a share of the frame. `room`: share above."""
-
-    aspect: float
-    head: float
-    room: float
-
-
-PRESETS = {
-    "head and shoulders": Preset(4 / 5, 0.46, 0.11),
-    "square profile": Preset(1.0, 0.56, 0.11),
-    "tight portrait": Preset(4 / 5, 0.64, 0.08),
-}
-FULL = "full original"
-CROPS = (*PRESETS, FULL)
-"""Names of the crops. `FULL` keeps as much of the photo as the asked proportions allow."""
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from ..choices import CELL, Protect
 from ..errors import MatteMissing
 from ..imaging.filters import distance_to, find_regions, smooth
 from ..imaging.warp import rotate
@@ -56,17 +56,6 @@ SHORT_HAIR = 0.3
 SOLID = 0.8
 """From this value on, the matte says that a pixel is the person's. Below, too much of the old background shines
 through for a pixel that stays as it is."""
-
-CELL = 8
-"""Side in pixels of what becomes one latent value in Stable Diffusion 1.5, SDXL, SD 3 and Flux."""
-
-
-class Protect(StrEnum):
-    """What must not change."""
-
-    FACE = "face"
-    HEAD = "face and hair"
-    PERSON = "whole person"
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ import cmath
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from ..choices import Placement
 from ..errors import ShapeMismatch
 from ..faces.face import similarity
 from ..imaging.colour import matched_to, to_lab
@@ -103,13 +103,6 @@ CROPPED = 32
 
 FEWEST_SKIN = 64
 """With fewer skin pixels than this in the face, all its pixels are measured."""
-
-
-class Placement(StrEnum):
-    """Where the original face goes."""
-
-    SAME = "same place"
-    ALIGN = "align to the new face"
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from .. import host
-from ..errors import DependencyMissing, EngineUnsuitable, ModelMissing, SwapModelUnsuitable
+from ..errors import DependencyMissing, EngineUnsuitable, SwapModelUnsuitable
 from ..faces.face import ARCFACE_TEMPLATE, similarity
 from ..imaging.filters import distance_to, smooth
 from ..imaging.tensors import pixels, planes
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from ..faces.engines import FaceEngine
     from ..faces.face import Face
 
-NONE = "none"
-LICENCE = "non-commercial research only (insightface)"
 MADE_FOR = "insightface/buffalo_l"
 """The engine whose recogniser inswapper was trained with; embeddings of another pack mean another face to it."""
 
@@ -42,31 +39,6 @@ RIM = 6
 
 FEATHER = 0.3
 """Width of the blend at the face's edge, in eye distances."""
-
-
-def folders() -> list[Path]:
-    """Where swapping models are looked for, the folder to put one into first."""
-    return host.folders_of("insightface")
-
-
-def swap_models() -> list[str]:
-    """Names of the ONNX files there, with `NONE` first."""
-    found = {path.name for folder in folders() for path in folder.glob("*.onnx") if path.is_file()}
-    return [NONE, *sorted(found)]
-
-
-def swap_model_file(name: str) -> Path:
-    """The file of that name. Raises UnsafePath, and ModelMissing when there is none or `NONE` was chosen."""
-    if name != NONE:
-        for folder in folders():
-            path = host.inside(folder, name)
-            if path.is_file():
-                return path
-    what = "no model is chosen" if name == NONE else f"there is no file {name!r}"
-    raise ModelMissing(
-        f"Swap Face is enabled and {what}; put insightface's inswapper_128.onnx (for non-commercial research only) "
-        f"into {folders()[0]} and choose it, or turn the node off."
-    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,10 +12,10 @@ from .. import host
 from ..errors import LikenessError
 from ..errors.formats import MetadataUnreadable
 from ..imaging.files import SUFFIXES, opened
+from ..node_facts import Effect, facts_of
 from . import xmp
 from .credentials import MARK, credentials_of
 from .source_types import GENERATED, GENERATIVE, TERMS, UNDECIDED, VOCABULARY, short
-from .steps import EFFECTS, Effect
 from .trace import NOTHING_MORE, UNKNOWN, Making, _name, trace
 from .xmp import SILENT, Claims, Generative, Origin, combined
 
@@ -243,7 +243,7 @@ def _orderly(node: dict[str, Any]) -> dict[str, Any]:
 
 def _from_canvas(text: str) -> Origin | None:
     """A canvas without its graph: links are not followed, so any node that generates or is not known leaves it open."""
-    from .steps import Effect, effect
+    from .steps import effect
 
     found = _parsed(text)
     if found is None or not isinstance(found.get("nodes"), list):
@@ -285,7 +285,7 @@ def this_run(known: Mapping[str, Effect] = NOTHING_MORE) -> Making:
 
 def _not_ours(graph: Mapping[str, Any]) -> dict[str, Effect]:
     names = {_name(node) for node in graph.values()}
-    return {name: Effect.UNKNOWN for name in names if name in EFFECTS and host.given_by_another_pack(name)}
+    return {name: Effect.UNKNOWN for name in names if facts_of(name) is not None and host.given_by_another_pack(name)}
 
 
 def origin_of_node(node: Mapping[str, Any]) -> Origin:
@@ -305,8 +305,9 @@ def origin_of_node(node: Mapping[str, Any]) -> Origin:
 def photo_files(node: Mapping[str, Any]) -> list[Path]:
     """The files that LoadImage and its like, or Load Photos, read; none where an input comes from another node."""
     inputs = node.get("inputs") or {}
-    if node.get("class_type") == "LikenessLoadPhotos":
-        folder = inputs.get("folder")
+    facts = facts_of(node.get("class_type", ""))
+    if facts is not None and facts.reads is not None and facts.reads[1] == "folder":
+        folder = inputs.get(facts.reads[0])
         if not isinstance(folder, str):
             return []
         place = host.inside(host.input_dir(), folder)

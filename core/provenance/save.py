@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from ..errors.formats import FileSizeOutOfReach
+from ..graph import hash_graph
 from ..imaging.encode import Encoded, Form, encode_picture
 from . import xmp
 from .credentials import Action, Ingredient, Signing, sign
-from .models_used import models_used, workflow_hash
+from .models_used import models_used
 from .source_types import COMPOSITE
 from .verify_file import MIME as MIME_OF_FORMAT
 from .xmp import Record
@@ -72,7 +73,7 @@ def record_of(
         steps=tuple(str(step) for step in reversed(making.steps)),
         reasons=making.reasons,
         models=models_used(graph, [node]) if node is not None else (),
-        workflow_hash=workflow_hash(graph),
+        workflow_hash=hash_graph(graph) if graph else "",
         document=id_photo.document.id if id_photo is not None else "",
         edits=id_photo.edits_made if id_photo is not None else None,
         creator=creator,

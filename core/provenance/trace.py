@@ -10,10 +10,11 @@ from typing import Any
 
 from ..errors.formats import GenerationFound
 from ..graph import links
+from ..node_facts import Effect, facts_of
 from . import source_types as iptc
 from .credentials import Action
 from .source_types import GENERATED
-from .steps import MAKE_ID_PHOTO, PICTURE_OUTPUTS, PIXELS_OF_LATENTS, Effect, effect
+from .steps import PIXELS_OF_LATENTS, effect
 from .xmp import Generative, Origin
 
 Look = Callable[[Mapping[str, Any]], Origin]
@@ -137,7 +138,8 @@ def _goes_on(here: Effect, name: str) -> bool:
 
 def _gives_picture(graph: Mapping[str, Any], node_id: str, slot: Any) -> bool:
     node = graph.get(node_id) or {}
-    return slot in PICTURE_OUTPUTS.get(str(node.get("class_type", "")), (slot,))
+    facts = facts_of(node.get("class_type", ""))
+    return facts is None or facts.pictures is None or slot in facts.pictures
 
 
 def _source_type(steps: list[Step], origins: Mapping[str, Origin]) -> str | None:
@@ -161,23 +163,8 @@ def _source_type(steps: list[Step], origins: Mapping[str, Origin]) -> str | None
     return types.pop() if len(types) == 1 else None
 
 
-CROPPED, RESIZED, TURNED, EDITED, NO_ACTION = (
-    f"c2pa.{word}" for word in ("cropped", "resized", "orientation", "edited", "unknown")
-)
-"""Actions of the C2PA specification 2.2, 18.15."""
-
-OF_CLASS: dict[str, tuple[str, ...]] = {
-    MAKE_ID_PHOTO: (TURNED, CROPPED, RESIZED),
-    "LikenessFrameHeadshot": (TURNED, CROPPED, RESIZED),
-    "ImageCrop": (CROPPED,),
-    "ImageScale": (RESIZED,),
-    "ImageScaleBy": (RESIZED,),
-    "ImageScaleToTotalPixels": (RESIZED,),
-    "ImageScaleToMaxDimension": (RESIZED,),
-    "ImageFlip": (TURNED,),
-    "ImageRotate": (TURNED,),
-}
-"""What the known nodes do that cut, turn or resize."""
+EDITED, NO_ACTION = "c2pa.edited", "c2pa.unknown"
+"""Actions of the C2PA specification 2.2, 18.15, of nodes whose facts name none."""
 
 OF_EFFECT = {
     Effect.ADJUSTS: EDITED,
@@ -196,8 +183,9 @@ def actions_of(steps: Sequence[Step], edits: Iterable[str] = ()) -> list[Action]
     for step in reversed(steps):
         if not step.seen and step.effect is not Effect.GENERATES:
             continue
-        if step.name in OF_CLASS:
-            actions += [Action(action, step.name) for action in OF_CLASS[step.name]]
+        facts = facts_of(step.name)
+        if facts is not None and facts.actions:
+            actions += [Action(action, step.name) for action in facts.actions]
         elif step.effect in OF_EFFECT:
             generated = GENERATED if step.effect is Effect.GENERATES else None
             actions.append(Action(OF_EFFECT[step.effect], step.name, generated))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ...core.errors import IdentityError, LikenessError, PhotoError
+from ...core.node_facts import facts_of
 from ..backends.base import RunResult
 from ..errors import (
     InterruptedOnServer,
@@ -27,7 +28,7 @@ from ..errors import (
     WorkflowInvalid,
     WorkflowRejected,
 )
-from ..workflow.graph import FILE_INPUTS, Workflow
+from ..workflow.graph import Workflow
 from .job import Verdict
 
 Blame = Literal["photo", "job", "chance", "server", "unsuited", "disk"]
@@ -67,15 +68,10 @@ def verdict_of(result: RunResult) -> Verdict:
     return "passed" if result.verdict else "not_confirmed"
 
 
-IDENTITY = frozenset({"LikenessCheckLikeness", "LikenessGate", "LikenessKeepBest"})
-RULES = frozenset({"LikenessMakeIDPhoto", "LikenessCheckIDPhoto", "LikenessCheckSelfie"})
-"""Nodes that judge who is in a picture, and nodes that judge photos by rules."""
-
-
 def judges_by_rules(workflow: Workflow) -> bool:
     """Whether a workflow judges photos by rules and nobody's identity."""
-    classes = {node.class_type for node in workflow.nodes.values()}
-    return bool(classes & RULES) and not classes & IDENTITY
+    judges = {facts.judges for node in workflow if (facts := facts_of(node.class_type)) is not None}
+    return "rules" in judges and "identity" not in judges
 
 
 def score_of(result: RunResult) -> float | None:
@@ -112,8 +108,8 @@ def _names_bad_photo(error: LikenessError, workflow: Workflow | None) -> bool:
         if error.cause is not None and issubclass(error.cause, PhotoError | IdentityError):
             return True
         node = workflow.nodes.get(error.node_id) if workflow else None
-        return node is not None and node.class_type in FILE_INPUTS and error.kind in READING_ERRORS
+        return node is not None and node.file_input is not None and error.kind in READING_ERRORS
     if isinstance(error, WorkflowRejected) and error.node_errors and workflow is not None:
         nodes = [workflow.nodes.get(str(node_id)) for node_id in error.node_errors]
-        return all(node is not None and node.class_type in FILE_INPUTS for node in nodes)
+        return all(node is not None and node.file_input is not None for node in nodes)
     return False

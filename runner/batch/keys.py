@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ...core.errors import LikenessError, PhotoMissing
+from ...core.node_facts import facts_of
 from ..errors import NothingToVary, ServerRefused, ServerUnreachable
 from ..workflow.graph import Node, Workflow
 from ..workflow.input_files import Given, named, photos_in, place
@@ -146,29 +147,32 @@ def _by_target(photos: Sequence[Given], hash_of: HashOf) -> dict[str, list[str]]
 SEED_INPUTS = ("seed", "noise_seed")
 """What nodes call the number that their noise comes from."""
 
-SURROUNDINGS = frozenset({"LikenessStudioBackdrop"})
-"""Nodes of ours whose seed only draws what is behind the person: another one makes the same face again."""
-
 SEED_BITS = 31
 """Every node takes seeds of this many bits."""
 
 
 def seed_inputs(workflow: Workflow) -> list[tuple[Node, str]]:
-    """The inputs whose seed can change the person: plain whole numbers of that name, not those of SURROUNDINGS."""
+    """The inputs whose seed can change the person: plain whole numbers of that name."""
     return [
         (node, name)
         for node in workflow
-        if node.class_type not in SURROUNDINGS
+        if _seeds_face(node)
         for name in SEED_INPUTS
         if isinstance(node.inputs.get(name), int) and not isinstance(node.inputs[name], bool)
     ]
+
+
+def _seeds_face(node: Node) -> bool:
+    """Whether another seed of `node` makes another face: not one that only draws what is behind the person."""
+    facts = facts_of(node.class_type)
+    return facts is None or facts.seeds_face
 
 
 def require_seeds(workflow: Workflow) -> None:
     """Raise NothingToVary when every try of `workflow` would give the same face."""
     if seed_inputs(workflow):
         return
-    surroundings = [node.title for node in workflow if node.class_type in SURROUNDINGS]
+    surroundings = [node.title for node in workflow if not _seeds_face(node)]
     if surroundings:
         raise NothingToVary(
             f"The only seed of {workflow.name} is that of {' and '.join(surroundings)}, which moves the background and "

@@ -96,8 +96,8 @@ def id_command(
     os.environ.setdefault(
         "OMP_WAIT_POLICY", "PASSIVE"
     )  # threads that spin while they wait cost the networks their time
-    from ...core.id_photo.framing import HeadSize, Size
-    from ...core.id_photo.make import Background, MakeOptions
+    from ...core.choices import Background, HeadSize, Size
+    from ...core.id_photo.make import MakeOptions
     from ...core.interrupt import stoppable
     from ...core.provenance.credentials import Signing, c2pa
     from ..id_photos import Job

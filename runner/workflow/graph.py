@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import difflib
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from ...core.graph import Link, as_link, hash_graph
+from ...core.node_facts import FileKind, facts_of
 from ..errors import AmbiguousTitle, UnknownInput, UnknownTitle, WorkflowMissing, WorkflowUnreadable
 from .object_info import Catalog, catalog_here
 
@@ -100,16 +101,6 @@ def _names(value: Any) -> list[str | None]:
     return [entry if isinstance(entry, str) else None for entry in entries]
 
 
-FileKind = Literal["photo", "folder", "identity"]
-
-FILE_INPUTS: dict[str, tuple[str, FileKind]] = {
-    "LoadImage": ("image", "photo"),
-    "LoadImageMask": ("image", "photo"),
-    "LikenessLoadPhotos": ("folder", "folder"),
-    "LikenessLoadIdentity": ("filename", "identity"),
-}
-"""Node classes that read the user's files: the input that names the file or folder, and what is in it."""
-
 BUNDLED = Path(__file__).resolve().parents[2] / "workflows"
 """The workflows that come with the pack; ``api/`` has the API format of each."""
 
@@ -118,17 +109,6 @@ OPTIONAL_MARK = "(optional)"
 
 SOURCES = ("cnr_id", "aux_id", "ver", "models")
 """What an API file may say in ``_meta`` of where a node's pack and models can be had, named as the canvas does it."""
-
-Link = tuple[str, int]
-"""Node id and output number."""
-
-
-def as_link(value: Any) -> Link | None:
-    """The link that an input's value stands for, or None for a plain value. Lists are links in API format."""
-    match value:
-        case [str() | int() as node_id, int() as slot] if not isinstance(slot, bool):
-            return str(node_id), slot
-    return None
 
 
 @dataclass
@@ -151,12 +131,19 @@ class Node:
     @property
     def file_input(self) -> str | None:
         """The input that names the user's file or folder, or None for other nodes."""
-        return FILE_INPUTS[self.class_type][0] if self.class_type in FILE_INPUTS else None
+        reads = self._reads
+        return reads[0] if reads is not None else None
 
     @property
     def file_kind(self) -> FileKind | None:
         """What the user's file or folder holds, or None for other nodes."""
-        return FILE_INPUTS[self.class_type][1] if self.class_type in FILE_INPUTS else None
+        reads = self._reads
+        return reads[1] if reads is not None else None
+
+    @property
+    def _reads(self) -> tuple[str, FileKind] | None:
+        facts = facts_of(self.class_type)
+        return facts.reads if facts is not None else None
 
 
 @dataclass
@@ -237,10 +224,7 @@ class Workflow:
     @property
     def hash(self) -> str:
         """64 hex digits that depend on classes, links and values, and on neither titles nor the chosen files."""
-        graph = {
-            node.id: [node.class_type, {k: v for k, v in node.inputs.items() if k != node.file_input}] for node in self
-        }
-        return hashlib.sha256(json.dumps(graph, sort_keys=True).encode()).hexdigest()
+        return hash_graph({node.id: {"class_type": node.class_type, "inputs": node.inputs} for node in self})
 
     def find(self, key: str) -> Node:
         """The node with this title or id; without regard to case and "(optional)" when nothing else matches.

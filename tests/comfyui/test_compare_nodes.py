@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from likeness_studio.core.identity.verdict import DEFAULT_STRICTNESS
+from likeness_studio.core.choices import DEFAULT_STRICTNESS
 from likeness_studio.runner.client import Client
 from likeness_studio.runner.compare import CompareOptions, compare
 from likeness_studio.runner.errors import ServerExecutionError

@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from likeness_studio.core.choices import DEFAULT_STRICTNESS, EVEN_STRICTNESS, STRICTNESS
 from likeness_studio.core.identity.calibration import calibration_of
-from likeness_studio.core.identity.verdict import DEFAULT_STRICTNESS, EVEN_STRICTNESS, STRICTNESS
 from likeness_studio.runner.client import Client
 from likeness_studio.runner.workflow.graph import Workflow
 

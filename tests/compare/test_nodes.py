@@ -7,8 +7,8 @@ import torch
 from PIL import ImageFilter
 
 from likeness_studio.core import host
+from likeness_studio.core.choices import DEFAULT_STRICTNESS
 from likeness_studio.core.errors import LabelsMismatch, NothingToCompare
-from likeness_studio.core.identity.verdict import DEFAULT_STRICTNESS
 from likeness_studio.core.imaging.files import from_pil, load_photo, to_pil
 from likeness_studio.nodes.compare import CompareLikeness, TryStrengths
 from likeness_studio.nodes.identity import EnrollIdentity

@@ -344,7 +344,8 @@ def test_sizes_in_pixels_and_proportions():
 
 @pytest.mark.parametrize("name", documents())
 def test_a_photo_of_the_size_that_is_made_has_a_right_size(name):
-    from likeness_studio.core.id_photo.framing import Size, picture_size
+    from likeness_studio.core.choices import Size
+    from likeness_studio.core.id_photo.framing import picture_size
 
     rules = document(name)
     width, height, _ = picture_size(rules, Size.AUTO)

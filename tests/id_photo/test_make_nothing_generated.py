@@ -12,7 +12,8 @@ import pytest
 from likeness_studio.core.id_photo.documents import document
 from likeness_studio.core.id_photo.make import MakeOptions
 from likeness_studio.core.models.manifest import models
-from likeness_studio.core.provenance.steps import Effect, effect
+from likeness_studio.core.node_facts import Effect
+from likeness_studio.core.provenance.steps import effect
 from likeness_studio.runner.id_photos import IDPhotoMaker, Job
 
 ROOT = Path(__file__).parents[2]

@@ -3,11 +3,12 @@
 import pytest
 
 from likeness_studio.benchmarks.identity import calibration_table
+from likeness_studio.core.choices import DEFAULT_STRICTNESS, EVEN_STRICTNESS, STRICTNESS
 from likeness_studio.core.errors import CalibrationMissing
 from likeness_studio.core.faces.engines import YuNetSFace
 from likeness_studio.core.identity import calibration as module
 from likeness_studio.core.identity.calibration import Calibration, calibration_of, table
-from likeness_studio.core.identity.verdict import DEFAULT_STRICTNESS, EVEN_STRICTNESS, STRICTNESS, Gate, check_likeness
+from likeness_studio.core.identity.verdict import Gate, check_likeness
 from likeness_studio.nodes.judging import gate_for
 from likeness_studio.nodes.sockets import CUSTOM, strictness_inputs
 

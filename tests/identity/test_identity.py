@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from likeness_studio.core.choices import STRICTNESS, OnNone, SeveralFaces
 from likeness_studio.core.errors import CalibrationMissing, EngineMismatch, EnrollmentRefused, NoneLikeEnough
-from likeness_studio.core.faces.choose import Outcome, SeveralFaces, find_subject
+from likeness_studio.core.faces.choose import Outcome, find_subject
 from likeness_studio.core.identity.calibration import calibration_of, table
 from likeness_studio.core.identity.enrollment import Identity, agreement, enroll
-from likeness_studio.core.identity.verdict import STRICTNESS, Gate, OnNone, check_likeness, keep_best, rank
+from likeness_studio.core.identity.verdict import Gate, check_likeness, keep_best, rank
 
 pytestmark = pytest.mark.models
 

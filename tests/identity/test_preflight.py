@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from likeness_studio.core import host
+from likeness_studio.core.choices import SeveralFaces
 from likeness_studio.core.errors import DependencyMissing, EnrollmentRefused
-from likeness_studio.core.faces.choose import SeveralFaces
 from likeness_studio.core.faces.engines import load_engine
 from likeness_studio.core.identity.enrollment import look_over
 from likeness_studio.core.imaging.files import load_photo

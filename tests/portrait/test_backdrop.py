@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from likeness_studio.core.choices import BACKDROP_STYLES, GRADIENT, SEAMLESS_PAPER
+from likeness_studio.core.choices import PAPER_COLOURS as NAMES
 from likeness_studio.core.errors import BadColour
-from likeness_studio.core.imaging.colour import PAPER as NAMES
 from likeness_studio.core.imaging.colour import parse_colour, to_display, to_lab, to_linear
-from likeness_studio.core.portrait.backdrop import GRADIENT, PAPER, STYLES, Light, backdrop
+from likeness_studio.core.portrait.backdrop import Light, backdrop
 
 
 def _eight_bit(image):
@@ -15,7 +16,7 @@ def _eight_bit(image):
     return np.clip(255.0 * image[0].numpy(), 0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", BACKDROP_STYLES)
 def test_same_seed_same_picture(style):
     first = backdrop(style, "slate", 120, 96, seed=3)
     assert first.shape == (1, 120, 96, 3)
@@ -26,7 +27,7 @@ def test_same_seed_same_picture(style):
 
 
 @pytest.mark.parametrize(("height", "width"), [(16, 16), (17, 301), (513, 33)])
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", BACKDROP_STYLES)
 def test_any_size(style, height, width):
     assert backdrop(style, "#336699", height, width).shape == (1, height, width, 3)
 
@@ -36,7 +37,7 @@ def _longest_run(picture):
     return max(int(np.diff(np.flatnonzero(np.diff(line.astype(int)))).max(initial=0)) for line in lines)
 
 
-@pytest.mark.parametrize("style", [PAPER, GRADIENT])
+@pytest.mark.parametrize("style", [SEAMLESS_PAPER, GRADIENT])
 def test_no_bands_in_eight_bits(style):
     """The longest run of one value along a line stays short. Smoothed back and rounded, the same light has bands."""
     faint = Light(strength=0.15, vignette=0.1)
@@ -53,7 +54,7 @@ def test_dither_keeps_the_mean_after_truncation():
 
 
 def test_light_falls_off_from_behind_the_head():
-    image = backdrop(PAPER, "studio grey", 640, 512)[0].mean(-1)
+    image = backdrop(SEAMLESS_PAPER, "studio grey", 640, 512)[0].mean(-1)
     assert float(image[230:280, 230:280].mean()) > float(image[:40, :40].mean()) + 0.05
 
 

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from likeness_studio.core import host
+from likeness_studio.core.choices import Protect
 from likeness_studio.core.errors import FaceNotUsable, MatteMissing, ShapeMismatch
 from likeness_studio.core.faces.face import Face
 from likeness_studio.core.imaging.filters import distance_to
@@ -15,7 +16,6 @@ from likeness_studio.core.imaging.warp import rotate
 from likeness_studio.core.portrait.protect import (
     EYE_TO_HAIRLINE,
     SOLID,
-    Protect,
     ProtectOptions,
     cells_of,
     face_oval,

@@ -22,6 +22,7 @@ from likeness_studio.core.errors import (
 )
 from likeness_studio.core.faces.face import Face
 from likeness_studio.core.imaging.warp import rotate
+from likeness_studio.core.models import user_files
 from likeness_studio.core.portrait import swap
 from likeness_studio.nodes.face import SwapFace
 
@@ -126,14 +127,14 @@ def test_on_without_a_model_it_says_what_to_do():
 
 
 def test_the_models_that_are_there_are_listed_with_none_first(models):
-    assert swap.swap_models() == ["none"]
+    assert user_files.swap_models() == ["none"]
     write_model(models / "insightface" / "inswapper_128.onnx")
     write_model(models.parent / "insightface" / "beside.onnx")
     (models / "insightface" / "notes.txt").write_text("x")
-    assert swap.swap_models() == ["none", "beside.onnx", "inswapper_128.onnx"]
+    assert user_files.swap_models() == ["none", "beside.onnx", "inswapper_128.onnx"]
     (combo,) = (socket for socket in SwapFace.GET_SCHEMA().inputs if socket.id == "model")
-    assert combo.options["options"] == swap.swap_models()
-    assert swap.swap_model_file("beside.onnx").parent == models.parent / "insightface"
+    assert combo.options["options"] == user_files.swap_models()
+    assert user_files.swap_model_file("beside.onnx").parent == models.parent / "insightface"
 
 
 def test_the_licence_is_said_everywhere(models):

@@ -4,9 +4,10 @@ import pytest
 
 from likeness_studio.core import host
 from likeness_studio.core.errors.formats import GenerationFound
+from likeness_studio.core.node_facts import Effect, facts_of
 from likeness_studio.core.provenance import source_types as iptc
 from likeness_studio.core.provenance.origin import this_run
-from likeness_studio.core.provenance.steps import EFFECTS, PICTURE_OUTPUTS, Effect, effect
+from likeness_studio.core.provenance.steps import effect
 from likeness_studio.core.provenance.trace import UNKNOWN, trace
 from likeness_studio.core.provenance.xmp import SILENT, Generative, Origin
 from likeness_studio.nodes.extension import node_classes
@@ -48,16 +49,17 @@ def looking(origin):
 
 @pytest.mark.parametrize("node_class", [*node_classes(), *CORE_NODES], ids=lambda each: each.GET_SCHEMA().node_id)
 def test_every_node_of_the_pack_and_every_carried_one_is_on_the_list(node_class):
-    assert node_class.GET_SCHEMA().node_id in EFFECTS, "say in nodes/provenance/steps.py what it does to pixels"
+    assert facts_of(node_class.GET_SCHEMA().node_id) is not None, "give it FACTS, or core's node a row in node_facts.py"
 
 
 def test_outputs_with_a_picture_are_those_of_the_nodes():
     for node_class in node_classes():
         schema = node_class.GET_SCHEMA()
-        if schema.node_id not in PICTURE_OUTPUTS:
+        facts = facts_of(schema.node_id)
+        if facts is None or facts.pictures is None:
             continue
         pictures = tuple(slot for slot, socket in enumerate(schema.outputs) if socket.io_type == "IMAGE")
-        assert PICTURE_OUTPUTS[schema.node_id] == pictures
+        assert facts.pictures == pictures
 
 
 @pytest.mark.parametrize(

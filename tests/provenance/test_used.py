@@ -6,16 +6,13 @@ from pathlib import Path
 import pytest
 
 from likeness_studio.core.faces import insightface_engine
+from likeness_studio.core.graph import hash_graph
 from likeness_studio.core.models.manifest import models
 from likeness_studio.core.provenance.models_used import (
-    FILE_INPUTS,
-    LOADED_UNASKED,
     UNKNOWN_LICENCE,
     models_used,
-    workflow_hash,
 )
-from likeness_studio.nodes.extension import node_classes
-from likeness_studio.runner.workflow import graph as runner_workflow
+from likeness_studio.nodes.extension import node_classes, node_facts
 from likeness_studio.runner.workflow import input_files as model_files
 from likeness_studio.runner.workflow.graph import Workflow
 
@@ -25,14 +22,12 @@ BUNDLED = sorted((Path(__file__).parents[2] / "workflows" / "api").glob("*.json"
 @pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)
 def test_the_hash_is_the_one_of_the_runners_report(path):
     graph = Workflow.from_api(path.stem, json.loads(path.read_text())).to_api()
-    assert workflow_hash(graph) == Workflow.from_api(path.stem, graph).hash
-    assert workflow_hash({}) == ""
+    assert hash_graph(graph) == Workflow.from_api(path.stem, graph).hash
 
 
-def test_the_tables_agree_with_the_runners():
-    assert dict(FILE_INPUTS) == {name: entry[0] for name, entry in runner_workflow.FILE_INPUTS.items()}
+def test_what_nodes_load_unasked_is_in_the_manifest():
     assert model_files.UNKNOWN_LICENCE == UNKNOWN_LICENCE
-    assert {name for names in LOADED_UNASKED.values() for name in names} <= set(models())
+    assert {name for facts in node_facts().values() for name in facts.loads} <= set(models())
 
 
 def test_every_node_that_takes_an_engine_is_known_to_load_one():
@@ -42,7 +37,7 @@ def test_every_node_that_takes_an_engine_is_known_to_load_one():
         for schema in (node.GET_SCHEMA() for node in node_classes())
         if any(socket.id == "engine" and socket.io_type == "LIKENESS_FACE_ENGINE" for socket in schema.inputs)
     }
-    known = set(LOADED_UNASKED) | {
+    known = {name for name, facts in node_facts().items() if facts.loads} | {
         "LikenessSwapFace",
         "LikenessCompareLikeness",
         "LikenessGate",
