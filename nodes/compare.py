@@ -57,7 +57,6 @@ class StartMeasuring(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, **_: Any) -> Any:
         """Another value whenever the stage will be computed again."""
-
         from ..core.compare.measuring import stage_fingerprint
 
         return stage_fingerprint()
@@ -65,7 +64,6 @@ class StartMeasuring(io.ComfyNode):
     @classmethod
     def execute(cls, value: list[Any]) -> io.NodeOutput:
         """Start."""
-
         from ..core.compare.measuring import Stopwatch
 
         return io.NodeOutput(value, Stopwatch(torch_device()))
@@ -108,7 +106,6 @@ class StopMeasuring(io.ComfyNode):
     @classmethod
     def execute(cls, value: list[Any], stopwatch: list[Stopwatch], name: list[str]) -> io.NodeOutput:
         """Read the watch."""
-
         from ..core.compare.comparison import summary_of
 
         entry = stopwatch[0].read(name[0].strip() or "Stage", len(value)).as_dict()
@@ -248,7 +245,6 @@ class CompareLikeness(io.ComfyNode):
         **more: list[Any],
     ) -> io.NodeOutput:
         """Judge, then draw."""
-
         from ..core.compare.comparison import Compared, Comparison, read_measured
         from ..core.compare.labels import of_branches
         from ..core.faces.engines import engine_of

@@ -87,7 +87,6 @@ class DescribePhoto(io.ComfyNode):
         engine: FaceEngine | None = None,
     ) -> io.NodeOutput:
         """Measure, caption if asked to, and put it together."""
-
         from ..core.faces.engines import load_engine
         from ..core.imaging.files import to_pil
         from ..core.imaging.tensors import check_image, check_mask, check_same_size

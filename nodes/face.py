@@ -283,7 +283,6 @@ class SwapFace(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Sockets and widgets."""
-
         from ..core.models.user_files import NONE, swap_models
 
         return io.Schema(
@@ -341,7 +340,6 @@ class SwapFace(io.ComfyNode):
         engine: FaceEngine | None = None,
     ) -> io.NodeOutput:
         """Swap picture by picture, or pass them on. A picture without a usable face is passed on: its run was long."""
-
         from ..core.models.user_files import SWAP_LICENCE
 
         if not enabled or source is None:

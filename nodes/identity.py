@@ -67,7 +67,6 @@ class LoadPhotos(io.ComfyNode):
     @classmethod
     def execute(cls, folder: str) -> io.NodeOutput:
         """Read them."""
-
         from ..core.imaging.files import load_photo
 
         files = _photo_files(folder)
@@ -125,7 +124,6 @@ class SaveIdentity(io.ComfyNode):
     @classmethod
     def execute(cls, identity: Identity, filename: str) -> io.NodeOutput:
         """Save."""
-
         from ..core.identity.enrollment import save_identity
 
         path = save_identity(identity, host.inside(host.output_dir(), filename))
@@ -162,7 +160,6 @@ class LoadIdentity(io.ComfyNode):
     @classmethod
     def execute(cls, filename: str) -> io.NodeOutput:
         """Load."""
-
         from ..core.identity.enrollment import load_identity
 
         return io.NodeOutput(load_identity(_identity_file(filename)))
@@ -234,7 +231,6 @@ class LoadFaceEngine(io.ComfyNode):
     @classmethod
     def execute(cls, engine: str, pack: str, device: str) -> io.NodeOutput:
         """Load it, or take it from the cache."""
-
         from ..core.faces.engines import load_engine
 
         loaded = load_engine(engine, pack, device)
@@ -322,7 +318,6 @@ class EnrollIdentity(io.ComfyNode):
         **more: list[torch.Tensor],
     ) -> io.NodeOutput:
         """Enroll."""
-
         from ..core.faces.annotate import contact_sheet
         from ..core.faces.engines import load_engine
         from ..core.identity.enrollment import enroll, look_over

@@ -27,7 +27,6 @@ def pictures_of(batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
 
 def gate_for(engine: FaceEngine, strictness: str, custom_threshold: float) -> Gate:
     """The threshold that the user chose, as a gate for this engine."""
-
     from ..core.identity.verdict import Gate
 
     if strictness == CUSTOM:
@@ -47,7 +46,6 @@ def judge(
     min_face: int,
 ) -> Judgement:
     """Check likeness, and warn when in the graph of `node` the judge steered the generator, or a face was pasted."""
-
     from ..core.identity.verdict import check_likeness
 
     judgement = check_likeness(engine, identity, pictures, gate, SeveralFaces(several_faces), min_face)
@@ -60,7 +58,6 @@ def judge(
 
 def annotated(pictures: list[torch.Tensor], judgement: Judgement) -> torch.Tensor:
     """The pictures with face boxes and verdicts, as one IMAGE [B,H,W,3]."""
-
     from ..core.faces.annotate import batch_of
 
     return batch_of([_verdict_picture(pictures[each.index], each) for each in judgement.verdicts])

@@ -96,7 +96,6 @@ class GateByLikeness(io.ComfyNode):
         engine: list[FaceEngine] | None = None,
     ) -> io.NodeOutput:
         """Judge, and sort."""
-
         from ..core.faces.engines import engine_of
         from ..core.identity.verdict import keep_best, rank
         from .judging import annotated, gate_for, judge, pictures_of, summary
@@ -186,7 +185,6 @@ class CheckLikeness(io.ComfyNode):
         engine: list[FaceEngine] | None = None,
     ) -> io.NodeOutput:
         """Judge."""
-
         from ..core.faces.engines import engine_of
         from .judging import annotated, gate_for, judge, pictures_of, summary
 
@@ -278,7 +276,6 @@ class KeepBest(io.ComfyNode):
         engine: list[FaceEngine] | None = None,
     ) -> io.NodeOutput:
         """Choose."""
-
         from ..core.faces.engines import engine_of
         from ..core.identity.verdict import keep_best, rank
         from .judging import annotated, gate_for, judge, pictures_of

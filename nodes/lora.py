@@ -69,7 +69,6 @@ class LoadLoraStack(io.ComfyNode):
     @classmethod
     def execute(cls, model: Any, clip: Any | None = None, loras: Stack | None = None, **rows: Any) -> io.NodeOutput:
         """Check, then patch a copy."""
-
         from ..core.lora.lora_file import joined_words
         from .lora_patching import apply_stack
 
@@ -136,7 +135,6 @@ class InspectLora(io.ComfyNode):
     @classmethod
     def execute(cls, lora: str) -> io.NodeOutput:
         """Read it."""
-
         from ..core.imaging.files import save_preview
         from ..core.lora.inspect import Block, chart, inspect, text_of
         from ..core.lora.lora_file import open_lora
@@ -218,7 +216,6 @@ class MergeLoras(io.ComfyNode):
         cls, rank: int, precision: str, filename: str, loras: Stack | None = None, **rows: Any
     ) -> io.NodeOutput:
         """Merge and save."""
-
         from ..core.lora.merge import common_family, facts_of, layer_count, merge, metadata_of, place, save
 
         path = place(filename)
@@ -246,7 +243,6 @@ class MergeLoras(io.ComfyNode):
 
 def _stamps(names: list[str]) -> list[Stamp | str]:
     """What changes when one of the files does. A file that is not there is for `execute` to complain about."""
-
     from ..core.lora.header import stamp_of
 
     found: list[Stamp | str] = []

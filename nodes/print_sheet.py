@@ -127,7 +127,6 @@ class PrintSheet(io.ComfyNode):
         id_photo: IDPhoto | None = None,
     ) -> io.NodeOutput:
         """Lay out, draw, save."""
-
         import torch
 
         from ..core.id_photo.sheet import lay_out
@@ -184,7 +183,6 @@ def _size(width_mm: float, height_mm: float, id_photo: IDPhoto | None) -> tuple[
 
 def _fill(target: torch.Tensor, picture: Image.Image) -> None:
     """Put 8-bit RGB into [H,W,3] as 0..1, without a second copy of the size of the target."""
-
     import numpy as np
     import torch
 

@@ -175,7 +175,6 @@ class ProfessionalPrompt(io.ComfyNode):
         clip: Any | None = None,
     ) -> io.NodeOutput:
         """Write."""
-
         from ..core.prompting.dialects import counter, write
 
         chosen = Dialect(dialect)

@@ -182,7 +182,6 @@ def _signature(making: Making, id_photo: IDPhoto | None) -> Signature:
 
 def _write(files: list[bytes], target: Target, prefix: str, images: torch.Tensor) -> list[dict[str, str]]:
     """Numbered files in the output folder, announced as a server reports them."""
-
     from ..core.errors.formats import PictureNotSaved
     from ..core.imaging import files as file_names
     from ..core.provenance.save import SUFFIXES

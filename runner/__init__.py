@@ -40,7 +40,7 @@ __getattr__ = lazy(
 
 
 def _describe_local_nodes() -> Mapping[str, Any]:
-    from .backends.local import local_object_info
+    from .backends.local_nodes import local_object_info
 
     return local_object_info()
 

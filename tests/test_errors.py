@@ -12,7 +12,7 @@ import likeness_studio.runner.errors as runner_errors
 from likeness_studio.core.errors import LikenessError, PhotoMissing, registry
 
 ROOT = Path(__file__).parents[1]
-SOURCE = "\n".join(path.read_text() for folder in ("nodes", "runner") for path in (ROOT / folder).rglob("*.py"))
+SOURCE = "\n".join(path.read_text() for folder in ("core", "nodes", "runner") for path in (ROOT / folder).rglob("*.py"))
 TESTS = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__))
 ERRORS = {code: cls for code, cls in registry().items() if cls.__module__.startswith("likeness_studio")}
 DEFAULTS = {

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-SHIPPED = ("nodes", "runner", "web", "workflows")
+SHIPPED = ("core", "nodes", "runner", "web", "workflows")
 NOT_SHIPPED = ("tests", "benchmarks", "Makefile", ".ci")
 
 
@@ -54,7 +54,7 @@ def members(wheel):
 def test_every_file_of_the_package_is_in_the_wheel(checkout, members):
     wanted = {f"likeness_studio/{path.as_posix()}" for folder in SHIPPED for path in files_of(checkout, folder)}
     wanted |= {"likeness_studio/__init__.py", "likeness_studio/py.typed"}
-    assert "likeness_studio/nodes/models/manifest.toml" in wanted
+    assert "likeness_studio/core/models/manifest.toml" in wanted
     assert sorted(wanted - members) == []
 
 

@@ -29,7 +29,6 @@ def parse_colour(text: str) -> tuple[float, float, float]:
 
 def to_linear(display: torch.Tensor) -> torch.Tensor:
     """sRGB display values in 0..1 to linear light (IEC 61966-2-1)."""
-
     import torch
 
     return torch.where(display <= 0.04045, display / 12.92, ((display.clamp_min(0) + 0.055) / 1.055) ** 2.4)
@@ -37,7 +36,6 @@ def to_linear(display: torch.Tensor) -> torch.Tensor:
 
 def to_display(linear: torch.Tensor) -> torch.Tensor:
     """Linear light to sRGB display values (IEC 61966-2-1)."""
-
     import torch
 
     return torch.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear.clamp_min(1e-8) ** (1 / 2.4) - 0.055)
@@ -49,7 +47,6 @@ _WHITE = (0.95047, 1.0, 1.08883)
 
 def to_lab(display: torch.Tensor) -> torch.Tensor:
     """sRGB display values [...,3] in 0..1 to CIELAB (D65): L* 0..100, a*, b*."""
-
     import torch
 
     linear = to_linear(display)
@@ -70,7 +67,6 @@ SPREAD = (0.7, 1.4)
 
 def from_lab(lab: torch.Tensor) -> torch.Tensor:
     """CIELAB (D65) [...,3] to sRGB display values, clamped to 0..1: the inverse of `colour.to_lab`."""
-
     import torch
 
     lightness, a, b = lab.unbind(-1)

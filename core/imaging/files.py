@@ -8,14 +8,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from typing import TYPE_CHECKING, Any
 
 from .. import host
 from ..errors import PhotoMissing, PhotoTooLarge, PhotoUnreadable
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
 
 MAX_PIXELS = 100_000_000
 """Largest photo that is decoded, in pixels: 100 megapixels are 1.2 GB as float32 RGB."""
@@ -38,6 +38,8 @@ def opened(path: Path) -> Iterator[Image.Image]:
 
     Raises PhotoMissing, PhotoTooLarge or PhotoUnreadable.
     """
+    from PIL import Image, UnidentifiedImageError
+
     if not path.is_file():
         raise PhotoMissing(f"There is no photo at {path}; check the name and the folder.")
     try:
@@ -94,6 +96,9 @@ def load_photo(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _frames(photo: Image.Image) -> tuple[torch.Tensor, torch.Tensor]:
+    import torch
+    from PIL import ImageOps
+
     images, masks = [], []
     count = 1 if photo.format == "MPO" else getattr(photo, "n_frames", 1)
     for index in range(count):
@@ -108,6 +113,8 @@ def _frames(photo: Image.Image) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _tensors(frame: Image.Image) -> tuple[torch.Tensor, torch.Tensor]:
+    import torch
+
     alpha = None
     if "A" in frame.getbands():
         alpha = frame.getchannel("A")
@@ -119,6 +126,9 @@ def _tensors(frame: Image.Image) -> tuple[torch.Tensor, torch.Tensor]:
 
 def eight_bit(frame: Image.Image) -> Image.Image:
     """16-bit grayscale comes as mode I or I;16; Pillow would clip it to white instead of scaling it."""
+    import numpy as np
+    from PIL import Image
+
     if frame.mode == "I" or frame.mode.startswith("I;16"):
         values = np.asarray(frame, dtype=np.float64)
         return Image.fromarray(np.clip(values / 257.0, 0, 255).astype(np.uint8))
@@ -126,11 +136,17 @@ def eight_bit(frame: Image.Image) -> Image.Image:
 
 
 def _unit(picture: Image.Image) -> torch.Tensor:
+    import numpy as np
+    import torch
+
     return torch.from_numpy(np.array(picture).astype(np.float32) / 255.0)
 
 
 def to_pil(image: torch.Tensor) -> Image.Image:
     """One picture [H,W,3] in 0..1 as an 8-bit RGB image, cut off as ComfyUI's SaveImage does."""
+    import numpy as np
+    from PIL import Image
+
     return Image.fromarray(np.clip(255.0 * image.detach().cpu().numpy(), 0, 255).astype(np.uint8))
 
 

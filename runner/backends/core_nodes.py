@@ -9,17 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, ClassVar
-
-import torch
-import torch.nn.functional as functional
-from PIL import Image
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...core import host
 from ...core.errors import LikenessError
-from ...core.imaging.files import from_pil, load_photo, save_preview, to_pil
 from ...nodes.schema import io
-from .saved_files import save_images
+
+if TYPE_CHECKING:
+    import torch
 
 MAX_SIDE = 16384
 """Core's limit for widths and heights, in pixels."""
@@ -85,6 +82,8 @@ class LoadImage(_PhotoFile):
     @classmethod
     def execute(cls, image: str) -> io.NodeOutput:
         """The picture, and 1 where it is transparent."""
+        from ...core.imaging.files import load_photo
+
         return io.NodeOutput(*load_photo(_photo(image)))
 
 
@@ -101,6 +100,10 @@ class LoadImageMask(_PhotoFile):
     @classmethod
     def execute(cls, image: str, channel: str) -> io.NodeOutput:
         """A colour channel as it is, or alpha inverted: 1 where the picture is transparent."""
+        import torch
+
+        from ...core.imaging.files import load_photo
+
         pixels, transparency = load_photo(_photo(image))
         if channel != "alpha":
             return io.NodeOutput(pixels[:1, ..., ("red", "green", "blue").index(channel)])
@@ -121,6 +124,8 @@ class SaveImage(Carried):
     @classmethod
     def execute(cls, images: torch.Tensor, filename_prefix: str) -> io.NodeOutput:
         """Numbered PNG files that carry the workflow."""
+        from .saved_files import save_images
+
         hidden = cls.hidden
         saved = save_images(images, filename_prefix, host.output_dir(), hidden.prompt, hidden.extra_pnginfo)
         return io.NodeOutput(ui={"images": saved})
@@ -136,6 +141,8 @@ class PreviewImage(Carried):
     @classmethod
     def execute(cls, images: torch.Tensor) -> io.NodeOutput:
         """PNG files in the temporary folder."""
+        from ...core.imaging.files import save_preview
+
         return io.NodeOutput(ui={"images": save_preview(images)})
 
 
@@ -154,6 +161,8 @@ class EmptyImage(Carried):
     @classmethod
     def execute(cls, width: int, height: int, batch_size: int, color: int) -> io.NodeOutput:
         """`color` is 0xRRGGBB."""
+        import torch
+
         pixel = torch.tensor([(color >> shift & 0xFF) / 0xFF for shift in (16, 8, 0)])
         return io.NodeOutput(pixel.expand(batch_size, height, width, 3).clone())
 
@@ -182,6 +191,12 @@ def _centre_crop(image: torch.Tensor, width: int, height: int) -> torch.Tensor:
 
 def _scale(image: torch.Tensor, width: int, height: int, method: str, crop: str) -> torch.Tensor:
     """IMAGE [B,H,W,3] resized; ``lanczos`` goes through 8 bits, as in core."""
+    import torch
+    import torch.nn.functional as functional
+    from PIL import Image
+
+    from ...core.imaging.files import from_pil, to_pil
+
     planes = image.movedim(-1, 1)
     if crop == "center":
         planes = _centre_crop(planes, width, height)
@@ -228,6 +243,8 @@ class ImageBatch(Carried):
     @classmethod
     def execute(cls, image1: torch.Tensor, image2: torch.Tensor) -> io.NodeOutput:
         """The second batch is cropped and scaled to the size of the first."""
+        import torch
+
         if image1.shape[1:] != image2.shape[1:]:
             image2 = _scale(image2, image1.shape[2], image1.shape[1], "bilinear", "center")
         return io.NodeOutput(torch.cat((image1, image2)))

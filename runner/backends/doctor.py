@@ -122,7 +122,7 @@ def server(remote: ComfyServer) -> list[Fact]:
 
 def _pack(known: Catalog) -> Fact:
     """Whether the pack there is this one: the server tells no version, but which nodes it has and what they take."""
-    from .local import local_catalog
+    from .local_nodes import local_catalog
 
     ours = {name: spec for name, spec in local_catalog().items() if name.startswith("Likeness")}
     there = {name for name in known if name.startswith("Likeness")}

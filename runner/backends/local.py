@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 from ...core import host
 from ...core.errors import Interrupted, LikenessError
 from ...core.interrupt import Stopped, never
-from ..errors import InputRequired, NeedsServer, NodeFailed
+from ..errors import InputRequired, NodeFailed
 from ..workflow.graph import Workflow, load
-from ..workflow.object_info import Catalog, NodeSpec, from_object_info
-from ..workflow.preflight import Findings, examine
-from ..workflow.validate import Step, overridden, plan, refuse_unknown
+from ..workflow.object_info import Catalog
+from ..workflow.preflight import Findings
+from ..workflow.validate import Step
 from .base import Event, Folders, NodeTime, OnEvent, RunResult, ignore
+from .local_nodes import describe, findings_here, local_catalog, local_classes, overridden, plan
 from .saved_files import collect_files
 from .under_way import RunsUnderWay
 
@@ -117,9 +118,10 @@ class LocalEngine:
         prompt_id: str | None = None,
         resume: bool = False,
     ) -> RunResult:
-        """Run `workflow`; see `Backend`. A run here has no life after its process: there is no resuming."""
-        import torch
+        """Run `workflow`; see `Backend`. A run here has no life after its process: there is no resuming.
 
+        torch is imported only once the graph is known to be right: wrong settings are answered at once.
+        """
         for folder in (folders.output, folders.temp):
             folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -127,8 +129,12 @@ class LocalEngine:
                 surroundings = host.LocalHost(
                     folders.input, folders.output, folders.temp, interrupted=interrupted, graph=workflow.to_api()
                 )
-                with host.use(surroundings), torch.inference_mode():
-                    return _Run(self, workflow, surroundings, on_event).finish()
+                with host.use(surroundings):
+                    run = _Run(self, workflow, surroundings, on_event)
+                    import torch
+
+                    with torch.inference_mode():
+                        return run.finish()
         except KeyboardInterrupt as error:
             raise Interrupted("The run was stopped.") from error
 
@@ -298,41 +304,3 @@ def _merge_ui(shown: list[Any]) -> dict[str, list[Any]]:
         for key, values in (ui if isinstance(ui, dict) else ui.as_dict() if ui is not None else {}).items():
             merged.setdefault(key, []).extend(values)
     return merged
-
-
-@cache
-def local_classes() -> dict[str, type[io.ComfyNode]]:
-    """Every node class that runs in this process: the pack's and the carried core nodes. Imports torch."""
-    from ...nodes.extension import node_classes
-    from ..backends.core_nodes import CORE_NODES
-
-    return {cls.GET_SCHEMA().node_id: cls for cls in (*CORE_NODES, *node_classes())}
-
-
-def describe(classes: Mapping[str, type[io.ComfyNode]]) -> dict[str, NodeSpec]:
-    """The specs of node classes, read from their own description."""
-    return from_object_info({node_id: cls.GET_NODE_INFO_V1() for node_id, cls in classes.items()})
-
-
-@cache
-def local_catalog() -> Catalog:
-    """What `local_classes` can do. Imports torch."""
-    return describe(local_classes())
-
-
-def local_object_info() -> dict[str, Any]:
-    """What a server would say of `local_classes` at ``/object_info``. Imports torch."""
-    return {node_id: cls.GET_NODE_INFO_V1() for node_id, cls in local_classes().items()}
-
-
-def findings_here(workflow: Workflow, catalog: Catalog | None = None) -> Findings:
-    """What is wrong with `workflow` in this process; nodes that are not carried here are one NeedsServer.
-
-    `catalog` has other node classes than those that this process always has.
-    """
-    catalog = local_catalog() if catalog is None else catalog
-    try:
-        refuse_unknown(workflow, catalog)
-    except NeedsServer as problem:
-        return Findings([problem])
-    return examine(workflow, catalog, strict=True)

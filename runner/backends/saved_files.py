@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
-
-import torch
-from PIL.PngImagePlugin import PngInfo
+from typing import TYPE_CHECKING, Any
 
 from ...core import host
 from ...core.errors import UnsafePath
 from ...core.imaging.files import next_counter, place, relative, to_pil
-from ..errors import OutputMissing, OutputUnwritable
-from .base import RunResult, SavedFile
+
+if TYPE_CHECKING:
+    import torch
+    from PIL.PngImagePlugin import PngInfo
+
+    from .base import RunResult
 
 File = dict[str, Any]
 """A file as nodes report it: ``{filename, subfolder, type}``."""
@@ -44,6 +45,9 @@ def local_path(folder: Path, file: File) -> Path:
 
 def collect_files(result: RunResult, output: Path, temp: Path) -> None:
     """Add the files that the nodes announced to `result`. Raises OutputMissing or UnsafePath."""
+    from ..errors import OutputMissing
+    from .base import SavedFile
+
     for node, file in announced(result):
         title = result.titles.get(node, node)
         kind = file.get("type", "output")
@@ -66,6 +70,8 @@ def save_images(
     The files carry the graph as text chunks (``prompt``, and each key of `extra`). Raises UnsafePath when the prefix
     leads outside `root`, OutputUnwritable when they cannot be written.
     """
+    from ..errors import OutputUnwritable
+
     folder, stem = place(root, prefix, images.shape[2], images.shape[1])
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -83,6 +89,8 @@ def save_images(
 
 
 def _text_chunks(prompt: Any, extra: dict[str, Any] | None) -> PngInfo:
+    from PIL.PngImagePlugin import PngInfo
+
     chunks = PngInfo()
     for key, value in ({"prompt": prompt} | (extra or {})).items():
         if value is not None:

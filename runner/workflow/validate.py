@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors import LikenessError
-from ..errors import BadLink, GraphCycle, InputRefused, InputRequired, NeedsServer, NothingToRun, WrongType, raise_all
+from ..errors import BadLink, GraphCycle, InputRequired, NeedsServer, NothingToRun, WrongType
 from .graph import Link, Node, Workflow, as_link
 from .object_info import Catalog, InputSpec
 from .overrides import limits
 
 if TYPE_CHECKING:
-    from ...nodes.schema import io
+    pass
 
 
 @dataclass(frozen=True)
@@ -36,25 +34,6 @@ class Finding:
     socket: InputSpec
     value: Any = None
     sure: bool = True
-
-
-def plan(workflow: Workflow, classes: Mapping[str, type[io.ComfyNode]], catalog: Catalog) -> list[Step]:
-    """The nodes that the output nodes need, in an order in which they can run.
-
-    Raises NeedsServer, NothingToRun or GraphCycle; else every problem of every needed node: the one, or
-    WorkflowInvalid with all. Must run where `host` knows the input folder, because nodes may check their files.
-    """
-    refuse_unknown(workflow, catalog)
-    problems: list[LikenessError] = []
-    steps = []
-    for node in needed(workflow, catalog):
-        check = NodeCheck(workflow, node, catalog, strict=True)
-        step = check.step()
-        found = [finding.problem for finding in check.findings]
-        problems += found or _own_check(classes[node.class_type], step)
-        steps.append(step)
-    raise_all(problems)
-    return steps
 
 
 def refuse_unknown(workflow: Workflow, catalog: Catalog) -> None:
@@ -208,32 +187,3 @@ def types_match(given: str, wanted: str) -> bool:
     """
     offered, accepted = ({kind.strip() for kind in kinds.split(",")} for kinds in (given, wanted))
     return bool(offered & accepted) or any(kind == "*" or kind.startswith("COMFY_") for kind in offered | accepted)
-
-
-def _own_check(cls: type[io.ComfyNode], step: Step) -> list[LikenessError]:
-    """Ask a node's `validate_inputs`, with those of the plain values that it takes."""
-    check = overridden(cls, "validate_inputs")
-    if check is None:
-        return []
-    parameters = inspect.signature(check).parameters
-    everything = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-    values = {name: value for name, value in step.values.items() if everything or name in parameters}
-    if not values or any(name in step.links for name in parameters):
-        return []
-    answer = check(**values)
-    if answer is True:
-        return []
-    reason = answer if isinstance(answer, str) else f"the node refused {', '.join(values)}"
-    return [InputRefused(f"{step.node.title} cannot run: {reason}.")]
-
-
-def overridden(cls: type[io.ComfyNode], name: str) -> Any | None:
-    """The class's own method of that name, or None where only ComfyUI's base has one."""
-    from ...nodes.schema import io
-
-    for ancestor in cls.__mro__:
-        if ancestor is io.ComfyNode:
-            return None
-        if name in vars(ancestor):
-            return getattr(cls, name)
-    return None

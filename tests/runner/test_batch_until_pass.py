@@ -6,8 +6,8 @@ import pytest
 
 from likeness_studio.nodes.schema import io
 from likeness_studio.runner import errors
-from likeness_studio.runner.backends import local
-from likeness_studio.runner.backends.local import describe, local_classes
+from likeness_studio.runner.backends import local, local_nodes
+from likeness_studio.runner.backends.local_nodes import describe, local_classes
 from likeness_studio.runner.batch.job import BatchOptions
 from likeness_studio.runner.batch.keys import SEED_BITS, require_seeds, reseeded, seed_for
 from likeness_studio.runner.batch.ledger import Ledger
@@ -47,8 +47,9 @@ class Judge(io.ComfyNode):
 @pytest.fixture
 def judge(monkeypatch):
     classes = {**local_classes(), "TestJudge": Judge}
-    monkeypatch.setattr(local, "local_classes", lambda: classes)
-    monkeypatch.setattr(local, "local_catalog", lambda: describe(classes))
+    for module in (local, local_nodes):
+        monkeypatch.setattr(module, "local_classes", lambda: classes)
+        monkeypatch.setattr(module, "local_catalog", lambda: describe(classes))
     Judge.calls, Judge.passing, Judge.scores = [], set(), {}
     return Judge
 

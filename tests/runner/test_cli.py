@@ -201,7 +201,7 @@ SLOW = """
 import sys, time
 from likeness_studio.core import host
 from likeness_studio.nodes.schema import io
-from likeness_studio.runner.backends import local
+from likeness_studio.runner.backends import local, local_nodes
 
 class Slow(io.ComfyNode):
     @classmethod
@@ -221,6 +221,7 @@ class Slow(io.ComfyNode):
 known = {"Slow": Slow}
 local.local_classes = lambda: known
 local.local_catalog = lambda: local.describe(known)
+local_nodes.local_classes, local_nodes.local_catalog = local.local_classes, local.local_catalog
 from likeness_studio.runner.cli import main
 main(["run", sys.argv[1], "-o", sys.argv[2]])
 """

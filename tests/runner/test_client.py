@@ -23,7 +23,7 @@ from likeness_studio.runner.backends.comfy import backend as backend_module
 from likeness_studio.runner.backends.comfy.backend import ServerBackend
 from likeness_studio.runner.backends.comfy.results import Fetch
 from likeness_studio.runner.backends.comfy.server import ComfyServer, normal_url
-from likeness_studio.runner.backends.local import local_catalog
+from likeness_studio.runner.backends.local_nodes import local_catalog
 from likeness_studio.runner.client import Client
 from likeness_studio.runner.workflow.input_files import Given, stage
 from likeness_studio.runner.workflow.object_info import from_object_info

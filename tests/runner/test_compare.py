@@ -103,7 +103,7 @@ def test_nothing_runs_when_the_question_is_wrong(blank, tmp_path, vary, more, er
 
 
 def test_photos_may_be_varied_like_any_other_value():
-    from likeness_studio.runner.backends.local import local_catalog
+    from likeness_studio.runner.backends.local_nodes import local_catalog
     from likeness_studio.runner.compare.vary import check_axes
     from likeness_studio.runner.workflow.graph import load
 

@@ -205,7 +205,7 @@ def test_odd_answers_are_borne(junk):
 
 
 def test_another_version_of_the_pack_is_noticed():
-    from likeness_studio.runner.backends.local import local_object_info
+    from likeness_studio.runner.backends.local_nodes import local_object_info
 
     ours = {name: entry for name, entry in local_object_info().items() if name.startswith("Likeness")}
     assert facts._pack(facts.from_object_info(ours)).ok

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from likeness_studio.runner.backends.local import local_catalog
+from likeness_studio.runner.backends.local_nodes import local_catalog
 from likeness_studio.runner.workflow.graph import bundled, load
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from likeness_studio.runner import errors
-from likeness_studio.runner.backends.local import local_catalog
+from likeness_studio.runner.backends.local_nodes import local_catalog
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.workflow import overrides as settings
 from likeness_studio.runner.workflow import preflight as sources
