@@ -16,7 +16,7 @@ PAGE = Path(__file__).with_suffix(".md")
 INTRO = """\
 # Documents
 
-This page is made from `nodes/id_photo/documents/*.toml` by `python docs/documents.py`. `likeness documents` lists the
+This page is made from `core/id_photo/documents/*.toml` by `python docs/documents.py`. `likeness documents` lists the
 same, `likeness documents us-passport` shows one, and `--json` gives either to a program.
 
 **Ask the office.** Rules change, offices read them in their own way, and many of these figures were not read on the

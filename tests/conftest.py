@@ -102,7 +102,13 @@ def start_comfyui(base: Path, *extra: str, port: int | None = None) -> tuple[sub
     command = [python, str(comfyui / "main.py"), "--cpu", "--listen", "127.0.0.1", "--port", str(port)]
     command += ["--base-directory", str(base), *folders, "--disable-auto-launch", *extra]
     surroundings = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    compiled = [python, "-m", "compileall", "-q", *(str(REPOSITORY / name) for name in ("core", "nodes", "__init__.py"))]
+    compiled = [
+        python,
+        "-m",
+        "compileall",
+        "-q",
+        *(str(REPOSITORY / name) for name in ("core", "nodes", "__init__.py")),
+    ]
     subprocess.run(compiled, env=surroundings, check=True)
     with log.open("wb") as out:
         process = subprocess.Popen(

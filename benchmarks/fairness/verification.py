@@ -6,7 +6,7 @@
 False matches: every pair of different people of a group, by their official portraits. False non-matches: the portrait
 beside another public photo of the person (pairs that are one picture left out, see same_picture.py), and beside honest
 augmentations of the portrait itself (variants.py). Writes results/verification-ENGINE.json, and the engine's even
-thresholds into nodes/identity/calibration.toml.
+thresholds into core/identity/calibration.toml.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How far the crown is off on bald and close-cropped heads, and the constants of nodes/id_photo/crown.py from them.
+"""How far the crown is off on bald and close-cropped heads, and the constants of core/id_photo/head.py from them.
 
     python benchmarks/id_photo/crowns.py --photos DIR [--matte u2net] [--write]
 

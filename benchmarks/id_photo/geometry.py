@@ -4,7 +4,7 @@
     python benchmarks/id_photo/geometry.py --photos DIR --fit
 
 DIR has the 100 portraits of reference.csv (github.com/CivilServiceUSA/us-senate, headshots, 1024 x 1024). How the
-reference was made stands in reference.md. `--fit` prints the constants of nodes/face_mesh/chin.py, from every second
+reference was made stands in reference.md. `--fit` prints the constants of core/faces/mesh.py, from every second
 portrait (those with an even place in the list); the other half is reported apart. Landmarks of another kind come from
 insightface's SCRFD when its pack is in the model folder: research only, never part of the engine.
 """

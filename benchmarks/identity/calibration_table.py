@@ -1,4 +1,4 @@
-"""Writes nodes/identity/calibration.toml: what each benchmark measured of a recogniser, side by side."""
+"""Writes core/identity/calibration.toml: what each benchmark measured of a recogniser, side by side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can go wrong in the runner: the same tree, codes and style as `nodes/errors.py`."""
+"""What can go wrong in the runner: the same tree, codes and style as `core/errors`."""
 
 from __future__ import annotations
 
