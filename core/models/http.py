@@ -15,14 +15,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from . import transfer as disk
 from .transfer import Advance
 
 if TYPE_CHECKING:
-    import httpx
+    from urllib3 import BaseHTTPResponse, PoolManager
 
 PATIENCE = 4.0
 """Seconds for name lookup and connection together."""
@@ -78,12 +78,9 @@ def forget() -> None:
 
 def _target(url: str) -> tuple[str, int]:
     parts = urlsplit(url)
-    host = parts.hostname or ""
-    if not urllib.request.proxy_bypass(host):
-        proxies = urllib.request.getproxies()
-        proxy = proxies.get(parts.scheme) or proxies.get("all")
-        if proxy:
-            parts = urlsplit(proxy if "//" in proxy else f"//{proxy}", scheme="http")
+    proxy = _proxy(parts.scheme, parts.hostname or "")
+    if proxy is not None:
+        parts = urlsplit(proxy)
     return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
@@ -111,6 +108,8 @@ _PAUSE = 0.5
 _READ_TIMEOUT = 20.0
 _REDIRECTS = 6
 _BUSY = {408, 425, 429, 500, 502, 503, 504}
+
+CHUNK = 1 << 16
 
 
 class SourceFailed(Exception):
@@ -186,7 +185,7 @@ def fetch(url: str, part: Part, size: int | None, advance: Advance) -> None:
 
 
 def _transfer(url: str, part: Part, size: int | None, advance: Advance) -> None:
-    import httpx
+    from urllib3 import exceptions
 
     have = part.size()
     if size is not None and have == size:
@@ -194,23 +193,21 @@ def _transfer(url: str, part: Part, size: int | None, advance: Advance) -> None:
     if size is not None and have > size:
         part.discard()
         have = 0
-    timeout = httpx.Timeout(_READ_TIMEOUT, connect=PATIENCE)
     try:
-        with httpx.Client(timeout=timeout, verify=trust(), follow_redirects=False) as client:
-            response = _open(client, url, have, part.etag(url))
-            try:
-                _receive(response, url, part, have, size, advance)
-            finally:
-                response.close()
-    except httpx.TimeoutException as error:
+        response = _open(url, have, part.etag(url))
+        try:
+            _receive(response, url, part, have, size, advance)
+        finally:
+            response.close()
+    except exceptions.TimeoutError as error:
         raise SourceFailed(f"no answer for {_READ_TIMEOUT:.0f} s", again=True) from error
-    except httpx.ProtocolError as error:
+    except exceptions.ProtocolError as error:
         raise SourceFailed("the transfer broke off", again=True) from error
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise SourceFailed(str(error) or type(error).__name__, again=True) from error
+    except (exceptions.HTTPError, ValueError) as error:
+        raise SourceFailed(reason_of(error), again=True) from error
 
 
-def _open(client: httpx.Client, url: str, have: int, etag: str) -> httpx.Response:
+def _open(url: str, have: int, etag: str) -> BaseHTTPResponse:
     """Follow redirects by hand: each host is probed first, and https never turns into http."""
     headers = {"Accept-Encoding": "identity", "User-Agent": "likeness-studio"}
     if have:
@@ -222,32 +219,95 @@ def _open(client: httpx.Client, url: str, have: int, etag: str) -> httpx.Respons
         unreachable = why_not(place)
         if unreachable:
             raise SourceFailed(unreachable)
-        response = _ask(client, place, headers)
-        if not response.has_redirect_location:
+        response = _ask(place, headers)
+        location = response.get_redirect_location()
+        if not location:
             return response
         response.close()
-        onward = urljoin(place, response.headers["location"])
+        onward = urljoin(place, location)
         if urlsplit(onward).scheme not in ("https", urlsplit(place).scheme):
             raise SourceFailed("it redirects to an unencrypted address")
         place = onward
     raise SourceFailed("it redirects in a circle")
 
 
-def _ask(client: httpx.Client, url: str, headers: dict[str, str]) -> httpx.Response:
+def _ask(url: str, headers: dict[str, str]) -> BaseHTTPResponse:
     """Send the request; a host that takes the connection and then says nothing is not asked twice."""
-    import httpx
+    import urllib3
+    from urllib3 import exceptions
 
+    timeout = urllib3.Timeout(connect=PATIENCE, read=_READ_TIMEOUT)
+    began = time.monotonic()
     try:
-        return client.send(client.build_request("GET", url, headers=headers), stream=True)
-    except (httpx.ConnectTimeout, httpx.ConnectError) as error:
-        raise SourceFailed(give_up(url, str(error))) from error
-    except httpx.ReadTimeout as error:
+        pool = connections(url)
+        return pool.request(
+            "GET", url, headers=headers, timeout=timeout, retries=False, redirect=False, preload_content=False
+        )
+    except never_sent() as error:
+        raise SourceFailed(give_up(url, reason_of(error))) from error
+    except exceptions.ReadTimeoutError as error:
+        if time.monotonic() - began < _READ_TIMEOUT:  # the TLS handshake, which has the time of a connection
+            raise SourceFailed(give_up(url, "")) from error
         raise SourceFailed(f"no answer for {_READ_TIMEOUT:.0f} s") from error
+
+
+def connections(base: str, *, proxied: bool = True, kept: int = 1) -> PoolManager:
+    """Connections to the host of `base`, `kept` idle ones at most, by the proxy that the environment names for it.
+
+    Nothing is asked yet. Raises LocationValueError for a proxy that is no HTTP proxy.
+    """
+    import urllib3
+
+    parts = urlsplit(base)
+    options: dict[str, Any] = {"maxsize": kept}
+    if parts.scheme == "https":
+        options["ssl_context"] = trust()
+    proxy = _proxy(parts.scheme, parts.netloc) if proxied else None
+    if proxy is None:
+        return urllib3.PoolManager(**options)
+    address = urlsplit(proxy)
+    if address.scheme not in {"http", "https"}:
+        raise urllib3.exceptions.LocationValueError(
+            f"the environment names a proxy of the kind {address.scheme!r} for it, and only http and https are known; "
+            "unset that, or name the server in NO_PROXY"
+        )
+    login = address.netloc.rpartition("@")[0]
+    headers = urllib3.make_headers(proxy_basic_auth=login) if login else None
+    return urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
+
+
+def _proxy(scheme: str, place: str) -> str | None:
+    """The proxy's address for a host from the environment, or None."""
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get(scheme) or proxies.get("all")
+    if not proxy or urllib.request.proxy_bypass(place):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def never_sent() -> tuple[type[Exception], ...]:
+    """The errors of urllib3 after which the other side has got nothing of a request."""
+    from urllib3 import exceptions
+
+    return (
+        exceptions.NewConnectionError,
+        exceptions.ConnectTimeoutError,
+        exceptions.SSLError,
+        exceptions.ProxyError,
+        exceptions.LocationValueError,
+    )
+
+
+def reason_of(error: Exception) -> str:
+    """An error of urllib3 in words, without the objects that it puts before them."""
+    reason = getattr(error, "reason", None)
+    cause = reason if isinstance(reason, Exception) else error
+    return str(cause).rpartition(">: ")[2].rpartition("): ")[2] or str(cause) or type(cause).__name__
 
 
 @cache
 def trust() -> ssl.SSLContext:
-    """The system's certificates, where a company puts its own, and the public ones that come with httpx."""
+    """The system's certificates, where a company puts its own, and the public ones of certifi."""
     context = ssl.create_default_context()
     with suppress(ImportError):
         import certifi
@@ -256,8 +316,8 @@ def trust() -> ssl.SSLContext:
     return context
 
 
-def _receive(response: httpx.Response, url: str, part: Part, have: int, size: int | None, advance: Advance) -> None:
-    code = response.status_code
+def _receive(response: BaseHTTPResponse, url: str, part: Part, have: int, size: int | None, advance: Advance) -> None:
+    code = response.status
     if code == 416 or (code == 206 and not _continues(response, have, size)):
         part.discard()
         raise SourceFailed("what was there from an earlier download did not fit", again=True)
@@ -274,7 +334,7 @@ def _receive(response: httpx.Response, url: str, part: Part, have: int, size: in
     with disk.clear_when_full(part.path.stem, part.path, part.note):
         part.remember(url, response.headers.get("etag", ""))
         with part.path.open("ab" if have else "wb") as file:
-            for chunk in response.iter_bytes():
+            while chunk := response.read1(CHUNK):
                 have += len(chunk)
                 if limit is not None and have > limit:
                     break
@@ -287,7 +347,7 @@ def _receive(response: httpx.Response, url: str, part: Part, have: int, size: in
         raise SourceFailed(f"the transfer broke off after {have:,} of {limit:,} bytes", again=True)
 
 
-def _continues(response: httpx.Response, have: int, size: int | None) -> bool:
+def _continues(response: BaseHTTPResponse, have: int, size: int | None) -> bool:
     """Whether a 206 answer is exactly the rest of what is wanted."""
     match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", response.headers.get("content-range", ""))
     if match is None or int(match[1]) != have:

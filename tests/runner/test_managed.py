@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
+import urllib3
 from click.testing import CliRunner
 
 from likeness_studio.runner import managed
@@ -182,12 +182,12 @@ class TestPack:
     def test_missing_packages_are_found_in_the_python_that_will_run_it(self, bare_python):
         assert pack.missing_packages(Path(sys.executable)) == []
         found = pack.missing_packages(bare_python)
-        assert any(name.startswith("httpx") for name in found)
+        assert any(name.startswith("urllib3") for name in found)
         assert any(name.startswith("onnxruntime") for name in found)
 
     def test_our_own_packages_are_not_taken_for_those_of_the_python_that_will_run_it(self, bare_python, monkeypatch):
-        monkeypatch.setenv("PYTHONPATH", str(Path(httpx.__file__).parents[1]))
-        assert any(name.startswith("httpx") for name in pack.missing_packages(bare_python))
+        monkeypatch.setenv("PYTHONPATH", str(Path(urllib3.__file__).parents[1]))
+        assert any(name.startswith("urllib3") for name in pack.missing_packages(bare_python))
 
     def test_a_pack_without_its_installer_asks_for_nothing(self, bare_python, tmp_path):
         assert pack.missing_packages(bare_python, tmp_path) == []

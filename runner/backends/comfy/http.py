@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
+
+from ....core.models.http import connections, never_sent, reason_of
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse, PoolManager
+    from urllib3 import BaseHTTPResponse
 
 MOST_REDIRECTS = 5
 KEPT = 32
@@ -67,7 +69,10 @@ class Http:
             redirect=MOST_REDIRECTS,
             remove_headers_on_redirect=self._headers,
         )
-        self._pool = _pool(base, proxied)
+        try:
+            self._pool = connections(base, proxied=proxied, kept=KEPT)
+        except urllib3.exceptions.LocationValueError as error:
+            raise NoConnection(str(error)) from error
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -123,56 +128,14 @@ class Http:
 
 
 def _failure(error: Exception) -> NoConnection | Broken:
-    """The error in our words; the reason without the objects that urllib3 puts before it."""
+    """The error in our words."""
     from urllib3 import exceptions
 
     if not isinstance(error, exceptions.HTTPError):
         return NoConnection("its address or a header has characters that cannot be sent")
     reason = getattr(error, "reason", None)
     cause = reason if isinstance(reason, Exception) else error
-    words = str(cause).rpartition(">: ")[2].rpartition("): ")[2] or str(cause) or type(cause).__name__
-    never_sent = (
-        exceptions.NewConnectionError,
-        exceptions.ConnectTimeoutError,
-        exceptions.SSLError,
-        exceptions.ProxyError,
-        exceptions.LocationValueError,
-    )
-    return NoConnection(words) if isinstance(cause, never_sent) else Broken(words)
-
-
-def _pool(base: str, proxied: bool) -> PoolManager:
-    import urllib3
-
-    parts = urlsplit(base)
-    options: dict[str, Any] = {"maxsize": KEPT}
-    if parts.scheme == "https":
-        from ....core.models.http import trust
-
-        options["ssl_context"] = trust()
-    proxy = _proxy(parts.scheme, parts.netloc) if proxied else None
-    if proxy is None:
-        return urllib3.PoolManager(**options)
-    address = urlsplit(proxy)
-    if address.scheme not in {"http", "https"}:
-        raise NoConnection(
-            f"the environment names a proxy of the kind {address.scheme!r} for it, and only http and https are known; "
-            "unset that, or name the server in NO_PROXY"
-        )
-    login = address.netloc.rpartition("@")[0]
-    headers = urllib3.make_headers(proxy_basic_auth=login) if login else None
-    return urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
-
-
-def _proxy(scheme: str, place: str) -> str | None:
-    """The proxy's address for a host from the environment, or None."""
-    from urllib.request import getproxies, proxy_bypass
-
-    proxies = getproxies()
-    proxy = proxies.get(scheme) or proxies.get("all")
-    if not proxy or proxy_bypass(place):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+    return (NoConnection if isinstance(cause, never_sent()) else Broken)(reason_of(error))
 
 
 def _body(value: Any, upload: tuple[str, BinaryIO, Mapping[str, str]] | None) -> tuple[bytes | None, dict[str, str]]:
