@@ -9,7 +9,6 @@ import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import host
@@ -22,23 +21,12 @@ SAMPLE_SECONDS = 0.05
 
 
 def process_memory() -> int | None:
-    """Resident memory of this process in bytes; None where this machine does not say.
-
-    psutil, which ComfyUI has, knows it everywhere; Linux says it in a file.
-    """
+    """Resident memory of this process in bytes; None without psutil, which ComfyUI and the runner have."""
     try:
         import psutil
     except ImportError:
-        pass
-    else:
-        return int(psutil.Process().memory_info().rss)
-    try:
-        import resource
-
-        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
-        return pages * resource.getpagesize()
-    except (ImportError, OSError, ValueError, IndexError):
         return None
+    return int(psutil.Process().memory_info().rss)
 
 
 class ProcessMemory:

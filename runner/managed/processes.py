@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 _TICK_SECONDS = 0.05
 
 OF_OUR_PYTHON = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
@@ -114,10 +116,11 @@ def detach(command: Sequence[str], log: Path, environment: dict[str, str] | None
 
 
 def _stamp(pid: int) -> str:
-    """When the process with this pid started, exact enough to tell two apart; empty when there is none."""
-    if sys.platform == "linux":
-        return _stamp_linux(pid)
-    return _stamp_windows(pid) if sys.platform == "win32" else _stamp_ps(pid)
+    """When the process with this pid started, exact enough to tell two apart; empty when there is none.
+
+    Linux counts from the boot: psutil makes a time of that which moves when the clock is set.
+    """
+    return _stamp_linux(pid) if sys.platform == "linux" else _stamp_elsewhere(pid)
 
 
 def _stamp_linux(pid: int) -> str:
@@ -130,30 +133,12 @@ def _stamp_linux(pid: int) -> str:
     return "" if fields[0] in "ZX" else f"{boot}:{fields[19]}"
 
 
-def _stamp_ps(pid: int) -> str:
-    words = ["ps", "-o", "stat=,lstart=", "-p", str(pid)]
-    shown = subprocess.run(words, capture_output=True, text=True, check=False, env=os.environ | {"LC_ALL": "C"})
-    state, _, started = shown.stdout.strip().partition(" ")
-    return "" if state.startswith("Z") else started.strip()
-
-
-def _stamp_windows(pid: int) -> str:
-    import ctypes
-
-    kernel = ctypes.windll.kernel32  # pyright: ignore[reportAttributeAccessIssue]
-    handle = kernel.OpenProcess(0x1000, False, pid)
-    if not handle:
-        return ""
+def _stamp_elsewhere(pid: int) -> str:
     try:
-        times = [ctypes.c_ulonglong() for _ in range(4)]
-        code = ctypes.c_ulong()
-        still_active = 259
-        if not kernel.GetExitCodeProcess(handle, ctypes.byref(code)) or code.value != still_active:
-            return ""
-        kernel.GetProcessTimes(handle, *map(ctypes.byref, times))
-        return str(times[0].value)
-    finally:
-        kernel.CloseHandle(handle)
+        process = psutil.Process(pid)
+        return "" if process.status() == psutil.STATUS_ZOMBIE else repr(process.create_time())
+    except psutil.Error:
+        return ""
 
 
 def main() -> None:

@@ -346,19 +346,17 @@ class TestProcesses:
         assert ProcessId.of(child.pid) is None
         child.wait()
 
-    def test_ps_tells_the_same_as_proc(self):
-        """What macOS uses works here as well."""
-        if not shutil.which("ps"):
-            pytest.skip("ps is not installed")
+    def test_psutil_tells_the_same_as_proc(self):
+        """What macOS and Windows use works here as well."""
         child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-        stamp = processes._stamp_ps(child.pid)
+        stamp = processes._stamp_elsewhere(child.pid)
         assert stamp
-        assert stamp == processes._stamp_ps(child.pid)
+        assert stamp == processes._stamp_elsewhere(child.pid)
         child.kill()
         time.sleep(0.2)
-        assert processes._stamp_ps(child.pid) == ""
+        assert processes._stamp_elsewhere(child.pid) == ""
         child.wait()
-        assert processes._stamp_ps(child.pid) == ""
+        assert processes._stamp_elsewhere(child.pid) == ""
 
 
 class TestAnotherPython:
