@@ -42,7 +42,7 @@ def doctor(workflow: str | None, server: str | None, headers: tuple[tuple[str, s
 
 def _look(out: Output, backend: Backend) -> bool:
     """Facts about this machine and the server."""
-    from .. import doctor as facts
+    from ..backends import doctor as facts
 
     found = {"machine": facts.machine(), "server": backend.facts()}
     found = {part: known for part, known in found.items() if known}
