@@ -34,7 +34,6 @@ class StartMeasuring(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessStartMeasuring",
             display_name="Start Measuring",
@@ -63,7 +62,6 @@ class StartMeasuring(io.ComfyNode):
 
     @classmethod
     def execute(cls, value: list[Any]) -> io.NodeOutput:
-        """Start."""
         from ..core.compare.measuring import Stopwatch
 
         return io.NodeOutput(value, Stopwatch(torch_device()))
@@ -76,7 +74,6 @@ class StopMeasuring(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessStopMeasuring",
             display_name="Stop Measuring",
@@ -105,7 +102,6 @@ class StopMeasuring(io.ComfyNode):
 
     @classmethod
     def execute(cls, value: list[Any], stopwatch: list[Stopwatch], name: list[str]) -> io.NodeOutput:
-        """Read the watch."""
         from ..core.compare.comparison import summary_of
 
         entry = stopwatch[0].read(name[0].strip() or "Stage", len(value)).as_dict()
@@ -123,7 +119,6 @@ class TryStrengths(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessTryStrengths",
             display_name="Try Strengths",
@@ -157,7 +152,6 @@ class TryStrengths(io.ComfyNode):
 
     @classmethod
     def execute(cls, values: str, series: str) -> io.NodeOutput:
-        """Read the numbers."""
         from ..core.compare.labels import numbers, written
 
         found = numbers(values)
@@ -171,7 +165,6 @@ class CompareLikeness(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessCompareLikeness",
             display_name="Compare Likeness",
@@ -244,7 +237,6 @@ class CompareLikeness(io.ComfyNode):
         engine: list[FaceEngine] | None = None,
         **more: list[Any],
     ) -> io.NodeOutput:
-        """Judge, then draw."""
         from ..core.compare.comparison import Compared, Comparison, read_measured
         from ..core.compare.labels import of_branches
         from ..core.faces.engines import engine_of

@@ -25,7 +25,6 @@ class DescribePhoto(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessDescribePhoto",
             display_name="Describe Photo",

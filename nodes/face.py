@@ -32,7 +32,6 @@ class ProtectFace(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessProtectFace",
             display_name="Protect Face",
@@ -102,7 +101,6 @@ class ProtectFace(io.ComfyNode):
         mask: torch.Tensor | None = None,
         engine: FaceEngine | None = None,
     ) -> io.NodeOutput:
-        """Make the masks picture by picture."""
         import torch
 
         from ..core.faces.choose import one_face, steady_landmarks
@@ -140,7 +138,6 @@ class RestoreFace(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessRestoreFace",
             display_name="Restore Face",
@@ -282,7 +279,6 @@ class SwapFace(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         from ..core.models.user_files import NONE, swap_models
 
         return io.Schema(

@@ -36,7 +36,6 @@ class MakeIDPhoto(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessMakeIDPhoto",
             display_name="Make ID Photo",
@@ -105,7 +104,6 @@ class MakeIDPhoto(io.ComfyNode):
         mask: torch.Tensor | None = None,
         engine: FaceEngine | None = None,
     ) -> io.NodeOutput:
-        """Make one after the other."""
         from ..core.errors import FaceNotUsable
         from ..core.errors.formats import PhotoTooTight
         from ..core.faces.engines import load_engine
@@ -175,7 +173,6 @@ class CheckIDPhoto(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         from ..core.models import store
 
         return io.Schema(
@@ -244,7 +241,6 @@ class CheckIDPhoto(io.ComfyNode):
         mask: torch.Tensor | None = None,
         engine: FaceEngine | None = None,
     ) -> io.NodeOutput:
-        """Judge one after the other."""
         from ..core.faces.annotate import batch_of
         from ..core.faces.engines import load_engine
         from ..core.host import Progress
@@ -296,7 +292,6 @@ class CheckSelfie(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessCheckSelfie",
             display_name="Check Selfie",
@@ -325,7 +320,6 @@ class CheckSelfie(io.ComfyNode):
 
     @classmethod
     def execute(cls, image: torch.Tensor, parsing: bool, engine: FaceEngine | None = None) -> io.NodeOutput:
-        """Judge one after the other."""
         from ..core.faces.annotate import batch_of
         from ..core.faces.engines import load_engine
         from ..core.host import Progress

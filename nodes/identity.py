@@ -35,7 +35,6 @@ class LoadPhotos(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessLoadPhotos",
             display_name="Load Photos",
@@ -66,7 +65,6 @@ class LoadPhotos(io.ComfyNode):
 
     @classmethod
     def execute(cls, folder: str) -> io.NodeOutput:
-        """Read them."""
         from ..core.imaging.files import load_photo
 
         files = _photo_files(folder)
@@ -100,7 +98,6 @@ class SaveIdentity(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessSaveIdentity",
             display_name="Save Identity",
@@ -123,7 +120,6 @@ class SaveIdentity(io.ComfyNode):
 
     @classmethod
     def execute(cls, identity: Identity, filename: str) -> io.NodeOutput:
-        """Save."""
         from ..core.identity.enrollment import save_identity
 
         path = save_identity(identity, host.inside(host.output_dir(), filename))
@@ -137,7 +133,6 @@ class LoadIdentity(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessLoadIdentity",
             display_name="Load Identity",
@@ -159,7 +154,6 @@ class LoadIdentity(io.ComfyNode):
 
     @classmethod
     def execute(cls, filename: str) -> io.NodeOutput:
-        """Load."""
         from ..core.identity.enrollment import load_identity
 
         return io.NodeOutput(load_identity(_identity_file(filename)))
@@ -186,7 +180,6 @@ class LoadFaceEngine(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessLoadFaceEngine",
             display_name="Load Face Engine",
@@ -230,7 +223,6 @@ class LoadFaceEngine(io.ComfyNode):
 
     @classmethod
     def execute(cls, engine: str, pack: str, device: str) -> io.NodeOutput:
-        """Load it, or take it from the cache."""
         from ..core.faces.engines import load_engine
 
         loaded = load_engine(engine, pack, device)
@@ -247,7 +239,6 @@ class EnrollIdentity(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessEnrollIdentity",
             display_name="Enroll Identity",
@@ -317,7 +308,6 @@ class EnrollIdentity(io.ComfyNode):
         poor_photos: list[str] | None = None,
         **more: list[torch.Tensor],
     ) -> io.NodeOutput:
-        """Enroll."""
         from ..core.faces.annotate import contact_sheet
         from ..core.faces.engines import load_engine
         from ..core.identity.enrollment import enroll, look_over

@@ -26,7 +26,6 @@ class GateByLikeness(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessGate",
             display_name="Gate by Likeness",
@@ -95,7 +94,6 @@ class GateByLikeness(io.ComfyNode):
         min_face: list[int],
         engine: list[FaceEngine] | None = None,
     ) -> io.NodeOutput:
-        """Judge, and sort."""
         from ..core.faces.engines import engine_of
         from ..core.identity.verdict import keep_best, rank
         from .judging import annotated, gate_for, judge, pictures_of, summary
@@ -132,7 +130,6 @@ class CheckLikeness(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessCheckLikeness",
             display_name="Check Likeness",
@@ -184,7 +181,6 @@ class CheckLikeness(io.ComfyNode):
         min_face: list[int],
         engine: list[FaceEngine] | None = None,
     ) -> io.NodeOutput:
-        """Judge."""
         from ..core.faces.engines import engine_of
         from .judging import annotated, gate_for, judge, pictures_of, summary
 
@@ -217,7 +213,6 @@ class KeepBest(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessKeepBest",
             display_name="Keep the Best",
@@ -275,7 +270,6 @@ class KeepBest(io.ComfyNode):
         min_face: list[int],
         engine: list[FaceEngine] | None = None,
     ) -> io.NodeOutput:
-        """Choose."""
         from ..core.faces.engines import engine_of
         from ..core.identity.verdict import keep_best, rank
         from .judging import annotated, gate_for, judge, pictures_of

@@ -28,7 +28,6 @@ class LoadLoraStack(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessLoadLoraStack",
             display_name="Load LoRA Stack",
@@ -68,7 +67,6 @@ class LoadLoraStack(io.ComfyNode):
 
     @classmethod
     def execute(cls, model: Any, clip: Any | None = None, loras: Stack | None = None, **rows: Any) -> io.NodeOutput:
-        """Check, then patch a copy."""
         from ..core.lora.lora_file import joined_words
         from .lora_patching import apply_stack
 
@@ -99,7 +97,6 @@ class InspectLora(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessInspectLora",
             display_name="Inspect LoRA",
@@ -134,7 +131,6 @@ class InspectLora(io.ComfyNode):
 
     @classmethod
     def execute(cls, lora: str) -> io.NodeOutput:
-        """Read it."""
         from ..core.imaging.files import save_preview
         from ..core.lora.inspect import Block, chart, inspect, text_of
         from ..core.lora.lora_file import open_lora
@@ -167,7 +163,6 @@ class MergeLoras(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessMergeLoras",
             display_name="Merge LoRAs",
@@ -215,7 +210,6 @@ class MergeLoras(io.ComfyNode):
     def execute(
         cls, rank: int, precision: str, filename: str, loras: Stack | None = None, **rows: Any
     ) -> io.NodeOutput:
-        """Merge and save."""
         from ..core.lora.merge import common_family, facts_of, layer_count, merge, metadata_of, place, save
 
         path = place(filename)

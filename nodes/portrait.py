@@ -30,7 +30,6 @@ class MattePerson(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         from ..core.models import store
 
         return io.Schema(
@@ -89,7 +88,6 @@ class RefineMatte(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessRefineMatte",
             display_name="Refine Matte",
@@ -148,7 +146,6 @@ class FrameHeadshot(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessFrameHeadshot",
             display_name="Frame Headshot",
@@ -211,7 +208,6 @@ class FrameHeadshot(io.ComfyNode):
         mask: torch.Tensor | None = None,
         engine: FaceEngine | None = None,
     ) -> io.NodeOutput:
-        """Frame picture by picture."""
         from ..core.faces.choose import one_face, steady_landmarks
         from ..core.faces.engines import load_engine
         from ..core.host import Progress
@@ -248,7 +244,6 @@ class StudioBackdrop(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessStudioBackdrop",
             display_name="Studio Backdrop",
@@ -315,7 +310,6 @@ class ComposePortrait(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessComposePortrait",
             display_name="Compose Portrait",

@@ -28,7 +28,6 @@ class PrintSheet(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessPrintSheet",
             display_name="Lay Out Print Sheet",
@@ -126,7 +125,6 @@ class PrintSheet(io.ComfyNode):
         filename_prefix: str,
         id_photo: IDPhoto | None = None,
     ) -> io.NodeOutput:
-        """Lay out, draw, save."""
         import torch
 
         from ..core.id_photo.sheet import lay_out

@@ -58,7 +58,6 @@ class ProfessionalPrompt(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessProfessionalPrompt",
             display_name="Write Professional Prompt",
@@ -174,7 +173,6 @@ class ProfessionalPrompt(io.ComfyNode):
         description: Description | None = None,
         clip: Any | None = None,
     ) -> io.NodeOutput:
-        """Write."""
         from ..core.prompting.dialects import counter, write
 
         chosen = Dialect(dialect)
@@ -220,7 +218,6 @@ class KeepTraits(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessKeepTraits",
             display_name="Keep These Traits",
@@ -264,7 +261,6 @@ class KeepTraits(io.ComfyNode):
 
     @classmethod
     def execute(cls, more: str = "", description: Description | None = None, **said: str) -> io.NodeOutput:
-        """Collect the phrases."""
         kept = keep_traits(said, more, description)
         lines = [f"Keep: {kept.traits or 'nothing was said'}", *([f"Avoid: {kept.avoid}"] if kept.avoid else [])]
         return io.NodeOutput(
@@ -282,7 +278,6 @@ class SubjectToken(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessSubjectToken",
             display_name="Make Subject Token",
@@ -333,7 +328,6 @@ class SubjectToken(io.ComfyNode):
     def execute(
         cls, name: str, scheme: str, shift: int, class_noun: str, context: str, clip: Any | None = None
     ) -> io.NodeOutput:
-        """Make."""
         token = make_token(name, Scheme(scheme), shift)
         report: dict[str, Any] = {"token": token, "scheme": scheme}
         vocabulary, reason = vocabulary_or_reason()

@@ -33,7 +33,6 @@ class SaveWithProvenance(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets and widgets."""
         return io.Schema(
             node_id="LikenessSaveWithProvenance",
             display_name="Save with Provenance",
