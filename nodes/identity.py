@@ -11,7 +11,7 @@ import torch
 from ..core import host
 from ..core.errors import EnrollmentRefused, PhotoMissing
 from ..core.faces.annotate import BAD_COLOUR, GOOD_COLOUR, annotate, contact_sheet
-from ..core.faces.choose import SeveralFaces
+from ..core.faces.choose import FacePolicy
 from ..core.faces.engines import DEFAULT_ENGINE, ENGINES, FaceEngine, load_engine
 from ..core.identity.enrollment import POOR_PHOTOS, Identity, Reference, enroll, load_identity, look_over, save_identity
 from ..core.imaging.files import SUFFIXES, load_photo
@@ -304,7 +304,7 @@ class EnrollIdentity(io.ComfyNode):
             pictures += pictures_of(more.get(socket) or [])
         if not pictures:
             raise EnrollmentRefused("No reference photo was given; connect at least one photo of the person.")
-        several, refuse = SeveralFaces(several_faces[0]), first_given(poor_photos) == "refuse"
+        several, refuse = FacePolicy(several_faces[0]), first_given(poor_photos) == "refuse"
         looked = look_over(chosen, pictures, several, must=refuse)
         poor = looked.poor if refuse else None
         leave_out = on_refused[0] == "leave out"

@@ -9,7 +9,7 @@ import torch
 
 from ..core import host
 from ..core.faces.annotate import BAD_COLOUR, GOOD_COLOUR, UNKNOWN_COLOUR, annotate, batch_of
-from ..core.faces.choose import Outcome, SeveralFaces
+from ..core.faces.choose import FacePolicy, Outcome
 from ..core.faces.engines import FaceEngine
 from ..core.identity.calibration import calibration_of
 from ..core.identity.enrollment import Identity
@@ -43,7 +43,7 @@ def judge(
     min_face: int,
 ) -> Judgement:
     """Check likeness, and warn when in the graph of `node` the judge steered the generator, or a face was pasted."""
-    judgement = check_likeness(engine, identity, pictures, gate, SeveralFaces(several_faces), min_face)
+    judgement = check_likeness(engine, identity, pictures, gate, FacePolicy(several_faces), min_face)
     prompt, run = getattr(node.hidden, "prompt", None), host.current_run()
     judgement.doubts.extend(independence_warnings(engine.key, prompt))
     judgement.doubts.extend(restored_warnings(prompt, None if run is None else run.node))

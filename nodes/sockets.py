@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..core import host
-from ..core.faces.choose import MIN_FACE, SeveralFaces
+from ..core.faces.choose import MIN_FACE, FacePolicy
 from ..core.identity.verdict import DEFAULT_STRICTNESS, EVEN_STRICTNESS, STRICTNESS
 from .schema import io
 
@@ -32,8 +32,8 @@ def several_input() -> Any:
     """What to do with a picture of several people."""
     return io.Combo.Input(
         "several_faces",
-        options=[choice.value for choice in SeveralFaces],
-        default=SeveralFaces.REFUSE.value,
+        options=[choice.value for choice in (FacePolicy.REFUSE, FacePolicy.LARGEST, FacePolicy.CENTRAL)],
+        default=FacePolicy.REFUSE.value,
         tooltip="What to do with a picture of several people. Small background faces are not counted.",
     )
 
@@ -71,16 +71,15 @@ def strictness_inputs() -> list[Any]:
 
 
 PORTRAIT = "Likeness Studio/portrait"
-SEVERAL = ("refuse", "largest")
 
 
 def portrait_several_input() -> io.Input:
     """What to do with several people."""
     return io.Combo.Input(
         "several_faces",
-        options=list(SEVERAL),
-        default=SEVERAL[0],
-        tooltip="What to do with a picture of several people.",
+        options=[choice.value for choice in (FacePolicy.REFUSE, FacePolicy.LARGEST)],
+        default=FacePolicy.REFUSE.value,
+        tooltip="What to do with a picture of several people. Small background faces are not counted.",
     )
 
 

@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ..errors import DependencyMissing, EnrollmentRefused, IdentityFileInvalid, ModelMissing
-from ..faces.choose import MIN_FACE, Outcome, SeveralFaces, Subject, find_subjects
+from ..faces.choose import MIN_FACE, FacePolicy, Outcome, Subject, find_subjects
 from ..faces.engines import FaceEngine
 from ..models import store
 from .calibration import calibration_of
@@ -56,7 +56,7 @@ class Looked:
 
 
 def look_over(
-    engine: FaceEngine, pictures: Sequence[torch.Tensor], several: SeveralFaces, *, must: bool = False
+    engine: FaceEngine, pictures: Sequence[torch.Tensor], several: FacePolicy, *, must: bool = False
 ) -> Looked:
     """Judge pictures [H,W,3] as reference photos.
 
@@ -68,12 +68,11 @@ def look_over(
     from ..host import Progress
     from ..quality.usable_photo import usable
 
-    largest = several is not SeveralFaces.REFUSE
     progress = Progress(len(pictures))
     found = []
     try:
         for picture in pictures:
-            found.append(usable(picture, engine, largest=largest))
+            found.append(usable(picture, engine, policy=several))
             progress.step()
     except (DependencyMissing, ModelMissing) as error:
         if must:
@@ -162,7 +161,7 @@ def agreement(embeddings: np.ndarray) -> np.ndarray:
 def enroll(
     engine: FaceEngine,
     photos: Sequence[torch.Tensor],
-    several: SeveralFaces = SeveralFaces.REFUSE,
+    several: FacePolicy = FacePolicy.REFUSE,
     min_face: int = MIN_FACE,
     leave_out: bool = False,
     name: str = "",

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from ..errors import EngineMismatch, NoneLikeEnough
-from ..faces.choose import MIN_FACE, Outcome, SeveralFaces, Subject, find_subjects
+from ..faces.choose import MIN_FACE, FacePolicy, Outcome, Subject, find_subjects
 from ..faces.engines import FaceEngine
 from ..quality.sharpness import face_quality
 from .calibration import Calibration, calibration_of
@@ -160,7 +160,7 @@ def check_likeness(
     identity: Identity,
     images: Sequence[torch.Tensor],
     gate: Gate,
-    several: SeveralFaces = SeveralFaces.REFUSE,
+    several: FacePolicy = FacePolicy.REFUSE,
     min_face: int = MIN_FACE,
 ) -> Judgement:
     """Judge pictures [H,W,3] in 0..1 against a person. EngineMismatch when the recognisers differ."""

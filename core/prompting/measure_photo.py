@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from ..errors import FaceNotUsable
-from ..faces.choose import BYSTANDER, one_face, steady_landmarks
+from ..faces.choose import DESCRIBED, FacePolicy, choose_face, steady_landmarks
 from ..faces.engines import FaceEngine
 from ..faces.face import CROP, Face, align
 from ..faces.pose import head_pose
@@ -183,10 +183,14 @@ SMALLEST_FACE = 32
 
 @dataclass(frozen=True)
 class Measured:
-    """`words` by field, for what can be said, and `numbers` by field, for all that was measured."""
+    """`words` by field, for what can be said, and `numbers` by field, for all that was measured.
+
+    notes: what has to be said of faces that were not counted.
+    """
 
     words: dict[str, str]
     numbers: dict[str, dict[str, Any]]
+    notes: list[str] = field(default_factory=list)
 
 
 def measure(image: torch.Tensor, mask: torch.Tensor | None, engine: FaceEngine) -> Measured:
@@ -194,7 +198,8 @@ def measure(image: torch.Tensor, mask: torch.Tensor | None, engine: FaceEngine) 
 
     Raises FaceNotUsable when there is no face, more than one, only a tiny one, or one that the matte does not cover.
     """
-    face = _one_person(engine.detect(image[0]))
+    choice = choose_face(engine.detect(image[0]), image.shape[1:3], FacePolicy.REFUSE, SMALLEST_FACE)
+    face = choice.require(DESCRIBED)
     if mask is not None:
         _check_covered(face, mask)
     face = dataclasses.replace(face, landmarks=steady_landmarks(engine, image, face))
@@ -219,21 +224,7 @@ def measure(image: torch.Tensor, mask: torch.Tensor | None, engine: FaceEngine) 
     if behind is not None:
         words["background"] = behind.words()
         numbers["background"] = behind.numbers()
-    return Measured({name: phrase for name, phrase in words.items() if phrase}, numbers)
-
-
-def _one_person(faces: list[Face]) -> Face:
-    """The only face that is large enough; small faces behind it are no people."""
-    largest = max((face.size for face in faces), default=0.0)
-    people = [face for face in faces if face.size >= BYSTANDER * largest]
-    if len(people) > 1:
-        raise FaceNotUsable(f"The photo has {len(people)} faces; crop it to one person.")
-    face = one_face(people, largest=False)
-    if face.size < SMALLEST_FACE:
-        raise FaceNotUsable(
-            f"The face is {face.size:.0f} pixels wide and at least {SMALLEST_FACE} are needed; use a closer photo."
-        )
-    return face
+    return Measured({name: phrase for name, phrase in words.items() if phrase}, numbers, choice.notes)
 
 
 def _check_covered(face: Face, mask: torch.Tensor) -> None:

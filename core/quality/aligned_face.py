@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageDraw
 
-from ..faces.choose import one_face
+from ..faces.choose import BATCH, FacePolicy, choose_face
 from ..faces.face import block_mean, similarity
 from ..faces.mesh import FaceMesh, find_mesh
 from ..imaging.colour import to_linear
@@ -48,11 +48,14 @@ class Portrait:
 
 
 def look_at(
-    photo: torch.Tensor, engine: FaceEngine, matte: torch.Tensor | None = None, largest: bool = False
+    photo: torch.Tensor,
+    engine: FaceEngine,
+    matte: torch.Tensor | None = None,
+    policy: FacePolicy = FacePolicy.REFUSE,
 ) -> Portrait:
-    """Find the face in `photo` [H,W,3]. Raises FaceNotUsable for none, or for several unless `largest`."""
+    """Find the face in `photo` [H,W,3] that is meant. Raises FaceNotUsable where none is."""
     faces = engine.detect(photo)
-    face = one_face(faces, largest)
+    face = choose_face(faces, photo.shape, policy).require(BATCH)
     return Portrait(photo, face, find_mesh(photo, face), faces, matte)
 
 

@@ -1,13 +1,16 @@
 """One rule says which face of a picture is meant; every step follows it, and each says the same when there is none."""
 
 import dataclasses
+import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import likeness_studio
 from likeness_studio.core.errors import FaceNotUsable
-from likeness_studio.core.faces.choose import find_subject
+from likeness_studio.core.faces.choose import FacePolicy, Outcome, choose_face, find_subject
 from likeness_studio.core.faces.face import ARCFACE_TEMPLATE, Face
 from likeness_studio.core.id_photo.look import TensorSource, look
 from likeness_studio.core.prompting.measure_photo import measure
@@ -99,10 +102,24 @@ class TestPortraits:
         both, one = step(Engine(CENTRAL, MAIN), "largest"), step(Engine(MAIN))
         assert torch.equal(both.result[0], one.result[0])
 
+    @pytest.mark.parametrize("step", [frame, protect, restore])
+    def test_a_background_face_is_not_counted_and_that_is_said(self, step):
+        both, one = step(Engine(BEHIND, MAIN)), step(Engine(MAIN))
+        assert torch.equal(both.result[0], one.result[0])
+        here, there = (json.loads(output.result[-1])[0] for output in (both, one))
+        assert here["notes"][0] == BACKGROUND
+        assert here["notes"][1:] == there.get("notes", [])
+
+    def test_frame_headshot_shows_it(self):
+        assert frame(Engine(BEHIND, MAIN)).ui["text"] == [BACKGROUND]
+        assert "text" not in frame(Engine(MAIN)).ui
+
 
 class TestDescribe:
-    def test_a_background_face_changes_nothing(self):
-        assert measure(PHOTO, None, Engine(MAIN, BEHIND)).words == measure(PHOTO, None, Engine(MAIN)).words
+    def test_a_background_face_changes_nothing_and_is_named(self):
+        both = measure(PHOTO, None, Engine(MAIN, BEHIND))
+        assert both.words == measure(PHOTO, None, Engine(MAIN)).words
+        assert both.notes == [BACKGROUND]
 
     @pytest.mark.parametrize(
         ("faces", "words"),
@@ -135,3 +152,26 @@ class TestDocuments:
         with pytest.raises(FaceNotUsable) as error:
             look(TensorSource(PHOTO[0]), Engine(*faces))
         assert str(error.value) == words
+
+    def test_a_check_counts_it_and_a_selfie_does_not(self):
+        everybody = [MAIN, BEHIND]
+        assert choose_face(everybody, (SIDE, SIDE), FacePolicy.STRICT).problem is Outcome.SEVERAL_FACES
+        assert choose_face(everybody, (SIDE, SIDE)).problem is None
+
+
+def test_of_several_people_the_largest_or_the_most_central_one_is_taken_as_chosen():
+    largest = choose_face([CENTRAL, MAIN, BEHIND], (SIDE, SIDE), FacePolicy.LARGEST)
+    central = choose_face([CENTRAL, MAIN, BEHIND], (SIDE, SIDE), FacePolicy.CENTRAL)
+    assert (largest.face, central.face) == (MAIN, CENTRAL)
+    assert central.notes == [BACKGROUND, "2 faces were found; the most central one was taken, as chosen."]
+
+
+def test_no_other_module_knows_when_a_face_is_background():
+    root = Path(likeness_studio.__file__).parent
+    chosen = [
+        path.relative_to(root).as_posix()
+        for room in ("core", "nodes", "runner")
+        for path in (root / room).rglob("*.py")
+        if "was not counted" in path.read_text() or " faces; crop" in path.read_text()
+    ]
+    assert chosen == ["core/faces/choose.py"]
