@@ -39,7 +39,7 @@ def test_regions_are_those_of_a_flood_fill(seed):
     assert touches_border(found).tolist() == [bool(each & rim) for each in sets]
 
 
-@pytest.mark.parametrize("whole", [True])
+@pytest.mark.parametrize("whole", [True, False])
 def test_one_region_or_none(whole):
     found = find_regions(np.full((5, 7), whole))
     assert found.sizes.tolist() == [35] * whole
