@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 
 from ..errors import FaceNotUsable
+from ..faces.anthropometry import frontal_eye_distance
 from ..faces.choose import DOCUMENT, FacePolicy, choose_face
 from ..faces.mesh import LEFT_SIDE, RIGHT_SIDE, find_mesh
 from ..imaging.files import opened
@@ -271,7 +272,7 @@ def _round_head(source: Source, face: Face) -> tuple[Box, int]:
     """The part of the photo round the head, and how many times it is reduced."""
     middle = face.landmarks[:2].mean(0)
     down = float(np.hypot(*(face.landmarks[3:5].mean(0) - middle)))
-    unit = max(face.eye_distance, down / 1.155)
+    unit = frontal_eye_distance(face.eye_distance, down)
     reach = ROUND_HEAD * unit
     low, high = np.maximum(middle - reach, 0), np.minimum(middle + reach, [source.width, source.height])
     box = (int(low[0]), int(low[1]), int(np.ceil(high[0])), int(np.ceil(high[1])))

@@ -14,7 +14,8 @@ from .. import host
 from ..errors import DependencyMissing, UnsafePath
 from ..errors.formats import SheetNotSaved
 from ..imaging.encode import PNG_COMPRESSION, srgb_profile
-from .sheet import MARK_WIDTH_MM, MM_PER_INCH, Mark, Page, Print, Sheet, Strip, sized
+from .document import MM_PER_INCH
+from .sheet import MARK_WIDTH_MM, Mark, Page, Print, Sheet, Strip, sized
 from .sheet_draw import BAR_TOP_MM, CAPTION_MM, LABEL_GAP_MM, LABEL_MM, TICK_MM, bar_marks
 
 if TYPE_CHECKING:

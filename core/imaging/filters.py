@@ -195,8 +195,9 @@ def find_regions(mask: np.ndarray) -> Regions:
     """4-connected regions of a boolean mask [H,W]."""
     from scipy import ndimage
 
-    labels, count = ndimage.label(mask)
-    return Regions(labels, np.bincount(labels.ravel(), minlength=count + 1)[1:])
+    labels = np.empty(mask.shape, np.int32)
+    ndimage.label(mask, output=labels)
+    return Regions(labels, np.bincount(labels.ravel(), minlength=1)[1:])
 
 
 def touches_border(regions: Regions) -> np.ndarray:

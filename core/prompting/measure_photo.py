@@ -16,10 +16,10 @@ from ..faces.choose import DESCRIBED, FacePolicy, choose_face, steady_landmarks
 from ..faces.engines import FaceEngine
 from ..faces.face import CROP, Face, align
 from ..faces.pose import Pose, pose_from_points
-from ..imaging.colour import to_linear
+from ..imaging.colour import plane_luminance, to_linear
 from ..imaging.tensors import planes
 from ..portrait.framing import measure_head
-from ..quality.sharpness import FACE_LUMA, face_quality
+from ..quality.sharpness import face_quality
 from .measure_background import background
 
 FRAMINGS = (
@@ -183,8 +183,8 @@ class FaceLight:
 def face_light(image: torch.Tensor, face: Face, yaw: float) -> FaceLight:
     """The light on a face of image [H,W,3] in 0..1 whose head is turned by `yaw` degrees."""
     crop = align(image, face.landmarks, CROP)
-    luma = (crop * torch.tensor(FACE_LUMA)[:, None, None]).sum(0)
-    linear = (to_linear(crop) * torch.tensor(FACE_LUMA)[:, None, None]).sum(0)
+    luma = plane_luminance(crop)
+    linear = plane_luminance(to_linear(crop))
     rows = slice(*CHEEK_ROWS)
     left, right = (float(linear[rows, first:last].median()) for first, last in CHEEKS)
     stops = math.log2((left + 1e-4) / (right + 1e-4)) if abs(yaw) <= LARGEST_YAW else None
