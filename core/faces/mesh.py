@@ -63,7 +63,7 @@ LOWER_LIP_INSIDE = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS = (33, 133), (263, 362)
 """Outer and inner corner."""
 
-EYE_CORNERS = (LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS[::-1])
+EYE_CORNERS = (LEFT_EYE_CORNERS, (RIGHT_EYE_CORNERS[1], RIGHT_EYE_CORNERS[0]))
 """Those of the viewer-left and of the viewer-right eye, from left to right."""
 
 OUTER_EYE_CORNERS = (LEFT_EYE_CORNERS[0], RIGHT_EYE_CORNERS[0])
