@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +16,7 @@ from safetensors.torch import save_file
 from ..errors import DependencyMissing, EnrollmentRefused, IdentityFileInvalid, ModelMissing
 from ..faces.choose import MIN_FACE, FacePolicy, Outcome, Subject, find_subjects
 from ..faces.engines import FaceEngine
+from ..files import written_whole
 from ..models import store
 from .calibration import calibration_of
 
@@ -246,13 +245,8 @@ def save_identity(identity: Identity, path: Path) -> Path:
         "name": identity.name,
         "agreement": json.dumps(identity.agreement),
     }
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
+    with written_whole(path, private=True) as part:  # biometric data is for its owner only
         save_file({"embedding": torch.from_numpy(identity.embedding.astype(np.float32))}, part, metadata)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    os.chmod(path, 0o600)  # noqa: PTH101 - biometric data is for its owner only
     return path
 
 

@@ -2,18 +2,20 @@
 
 import os
 import stat
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import likeness_studio
+from likeness_studio.core.files import claim_free_path, free_path, numbered, write_whole
 from likeness_studio.core.id_photo.sheet_files import save_as
 from likeness_studio.core.identity.enrollment import Identity, save_identity
 from likeness_studio.core.lora.merge import Merged
 from likeness_studio.core.lora.merge import save as save_lora
-from likeness_studio.runner.backends.comfy import results
 from likeness_studio.runner.batch.verdict_tables import replaced
-from likeness_studio.runner.id_photos import write_new
+from likeness_studio.runner.id_photos import save_new
 
 
 def lora(path):
@@ -25,7 +27,7 @@ def sheet(path):
 
 
 def photo(path):
-    return write_new(path, b"x")
+    return save_new(path, b"x")
 
 
 SAVERS = [(lora, "face.safetensors"), (sheet, "face.pdf"), (photo, "face.jpg")]
@@ -52,9 +54,8 @@ def test_an_identity_replaces_the_older_one_and_is_for_its_owner_only(tmp_path):
 def test_a_text_file_that_is_not_finished_leaves_the_older_one(tmp_path):
     file = tmp_path / "a.csv"
     file.write_text("old")
-    with pytest.raises(RuntimeError), replaced(file) as out:
-        out.write("half")
-        raise RuntimeError
+    with pytest.raises(TypeError), replaced(file) as out:
+        print("half", file=out, end=5)  # type: ignore[call-overload]
     assert (file.read_text(), len(list(tmp_path.iterdir()))) == ("old", 1)
     with replaced(file) as out:
         out.write("new")
@@ -64,5 +65,53 @@ def test_a_text_file_that_is_not_finished_leaves_the_older_one(tmp_path):
 def test_a_fetched_picture_gets_a_free_name_among_hundreds(tmp_path):
     target, part = tmp_path / "a.png", tmp_path / ".part"
     part.write_bytes(b"x")
-    names = [results._put(part, target).name for _ in range(300)]
+    names = [claim_free_path(part, target).name for _ in range(300)]
     assert names == ["a.png", *(f"a_{number}.png" for number in range(2, 301))]
+
+
+def test_a_gap_is_used_where_there_are_few(tmp_path):
+    target = tmp_path / "a.png"
+    for number in (1, 2, 4, 8):
+        numbered(target, number).touch()
+    assert free_path(target).name == "a_3.png"
+
+
+def test_a_file_system_without_links_gets_a_copy(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError
+
+    part = tmp_path / ".part"
+    part.write_bytes(b"x")
+    monkeypatch.setattr(os, "link", refuse)
+    names = [claim_free_path(part, tmp_path / "a.png").name for _ in range(2)]
+    assert names == ["a.png", "a_2.png"]
+    assert (tmp_path / "a_2.png").read_bytes() == b"x"
+
+
+def test_a_disk_that_is_full_leaves_the_older_file(tmp_path, monkeypatch):
+    file = tmp_path / "a.json"
+    write_whole(file, "old")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(type(file), "write_bytes", full)
+    with pytest.raises(OSError, match="No space"):
+        write_whole(file, "new")
+    assert [each.read_text() for each in tmp_path.iterdir()] == ["old"]
+
+
+def test_no_other_module_names_a_second_file_or_swaps_one_in():
+    root = Path(likeness_studio.__file__).parent
+    words = ("os.replace(", "part.replace(path", "os.link(", "{path.stem}_{number}", "O_EXCL")
+    found = {
+        path.relative_to(root).as_posix()
+        for room in ("core", "nodes", "runner")
+        for path in (root / room).rglob("*.py")
+        if any(word in path.read_text() for word in words)
+    }
+    assert found - EXCEPTIONS == {"core/files.py"}
+
+
+EXCEPTIONS = {"runner/workflow/input_files.py"}
+"""Links photos into ComfyUI's input folder."""
