@@ -11,9 +11,14 @@ MIN_FACE = 48
 crop is mostly interpolation."""
 
 
-class SeveralFaces(StrEnum):
-    """What to do with a picture of several people."""
+class FacePolicy(StrEnum):
+    """Which face of a picture of several is meant.
 
+    STRICT: none, and every face counts, however small; documents ask for that. All others leave background faces out
+    of account: REFUSE takes none of several people, LARGEST and CENTRAL take one.
+    """
+
+    STRICT = "strict"
     REFUSE = "refuse"
     LARGEST = "largest"
     CENTRAL = "most central"

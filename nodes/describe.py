@@ -104,7 +104,8 @@ class DescribePhoto(io.ComfyNode):
         progress.step()
         sentences = captioner.sentences(to_pil(photo[0]), progress.step) if captioner else None
         found = describe(measured, sentences, model if captioner else "")
-        shown: dict[str, Any] = {"text": [found.text], "models": _models(chosen, model if captioner else "")}
+        said = "\n".join([found.text, *measured.notes])
+        shown: dict[str, Any] = {"text": [said], "models": _models(chosen, model if captioner else "")}
         return io.NodeOutput(found, found.text, found.to_json(), ui=shown)
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from ..core.choices import FacePolicy
     from ..core.faces.engines import FaceEngine
 
 DETECTION = "face detection"
@@ -103,7 +104,8 @@ class ProtectFace(io.ComfyNode):
     ) -> io.NodeOutput:
         import torch
 
-        from ..core.faces.choose import one_face, steady_landmarks
+        from ..core.choices import FacePolicy
+        from ..core.faces.choose import choose_face, steady_landmarks
         from ..core.faces.engines import load_engine
         from ..core.host import Progress
         from ..core.imaging.tensors import check_image, check_mask, check_same_size, match_batch
@@ -119,12 +121,14 @@ class ProtectFace(io.ComfyNode):
         changes, keeps, reports = [], [], []
         height, width = image.shape[1:3]
         for index, picture in enumerate(image.split(1)):
-            face = one_face(engine.detect(picture[0]), several_faces == "largest", index)
+            choice = choose_face(engine.detect(picture[0]), (height, width), FacePolicy(several_faces))
+            face = choice.require(picture=index)
             landmarks = steady_landmarks(engine, picture, face)
             matte = None if mask is None else mask[index]
             change, keep, report = protect_masks(landmarks, height, width, options, matte)
             changes.append(change)
             keeps.append(keep)
+            report["notes"] = choice.notes + report["notes"]
             reports.append({"picture": index, "box": [round(value, 1) for value in face.box], **report})
             progress.step()
         text = json.dumps(reports, indent=2)
@@ -206,6 +210,7 @@ class RestoreFace(io.ComfyNode):
         engine: FaceEngine | None = None,
     ) -> io.NodeOutput:
         """Restore picture by picture. A generated picture without a usable face passes through: its run was long."""
+        from ..core.choices import FacePolicy
         from ..core.errors import FaceNotUsable
         from ..core.host import Progress
         from ..core.imaging.tensors import check_image, check_mask, check_same_size, joined, match_batch
@@ -220,9 +225,9 @@ class RestoreFace(io.ComfyNode):
         if keep is not None:
             keep = match_batch(check_mask(keep, "keep mask"), count, "keep masks").to(generated.device)
             check_same_size(keep, original, "keep mask")
-        finder = _Finder(engine, several_faces == "largest")
+        finder = _Finder(engine, FacePolicy(several_faces))
         progress = Progress(count)
-        restored = []
+        restored, notes = [], []
         for index in range(count):
             own, new = original[index : index + 1], generated[index : index + 1]
             region = finder.region(own, index) if keep is None else keep[index : index + 1]
@@ -236,8 +241,12 @@ class RestoreFace(io.ComfyNode):
                     restored.append(restore_aligned(own, new, region, landmarks, match_colour, feather))
             else:
                 restored.append(restore_in_place(own, new, region, match_colour, feather))
+            notes.append(finder.take_notes())
             progress.step()
-        reports = [{"picture": index, **each.report} for index, each in enumerate(restored)]
+        reports = [
+            {"picture": index, **each.report} | ({"notes": said} if said else {})
+            for index, (each, said) in enumerate(zip(restored, notes, strict=True))
+        ]
         unchanged = [f"{report['reason']}: passed on as it is." for report in reports if "reason" in report]
         return io.NodeOutput(
             joined([each.image for each in restored]),
@@ -249,18 +258,27 @@ class RestoreFace(io.ComfyNode):
 class _Finder:
     """Finds the faces of one execution. `models` are those that it used: none where nothing was looked for."""
 
-    def __init__(self, engine: FaceEngine | None, largest: bool) -> None:
-        self.engine, self.largest = engine, largest
+    def __init__(self, engine: FaceEngine | None, policy: FacePolicy) -> None:
+        self.engine, self.policy = engine, policy
         self.models: list[dict[str, str]] = []
+        self._notes: list[str] = []
 
     def landmarks(self, picture: torch.Tensor, index: int) -> np.ndarray:
         """The landmarks [5,2] of the one face of IMAGE [1,H,W,3]."""
-        from ..core.faces.choose import one_face, steady_landmarks
+        from ..core.faces.choose import choose_face, steady_landmarks
         from ..core.faces.engines import load_engine
 
         self.engine = self.engine or load_engine()
         self.models = detectors(self.engine)
-        return steady_landmarks(self.engine, picture, one_face(self.engine.detect(picture[0]), self.largest, index))
+        choice = choose_face(self.engine.detect(picture[0]), picture.shape[1:3], self.policy)
+        face = choice.require(picture=index)
+        self._notes += choice.notes
+        return steady_landmarks(self.engine, picture, face)
+
+    def take_notes(self) -> list[str]:
+        """What has to be said of the faces that were not meant, each once, since the last call."""
+        notes, self._notes = list(dict.fromkeys(self._notes)), []
+        return notes
 
     def region(self, picture: torch.Tensor, index: int) -> torch.Tensor:
         """The face as MASK [1,H,W], as Protect Face finds it without a matte."""
@@ -341,8 +359,9 @@ class SwapFace(io.ComfyNode):
         if not enabled or source is None:
             report = {"enabled": False, "note": "Swap Face is off: the pictures are passed on as they are."}
             return io.NodeOutput(image, json.dumps(report, indent=2), ui={"models": []})
+        from ..core.choices import FacePolicy
         from ..core.errors import FaceNotUsable
-        from ..core.faces.choose import one_face
+        from ..core.faces.choose import choose_face
         from ..core.faces.engines import load_engine
         from ..core.host import Progress
         from ..core.imaging.tensors import check_image, joined, match_batch
@@ -355,17 +374,20 @@ class SwapFace(io.ComfyNode):
         swapper = load_swapper(path)
         image = check_image(image)
         sources = match_batch(check_image(source, "source"), image.shape[0], "sources")
-        largest = several_faces == "largest"
+        policy = FacePolicy(several_faces)
         progress = Progress(image.shape[0])
         swapped, reports = [], []
         for index, (picture, person) in enumerate(zip(image.split(1), sources.split(1), strict=True)):
-            face = engine.embed(person[0], one_face(engine.detect(person[0]), largest, index))
+            giver = choose_face(engine.detect(person[0]), person.shape[1:3], policy)
+            face = engine.embed(person[0], giver.require(picture=index))
+            target = choose_face(engine.detect(picture[0]), picture.shape[1:3], policy)
             try:
-                target = one_face(engine.detect(picture[0]), largest, index)
+                taker = target.require(picture=index)
             except FaceNotUsable as error:
                 result, report = picture, {"swapped": False, "reason": str(error).partition(";")[0]}
             else:
-                result, report = swap_face(picture, target, face, swapper)
+                result, report = swap_face(picture, taker, face, swapper)
+                report["notes"] = [*giver.notes, *target.notes, *report["notes"]]
             swapped.append(result)
             reports.append({"picture": index, **report})
             progress.step()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core import host
-from ..core.choices import DEFAULT_ENGINE, ENGINES, POOR_PHOTOS, SeveralFaces
+from ..core.choices import DEFAULT_ENGINE, ENGINES, POOR_PHOTOS, FacePolicy
 from ..core.errors import EnrollmentRefused, PhotoMissing
 from ..core.node_facts import ENGINE, Effect, NodeFacts
 from .schema import io, ui
@@ -319,7 +319,7 @@ class EnrollIdentity(io.ComfyNode):
             pictures += pictures_of(more.get(socket) or [])
         if not pictures:
             raise EnrollmentRefused("No reference photo was given; connect at least one photo of the person.")
-        several, refuse = SeveralFaces(several_faces[0]), first_given(poor_photos) == "refuse"
+        several, refuse = FacePolicy(several_faces[0]), first_given(poor_photos) == "refuse"
         looked = look_over(chosen, pictures, several, must=refuse)
         poor = looked.poor if refuse else None
         leave_out = on_refused[0] == "leave out"

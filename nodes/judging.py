@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..core import host
-from ..core.choices import EVEN_STRICTNESS, STRICTNESS, SeveralFaces
+from ..core.choices import EVEN_STRICTNESS, STRICTNESS, FacePolicy
 from ..core.identity.calibration import calibration_of
 from ..core.identity.independence import independence_warnings, restored_warnings
 from .schema import io
@@ -48,7 +48,7 @@ def judge(
     """Check likeness, and warn when in the graph of `node` the judge steered the generator, or a face was pasted."""
     from ..core.identity.verdict import check_likeness
 
-    judgement = check_likeness(engine, identity, pictures, gate, SeveralFaces(several_faces), min_face)
+    judgement = check_likeness(engine, identity, pictures, gate, FacePolicy(several_faces), min_face)
     prompt, run = getattr(node.hidden, "prompt", None), host.current_run()
     judgement.doubts.extend(independence_warnings(engine.key, prompt))
     judgement.doubts.extend(restored_warnings(prompt, None if run is None else run.node))

@@ -208,7 +208,8 @@ class FrameHeadshot(io.ComfyNode):
         mask: torch.Tensor | None = None,
         engine: FaceEngine | None = None,
     ) -> io.NodeOutput:
-        from ..core.faces.choose import one_face, steady_landmarks
+        from ..core.choices import FacePolicy
+        from ..core.faces.choose import choose_face, steady_landmarks
         from ..core.faces.engines import load_engine
         from ..core.host import Progress
         from ..core.imaging.tensors import check_image, check_mask, check_same_size, joined, match_batch
@@ -220,20 +221,26 @@ class FrameHeadshot(io.ComfyNode):
             check_same_size(mask, image, "mask")
         engine = engine or load_engine()
         options = FrameOptions(crop, width, height, straighten, Outside(outside))
+        policy = FacePolicy(several_faces)
         progress = Progress(image.shape[0])
-        framed = []
+        framed, not_counted = [], []
         for index in range(image.shape[0]):
-            face = one_face(engine.detect(image[index]), several_faces == "largest", index)
+            choice = choose_face(engine.detect(image[index]), image.shape[1:3], policy)
+            face = choice.require(picture=index)
             cover = mask[index : index + 1] if mask is not None else None
             picture = image[index : index + 1]
-            framed.append(frame_headshot(picture, cover, steady_landmarks(engine, picture, face), options))
+            result = frame_headshot(picture, cover, steady_landmarks(engine, picture, face), options)
+            result.report["notes"] = choice.notes + result.report["notes"]
+            framed.append(result)
+            not_counted += choice.not_counted
             progress.step()
         reports = [{"picture": index, **result.report} for index, result in enumerate(framed)]
         return io.NodeOutput(
             joined([result.image for result in framed]),
             joined([result.mask for result in framed]),
             json.dumps(reports, indent=2),
-            ui={"models": [used for used in engine.models if used["use"] == "face detection"]},
+            ui={"models": [used for used in engine.models if used["use"] == "face detection"]}
+            | ({"text": ["\n".join(not_counted)]} if not_counted else {}),
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..core import host
-from ..core.choices import DEFAULT_STRICTNESS, EVEN_STRICTNESS, MIN_FACE, STRICTNESS, SeveralFaces
+from ..core.choices import DEFAULT_STRICTNESS, EVEN_STRICTNESS, MIN_FACE, STRICTNESS, FacePolicy
 from .schema import io
 
 IDENTITY = "Likeness Studio/identity"
@@ -31,8 +31,8 @@ def several_input() -> Any:
     """What to do with a picture of several people."""
     return io.Combo.Input(
         "several_faces",
-        options=[choice.value for choice in SeveralFaces],
-        default=SeveralFaces.REFUSE.value,
+        options=[choice.value for choice in (FacePolicy.REFUSE, FacePolicy.LARGEST, FacePolicy.CENTRAL)],
+        default=FacePolicy.REFUSE.value,
         tooltip="What to do with a picture of several people. Small background faces are not counted.",
     )
 
@@ -70,16 +70,15 @@ def strictness_inputs() -> list[Any]:
 
 
 PORTRAIT = "Likeness Studio/portrait"
-SEVERAL = ("refuse", "largest")
 
 
 def portrait_several_input() -> io.Input:
     """What to do with several people."""
     return io.Combo.Input(
         "several_faces",
-        options=list(SEVERAL),
-        default=SEVERAL[0],
-        tooltip="What to do with a picture of several people.",
+        options=[choice.value for choice in (FacePolicy.REFUSE, FacePolicy.LARGEST)],
+        default=FacePolicy.REFUSE.value,
+        tooltip="What to do with a picture of several people. Small background faces are not counted.",
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.choices import Background
 from ..core.errors.formats import AlterationForbidden
+from ..core.files import write_new, write_whole
 from ..core.id_photo.make import Made, MakeOptions, choose_background, make_id_photo
 from ..core.id_photo.measures import History
 from ..core.provenance.save import FORMS, SUFFIXES, Target, picture_file, record_of, target_for
@@ -155,7 +156,7 @@ class IDPhotoMaker:
                 )
             encoded = picture_file(made.picture[0], form, record, signature=self._signature(photo, making, made))
             compliance = self._check(photo, made, encoded, form, target) if self.job.check else None
-        written = write_new(target.with_suffix(SUFFIXES[form.form]), encoded.data)
+        written = save_new(target.with_suffix(SUFFIXES[form.form]), encoded.data)
         seconds = time.perf_counter() - began
         return IDPhotoFile(photo, written, made, encoded, record, compliance, seconds, self.refusal)
 
@@ -254,20 +255,11 @@ def _form(name: str) -> Any:
     return next(form for form in FORMS if form == name)
 
 
-def write_new(path: Path, data: bytes) -> Path:
+def save_new(path: Path, data: bytes) -> Path:
     """Write `data` to `path`, or to the first free one of name_2, name_3 and so on. Raises OutputUnwritable."""
-    number, free = 1, path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        while True:
-            try:
-                with free.open("xb") as file:
-                    file.write(data)
-            except FileExistsError:
-                number += 1
-                free = path.with_stem(f"{path.stem}_{number}")
-            else:
-                return free
+        return write_new(path, data)
     except OSError as error:
         raise OutputUnwritable(
             f"{path.name} cannot be written to {path.parent} ({error.strerror or error}); choose another --out."
@@ -287,9 +279,9 @@ def write_report(file: IDPhotoFile) -> IDPhotoFile:
         to_pil(drawn).save(others["overlay"], compress_level=1)
         if file.compliance is not None:
             others["html"] = base.with_name(f"{base.name}.report.html")
-            others["html"].write_bytes(_page(file, file.compliance, others["overlay"]))
+            write_whole(others["html"], _page(file, file.compliance, others["overlay"]))
         done = dataclasses.replace(file, others=others)
-        others["json"].write_text(json.dumps(done.as_dict(), indent=2, ensure_ascii=False) + "\n", "utf-8")
+        write_whole(others["json"], json.dumps(done.as_dict(), indent=2, ensure_ascii=False) + "\n")
     except OSError as error:
         raise OutputUnwritable(
             f"The report cannot be written to {base.parent} ({error.strerror or error}); choose another --out."

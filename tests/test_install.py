@@ -72,12 +72,19 @@ def test_it_fails_softly_without_network_and_installs_what_is_missing_once(bare,
         "filelock": "3.12",
         "urllib3": "2.2.0",
         "reportlab": "4.2.0",
+        "scipy": "1.10.0",
         "onnxruntime": "1.20.0",
     }
     for name, version in versions.items():
         shelve(tmp_path, name, version)
     first = run(bare, tmp_path, PIP_FIND_LINKS=str(tmp_path))
-    for name, version in (("filelock", "3.12"), ("urllib3", "2.2"), ("reportlab", "4.2"), ("onnxruntime", "1.17")):
+    for name, version in (
+        ("filelock", "3.12"),
+        ("urllib3", "2.2"),
+        ("reportlab", "4.2"),
+        ("scipy", "1.10"),
+        ("onnxruntime", "1.17"),
+    ):
         assert f"{name}>={version}" in first.stdout.partition("Installed ")[2]
     second = run(bare, tmp_path, PIP_FIND_LINKS=str(tmp_path))
     assert "nothing to install" in second.stdout

@@ -20,7 +20,7 @@ from rich.progress import track
 
 from likeness_studio.benchmarks.fairness.people import Person, add_people, read_people
 from likeness_studio.benchmarks.fairness.variants import VARIANTS
-from likeness_studio.core.choices import SeveralFaces
+from likeness_studio.core.choices import FacePolicy
 from likeness_studio.core.faces.choose import find_subject
 from likeness_studio.core.faces.engines import FaceEngine, engine_of
 from likeness_studio.core.faces.face import align
@@ -62,7 +62,7 @@ class Cache:
 
 def embed(engine: FaceEngine, photo: torch.Tensor) -> tuple[np.ndarray | None, np.ndarray | None]:
     """The embedding of the largest face, and the aligned face in grey [112,112]."""
-    face = find_subject(engine, photo, SeveralFaces.LARGEST, min_face=1).face
+    face = find_subject(engine, photo, FacePolicy.LARGEST, min_face=1).face
     if face is None:
         return None, None
     return face.embedding, align(photo, face.landmarks).mean(0).numpy()

@@ -33,6 +33,7 @@ import torch
 from faults import face, framing, photometric
 from PIL import Image
 
+from likeness_studio.core.choices import FacePolicy
 from likeness_studio.core.errors import LikenessError
 from likeness_studio.core.faces.engines import FaceEngine, load_engine
 from likeness_studio.core.id_photo.documents import document as document_of
@@ -173,9 +174,9 @@ def spoilt(
     photo = load_photo(file)[0][0]
     try:
         alpha = person(photo, args.mattes)
-        walled = photometric.on_plain_wall(photo, look_at(photo, engine, alpha, largest=True), rng)
+        walled = photometric.on_plain_wall(photo, look_at(photo, engine, alpha, policy=FacePolicy.LARGEST), rng)
         clean = make_id_photo(TensorSource(walled), engine, MakeOptions(document, largest=True), alpha).picture[0]
-        portrait = look_at(clean, engine, person(clean, args.mattes), largest=True)
+        portrait = look_at(clean, engine, person(clean, args.mattes), policy=FacePolicy.LARGEST)
     except LikenessError as error:
         print(f"{file.name}: {error}")
         return

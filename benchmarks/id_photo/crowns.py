@@ -22,7 +22,7 @@ from rich.progress import track
 
 from likeness_studio.core.faces.engines import engine_of
 from likeness_studio.core.faces.mesh import find_mesh
-from likeness_studio.core.faces.pose import pose_of
+from likeness_studio.core.faces.pose import pose_from_mesh
 from likeness_studio.core.id_photo.head import crown_from_face, find_head, frontal_unit
 from likeness_studio.core.imaging.files import load_photo
 from likeness_studio.core.models import store
@@ -50,7 +50,7 @@ def heights(photos: Path, network: str) -> np.ndarray:
         unit, radius = frontal_unit(mesh), TOP_RADIUS * mesh.eye_distance
         upright = head.eyes - float(row["crown"]) / 100 * photo.shape[0]
         read = (upright - radius) / np.cos(np.radians(head.roll)) + radius
-        pitch = pose_of(mesh).pitch
+        pitch = pose_from_mesh(mesh).pitch
         found.append(
             [
                 read / unit,

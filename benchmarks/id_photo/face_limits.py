@@ -26,6 +26,7 @@ import torch
 from faults.face import FAULTS
 from PIL import Image
 
+from likeness_studio.core.choices import FacePolicy
 from likeness_studio.core.errors import LikenessError
 from likeness_studio.core.faces.engines import FaceEngine, load_engine
 from likeness_studio.core.quality.aligned_face import look_at
@@ -61,7 +62,7 @@ def measure(photos: Path, into: Path) -> None:
             small = picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.LANCZOS)
         photo = torch.from_numpy(np.asarray(small, np.float32) / 255)
         try:
-            portrait = look_at(photo, engine, largest=True)
+            portrait = look_at(photo, engine, policy=FacePolicy.LARGEST)
         except LikenessError as error:
             print(f"{path.name}: {error}")
             continue
@@ -75,7 +76,7 @@ def measure(photos: Path, into: Path) -> None:
 
 def row_of(photo: str, fault: str, pixels: torch.Tensor, engine: FaceEngine) -> Row:
     try:
-        found = measure_face(look_at(pixels, engine, largest=True))
+        found = measure_face(look_at(pixels, engine, policy=FacePolicy.LARGEST))
     except LikenessError as error:
         return {"photo": photo, "fault": fault, "refused": str(error)}
     return {"photo": photo, "fault": fault, "values": {each.name: each.value for each in found}}
@@ -122,7 +123,7 @@ def real(lfw: Path, parser: bool) -> None:
             with Image.open(lfw / name.rsplit("_", 1)[0] / name) as picture:
                 photo = torch.from_numpy(np.asarray(picture.convert("RGB"), np.float32) / 255)
             try:
-                portrait = look_at(photo, engine, largest=True)
+                portrait = look_at(photo, engine, policy=FacePolicy.LARGEST)
             except LikenessError:
                 continue
             values = {each.name: each.value for each in measure_face(portrait, parsing=parser)}

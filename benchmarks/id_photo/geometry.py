@@ -27,7 +27,7 @@ from likeness_studio.core.errors import LikenessError
 from likeness_studio.core.faces import mesh as chin_search
 from likeness_studio.core.faces.engines import FaceEngine, engine_of
 from likeness_studio.core.faces.mesh import FaceMesh, find_mesh
-from likeness_studio.core.faces.pose import NEUTRAL_PITCH, Pose, pose_of
+from likeness_studio.core.faces.pose import NEUTRAL_PITCH, Pose, pose_from_mesh
 from likeness_studio.core.id_photo.head import Head, find_head, frontal_unit
 from likeness_studio.core.imaging.files import load_photo
 from likeness_studio.core.imaging.tensors import planes
@@ -122,7 +122,16 @@ def look(photos: Path, network: str | None) -> list[Case]:
         slopes = chin_search.slopes(planes(photo[None]), spots, head.pivot, mesh.eye_distance, mesh.roll)
         cases.append(
             Case(
-                row["file"], photo.shape[0], head, mesh, pose_of(mesh), reference, cut, bool(row["note"]), marks, slopes
+                row["file"],
+                photo.shape[0],
+                head,
+                mesh,
+                pose_from_mesh(mesh),
+                reference,
+                cut,
+                bool(row["note"]),
+                marks,
+                slopes,
             )
         )
     return cases

@@ -32,7 +32,7 @@ from geometry import FACING, HERE, other_engine
 from likeness_studio.core.errors import LikenessError
 from likeness_studio.core.faces.engines import FaceEngine, load_engine
 from likeness_studio.core.faces.face import Face
-from likeness_studio.core.faces.pose import pose_of
+from likeness_studio.core.faces.pose import pose_from_mesh
 from likeness_studio.core.id_photo.document import Document
 from likeness_studio.core.id_photo.documents import document as document_of
 from likeness_studio.core.id_photo.judge import About, judge_all, measure_all
@@ -77,7 +77,7 @@ def rows_of(photo: Path, whole: bool, engine: FaceEngine, other: FaceEngine | No
     """One row for each document. `whole`: the head was read as whole. `keep`: where the finished photos go."""
     source, matted = FileSource(photo), kept(person)
     try:
-        pose = asdict(pose_of(look(source, engine, matted, largest=True).portrait.mesh))
+        pose = asdict(pose_from_mesh(look(source, engine, matted, largest=True).portrait.mesh))
     except LikenessError as error:
         pose = {"error": error.code}
     for name in DOCUMENTS:

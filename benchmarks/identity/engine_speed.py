@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from likeness_studio.core.choices import SeveralFaces
+from likeness_studio.core.choices import FacePolicy
 from likeness_studio.core.faces.choose import find_subject, find_subjects
 from likeness_studio.core.faces.engines import YuNetSFace
 from likeness_studio.core.faces.face import align
@@ -85,13 +85,13 @@ def main() -> None:
             detector.run(None, {"input": blob})
             recogniser.run(None, {"data": crop})
 
-        return paired(lambda: find_subject(engine, photo, SeveralFaces.CENTRAL, 1), bare, arguments.repeats)
+        return paired(lambda: find_subject(engine, photo, FacePolicy.CENTRAL, 1), bare, arguments.repeats)
 
     def batch() -> object:
-        return find_subjects(engine, photos, SeveralFaces.CENTRAL, 1)
+        return find_subjects(engine, photos, FacePolicy.CENTRAL, 1)
 
     def one_by_one() -> object:
-        return [find_subject(engine, photo, SeveralFaces.CENTRAL, 1) for photo in photos]
+        return [find_subject(engine, photo, FacePolicy.CENTRAL, 1) for photo in photos]
 
     result = {
         "date": datetime.date.today().isoformat(),

@@ -20,7 +20,7 @@ import numpy as np
 from rich.progress import track
 
 from likeness_studio.benchmarks.identity.calibration_table import write_points
-from likeness_studio.core.choices import SeveralFaces
+from likeness_studio.core.choices import FacePolicy
 from likeness_studio.core.faces.choose import find_subjects
 from likeness_studio.core.faces.engines import FaceEngine, engine_of
 from likeness_studio.core.imaging.files import load_photo
@@ -57,7 +57,7 @@ def embed_all(engine: FaceEngine, folder: Path, names: list[str], chunk: int = 6
     for start in track(range(0, len(names), chunk), description=engine.key):
         batch = names[start : start + chunk]
         photos = [load_photo(folder / name)[0][0] for name in batch]
-        subjects = find_subjects(engine, photos, SeveralFaces.CENTRAL, min_face=1)
+        subjects = find_subjects(engine, photos, FacePolicy.CENTRAL, min_face=1)
         for name, subject in zip(batch, subjects, strict=True):
             found[name] = subject.face.embedding if subject.face is not None else None
     return found

@@ -21,6 +21,7 @@ from ..imaging.tensors import pixels, planes
 from ..imaging.warp import Cut, rotate, sample
 from ..models import store
 from ..models.runtimes import Network, network
+from .anthropometry import frontal_eye_distance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,6 +62,12 @@ LOWER_LIP_INSIDE = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 
 LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS = (33, 133), (263, 362)
 """Outer and inner corner."""
+
+EYE_CORNERS = (LEFT_EYE_CORNERS, (RIGHT_EYE_CORNERS[1], RIGHT_EYE_CORNERS[0]))
+"""Those of the viewer-left and of the viewer-right eye, from left to right."""
+
+OUTER_EYE_CORNERS = (LEFT_EYE_CORNERS[0], RIGHT_EYE_CORNERS[0])
+NOSE_TIP = 4
 
 LEFT_BROW_TOP, LEFT_BROW_BOTTOM = (70, 63, 105, 66, 107), (46, 53, 52, 65, 55)
 RIGHT_BROW_TOP, RIGHT_BROW_BOTTOM = (300, 293, 334, 296, 336), (276, 283, 282, 295, 285)
@@ -206,9 +213,6 @@ ROUNDS = 3
 EYE_CLOSE_UP = 2.3
 """Side of an eye's close-up in widths of the eye: iris_landmark_landmarks_to_roi.pbtxt of MediaPipe."""
 
-EYE_CORNERS = ((33, 133), (362, 263))
-"""Points of the viewer-left and the viewer-right eye's corners, from left to right."""
-
 LID_POINTS = 16
 """The contour of the lids: 9 points of the lower lid from outer to inner corner, 7 of the upper lid between them."""
 
@@ -277,7 +281,7 @@ def find_mesh(image: torch.Tensor, face: Face) -> FaceMesh:
     photo = planes(image[None])
     middle = face.landmarks[:3].mean(0)
     span = np.hypot(*(face.landmarks[3:5].mean(0) - face.landmarks[:2].mean(0)))
-    side = FIRST_CLOSE_UP * max(face.eye_distance, float(span) / 1.155)
+    side = FIRST_CLOSE_UP * frontal_eye_distance(face.eye_distance, float(span))
     points, presence = _mesh(photo, mesh, middle, side, face.roll)
     for _ in range(ROUNDS - 1):
         across = points[263, :2] - points[33, :2]

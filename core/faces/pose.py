@@ -1,10 +1,21 @@
-"""Which way a face looks: yaw, pitch and roll, from the dense mesh or from a detector's five points."""
+"""Which way a face looks: yaw, pitch and roll, from the dense mesh or from a detector's five points.
+
+The convention is that of ISO/IEC 39794-5 (and 19794-5 before it), everywhere in this software. Each angle is a
+counter-clockwise turn about an axis of the person, seen from the axis' end:
+
+    yaw      +  looks to their own left, the viewer's right            -  to their own right
+    pitch    +  looks down                                             -  looks up
+    roll     +  leans to their own right shoulder, the viewer's left   -  to their own left shoulder
+
+Only `Face.roll`, `FaceMesh.roll` and the angles of frames are not poses: they say how far the line through the eyes is
+turned in the picture's own coordinates (x right, y down), clockwise, and are the negative of the pose's roll.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,11 +37,9 @@ NEUTRAL_PITCH = 4.0
 
 @dataclass(frozen=True)
 class Pose:
-    """Degrees, 0 for a face that looks straight into the camera, with the signs of ISO/IEC 39794-5.
+    """Degrees, 0 for a face that looks straight into the camera, with the signs of ISO/IEC 39794-5 (see above).
 
-    yaw: positive when the person looks to their own left (the viewer's right). pitch: positive when they look down.
-    roll: positive when the head leans to their own right shoulder (counter-clockwise for the viewer): the negative of
-    `FaceMesh.roll`, 0 when both eye centres are level. Yaw and pitch are those of the photo straightened by it.
+    Roll is 0 when both eye centres are level. Yaw and pitch are those of the photo straightened by it.
     """
 
     yaw: float
@@ -38,7 +47,7 @@ class Pose:
     roll: float
 
 
-def pose_of(mesh: FaceMesh) -> Pose:
+def pose_from_mesh(mesh: FaceMesh) -> Pose:
     """The pose of a face from its 3D points, seen as from far away.
 
     The points are turned until the eyes are level. Yaw is then that of the line from side to side (the sum over the
@@ -69,70 +78,24 @@ it has the half axes 0.494 and 0.959, and on 100 official portraits 0.495 and 0.
 NOSE_DOWN = 0.575
 """How far down from eyes to mouth the nose tip lies in a level face: the mean of the medians on those photos."""
 
-LARGEST_HEIGHT_ERROR = 12.0
-"""Faces differ in the length of the nose: on the 100 portraits, which look at the camera, nine in ten lie within 7
-degrees. So only a pitch above this is named, in degrees."""
 
-FRONTAL, SLIGHT, THREE_QUARTER = 15.0, 30.0, 60.0
-"""Yaw in degrees up to which a face looks at the camera, is slightly turned, and is seen from three quarters."""
-
-TILTED = 6.0
-"""Roll in degrees from which a head is called tilted."""
-
-
-@dataclass(frozen=True)
-class HeadPose:
-    """Degrees. `yaw`: positive towards the picture's right. `pitch`: positive is chin up. `roll`: positive leans to
-    the picture's right."""
-
-    yaw: float
-    pitch: float
-    roll: float
-
-    def words(self) -> str:
-        """A phrase such as "head turned slightly to the left, chin raised"; sides are the picture's."""
-        parts = [_yaw_words(self.yaw)]
-        if abs(self.pitch) > LARGEST_HEIGHT_ERROR:
-            parts.append("chin raised" if self.pitch > 0 else "chin lowered")
-        if abs(self.roll) >= TILTED:
-            parts.append(f"head tilted to the {_side(self.roll)}")
-        return ", ".join(parts)
-
-    def numbers(self) -> dict[str, Any]:
-        """The angles for a report."""
-        return {f"{name}_degrees": round(getattr(self, name), 1) for name in ("yaw", "pitch", "roll")}
-
-
-def head_pose(landmarks: np.ndarray) -> HeadPose:
+def pose_from_points(landmarks: np.ndarray) -> Pose:
     """The pose of a face with `landmarks` [5,2] in pixels (eyes, nose tip, mouth corners; viewer's left first).
 
-    Weak perspective: yaw = atan2(u / NOSE_DEPTH, e / EYES_APART) and pitch = atan((NOSE_DOWN - t) / NOSE_DEPTH) with u
+    Weak perspective: yaw = atan2(u / NOSE_DEPTH, e / EYES_APART) and pitch = atan((t - NOSE_DOWN) / NOSE_DEPTH) with u
     the nose tip's distance from the line between the middles of eyes and mouth, e the eyes' distance, t the nose tip's
     place between them, all in eye-to-mouth heights of the levelled face. Yaw is good to some 5 degrees for a face
     turned less than 45; beyond that detectors guess the hidden eye.
     """
     across = landmarks[1] - landmarks[0]
-    roll = math.degrees(math.atan2(float(across[1]), float(across[0])))
+    turned = math.degrees(math.atan2(float(across[1]), float(across[0])))
     middle = landmarks[:2].mean(0)
-    level = rotate(landmarks.astype(np.float64), (float(middle[0]), float(middle[1])), -roll) - middle
+    level = rotate(landmarks.astype(np.float64), (float(middle[0]), float(middle[1])), -turned) - middle
     mouth = level[3:].mean(0)
     height = max(float(mouth[1]), 1e-6)
     drop = float(level[2, 1]) / height
     aside = float(level[2, 0] - drop * mouth[0]) / height
     apart = float(level[1, 0] - level[0, 0]) / height
     yaw = math.degrees(math.atan2(aside / NOSE_DEPTH, apart / EYES_APART))
-    pitch = math.degrees(math.atan((NOSE_DOWN - drop) / NOSE_DEPTH))
-    return HeadPose(yaw, pitch, roll)
-
-
-def _yaw_words(yaw: float) -> str:
-    side = _side(yaw)
-    if abs(yaw) <= FRONTAL:
-        return "facing the camera"
-    if abs(yaw) <= SLIGHT:
-        return f"head turned slightly to the {side}"
-    return f"three-quarter view to the {side}" if abs(yaw) <= THREE_QUARTER else f"profile view to the {side}"
-
-
-def _side(angle: float) -> str:
-    return "right" if angle > 0 else "left"
+    pitch = math.degrees(math.atan((drop - NOSE_DOWN) / NOSE_DEPTH))
+    return Pose(yaw, pitch, -turned)

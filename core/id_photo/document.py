@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+MM_PER_INCH = 25.4
+
 
 @dataclass(frozen=True)
 class Range:

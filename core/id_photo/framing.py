@@ -16,12 +16,10 @@ import torch
 from ..choices import HeadSize, Size
 from ..errors.formats import SizeNotDefined
 from ..imaging.warp import Cut, rotate
-from .document import Document, Range
+from .document import MM_PER_INCH, Document, Range
 
 if TYPE_CHECKING:
     from .head import Head
-
-MM_PER_INCH = 25.4
 
 
 def picture_size(document: Document, size: Size) -> tuple[int, int, float]:

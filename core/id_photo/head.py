@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..faces.mesh import CHIN, LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS, spots
-from ..faces.pose import pose_of
+from ..faces.pose import pose_from_mesh
 from ..imaging.warp import rotate
 from .document import HeadTop
 
@@ -215,7 +215,7 @@ def find_head(face: Face, mesh: FaceMesh, matte: torch.Tensor | None, scale: flo
     """
     middle = (mesh.eyes[0].centre + mesh.eyes[1].centre) / 2
     pivot = (float(middle[0]), float(middle[1]))
-    pose, unit, frontal = pose_of(mesh), mesh.eye_distance, frontal_unit(mesh)
+    pose, unit, frontal = pose_from_mesh(mesh), mesh.eye_distance, frontal_unit(mesh)
     chin, chin_sigma = _chin(mesh, pivot)
     turned = max(0.0, abs(pose.yaw) - FRONTAL_YAW) * SIGMA_PER_DEGREE * frontal
     hair = None if matte is None else hair_top(matte, pivot, mesh.roll, unit, scale)

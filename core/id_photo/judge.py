@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..faces.choose import largest_face
 from ..faces.mesh import find_mesh
 from ..quality.aligned_face import Portrait
 from ..quality.all_measures import measure_portrait
@@ -248,7 +249,7 @@ def measure_all(
     measures.append(tilt)
     if not faces or tilt.value:
         return Measured(measures, faces, None)
-    face = max(faces, key=lambda each: each.size)
+    face = largest_face(faces)
     portrait = Portrait(photo, face, find_mesh(photo, face), faces, matte)
     head = find_head(portrait.face, portrait.mesh, matte)
     measures += [*measure_geometry(head, width, height, document), _head_width(portrait, width, document)]

@@ -14,7 +14,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from ..choices import FacePolicy
 from ..errors import FaceNotUsable
+from ..faces.anthropometry import frontal_eye_distance
+from ..faces.choose import DOCUMENT, choose_face
 from ..faces.mesh import LEFT_SIDE, RIGHT_SIDE, find_mesh
 from ..imaging.files import opened
 from ..imaging.tensors import planes, resize
@@ -215,7 +218,8 @@ def look(source: Source, engine: FaceEngine, matte: Matte | None = None, largest
     face engine, the mesh and `matte` raise.
     """
     faces = find_faces(source, engine)
-    rough = _the_face(faces, largest)
+    policy = FacePolicy.LARGEST if largest else FacePolicy.STRICT
+    rough = choose_face(faces, (source.height, source.width), policy).require(DOCUMENT)
     box, block = _round_head(source, rough)
     small = source.region(box, block)[0].permute(1, 2, 0)
     face = _again(engine, small, _moved(rough, box, block))
@@ -265,21 +269,11 @@ def _starts(length: int, side: int) -> list[int]:
     return [0] if length <= side else [*range(0, length - side, side // 2), length - side]
 
 
-def _the_face(faces: list[Face], largest: bool) -> Face:
-    if not faces:
-        raise FaceNotUsable("The photo has no face; give one in which the whole face is seen from the front.")
-    if len(faces) > 1 and not largest:
-        raise FaceNotUsable(
-            f"The photo has {len(faces)} faces; crop it to one person, or choose that the largest one is taken."
-        )
-    return max(faces, key=lambda face: face.size)
-
-
 def _round_head(source: Source, face: Face) -> tuple[Box, int]:
     """The part of the photo round the head, and how many times it is reduced."""
     middle = face.landmarks[:2].mean(0)
     down = float(np.hypot(*(face.landmarks[3:5].mean(0) - middle)))
-    unit = max(face.eye_distance, down / 1.155)
+    unit = frontal_eye_distance(face.eye_distance, down)
     reach = ROUND_HEAD * unit
     low, high = np.maximum(middle - reach, 0), np.minimum(middle + reach, [source.width, source.height])
     box = (int(low[0]), int(low[1]), int(np.ceil(high[0])), int(np.ceil(high[1])))

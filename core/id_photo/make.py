@@ -23,8 +23,8 @@ from ..imaging.warp import Cut, rotate, sample
 from ..portrait.compose import foreground_colours
 from ..portrait.framing import border_points
 from ..portrait.matte import Band, refine_alpha
-from .document import Document, Edits
-from .framing import HEAD_ADVICE, MM_PER_INCH, Bounds, Framing, choose_frame, picture_size
+from .document import MM_PER_INCH, Document, Edits
+from .framing import HEAD_ADVICE, Bounds, Framing, choose_frame, picture_size
 from .look import Looked, look
 from .make_report import FREE_KINDS, make_report, short_of
 from .measures import IDPhoto

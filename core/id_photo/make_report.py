@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..quality.limits import Measure
+from .document import MM_PER_INCH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -67,8 +68,8 @@ def make_report(
         "height_px": height,
         "dpi": dpi,
         "photo_dpi": round(dpi / max(1.0, scale), 1),
-        "width_mm": round(width / dpi * 25.4, 2),
-        "height_mm": round(height / dpi * 25.4, 2),
+        "width_mm": round(width / dpi * MM_PER_INCH, 2),
+        "height_mm": round(height / dpi * MM_PER_INCH, 2),
         "turned_degrees": round(-head.roll, 2),
         "scale": round(scale, 3),
         "eyes_apart_px": round(head.unit * scale, 1),

@@ -10,7 +10,7 @@ import numpy as np
 from ..imaging.files import opened
 from ..quality.limits import Measure
 from ..quality.sharpness import saved_quality
-from .document import HeadTop
+from .document import MM_PER_INCH, HeadTop
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -149,9 +149,6 @@ def scale_of(document: Document | None) -> tuple[float, str]:
     return 100.0, "% of the height"
 
 
-INCH = 25.4
-"""Millimetres."""
-
 LOSSLESS = ("png", "tiff", "bmp", "gif")
 """Formats that keep every pixel, or nearly always do."""
 
@@ -184,7 +181,7 @@ def measure_size(width: int, height: int, document: Document) -> list[Measure]:
     """Aspect (difference in percent), pixels and, for a print, the density in pixels per inch."""
     measures = [_aspect(width, height, document), _pixels(width, height, document)]
     if document.height_mm is not None:
-        density = height / document.height_mm * INCH
+        density = height / document.height_mm * MM_PER_INCH
         detail = f"{height} pixels on {document.height_mm:g} mm."
         measures.append(Measure("print_density", density, "pixels per inch", detail=detail))
     return measures
@@ -231,7 +228,7 @@ def _saved(facts: FileFacts) -> Measure:
 def _print_size(facts: FileFacts, width: int, document: Document) -> Measure:
     if facts.dpi is None or document.width_mm is None:
         return Measure("print_size", None, detail="The file does not say how large it is on paper.")
-    across = width / facts.dpi * INCH
+    across = width / facts.dpi * MM_PER_INCH
     off = 100 * abs(across / document.width_mm - 1)
     return Measure("print_size", off, "% off", detail=f"By the file {across:.1f} mm wide; asked {document.width_mm:g}.")
 

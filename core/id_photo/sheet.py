@@ -9,8 +9,7 @@ from itertools import pairwise
 from typing import Literal
 
 from ..errors.formats import PrintsDoNotFit
-
-MM_PER_INCH = 25.4
+from .document import MM_PER_INCH
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from PIL import Image, ImageDraw
 
 from ..errors.formats import PrintProportionsDiffer, PrintsDoNotFit, PrintSizeUnknown
 from ..imaging.text import fitted, write
-from .sheet import MARK_WIDTH_MM, MM_PER_INCH, Mark, Page, Print, Sheet, Strip
+from .document import MM_PER_INCH
+from .sheet import MARK_WIDTH_MM, Mark, Page, Print, Sheet, Strip
 
 if TYPE_CHECKING:
     from .document import Document

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from .. import host
 from ..errors import DependencyMissing, UnsafePath
 from ..errors.formats import SheetNotSaved
+from ..files import numbered_paths, write_exclusively
 from ..imaging.encode import PNG_COMPRESSION, srgb_profile
-from .sheet import MARK_WIDTH_MM, MM_PER_INCH, Mark, Page, Print, Sheet, Strip, sized
+from .document import MM_PER_INCH
+from .sheet import MARK_WIDTH_MM, Mark, Page, Print, Sheet, Strip, sized
 from .sheet_draw import BAR_TOP_MM, CAPTION_MM, LABEL_GAP_MM, LABEL_MM, TICK_MM, bar_marks
 
 if TYPE_CHECKING:
@@ -63,11 +65,9 @@ def save_as(path: Path, files: Sequence[File]) -> list[Path]:
 
     Raises SheetNotSaved; then none of them is there.
     """
-    stem = path.with_suffix("")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        names = (stem if number == 1 else stem.with_name(f"{stem.name}_{number}") for number in count(1))
-        return _first_free(files, names)
+        return _first_free(files, (each.with_suffix("") for each in numbered_paths(path)))
     except OSError as error:
         raise _not_saved(path, error) from error
 
@@ -90,9 +90,8 @@ def _first_free(files: Sequence[File], names: Iterable[Path]) -> list[Path]:
         try:
             for ending, data in files:
                 target = name.with_name(name.name + ending)
-                with target.open("xb") as file:
-                    written.append(target)
-                    file.write(data)
+                write_exclusively(target, data)
+                written.append(target)
         except FileExistsError:
             _remove(written)
         except BaseException:

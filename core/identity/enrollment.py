@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,10 +13,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from ..choices import MIN_FACE, SeveralFaces
+from ..choices import MIN_FACE, FacePolicy
 from ..errors import DependencyMissing, EnrollmentRefused, IdentityFileInvalid, ModelMissing
 from ..faces.choose import Outcome, Subject, find_subjects
 from ..faces.engines import FaceEngine
+from ..files import written_whole
 from ..models import store
 from .calibration import calibration_of
 
@@ -55,7 +54,7 @@ class Looked:
 
 
 def look_over(
-    engine: FaceEngine, pictures: Sequence[torch.Tensor], several: SeveralFaces, *, must: bool = False
+    engine: FaceEngine, pictures: Sequence[torch.Tensor], several: FacePolicy, *, must: bool = False
 ) -> Looked:
     """Judge pictures [H,W,3] as reference photos.
 
@@ -67,12 +66,11 @@ def look_over(
     from ..host import Progress
     from ..quality.usable_photo import usable
 
-    largest = several is not SeveralFaces.REFUSE
     progress = Progress(len(pictures))
     found = []
     try:
         for picture in pictures:
-            found.append(usable(picture, engine, largest=largest))
+            found.append(usable(picture, engine, policy=several))
             progress.step()
     except (DependencyMissing, ModelMissing) as error:
         if must:
@@ -161,7 +159,7 @@ def agreement(embeddings: np.ndarray) -> np.ndarray:
 def enroll(
     engine: FaceEngine,
     photos: Sequence[torch.Tensor],
-    several: SeveralFaces = SeveralFaces.REFUSE,
+    several: FacePolicy = FacePolicy.REFUSE,
     min_face: int = MIN_FACE,
     leave_out: bool = False,
     name: str = "",
@@ -246,13 +244,8 @@ def save_identity(identity: Identity, path: Path) -> Path:
         "name": identity.name,
         "agreement": json.dumps(identity.agreement),
     }
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
+    with written_whole(path, private=True) as part:  # biometric data is for its owner only
         save_file({"embedding": torch.from_numpy(identity.embedding.astype(np.float32))}, part, metadata)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    os.chmod(path, 0o600)  # noqa: PTH101 - biometric data is for its owner only
     return path
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ..choices import MIN_FACE, OnNone, SeveralFaces
+from ..choices import MIN_FACE, FacePolicy, OnNone
 from ..errors import EngineMismatch, NoneLikeEnough
 from ..faces.choose import Outcome, Subject, find_subjects
 from ..faces.engines import FaceEngine
@@ -144,7 +144,7 @@ def check_likeness(
     identity: Identity,
     images: Sequence[torch.Tensor],
     gate: Gate,
-    several: SeveralFaces = SeveralFaces.REFUSE,
+    several: FacePolicy = FacePolicy.REFUSE,
     min_face: int = MIN_FACE,
 ) -> Judgement:
     """Judge pictures [H,W,3] in 0..1 against a person. EngineMismatch when the recognisers differ."""

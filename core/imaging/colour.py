@@ -41,6 +41,21 @@ def to_display(linear: torch.Tensor) -> torch.Tensor:
     return torch.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear.clamp_min(1e-8) ** (1 / 2.4) - 0.055)
 
 
+LUMINANCE = (0.2126, 0.7152, 0.0722)
+"""How much red, green and blue add to what the eye sees as brightness: Rec. 709 (ITU-R BT.709). On linear light the
+sum is luminance, on display values luma."""
+
+
+def luminance(colours: torch.Tensor) -> torch.Tensor:
+    """Luminance or luma [...] of colours [...,3]."""
+    return colours @ torch.tensor(LUMINANCE, dtype=colours.dtype, device=colours.device)
+
+
+def plane_luminance(planes: torch.Tensor) -> torch.Tensor:
+    """Luminance or luma [H,W] of planes [3,H,W]."""
+    return (planes * torch.tensor(LUMINANCE, dtype=planes.dtype, device=planes.device)[:, None, None]).sum(0)
+
+
 _XYZ = ((0.4124564, 0.3575761, 0.1804375), (0.2126729, 0.7151522, 0.0721750), (0.0193339, 0.1191920, 0.9503041))
 _WHITE = (0.95047, 1.0, 1.08883)
 
@@ -59,20 +74,19 @@ def to_lab(display: torch.Tensor) -> torch.Tensor:
 
 
 _RGB = ((3.2404542, -1.5371385, -0.4985314), (-0.9692660, 1.8760108, 0.0415560), (0.0556434, -0.2040259, 1.0572252))
-_WHITE_reinhard = (0.95047, 1.0, 1.08883)
 
 SPREAD = (0.7, 1.4)
 """Limits of the change of contrast: beyond them texture is lost or noise is made."""
 
 
 def from_lab(lab: torch.Tensor) -> torch.Tensor:
-    """CIELAB (D65) [...,3] to sRGB display values, clamped to 0..1: the inverse of `colour.to_lab`."""
+    """CIELAB (D65) [...,3] to sRGB display values, clamped to 0..1: the inverse of `to_lab`."""
     import torch
 
     lightness, a, b = lab.unbind(-1)
     y = (lightness + 16) / 116
     cube = torch.stack([y + a / 500, y, y - b / 200], -1)
-    white = torch.tensor(_WHITE_reinhard, dtype=lab.dtype, device=lab.device)
+    white = torch.tensor(_WHITE, dtype=lab.dtype, device=lab.device)
     matrix = torch.tensor(_RGB, dtype=lab.dtype, device=lab.device)
     xyz = torch.where(cube > 6 / 29, cube**3, (116 * cube - 16) * 27 / 24389) * white
     return to_display(xyz @ matrix.T).clamp(0, 1)

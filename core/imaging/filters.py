@@ -161,10 +161,9 @@ def distance_to(mask: torch.Tensor, limit: float) -> torch.Tensor:
 
 
 def _exact(mask: torch.Tensor, limit: float) -> torch.Tensor:
-    """Exact distances, separably: the squared distance is the smallest of (distance within the column)² + (step to
-    the side)² (Saito and Toriwaki 1994), and steps beyond the limit cannot matter. Only the mask's surroundings are
-    looked at.
-    """
+    """Exact distances. Only the mask's surroundings are looked at."""
+    from scipy import ndimage
+
     far = torch.full(mask.shape, float(limit), device=mask.device)
     reach = math.ceil(limit)
     rows, columns = (torch.nonzero(mask.any(axis))[:, 0] for axis in (1, 0))
@@ -172,25 +171,10 @@ def _exact(mask: torch.Tensor, limit: float) -> torch.Tensor:
         return torch.where(mask, 0.0, far)
     top, bottom = max(0, int(rows[0]) - reach), int(rows[-1]) + reach + 1
     left, right = max(0, int(columns[0]) - reach), int(columns[-1]) + reach + 1
-    near = _column_distance(mask[top:bottom, left:right], reach).square_()
-    squared = near.clone()
-    width = near.shape[1]
-    for step in range(1, min(reach, width - 1) + 1):
-        rest = width - step
-        squared[:, step:] = torch.minimum(squared[:, step:], near[:, :rest] + step * step)
-        squared[:, :rest] = torch.minimum(squared[:, :rest], near[:, step:] + step * step)
-    far[top:bottom, left:right] = squared.sqrt_().clamp_(max=limit)
+    outside = ~mask[top:bottom, left:right].cpu().numpy()
+    distances = torch.from_numpy(ndimage.distance_transform_edt(outside)).float()
+    far[top:bottom, left:right] = distances.clamp_(max=limit).to(mask.device)
     return far
-
-
-def _column_distance(mask: torch.Tensor, reach: int) -> torch.Tensor:
-    """Rows up or down to the nearest True pixel of the same column, as [H,W]; `reach` + 1 where there is none."""
-    height = mask.shape[0]
-    row = torch.arange(height, device=mask.device, dtype=torch.float32)[:, None].expand(mask.shape)
-    nothing = float(height + reach + 1)
-    above = torch.where(mask, row, -nothing).cummax(0).values
-    below = torch.where(mask, row, height + nothing).flip(0).cummin(0).values.flip(0)
-    return torch.minimum(row - above, below - row).clamp_(max=reach + 1)
 
 
 def smooth(ratio: torch.Tensor) -> torch.Tensor:
@@ -208,42 +192,12 @@ class Regions:
 
 
 def find_regions(mask: np.ndarray) -> Regions:
-    """4-connected regions of a boolean mask [H,W], by runs: each row's runs join those above that they touch."""
-    height, width = mask.shape
-    edges = np.diff(np.pad(mask.astype(np.int8), ((0, 0), (1, 1))), axis=1)
-    rows, starts = np.nonzero(edges == 1)
-    ends = np.nonzero(edges == -1)[1]
-    parent = list(range(len(rows)))
+    """4-connected regions of a boolean mask [H,W]."""
+    from scipy import ndimage
 
-    def root(run: int) -> int:
-        while parent[run] != run:
-            parent[run] = parent[parent[run]]
-            run = parent[run]
-        return run
-
-    first_of_row = np.searchsorted(rows, np.arange(height + 1))
-    for row in range(1, height):
-        above, last_above = first_of_row[row - 1], first_of_row[row]
-        for run in range(first_of_row[row], first_of_row[row + 1]):
-            while above < last_above and ends[above] <= starts[run]:
-                above += 1
-            other = above
-            while other < last_above and starts[other] < ends[run]:
-                parent[root(other)] = root(run)
-                other += 1
-    roots = np.array([root(run) for run in range(len(rows))], dtype=np.int64)
-    _, numbers = np.unique(roots, return_inverse=True)
-    return _paint(height, width, rows, starts, ends, numbers)
-
-
-def _paint(
-    height: int, width: int, rows: np.ndarray, starts: np.ndarray, ends: np.ndarray, numbers: np.ndarray
-) -> Regions:
-    steps = np.zeros((height, width + 1), dtype=np.int64)
-    steps[rows, starts] += numbers + 1
-    np.add.at(steps, (rows, ends), -(numbers + 1))
-    labels = np.cumsum(steps, axis=1)[:, :width]
-    return Regions(labels, np.bincount(labels.ravel(), minlength=2)[1:])
+    labels = np.empty(mask.shape, np.int32)
+    ndimage.label(mask, output=labels)
+    return Regions(labels, np.bincount(labels.ravel(), minlength=1)[1:])
 
 
 def touches_border(regions: Regions) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ import torch
 from .. import host
 from ..errors import UnsafePath
 from ..errors.formats import LoraNotMergeable, LoraNotSaved, LoraWrongBase
+from ..files import claim_free_path
 from .family import UNKNOWN, Family, canonical, flat_name, is_text, split_prefix
 from .layers import Delta, Factors, Layer, Whole, bias_of, delta_of, flat, why_not
 from .lora_file import LoraFile, hashes, joined_words, licence
@@ -315,34 +315,11 @@ def save(merged: Merged, metadata: dict[str, str], path: Path) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file(merged.tensors, part, metadata)
-        return _claim(part, path)
+        return claim_free_path(part, path)
     except (OSError, SafetensorError) as error:
         raise LoraNotSaved(
             f"{path.name[:80]} cannot be written to {path.parent} ({str(error)[:100]}); give another name or room."
         ) from error
     finally:
-        _forget(part)
-
-
-def _forget(part: Path) -> None:
-    """Take a half-written file away, also where its folder could not be made."""
-    with suppress(OSError):
-        part.unlink()
-
-
-def _claim(part: Path, path: Path) -> Path:
-    """Give the finished file the first free name; a link fails where a name is taken, also by another process."""
-    number = 1
-    while True:
-        target = path if number == 1 else path.with_stem(f"{path.stem}_{number}")
-        try:
-            os.link(part, target)
-        except FileExistsError:
-            number += 1
-        except OSError:
-            # A file system without hard links.
-            if not target.exists():
-                return part.rename(target)
-            number += 1
-        else:
-            return target
+        with suppress(OSError):
+            part.unlink()

@@ -18,6 +18,7 @@ from typing import Literal
 
 from .. import host
 from ..errors import DownloadFailed, ModelCorrupt, ModelMissing, ModelUnknown
+from ..files import write_whole
 from . import http as reach
 from . import transfer as disk
 from .download import Carriers, fetch_model
@@ -233,7 +234,7 @@ def _stamped(model: Model, file: Path) -> bool:
 
 def _stamp(model: Model, file: Path) -> None:
     try:
-        _stamp_file(file).write_text(json.dumps(_signature(model, file)), encoding="utf-8")
+        write_whole(_stamp_file(file), json.dumps(_signature(model, file)))
     except OSError as error:
         log.debug("%s could not be stamped as verified: %s", file, error)
 

@@ -14,16 +14,9 @@ import numpy as np
 import torch
 
 from ..choices import FULL, PRESETS, Preset
+from ..faces.anthropometry import EYE_TO_CHIN, EYE_TO_CROWN, frontal_eye_distance
 from ..imaging.tensors import pixels, planes
 from ..imaging.warp import Cut, rotate, sample
-
-EYE_TO_MOUTH = 1.155
-"""Eye line to mouth corners, in eye distances: from the ArcFace five-point template (Deng et al. 2019)."""
-
-EYE_TO_CHIN = 1.8
-EYE_TO_CROWN = 1.85
-"""Eye line to chin and to the top of the skull, in eye distances. Adults' pupils are 63 mm apart (Dodgson 2004); chin
-to crown is about 230 mm (menton to vertex, Gordon et al., ANSUR 1988), and the eye line lies in the middle."""
 
 HAIR = 0.2
 """Hair above the skull, in eye distances, where no matte shows it: 13 mm."""
@@ -71,7 +64,7 @@ def measure_head(landmarks: np.ndarray, mask: np.ndarray | None, scale: float, s
     level = rotate(landmarks.astype(np.float64), pivot, -angle)
     mouth = level[3:5].mean(0)
     down = math.hypot(mouth[0] - pivot[0], mouth[1] - pivot[1])
-    unit = max(float(np.hypot(*across)), down / EYE_TO_MOUTH)
+    unit = frontal_eye_distance(float(np.hypot(*across)), down)
     centre, crown = float(pivot[0] + mouth[0]) / 2, None
     if mask is not None:
         crown = _hair_top(mask, scale, pivot, angle, unit)

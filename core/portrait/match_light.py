@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from ..imaging.colour import to_display, to_lab, to_linear
+from ..imaging.colour import luminance, to_display, to_lab, to_linear
 from ..imaging.tensors import joined
 
 GRID = 192
@@ -118,7 +118,7 @@ def _measured(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _luminance(linear: torch.Tensor) -> float:
-    return float(linear @ torch.tensor([0.2126, 0.7152, 0.0722])) + 1e-4
+    return float(luminance(linear)) + 1e-4
 
 
 def _exposure(person: torch.Tensor, behind: torch.Tensor) -> float:

@@ -102,7 +102,7 @@ def tidy(alpha: np.ndarray) -> np.ndarray:
     """Alpha [H,W] without specks away from the person and without pinholes in the person."""
     parts = find_regions(alpha > FAINT)
     if not len(parts.sizes):
-        return alpha
+        return np.zeros_like(alpha, np.float32)
     weights = np.bincount(parts.labels.ravel(), alpha.ravel(), minlength=len(parts.sizes) + 1)[1:]
     kept = np.concatenate([[False], weights >= PART * weights.max()])
     alpha = np.where(kept[parts.labels], alpha, 0).astype(np.float32)

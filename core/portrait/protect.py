@@ -16,9 +16,9 @@ import torch.nn.functional as F
 
 from ..choices import CELL, Protect
 from ..errors import MatteMissing
+from ..faces.anthropometry import EYE_TO_CHIN, frontal_eye_distance
 from ..imaging.filters import distance_to, find_regions, smooth
 from ..imaging.warp import rotate
-from .framing import EYE_TO_CHIN, EYE_TO_MOUTH
 
 FACE_HALF_WIDTH = 1.12
 """Middle of the face to its side in front of the ear: bizygomatic breadth is 140 mm (ANSUR, Gordon et al. 1988)."""
@@ -115,7 +115,7 @@ def face_oval(landmarks: np.ndarray) -> Oval:
     eyes = points[:2].mean(0)
     level = rotate(points, (float(eyes[0]), float(eyes[1])), -angle)
     mouth = level[3:5].mean(0)
-    unit = max(float(np.hypot(*across)), float(mouth[1] - eyes[1]) / EYE_TO_MOUTH)
+    unit = frontal_eye_distance(float(np.hypot(*across)), float(mouth[1] - eyes[1]))
     middle = (eyes[0] + mouth[0]) / 2
     turn = float(np.clip((level[2, 0] - middle) / (NOSE_DEPTH * unit), -LARGEST_TURN, LARGEST_TURN))
     near = FACE_HALF_WIDTH * math.sqrt(1 - turn**2) + EYE_DEPTH * abs(turn)

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from ..choices import FacePolicy
 from ..errors import FaceNotUsable
-from ..faces.choose import BYSTANDER, one_face, steady_landmarks
+from ..faces.choose import DESCRIBED, choose_face, steady_landmarks
 from ..faces.engines import FaceEngine
 from ..faces.face import CROP, Face, align
-from ..faces.pose import head_pose
-from ..imaging.colour import to_linear
+from ..faces.pose import Pose, pose_from_points
+from ..imaging.colour import plane_luminance, to_linear
 from ..imaging.tensors import planes
 from ..portrait.framing import measure_head
-from ..quality.sharpness import FACE_LUMA, face_quality
+from ..quality.sharpness import face_quality
 from .measure_background import background
 
 FRAMINGS = (
@@ -82,6 +83,41 @@ def framing(landmarks: np.ndarray, height: int, width: int, mask: np.ndarray | N
         if len(rows):
             bottom = min(bottom, (rows[-1] + 1) / scale)
     return Framing((bottom - head.crown) / tall, tall / height, head.crown / height, head.centre / width)
+
+
+LARGEST_HEIGHT_ERROR = 12.0
+"""Faces differ in the length of the nose: on the 100 portraits, which look at the camera, nine in ten lie within 7
+degrees. So only a pitch above this is named, in degrees."""
+
+FRONTAL, SLIGHT, THREE_QUARTER = 15.0, 30.0, 60.0
+"""Yaw in degrees up to which a face looks at the camera, is slightly turned, and is seen from three quarters."""
+
+TILTED = 6.0
+"""Roll in degrees from which a head is called tilted."""
+
+
+def pose_words(pose: Pose) -> str:
+    """A phrase such as "head turned slightly to the left, chin raised"; sides are the picture's."""
+    parts = [_yaw_words(pose.yaw)]
+    if abs(pose.pitch) > LARGEST_HEIGHT_ERROR:
+        parts.append("chin lowered" if pose.pitch > 0 else "chin raised")
+    if abs(pose.roll) >= TILTED:
+        parts.append(f"head tilted to the {'left' if pose.roll > 0 else 'right'}")
+    return ", ".join(parts)
+
+
+def pose_numbers(pose: Pose) -> dict[str, Any]:
+    """The angles for a report, with the signs of ISO/IEC 39794-5."""
+    return {f"{name}_degrees": round(getattr(pose, name), 1) + 0.0 for name in ("yaw", "pitch", "roll")}
+
+
+def _yaw_words(yaw: float) -> str:
+    side = "right" if yaw > 0 else "left"
+    if abs(yaw) <= FRONTAL:
+        return "facing the camera"
+    if abs(yaw) <= SLIGHT:
+        return f"head turned slightly to the {side}"
+    return f"three-quarter view to the {side}" if abs(yaw) <= THREE_QUARTER else f"profile view to the {side}"
 
 
 CHEEKS = ((30, 46), (66, 82))
@@ -148,8 +184,8 @@ class FaceLight:
 def face_light(image: torch.Tensor, face: Face, yaw: float) -> FaceLight:
     """The light on a face of image [H,W,3] in 0..1 whose head is turned by `yaw` degrees."""
     crop = align(image, face.landmarks, CROP)
-    luma = (crop * torch.tensor(FACE_LUMA)[:, None, None]).sum(0)
-    linear = (to_linear(crop) * torch.tensor(FACE_LUMA)[:, None, None]).sum(0)
+    luma = plane_luminance(crop)
+    linear = plane_luminance(to_linear(crop))
     rows = slice(*CHEEK_ROWS)
     left, right = (float(linear[rows, first:last].median()) for first, last in CHEEKS)
     stops = math.log2((left + 1e-4) / (right + 1e-4)) if abs(yaw) <= LARGEST_YAW else None
@@ -183,10 +219,14 @@ SMALLEST_FACE = 32
 
 @dataclass(frozen=True)
 class Measured:
-    """`words` by field, for what can be said, and `numbers` by field, for all that was measured."""
+    """`words` by field, for what can be said, and `numbers` by field, for all that was measured.
+
+    notes: what has to be said of faces that were not counted.
+    """
 
     words: dict[str, str]
     numbers: dict[str, dict[str, Any]]
+    notes: list[str] = field(default_factory=list)
 
 
 def measure(image: torch.Tensor, mask: torch.Tensor | None, engine: FaceEngine) -> Measured:
@@ -194,7 +234,8 @@ def measure(image: torch.Tensor, mask: torch.Tensor | None, engine: FaceEngine) 
 
     Raises FaceNotUsable when there is no face, more than one, only a tiny one, or one that the matte does not cover.
     """
-    face = _one_person(engine.detect(image[0]))
+    choice = choose_face(engine.detect(image[0]), image.shape[1:3], FacePolicy.REFUSE, SMALLEST_FACE)
+    face = choice.require(DESCRIBED)
     if mask is not None:
         _check_covered(face, mask)
     face = dataclasses.replace(face, landmarks=steady_landmarks(engine, image, face))
@@ -203,14 +244,14 @@ def measure(image: torch.Tensor, mask: torch.Tensor | None, engine: FaceEngine) 
     if mask is not None:
         block = -(-max(height, width) // MASK_GRID)
         matte, scale = F.avg_pool2d(planes(mask), block, ceil_mode=True)[0, 0].cpu().numpy(), 1 / block
-    pose = head_pose(face.landmarks)
+    pose = pose_from_points(face.landmarks)
     head = measure_head(face.landmarks, matte, scale, straighten=False)
     shown = framing(face.landmarks, height, width, matte, scale)
     light = face_light(image[0].cpu(), face, pose.yaw)
     focus, sharpness = face_sharpness(image[0].cpu(), face)
-    words = {"pose": pose.words(), "framing": shown.words(), "light": light.words(), "sharpness": focus}
+    words = {"pose": pose_words(pose), "framing": shown.words(), "light": light.words(), "sharpness": focus}
     numbers = {
-        "pose": pose.numbers(),
+        "pose": pose_numbers(pose),
         "framing": shown.numbers(),
         "light": light.numbers(),
         "sharpness": sharpness,
@@ -219,21 +260,7 @@ def measure(image: torch.Tensor, mask: torch.Tensor | None, engine: FaceEngine) 
     if behind is not None:
         words["background"] = behind.words()
         numbers["background"] = behind.numbers()
-    return Measured({name: phrase for name, phrase in words.items() if phrase}, numbers)
-
-
-def _one_person(faces: list[Face]) -> Face:
-    """The only face that is large enough; small faces behind it are no people."""
-    largest = max((face.size for face in faces), default=0.0)
-    people = [face for face in faces if face.size >= BYSTANDER * largest]
-    if len(people) > 1:
-        raise FaceNotUsable(f"The photo has {len(people)} faces; crop it to one person.")
-    face = one_face(people, largest=False)
-    if face.size < SMALLEST_FACE:
-        raise FaceNotUsable(
-            f"The face is {face.size:.0f} pixels wide and at least {SMALLEST_FACE} are needed; use a closer photo."
-        )
-    return face
+    return Measured({name: phrase for name, phrase in words.items() if phrase}, numbers, choice.notes)
 
 
 def _check_covered(face: Face, mask: torch.Tensor) -> None:

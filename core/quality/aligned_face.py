@@ -12,10 +12,11 @@ import torch
 import torch.nn.functional as F
 from PIL import Image, ImageDraw
 
-from ..faces.choose import one_face
+from ..choices import FacePolicy
+from ..faces.choose import BATCH, choose_face
 from ..faces.face import block_mean, similarity
-from ..faces.mesh import FaceMesh, find_mesh
-from ..imaging.colour import to_linear
+from ..faces.mesh import MOUTH_CORNERS, NOSE_TIP, FaceMesh, find_mesh
+from ..imaging.colour import luminance, to_linear
 from ..imaging.tensors import resize
 
 if TYPE_CHECKING:
@@ -48,11 +49,14 @@ class Portrait:
 
 
 def look_at(
-    photo: torch.Tensor, engine: FaceEngine, matte: torch.Tensor | None = None, largest: bool = False
+    photo: torch.Tensor,
+    engine: FaceEngine,
+    matte: torch.Tensor | None = None,
+    policy: FacePolicy = FacePolicy.REFUSE,
 ) -> Portrait:
-    """Find the face in `photo` [H,W,3]. Raises FaceNotUsable for none, or for several unless `largest`."""
+    """Find the face in `photo` [H,W,3] that is meant. Raises FaceNotUsable where none is."""
     faces = engine.detect(photo)
-    face = one_face(faces, largest)
+    face = choose_face(faces, photo.shape, policy).require(BATCH)
     return Portrait(photo, face, find_mesh(photo, face), faces, matte)
 
 
@@ -64,9 +68,6 @@ TEMPLATE = np.array([[251, 272], [364, 272], [308, 336], [262, 402], [355, 402]]
 
 EYE_DISTANCE = 113.0
 """Between the eye centres of an aligned face, in pixels, up to the shape of the face."""
-
-NOSE, MOUTH = 4, (61, 291)
-"""Points of the mesh: tip of the nose, viewer-left and viewer-right corner of the mouth."""
 
 OUTLINE = (
     *(127, 70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 356),
@@ -145,7 +146,7 @@ class AlignedFace:
         Squares outward from below the eye centres, half-way between eyes and mouth.
         """
         left, right = ((lids[0] + lids[8]) / 2 for lids in self.lids)
-        mouth = self.points[list(MOUTH)].mean(0)
+        mouth = self.points[list(MOUTH_CORNERS)].mean(0)
         down = float(np.hypot(*(mouth - (left + right) / 2))) / 2
         size = int(ZONE * np.hypot(*(right - left)))
 
@@ -171,10 +172,8 @@ class Surroundings:
 def align_face(portrait: Portrait) -> AlignedFace:
     """Cut out and turn the face of `portrait`. The least squares over OFIQ's five points, where OFIQ drops outliers."""
     mesh = portrait.mesh
-    five = np.array(
-        [mesh.eyes[0].centre, mesh.eyes[1].centre, mesh.points[NOSE, :2], *(mesh.points[i, :2] for i in MOUTH)],
-        np.float64,
-    )
+    eyes, below = [eye.centre for eye in mesh.eyes], mesh.points[[NOSE_TIP, *MOUTH_CORNERS], :2]
+    five = np.concatenate([eyes, below]).astype(np.float64)
     a, b = similarity(five, TEMPLATE)
     image, inside = cut(portrait.photo, a, b, SIDE, SIDE, smooth=True)
 
@@ -267,7 +266,7 @@ def polygon(points: np.ndarray, width: int, height: int) -> torch.Tensor:
 
 def linear_luminance(display: torch.Tensor) -> torch.Tensor:
     """Linear light [...] of sRGB display values [...,3], Rec. 709 weights."""
-    return to_linear(display) @ torch.tensor((0.2126, 0.7152, 0.0722), dtype=display.dtype)
+    return luminance(to_linear(display))
 
 
 def _round(lids: np.ndarray) -> np.ndarray:

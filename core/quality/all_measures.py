@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..faces.pose import pose_of
+from ..faces.pose import pose_from_mesh
 from .close_up import close_up, skin_of
 from .eyes import eyes, glasses
 from .headwear import head_covering
@@ -28,7 +28,7 @@ def pose(portrait: Portrait) -> list[Measure]:
     ISO/IEC 39794-5 signs: yaw is positive towards the person's own left, pitch positive downwards, roll positive
     towards their own right shoulder.
     """
-    turned = pose_of(portrait.mesh)
+    turned = pose_from_mesh(portrait.mesh)
     return [
         _faces(max(1, len(portrait.faces))),
         Measure("yaw", turned.yaw, "°", YAW_ERROR, _yaw_words(turned.yaw), SOURCE),

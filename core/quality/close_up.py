@@ -14,11 +14,11 @@ import torch
 from PIL import Image, ImageDraw
 
 from ..faces import mesh as p
+from ..faces.anthropometry import EYE_TO_CHIN
 from ..faces.mesh import CHIN, LEFT_CHEEK, RIGHT_CHEEK
-from ..imaging.colour import to_linear
+from ..imaging.colour import LUMINANCE, to_lab
 from ..imaging.tensors import planes
 from ..imaging.warp import Cut, rotate, sample
-from ..portrait.framing import EYE_TO_CHIN
 
 if TYPE_CHECKING:
     from .aligned_face import Portrait
@@ -28,9 +28,6 @@ SIDE = 400
 
 UNIT = 90.0
 """Pixels of the close-up between the eyes of a face seen from the front (63 mm, Dodgson 2004)."""
-
-TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
-"""From linear sRGB (IEC 61966-2-1)."""
 
 EYES_AT = (SIDE / 2, 0.47 * SIDE)
 """Where the middle between the eyes lies, (x, y)."""
@@ -56,12 +53,12 @@ class CloseUp:
     @cached_property
     def light(self) -> np.ndarray:
         """Luma [SIDE,SIDE] in 0..1, on the picture's own (gamma) scale (ITU-R BT.709 weights)."""
-        return self.pixels @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+        return self.pixels @ np.array(LUMINANCE, np.float32)
 
     @cached_property
     def lab(self) -> np.ndarray:
         """CIE L*a*b* (D65) [SIDE,SIDE,3]."""
-        return to_lab(self.pixels)
+        return to_lab(torch.from_numpy(np.ascontiguousarray(self.pixels, np.float32))).numpy()
 
     @cached_property
     def cheeks(self) -> np.ndarray:
@@ -111,14 +108,6 @@ def close_up(portrait: Portrait) -> CloseUp:
         scale=scale,
         cut=cut,
     )
-
-
-def to_lab(pixels: np.ndarray) -> np.ndarray:
-    """sRGB [...,3] in 0..1 as CIE L*a*b* with white D65 (IEC 61966-2-1, CIE 15)."""
-    linear = to_linear(torch.from_numpy(np.ascontiguousarray(pixels, np.float32))).numpy()
-    xyz = linear @ (TO_XYZ / [[0.9505], [1.0], [1.089]]).T.astype(np.float32)
-    f = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
-    return np.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], -1)
 
 
 def convex_hull(points: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..faces.mesh import CHIN
-from ..faces.pose import pose_of
+from ..faces.pose import pose_from_mesh
 from .close_up import UNIT, share
 from .limits import Measure
 
@@ -103,7 +103,7 @@ def _openings(view: CloseUp) -> list[Measure]:
 
 def gaze_angles(portrait: Portrait, view: CloseUp) -> tuple[float, float]:
     """How far the eyes look to the viewer's right and downwards, from the camera, in degrees; the mean of both eyes."""
-    turned = pose_of(portrait.mesh)
+    turned = pose_from_mesh(portrait.mesh)
     offset = np.mean([_iris_offset(lids, iris) for lids, iris in zip(view.lids, view.irises, strict=True)], axis=0)
     moved = offset - RESTING - [PER_YAW * np.sin(np.radians(turned.yaw)), 0.0]
     across, down = np.degrees(np.arcsin(np.clip(moved * EYE_WIDTH / IRIS_DEPTH, -1.0, 1.0)))

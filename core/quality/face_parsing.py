@@ -20,10 +20,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..errors import ModelCorrupt
+from ..faces.anthropometry import frontal_eye_distance
+from ..faces.mesh import MOUTH_CORNERS
 from ..imaging.tensors import planes
 from ..imaging.warp import Cut, rotate, sample
 from ..models import store
-from ..portrait.framing import EYE_TO_MOUTH
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -182,9 +183,6 @@ BELOW_EYES = 0.1
 MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's colours: what the network was trained with."""
 
-MOUTH_CORNERS = (61, 291)
-"""Points of the mesh."""
-
 _loaded: dict[tuple[str, int], BiSeNet] = {}
 _lock = threading.Lock()
 
@@ -241,7 +239,7 @@ def parse(photo: torch.Tensor, mesh: FaceMesh) -> Parsing:
     network = _network(store.path(MODEL, download=False))
     eyes = (mesh.eyes[0].centre + mesh.eyes[1].centre) / 2
     down = mesh.points[list(MOUTH_CORNERS), :2].mean(0) - eyes
-    unit = max(mesh.eye_distance, float(np.hypot(*down)) / EYE_TO_MOUTH)
+    unit = frontal_eye_distance(mesh.eye_distance, float(np.hypot(*down)))
     x, y = rotate((eyes + BELOW_EYES * down)[None].astype(np.float64), (0.0, 0.0), -mesh.roll)[0]
     cut = Cut(float(x), float(y), CLOSE_UP * unit, CLOSE_UP * unit, (0.0, 0.0), mesh.roll)
     close, _ = sample(planes(photo[None]), cut, SIDE, SIDE)

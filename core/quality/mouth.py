@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..faces import mesh as p
-from ..faces.mesh import LOWER_LIP, LOWER_LIP_INSIDE, MOUTH_CORNERS, UPPER_LIP, UPPER_LIP_INSIDE
+from ..faces.mesh import LOWER_LIP, LOWER_LIP_INSIDE, MOUTH_CORNERS, OUTER_EYE_CORNERS, UPPER_LIP, UPPER_LIP_INSIDE
 from .close_up import SIDE, UNIT, lips, open_mouth, share
 from .eyes import chin_distance
 from .limits import Measure
@@ -15,8 +15,6 @@ from .limits import Measure
 if TYPE_CHECKING:
     from .aligned_face import Portrait
     from .close_up import CloseUp, Skin
-
-OUTER_EYE_CORNERS = (33, 263)
 
 NEUTRAL_SMILE = 0.60
 """Of the sum below, the mean of 91 faces without expression, chosen by eye from LFW."""

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 
 from ..faces.face import Face, align
-from ..imaging.colour import to_lab
+from ..faces.mesh import EYE_CORNERS
+from ..imaging.colour import luminance, plane_luminance, to_lab
 from .aligned_face import EYE_DISTANCE
 from .limits import Measure
 
@@ -40,12 +41,6 @@ FLOOR = 0.5
 FWHM = 2.355
 """Full width at half maximum of a Gaussian, in standard deviations."""
 
-LUMA = (0.2126, 0.7152, 0.0722)
-"""Rec. 709 weights, on display values: edges are looked at as the eye sees them."""
-
-CORNERS = ((33, 133), (362, 263))
-"""Points of the mesh: the corners of the viewer-left and the viewer-right eye."""
-
 CLOSE_UP, LARGEST = 0.9, 240
 """Side of the square round each eye in which resolution is measured: in eye distances, and at most in pixels."""
 
@@ -64,7 +59,7 @@ def inter_eye_distance(portrait: Portrait) -> Measure:
 
     ISO/IEC 29794-5 divides by the cosine of the yaw; here the mesh's depth makes up for it.
     """
-    left, right = (portrait.mesh.points[list(pair)].astype(np.float64).mean(0) for pair in CORNERS)
+    left, right = (portrait.mesh.points[list(pair)].astype(np.float64).mean(0) for pair in EYE_CORNERS)
     value = max(portrait.mesh.eye_distance, float(np.linalg.norm(right - left)))
     detail = f"There are {value:.0f} pixels between the eyes; ICAO asks for 90."
     return Measure("inter_eye_distance", value, "px", detail=detail, source="ISO/IEC 29794-5, OFIQ (its middle is 70)")
@@ -79,7 +74,7 @@ def sharpness(portrait: Portrait) -> Measure:
     deviations of Laplacians, Sobel and mean differences through a random forest trained on labelled blur.
     """
     face = portrait.aligned
-    luma = face.image[face.box] @ torch.tensor(LUMA)
+    luma = luminance(face.image[face.box])
     blurs = edge_blur(luma, (face.region | face.eye_opening)[face.box])
     if not blurs:
         return Measure("sharpness", None, detail="The face shows no edges.", source="own")
@@ -139,7 +134,7 @@ def _close_up(portrait: Portrait, centre: np.ndarray) -> torch.Tensor:
     """An eye and its brow in the photo's own pixels, [H,W]; only their middle where they are very large."""
     half = min(CLOSE_UP * portrait.mesh.eye_distance, LARGEST) / 2
     (x0, y0), (x1, y1) = (np.maximum(np.round(place), 0).astype(int) for place in (centre - half, centre + half))
-    return portrait.photo[y0:y1, x0:x1].detach().cpu().float() @ torch.tensor(LUMA)
+    return luminance(portrait.photo[y0:y1, x0:x1].detach().cpu().float())
 
 
 def _evenness(luma: torch.Tensor) -> float:
@@ -256,9 +251,6 @@ def noise(portrait: Portrait) -> Measure:
     return Measure("noise", float(torch.quantile(deviation, 0.2)), "L*", source="own")
 
 
-FACE_LUMA = (0.2126, 0.7152, 0.0722)
-"""Rec. 709 luma weights."""
-
 GOOD_LUMA = 0.5
 """Mean luma of a well exposed face crop in display values; the score falls to 0 at black and at white."""
 
@@ -270,7 +262,7 @@ def face_quality(image: torch.Tensor, face: Face) -> tuple[float, float]:
     compare (Pech-Pacheco et al. 2000). Exposure is 1 - |mean luma - 0.5| / 0.5, less the clipped fraction.
     """
     crop = align(image, face.landmarks, size=224)
-    luma = (crop * torch.tensor(FACE_LUMA, device=crop.device)[:, None, None]).sum(0)
+    luma = plane_luminance(crop)
     kernel = torch.tensor([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]], device=luma.device)[None, None]
     sharpness = float(F.conv2d(luma[None, None], kernel).var())
     clipped = float(((luma < 0.01) | (luma > 0.99)).float().mean())

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from ..choices import FacePolicy
+from ..faces.choose import choose_face, largest_face
 from ..faces.mesh import find_mesh
 from .aligned_face import Portrait
 from .all_measures import measure_portrait
@@ -46,7 +48,7 @@ def upright(photo: torch.Tensor, engine: FaceEngine, faces: list[Face]) -> tuple
         found = engine.detect(turned)
         if _score(found) < max(LEAST, score + BETTER):
             continue
-        if find_mesh(turned, max(found, key=lambda each: each.size)).presence >= MESH:
+        if find_mesh(turned, largest_face(found)).presence >= MESH:
             words = f"The photo lies wrong: turn it by {WAYS[90 * quarter]}."
             value = 180.0 if quarter == 2 else 90.0
             placed = [_back(face, quarter, photo.shape[1], photo.shape[0]) for face in found]
@@ -55,7 +57,7 @@ def upright(photo: torch.Tensor, engine: FaceEngine, faces: list[Face]) -> tuple
 
 
 def _score(faces: list[Face]) -> float:
-    return max(faces, key=lambda each: each.size).score if faces else 0.0
+    return largest_face(faces).score if faces else 0.0
 
 
 def _back(face: Face, quarter: int, width: int, height: int) -> Face:
@@ -153,20 +155,26 @@ def limits() -> dict[str, Limit]:
 
 
 def usable(
-    photo: torch.Tensor, engine: FaceEngine, *, parsing: bool = False, largest: bool = False, name: str = ""
+    photo: torch.Tensor,
+    engine: FaceEngine,
+    *,
+    parsing: bool = False,
+    policy: FacePolicy = FacePolicy.REFUSE,
+    name: str = "",
 ) -> Usability:
     """Judge `photo` [H,W,3] in 0..1 as a reference photo.
 
-    `largest`: of several faces the largest counts and the others are no fault. Raises ModelMissing and
+    `policy`: which of several faces is meant, and whether the others are a fault. Raises ModelMissing and
     DependencyMissing where a network cannot be had.
     """
     tilt, faces = upright(photo, engine, engine.detect(photo))
-    counted = min(len(faces), 1) if largest else len(faces)
-    words = f"{len(faces) or 'No'} face{'s' if len(faces) > 1 else ''} found."
-    measures = {"faces": Measure("faces", float(counted), detail=words), "upright": tilt}
-    if faces and not tilt.value:
-        face = max(faces, key=lambda each: each.size)
-        portrait = Portrait(photo, face, find_mesh(photo, face), faces)
+    choice = choose_face(faces, photo.shape, policy)
+    people = len(choice.people)
+    counted = people if choice.problem else 1
+    words = [f"{people or 'No'} face{'s' if people > 1 else ''} found.", *choice.not_counted]
+    measures = {"faces": Measure("faces", float(counted), detail=" ".join(words)), "upright": tilt}
+    if choice.face is not None and not tilt.value:
+        portrait = Portrait(photo, choice.face, find_mesh(photo, choice.face), faces)
         measures |= {each.name: each for each in measure_portrait(portrait, parsing=parsing) if each.name != "faces"}
     missing = NOT_JUDGED if tilt.value else "It was not measured." if faces else "No face was found."
     checks = [

@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ..errors import DependencyMissing, TrainingStateInvalid
+from ..files import written_whole
 
 if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
@@ -86,10 +87,9 @@ def load(file: Path) -> AutoencoderTiny:
 
 def write(file: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
     """A safetensors file, moved into place when it is whole, so that a stopped run leaves the older one."""
-    part = file.with_name(f".{file.name}.part")
     file.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, part, metadata)
-    part.replace(file)
+    with written_whole(file) as part:
+        save_file(tensors, part, metadata)
 
 
 def _name(key: str) -> str:

@@ -15,6 +15,7 @@ from PIL import Image
 from safetensors import SafetensorError, safe_open
 
 from ..errors import TrainingDiverged, TrainingStateInvalid
+from ..files import write_whole
 from ..imaging.files import to_pil
 from . import tiny_vae
 from .tiny_vae import LATENT_NOISE, initialise, loss, psnr
@@ -303,7 +304,7 @@ def finish(training: Training, photos: Photos, measured: Measured, output: Path,
         "measured": asdict(measured),
         "history": [asdict(each) for each in training.history],
     }
-    output.with_suffix(".json").write_text(json.dumps(values, indent=2) + "\n", "utf-8")
+    write_whole(output.with_suffix(".json"), json.dumps(values, indent=2) + "\n")
     return values
 
 

@@ -19,6 +19,7 @@ from urllib.parse import quote
 from ... import __version__
 from ...core import host
 from ...core.errors import UnsafePath
+from ...core.files import written_whole
 from ..errors import OutputUnwritable
 from ..report.html import finite, small_jpeg
 from . import verdict_tables as facts
@@ -265,13 +266,9 @@ def _thumb(source: Path | None, target: Path) -> Path | None:
     made = small_jpeg(source, SIDE) if source else None
     if made is None or stamp is None:
         return None
-    part = target.with_suffix(f".{os.getpid()}.part")
-    try:
+    with written_whole(target) as part:
         part.write_bytes(made[0])
         os.utime(part, ns=(stamp, stamp))
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
     return target
 
 

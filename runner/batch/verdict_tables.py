@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from ...core.compare.labels import as_number
+from ...core.files import written_whole
 from ..backends.base import judged_images
 from ..errors import OutputUnwritable
 from ..report.html import finite, mappings
@@ -168,13 +168,8 @@ def as_values(row: JobRow) -> dict[str, Any]:
 @contextmanager
 def replaced(path: Path, encoding: str = "utf-8") -> Iterator[TextIO]:
     """A text file that takes the place of `path` once it is whole; nothing is left behind otherwise. Raises OSError."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("w", encoding=encoding, errors="replace", newline="") as file:
-            yield file
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with written_whole(path) as part, part.open("w", encoding=encoding, errors="replace", newline="") as file:
+        yield file
 
 
 def cell(value: Any) -> Any:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ...core.files import written_whole
 from .options import Place, names, unwritable
 from .processes import ProcessId
 
@@ -66,15 +65,10 @@ class ServerState:
         """Replace the server's file in one step. Raises OutputUnwritable."""
         place = Place(self.name)
         place.make()
-        part = place.state.with_name(f".{place.state.name}.{secrets.token_hex(4)}")
         try:
-            descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as out:
-                json.dump(asdict(self), out, indent=1)
-            part.replace(place.state)
+            with written_whole(place.state, private=True) as part:
+                part.write_text(json.dumps(asdict(self), indent=1), "utf-8")
         except OSError as error:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
             raise unwritable(place.state, error) from error
 
 

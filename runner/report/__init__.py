@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...core.files import write_whole
 from ..errors import OutputUnwritable
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ def write_report(result: RunResult, folder: Path) -> tuple[Path, Path]:
     values = result.as_dict() | {"versions": versions()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        data.write_text(json.dumps(values, indent=2, ensure_ascii=False, default=str) + "\n", "utf-8")
-        html.write_text(render(result, folder), "utf-8")
+        write_whole(data, json.dumps(values, indent=2, ensure_ascii=False, default=str) + "\n")
+        write_whole(html, render(result, folder))
     except OSError as error:
         raise OutputUnwritable(f"The report cannot be written to {folder} ({error.strerror or error}).") from error
     return html, data

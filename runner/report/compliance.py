@@ -11,6 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from ...core.files import write_whole
 from ...core.imaging.chart import Chart, chart_of
 from ..backends.base import RunResult
 from ..errors import OutputUnwritable
@@ -227,8 +228,8 @@ def write_compliance(
     )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        data.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        html.write_text(page, "utf-8")
+        write_whole(data, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+        write_whole(html, page)
     except OSError as error:
         raise OutputUnwritable(f"The report cannot be written to {folder} ({error.strerror or error}).") from error
     return html, data

@@ -13,6 +13,7 @@ from typing import Any
 
 from ...core import host
 from ...core.errors import PhotoMissing, UnsafePath
+from ...core.files import free_path
 from ..errors import PhotoNotPlaced, UnknownInput, UnknownTitle
 from .graph import Node, Workflow
 from .object_info import MODEL_SUFFIXES
@@ -165,7 +166,7 @@ def _bring(node: Node, sources: list[Path], folder: Path) -> list[InputPhoto]:
     home.mkdir(parents=True, exist_ok=True)
     photos = []
     for source in (file for path in sources for file in photos_in(path)):
-        safe = _unused(home, safe_name(source.name))
+        safe = free_path(home / safe_name(source.name))
         _link(source, safe)
         photos.append(InputPhoto(node.id, node.title, source.name, source.absolute()))
         node.inputs[str(node.file_input)] = (home if takes_folder else safe).relative_to(folder).as_posix()
@@ -182,14 +183,6 @@ def photos_in(path: Path) -> list[Path]:
     if not files:
         raise PhotoMissing(f"There is no photo in the folder {path}; JPEG, PNG, WebP and other pictures are read.")
     return files
-
-
-def _unused(home: Path, name: str) -> Path:
-    path, number = home / name, 2
-    while path.exists():
-        path = home / f"{Path(name).stem}_{number}{Path(name).suffix}"
-        number += 1
-    return path
 
 
 def _link(source: Path, target: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from likeness_studio.core import host
+from likeness_studio.core.choices import FacePolicy
 from likeness_studio.core.errors import ShapeMismatch
 from likeness_studio.core.faces.engines import load_engine
 from likeness_studio.core.id_photo.documents import document
@@ -179,7 +180,7 @@ def test_a_selfie_is_usable_or_it_is_said_what_to_change(photo, engine):
         assert not found.usable
         assert found.advice()
     assert dark.verdict is not Verdict.PASS
-    assert usable(torch.cat([photo, photo], 1), engine, largest=True).usable
+    assert usable(torch.cat([photo, photo], 1), engine, policy=FacePolicy.LARGEST).usable
     assert "far" in tiny.text() or "near" in tiny.text()
 
 

@@ -21,7 +21,7 @@ from likeness_studio.core.imaging.encode import srgb_profile
 from likeness_studio.core.provenance import xmp
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.errors import OutputUnwritable
-from likeness_studio.runner.id_photos import IDPhotoMaker, Job, write_new
+from likeness_studio.runner.id_photos import IDPhotoMaker, Job, save_new
 
 pytestmark = pytest.mark.models
 SMALL = ("--matte", "u2netp")
@@ -212,12 +212,12 @@ def test_a_folder_with_the_name_of_a_file(astronaut, tmp_path):
 
 
 def test_a_name_that_is_taken_is_left_alone(tmp_path):
-    paths = [write_new(tmp_path / "new" / "me.jpg", bytes([index])) for index in range(3)]
+    paths = [save_new(tmp_path / "new" / "me.jpg", bytes([index])) for index in range(3)]
     assert [path.name for path in paths] == ["me.jpg", "me_2.jpg", "me_3.jpg"]
     assert [path.read_bytes() for path in paths] == [b"\0", b"\1", b"\2"]
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(OutputUnwritable):
-        write_new(tmp_path / "file" / "me.jpg", b"")
+        save_new(tmp_path / "file" / "me.jpg", b"")
 
 
 def test_the_statement_is_not_made_of_a_generated_photo(astronaut, tmp_path):

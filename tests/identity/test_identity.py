@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.core.choices import STRICTNESS, OnNone, SeveralFaces
+from likeness_studio.core.choices import STRICTNESS, FacePolicy, OnNone
 from likeness_studio.core.errors import CalibrationMissing, EngineMismatch, EnrollmentRefused, NoneLikeEnough
 from likeness_studio.core.faces.choose import Outcome, find_subject
 from likeness_studio.core.identity.calibration import calibration_of, table
@@ -94,7 +94,7 @@ def test_a_picture_with_two_people(engine, portrait, person, gate):
     pair = side_by_side(portrait("obama"), portrait("biden"))
     (verdict,) = check_likeness(engine, person, [pair], gate).verdicts
     assert verdict.outcome is Outcome.SEVERAL_FACES
-    (chosen,) = check_likeness(engine, person, [pair], gate, SeveralFaces.LARGEST).verdicts
+    (chosen,) = check_likeness(engine, person, [pair], gate, FacePolicy.LARGEST).verdicts
     assert chosen.outcome in (Outcome.PASS, Outcome.FAIL)
     assert any("largest" in note for note in chosen.subject.notes)
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.core.choices import CROPS, PRESETS
+from likeness_studio.core.choices import CROPS, PRESETS, FacePolicy
 from likeness_studio.core.errors import FaceNotUsable
-from likeness_studio.core.faces.choose import one_face
+from likeness_studio.core.faces.choose import choose_face
 from likeness_studio.core.faces.face import Face
 from likeness_studio.core.imaging.warp import Cut, rotate, sample
 from likeness_studio.core.portrait.framing import FrameOptions, Outside, frame_headshot
@@ -177,9 +177,10 @@ def _face(size, score=0.9):
 
 
 def test_one_face():
-    assert one_face([_face(50)], largest=False).size == 50
-    assert one_face([_face(50), _face(80, 0.8)], largest=True).size == 80
+    size = (100, 100)
+    assert choose_face([_face(50)], size).require().size == 50
+    assert choose_face([_face(50), _face(80, 0.8)], size, FacePolicy.LARGEST).require().size == 80
     with pytest.raises(FaceNotUsable, match="Picture 2 has no face"):
-        one_face([], largest=True, picture=2)
+        choose_face([], size, FacePolicy.LARGEST).require(picture=2)
     with pytest.raises(FaceNotUsable, match="2 faces"):
-        one_face([_face(50), _face(80)], largest=False)
+        choose_face([_face(50), _face(80)], size).require()

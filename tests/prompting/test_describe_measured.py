@@ -12,11 +12,11 @@ from PIL import Image, ImageFilter
 from likeness_studio.core.errors import FaceNotUsable, ShapeMismatch
 from likeness_studio.core.faces.engines import load_engine
 from likeness_studio.core.faces.face import Face
-from likeness_studio.core.faces.pose import EYES_APART, NOSE_DEPTH, NOSE_DOWN, head_pose
+from likeness_studio.core.faces.pose import EYES_APART, NOSE_DEPTH, NOSE_DOWN, pose_from_points
 from likeness_studio.core.imaging.colour import parse_colour
 from likeness_studio.core.imaging.files import from_pil, load_photo, to_pil
 from likeness_studio.core.prompting.measure_background import Background, background, colour_name
-from likeness_studio.core.prompting.measure_photo import face_light, framing, measure
+from likeness_studio.core.prompting.measure_photo import face_light, framing, measure, pose_words
 from likeness_studio.nodes.describe import DescribePhoto
 
 HALF = EYES_APART / 2
@@ -25,8 +25,8 @@ UNIT = 40.0
 
 
 def _seen(yaw=0.0, pitch=0.0, roll=0.0, eyes=(300.0, 200.0)):
-    """The five points of a model head, turned by degrees and projected, in pixels."""
-    a, b, c = (math.radians(angle) for angle in (yaw, pitch, roll))
+    """The five points of a model head, turned by degrees with ISO's signs and projected, in pixels."""
+    a, b, c = (math.radians(angle) for angle in (yaw, -pitch, -roll))
     turn = np.array([[math.cos(a), 0, math.sin(a)], [0, 1, 0], [-math.sin(a), 0, math.cos(a)]])
     nod = np.array([[1, 0, 0], [0, math.cos(b), -math.sin(b)], [0, math.sin(b), math.cos(b)]])
     lean = np.array([[math.cos(c), -math.sin(c), 0], [math.sin(c), math.cos(c), 0], [0, 0, 1]])
@@ -36,7 +36,7 @@ def _seen(yaw=0.0, pitch=0.0, roll=0.0, eyes=(300.0, 200.0)):
 @pytest.mark.parametrize("yaw", [-40, -20, 0, 8, 25, 50])
 @pytest.mark.parametrize("roll", [-25, 0, 10])
 def test_a_known_yaw_and_roll_are_found(yaw, roll):
-    pose = head_pose(_seen(yaw, 0, roll))
+    pose = pose_from_points(_seen(yaw, 0, roll))
     assert pose.yaw == pytest.approx(yaw, abs=1.0)
     assert pose.roll == pytest.approx(roll, abs=1.0)
     assert pose.pitch == pytest.approx(0, abs=1.0)
@@ -44,18 +44,20 @@ def test_a_known_yaw_and_roll_are_found(yaw, roll):
 
 @pytest.mark.parametrize("pitch", [-25, -10, 0, 15, 25])
 def test_a_known_pitch_is_found(pitch):
-    pose = head_pose(_seen(0, pitch))
+    pose = pose_from_points(_seen(0, pitch))
     assert pose.pitch == pytest.approx(pitch, abs=2.0)
     assert pose.yaw == pytest.approx(0, abs=0.5)
 
 
 def test_poses_in_words():
-    assert head_pose(_seen(3, 2, -2)).words() == "facing the camera"
-    assert head_pose(_seen(-20)).words() == "head turned slightly to the left"
-    assert head_pose(_seen(45)).words() == "three-quarter view to the right"
-    assert head_pose(_seen(80)).words() == "profile view to the right"
-    assert head_pose(_seen(0, 20, 10)).words() == "facing the camera, chin raised, head tilted to the right"
-    assert head_pose(_seen(0, -20)).words() == "facing the camera, chin lowered"
+    assert pose_words(pose_from_points(_seen(3, 2, -2))) == "facing the camera"
+    assert pose_words(pose_from_points(_seen(-20))) == "head turned slightly to the left"
+    assert pose_words(pose_from_points(_seen(45))) == "three-quarter view to the right"
+    assert pose_words(pose_from_points(_seen(80))) == "profile view to the right"
+    assert (
+        pose_words(pose_from_points(_seen(0, -20, -10))) == "facing the camera, chin raised, head tilted to the right"
+    )
+    assert pose_words(pose_from_points(_seen(0, 20))) == "facing the camera, chin lowered"
 
 
 @pytest.mark.parametrize(
@@ -197,7 +199,7 @@ def test_a_mirrored_portrait_is_mirrored(photo, engine):
 def test_a_turned_photo_has_a_tilted_head(photo, engine):
     turned = from_pil(to_pil(photo[0]).rotate(-15, Image.Resampling.BICUBIC))
     before, after = (measure(image, None, engine).numbers["pose"]["roll_degrees"] for image in (photo, turned))
-    assert after - before == pytest.approx(15, abs=3)
+    assert after - before == pytest.approx(-15, abs=3)
     assert "head tilted to the right" in measure(turned, None, engine).words["pose"]
 
 

@@ -46,9 +46,9 @@ def _tilt(photo: np.ndarray, portrait: Portrait, strength: float, rng: np.random
 
 
 def _yaw(photo: np.ndarray, portrait: Portrait, strength: float, rng: np.random.Generator) -> np.ndarray:
-    from likeness_studio.core.faces.pose import pose_of
+    from likeness_studio.core.faces.pose import pose_from_mesh
 
-    now = pose_of(portrait.mesh).yaw
+    now = pose_from_mesh(portrait.mesh).yaw
     side = 1 if now > 0 else -1
     return face_warp.turn(photo, portrait.mesh, side * (20 + 6 * strength) - now)
 

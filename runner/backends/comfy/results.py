@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from ....core.files import claim_free_path
 from ...errors import (
     InterruptedOnServer,
     OutputBlank,
@@ -205,7 +204,7 @@ class Fetch:
             self._download(file, partial)
             if judge and not self.allow_black and target.suffix.lower() in PICTURES:
                 refuse_black(partial, target.name)
-            return _put(partial, target)
+            return claim_free_path(partial, target)
         except OSError as error:
             raise OutputUnwritable(f"{target} cannot be written ({error.strerror or error}).") from error
         finally:
@@ -219,50 +218,6 @@ class Fetch:
             except ServerUnreachable:
                 if not patience.pause():
                     raise
-
-
-def _put(partial: Path, target: Path) -> Path:
-    """Give a finished file its name, or a free one with a number; two threads never take the same."""
-    while True:
-        candidate = _free(target)
-        try:
-            _link(partial, candidate)
-        except FileExistsError:
-            continue
-        return candidate
-
-
-def _free(target: Path) -> Path:
-    """`target`, or ``name_2`` and so on: found in few steps also where thousands of numbers are taken."""
-
-    def numbered(number: int) -> Path:
-        return target if number == 1 else target.with_stem(f"{target.stem}_{number}")
-
-    taken, free = 0, 1
-    while os.path.lexists(numbered(free)):
-        taken, free = free, free * 2
-    while free - taken > 1:
-        middle = (taken + free) // 2
-        if os.path.lexists(numbered(middle)):
-            taken = middle
-        else:
-            free = middle
-    return numbered(free)
-
-
-def _link(partial: Path, candidate: Path) -> None:
-    """Name `partial` also `candidate`, which must be free; a copy where the file system has no links."""
-    try:
-        os.link(partial, candidate)
-    except FileExistsError:
-        raise
-    except OSError:
-        with candidate.open("xb") as out, partial.open("rb") as source:
-            try:
-                shutil.copyfileobj(source, out)
-            except OSError:
-                candidate.unlink()
-                raise
 
 
 def refuse_black(path: Path, name: str) -> None:

@@ -1,0 +1,123 @@
+"""Saving files: one way to find a name that is free, and one to have a file whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import count
+from pathlib import Path
+
+ONE_BY_ONE = 16
+"""So many numbers are tried in order; beyond, free ones are searched for in steps that double."""
+
+
+def numbered(path: Path, number: int) -> Path:
+    """`path` itself for 1, then ``name_2``, ``name_3`` and so on beside it."""
+    return path if number == 1 else path.with_stem(f"{path.stem}_{number}")
+
+
+def numbered_paths(path: Path) -> Iterator[Path]:
+    """All names that a file may get where `path` is taken, `path` first."""
+    return (numbered(path, number) for number in count(1))
+
+
+def free_path(path: Path) -> Path:
+    """`path`, or a free one of ``name_2``, ``name_3`` …: found in few steps also where thousands are taken."""
+    for number in range(1, ONE_BY_ONE):
+        if not os.path.lexists(numbered(path, number)):
+            return numbered(path, number)
+    taken, free = ONE_BY_ONE - 1, ONE_BY_ONE
+    while os.path.lexists(numbered(path, free)):
+        taken, free = free, free * 2
+    while free - taken > 1:
+        middle = (taken + free) // 2
+        if os.path.lexists(numbered(path, middle)):
+            taken = middle
+        else:
+            free = middle
+    return numbered(path, free)
+
+
+def claim_free_path(part: Path, path: Path) -> Path:
+    """Name the finished file `part` also `path`, or a free name beside it; two processes never take the same.
+
+    Returns the name. `part` stays where it is. Raises OSError.
+    """
+    while True:
+        candidate = free_path(path)
+        try:
+            _link(part, candidate)
+        except FileExistsError:
+            continue
+        return candidate
+
+
+def write_new(path: Path, data: bytes) -> Path:
+    """Write `data` to `path`, or to a free name beside it: no file is ever replaced. Returns it. Raises OSError."""
+    while True:
+        candidate = free_path(path)
+        try:
+            write_exclusively(candidate, data)
+        except FileExistsError:
+            continue
+        return candidate
+
+
+def write_exclusively(path: Path, data: bytes) -> None:
+    """Write `data` to a file that must not be there yet; nothing is left of it where that fails. Raises OSError."""
+    with path.open("xb") as file:
+        try:
+            file.write(data)
+            file.flush()
+        except BaseException:
+            _forget(path)
+            raise
+
+
+@contextmanager
+def written_whole(path: Path, *, private: bool = False) -> Iterator[Path]:
+    """A path beside `path` to write to, which takes its place at the end of the block.
+
+    Where the block fails, or the process is killed, an older file at `path` is what it was. `private`: only its owner
+    may read it, from the first byte on. Raises OSError.
+    """
+    part = path.with_name(f".{path.name[:80]}.{secrets.token_hex(4)}.part")
+    try:
+        if private:
+            os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        yield part
+        if private:
+            part.chmod(0o600)
+        part.replace(path)
+    finally:
+        _forget(part)
+
+
+def write_whole(path: Path, data: str | bytes) -> None:
+    """Write `data` (text as UTF-8) in the place of `path`, whole or not at all. Raises OSError."""
+    with written_whole(path) as part:
+        part.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def _link(part: Path, path: Path) -> None:
+    """A second name for `part` that must be free; a copy where the file system has no links."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        with path.open("xb") as out, part.open("rb") as source:
+            try:
+                shutil.copyfileobj(source, out)
+            except OSError:
+                path.unlink()
+                raise
+
+
+def _forget(path: Path) -> None:
+    """Take a half-written file away, also where its folder could not be made."""
+    with suppress(OSError):
+        path.unlink()
