@@ -48,11 +48,15 @@ sum is luminance, on display values luma."""
 
 def luminance(colours: torch.Tensor) -> torch.Tensor:
     """Luminance or luma [...] of colours [...,3]."""
+    import torch
+
     return colours @ torch.tensor(LUMINANCE, dtype=colours.dtype, device=colours.device)
 
 
 def plane_luminance(planes: torch.Tensor) -> torch.Tensor:
     """Luminance or luma [H,W] of planes [3,H,W]."""
+    import torch
+
     return (planes * torch.tensor(LUMINANCE, dtype=planes.dtype, device=planes.device)[:, None, None]).sum(0)
 
 
