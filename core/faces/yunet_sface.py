@@ -7,9 +7,10 @@ import threading
 import numpy as np
 import torch
 
+from ..imaging.warp import block_mean, double
 from ..models import store
 from ..models.runtimes import session
-from .face import Face, block_mean, double
+from .face import Face
 
 INPUT = 640
 """The network's fixed input side, in pixels."""

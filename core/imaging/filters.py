@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image, ImageDraw
 
 from .tensors import resize
 
@@ -207,3 +208,12 @@ def touches_border(regions: Regions) -> np.ndarray:
     reached = np.zeros(len(regions.sizes) + 1, dtype=bool)
     reached[border] = True
     return reached[1:]
+
+
+def inside_outlines(*outlines: np.ndarray, height: int, width: int) -> torch.Tensor:
+    """Which pixels [height,width] lie within any of the closed outlines [N,2], (x, y) in pixels."""
+    canvas = Image.new("1", (width, height))
+    draw = ImageDraw.Draw(canvas)
+    for outline in outlines:
+        draw.polygon([(float(x), float(y)) for x, y in outline], fill=1)
+    return torch.from_numpy(np.array(canvas))

@@ -14,11 +14,10 @@ import torch.nn.functional as F
 
 from ..choices import Placement
 from ..errors import ShapeMismatch
-from ..faces.face import similarity
 from ..imaging.colour import matched_to, to_lab
 from ..imaging.filters import distance_to, smooth, soft_blur
 from ..imaging.tensors import pixels, planes, resize
-from ..imaging.warp import Similarity, inverse, warp
+from ..imaging.warp import Similarity, similarity, source_places, warp
 from .match_light import skin_mask
 
 SAME_CONTENT = 20.0
@@ -243,10 +242,7 @@ def _skin(picture: torch.Tensor, region: torch.Tensor) -> torch.Tensor:
 
 def _inside_source(transform: Similarity, size: Sequence[int], height: int, width: int) -> torch.Tensor:
     """Which pixels of the target [height,width] come from inside a source of `size` (height, width)."""
-    a, b = inverse(transform)
-    x = torch.arange(width, dtype=torch.float64)[None]
-    y = torch.arange(height, dtype=torch.float64)[:, None]
-    across, down = a.real * x - a.imag * y + b.real, a.imag * x + a.real * y + b.imag
+    across, down = source_places(transform, height, width)
     return (across >= 0) & (across <= size[1] - 1) & (down >= 0) & (down <= size[0] - 1)
 
 

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 
 from ..errors import DependencyMissing, EngineUnsuitable, SwapModelUnsuitable
-from ..faces.face import ARCFACE_TEMPLATE, similarity
+from ..faces.face import ARCFACE_TEMPLATE
 from ..imaging.filters import distance_to, smooth
 from ..imaging.tensors import pixels, planes
-from ..imaging.warp import Similarity, inverse, warp
+from ..imaging.warp import Similarity, inverse, similarity, source_places, warp
 from ..models import runtimes as onnx
 from .protect import face_oval
 
@@ -140,11 +140,9 @@ def swap_face(image: torch.Tensor, target: Face, source: Face, swapper: Swapper)
 
 def _covered(back: Similarity, height: int, width: int) -> torch.Tensor:
     """The pixels [H,W] of the picture that lie inside the crop, RIM pixels away from its border."""
-    a, b = inverse(back)
-    x, y = np.arange(width)[None], np.arange(height)[:, None]
-    across, down = a.real * x - a.imag * y + b.real, a.imag * x + a.real * y + b.imag
+    across, down = source_places(back, height, width)
     low, high = RIM, CROP - 1 - RIM
-    return torch.from_numpy((across >= low) & (across <= high) & (down >= low) & (down <= high))
+    return (across >= low) & (across <= high) & (down >= low) & (down <= high)
 
 
 def _notes(enlarged: float) -> list[str]:

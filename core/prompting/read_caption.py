@@ -12,6 +12,7 @@ from typing import Any
 from .brief import CAPTION, FIELDS, MEASURED, Description
 from .measure_photo import Measured
 from .traits import hair_phrase
+from .wording import listed, noun_phrase
 
 NOT = ("no", "not", "without", "isn't", "doesn't", "neither", "nor", "never")
 """Words that turn what follows into its opposite, up to REACH words before it."""
@@ -115,8 +116,9 @@ def _field(field: str, sentences: list[list[str]]) -> str:
         return "clean-shaven" if any("clean-shaven" in words for words in sentences) else ""
     if not unique:
         return ""
-    listed = unique[0] if len(unique) == 1 else f"{', '.join(unique[:-1])} and {unique[-1]}"
-    return f"wearing {_article(listed)}" if field in ("head_covering", "jewellery") else listed
+    if field in ("head_covering", "jewellery"):
+        return f"wearing {listed(map(noun_phrase, unique))}"
+    return listed(unique)
 
 
 def _spans(field: str, words: list[str]) -> list[tuple[int, int]]:
@@ -169,11 +171,6 @@ def _inside_another(phrase: str, phrases: list[str]) -> bool:
 
 def _joined(words: list[str]) -> str:
     return " ".join(words).replace(" ,", ",")
-
-
-def _article(phrase: str) -> str:
-    plural = phrase.endswith(("s", "jewellery")) and not phrase.endswith(("ss", "us"))
-    return phrase if plural else f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
 
 
 def _hair(sentences: list[list[str]]) -> dict[str, str]:

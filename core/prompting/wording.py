@@ -41,6 +41,7 @@ _UNCOUNTED = (
     "snow",
     "water",
     "furniture",
+    "jewellery",
 )
 _COUNTED = ("building", "ceiling", "painting", "railing", "string", "ring")
 _SOUNDS_LIKE_YOU = re.compile(r"(uni(?![dmn])|use|usu|eu|one\b|uk[ru]|ur[aeio])", re.IGNORECASE)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageDraw
 
 from ..choices import FacePolicy
 from ..faces.choose import BATCH, choose_face
-from ..faces.face import block_mean, similarity
 from ..faces.mesh import MOUTH_CORNERS, NOSE_TIP, FaceMesh, find_mesh
 from ..imaging.colour import luminance, to_linear
+from ..imaging.filters import inside_outlines
 from ..imaging.tensors import resize
+from ..imaging.warp import block_mean, move_points, similarity
 
 if TYPE_CHECKING:
     from ..faces.engines import FaceEngine
@@ -115,7 +115,7 @@ class AlignedFace:
     @cached_property
     def region(self) -> torch.Tensor:
         """The face without its forehead, [SIDE,SIDE] bool."""
-        return polygon(self.points[list(OUTLINE)], SIDE, SIDE) & self.inside
+        return inside_outlines(self.points[list(OUTLINE)], height=SIDE, width=SIDE) & self.inside
 
     @cached_property
     def tones(self) -> np.ndarray:
@@ -136,8 +136,7 @@ class AlignedFace:
     @cached_property
     def eye_opening(self) -> torch.Tensor:
         """What lies between the lids of both eyes, [SIDE,SIDE] bool."""
-        both = [polygon(_round(lids), SIDE, SIDE) for lids in self.lids]
-        return (both[0] | both[1]) & self.inside
+        return inside_outlines(*map(_round, self.lids), height=SIDE, width=SIDE) & self.inside
 
     @cached_property
     def cheeks(self) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
@@ -178,7 +177,7 @@ def align_face(portrait: Portrait) -> AlignedFace:
     image, inside = cut(portrait.photo, a, b, SIDE, SIDE, smooth=True)
 
     def moved(points: np.ndarray) -> np.ndarray:
-        return move(points, a, b)
+        return move_points(points, (a, b))
 
     first, second = (moved(eye.lids) for eye in mesh.eyes)
     circles = [(*moved(eye.iris[None])[0].tolist(), eye.radius * abs(a)) for eye in mesh.eyes]
@@ -249,19 +248,6 @@ def _blocks(patch: np.ndarray, block: int) -> torch.Tensor:
     rows, columns = (count // block * block for count in patch.shape[:2])
     middle = patch[block // 2 : rows : block, block // 2 : columns : block]
     return torch.from_numpy(np.ascontiguousarray(middle.transpose(2, 0, 1)))[None]
-
-
-def move(points: np.ndarray, a: complex, b: complex) -> np.ndarray:
-    """Points [N,2] under w = a z + b."""
-    moved = a * (points[:, 0] + 1j * points[:, 1]) + b
-    return np.stack([moved.real, moved.imag], -1)
-
-
-def polygon(points: np.ndarray, width: int, height: int) -> torch.Tensor:
-    """Which pixels [height,width] lie within the outline `points` [N,2]."""
-    canvas = Image.new("1", (width, height))
-    ImageDraw.Draw(canvas).polygon([(float(x), float(y)) for x, y in points], fill=1)
-    return torch.from_numpy(np.array(canvas))
 
 
 def linear_luminance(display: torch.Tensor) -> torch.Tensor:

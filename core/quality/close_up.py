@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw
 
 from ..faces import mesh as p
 from ..faces.anthropometry import EYE_TO_CHIN
 from ..faces.mesh import CHIN, LEFT_CHEEK, RIGHT_CHEEK
 from ..imaging.colour import LUMINANCE, to_lab
+from ..imaging.filters import inside_outlines
 from ..imaging.tensors import planes
 from ..imaging.warp import Cut, rotate, sample
 
@@ -67,11 +67,7 @@ class CloseUp:
 
     def mask(self, *contours: np.ndarray) -> np.ndarray:
         """Bool [SIDE,SIDE]: inside any of the closed contours [N,2]; the picture only, not beyond the photo's edge."""
-        canvas = Image.new("1", (SIDE, SIDE))
-        draw = ImageDraw.Draw(canvas)
-        for contour in contours:
-            draw.polygon([(float(x), float(y)) for x, y in contour], fill=1)
-        return np.asarray(canvas) & self.inside
+        return inside_outlines(*contours, height=SIDE, width=SIDE).numpy() & self.inside
 
     def hull(self, points: np.ndarray, grow: float = 0.0) -> np.ndarray:
         """Bool [SIDE,SIDE]: inside the convex hull of points [N,2], moved outwards by `grow` pixels."""

@@ -204,7 +204,7 @@ def test_the_face_gets_what_the_network_makes_of_the_source_and_the_rest_is_unto
 
 def test_the_crop_lies_as_insightface_lays_it(models):
     align = pytest.importorskip("insightface.utils.face_align")
-    from likeness_studio.core.faces.face import similarity
+    from likeness_studio.core.imaging.warp import similarity
 
     (face,) = _Engine(degrees=20).detect(torch.zeros(300, 280, 3))
     a, b = similarity(face.landmarks, swap.TEMPLATE)
@@ -227,8 +227,7 @@ def test_the_maths_is_insightfaces_own(models):
     person = type("Theirs", (), {"normed_embedding": embedding.astype(np.float32)})
     pixels = (image[0].numpy()[..., ::-1] * 255).round().astype(np.uint8)
     crop, _ = theirs.get(np.ascontiguousarray(pixels), target, person, paste_back=False)
-    from likeness_studio.core.faces.face import similarity
-    from likeness_studio.core.imaging.warp import warp
+    from likeness_studio.core.imaging.warp import similarity, warp
 
     ours = warp(image.permute(0, 3, 1, 2), similarity(face.landmarks, swap.TEMPLATE), 128, 128)
     made = swapper.swap(ours, swapper.latent(embedding))[0].permute(1, 2, 0).numpy()
