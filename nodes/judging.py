@@ -8,13 +8,14 @@ from typing import Any
 import torch
 
 from ..core import host
-from ..core.faces.annotate import BAD_COLOUR, GOOD_COLOUR, UNKNOWN_COLOUR, annotate, batch_of
-from ..core.faces.choose import Outcome, SeveralFaces
+from ..core.faces.annotate import annotate, batch_of
+from ..core.faces.choose import SeveralFaces
 from ..core.faces.engines import FaceEngine
 from ..core.identity.calibration import calibration_of
 from ..core.identity.enrollment import Identity
 from ..core.identity.independence import independence_warnings, restored_warnings
 from ..core.identity.verdict import EVEN_STRICTNESS, STRICTNESS, Gate, Judgement, Verdict, check_likeness
+from ..core.outcomes import LIKENESS
 from .schema import io
 from .sockets import CUSTOM
 
@@ -59,8 +60,7 @@ def annotated(pictures: list[torch.Tensor], judgement: Judgement) -> torch.Tenso
 def _verdict_picture(picture: torch.Tensor, verdict: Verdict) -> Any:
     words = str(verdict.outcome).replace("_", " ")
     label = words if verdict.cosine is None else f"{words} {verdict.cosine:.2f}"
-    colour = GOOD_COLOUR if verdict.passed else BAD_COLOUR if verdict.outcome is Outcome.FAIL else UNKNOWN_COLOUR
-    return annotate(picture, verdict.subject.face, label, colour)
+    return annotate(picture, verdict.subject.face, label, LIKENESS[verdict.outcome].tone.label)
 
 
 def summary(judgement: Judgement) -> str:

@@ -10,30 +10,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, TextIO
 
 from ...core.compare.labels import as_number
 from ..backends.base import judged_images
 from ..errors import OutputUnwritable
 from ..report.html import finite, mappings
+from ..report.job_outcomes import JOBS, Kind
 from .job import Attempt, JobRow
-
-Kind = Literal["passed", "not_confirmed", "unchecked", "refused", "failed", "pending"]
 
 PHOTO_AT_FAULT = re.compile(
     r"^[^:]* \(node [^)]*\) failed(?: on the server)?: (?:1 of 1 reference photos [^.:]*\. Photo 1: )?"
 )
 """What stands before the reason when a node refused the one photo that it was given."""
-
-WORDS: dict[Kind, str] = {
-    "passed": "Same person",
-    "not_confirmed": "Not confirmed",
-    "unchecked": "Not checked",
-    "refused": "Refused",
-    "failed": "Failed",
-    "pending": "Pending",
-}
-"""What a job has come to, as a heading; in the order in which they are counted."""
 
 
 def kind(row: JobRow) -> Kind:
@@ -45,9 +34,6 @@ def kind(row: JobRow) -> Kind:
     return "failed" if row.state == "failed" else row.verdict or "unchecked"
 
 
-RULES: dict[Kind, str] = {"passed": "Meets the rules", "not_confirmed": "Rules not met"}
-"""The headings of a job that judged photos by rules and no likeness."""
-
 JUDGED_BY_RULES = ("compliance", "id_photos")
 """Where a result has the reports on photos that were judged by rules."""
 
@@ -57,7 +43,7 @@ def word(row: JobRow) -> str:
     if row.state == "leased":
         return "Running"
     by_rules = any(result_list(row, name) for name in JUDGED_BY_RULES) and not result_list(row, "likeness")
-    return (RULES if by_rules else {}).get(kind(row)) or WORDS[kind(row)]
+    return JOBS[kind(row)].headed(by_rules=by_rules)
 
 
 def result_list(row: JobRow, name: str) -> list[Mapping[str, Any]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..report.job_outcomes import JOBS
 from .output import FAILED, VERDICT_FAILED, Output, clean, current_output, duration, json_option
 from .run import HeaderParam, SettingParam
 
@@ -251,10 +252,10 @@ def _states(counts: Counts) -> str:
 
 def _verdicts(counts: Counts) -> str:
     numbers = {
-        "same person": counts.passed,
-        "not confirmed": counts.not_confirmed,
-        "photo refused": counts.refused,
-        "not checked": counts.unchecked,
+        JOBS["passed"].word: counts.passed,
+        JOBS["not_confirmed"].word: counts.not_confirmed,
+        f"photo {JOBS['refused'].word}": counts.refused,
+        JOBS["unchecked"].word: counts.unchecked,
     }
     return ", ".join(f"{number} {word}" for word, number in numbers.items() if number) or "none yet"
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...core.errors import LikenessError
+from ...core.outcomes import RULES
 from .output import FAILED, VERDICT_FAILED, Output, clean, current_output, json_option
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 MATTES = ("u2net", "u2netp", "none")
 OVERLAYS = "overlays"
 """Folder of the pictures with the measured lines, inside the one of ``--out``."""
-
-STYLES = {"pass": "bold green", "fail": "bold red", "uncertain": "bold yellow"}
 
 
 @dataclass(frozen=True)
@@ -182,7 +181,9 @@ def _show(out: Output, name: str, found: Compliance | Usability, report: dict[st
     first, *rest = found.text().splitlines()
     word = str(report["verdict"])
     title = f"{clean(name)}: " if name else ""
-    out.console.print(Text.assemble(title, (word.upper() if word == "fail" else word, STYLES[word]), f"  {first}"))
+    out.console.print(
+        Text.assemble(title, (word.upper() if word == "fail" else word, RULES[word].tone.terminal), f"  {first}")
+    )
     for line in rest:
         out.say(f"  {line}")
     out.say()

@@ -125,6 +125,7 @@ def _show(out: Output, finished: Finished) -> None:
     from rich.text import Text
 
     from ...core.imaging.files import SUFFIXES
+    from ...core.outcomes import LIKENESS, RULES
     from ..backends.base import report_passed
 
     result = finished.result
@@ -142,11 +143,12 @@ def _show(out: Output, finished: Finished) -> None:
         out.say(f"Saved    {f'{saved}, on the server' if result.remote else _short(Path(str(saved)))}")
     for report in result.likeness:
         passed = report_passed(report)
-        style, word = ("bold green", "same person") if passed else ("bold red", "NOT confirmed")
-        out.console.print(Text.assemble("Verdict  ", (word, style), f" ({_score(report)})"))
+        shown = LIKENESS["pass" if passed else "fail"]
+        word = shown.word if passed else shown.word.replace("not", "NOT")
+        out.console.print(Text.assemble("Verdict  ", (word, shown.tone.terminal), f" ({_score(report)})"))
     for report in result.compliance:
         verdict = str(report.get("verdict"))
-        style = {"pass": "bold green", "fail": "bold red"}.get(verdict, "bold yellow")
+        style = RULES.get(verdict, RULES["uncertain"]).tone.terminal
         out.console.print(Text.assemble("Rules    ", (verdict, style), f" ({clean(report.get('headline'))})"))
     for report in result.id_photos:
         for line in about_id_photo(report):

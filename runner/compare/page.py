@@ -24,7 +24,8 @@ from ..batch.verdict_tables import as_json, replaced
 from ..batch.verdict_tables import cell as table_cell
 from ..batch.worker import THUMBS
 from ..errors import OutputUnwritable
-from ..report.html import finite, megabytes, number, versions
+from ..report.html import finite, templates, versions
+from ..report.job_outcomes import JOBS
 from ..report.svg_chart import COLOURS, mark, svg
 from ..workflow.graph import Workflow
 from ..workflow.overrides import Setting
@@ -202,17 +203,6 @@ def write_page(comparison: Comparison) -> Path:
 
 def render(comparison: Comparison) -> str:
     """The HTML of the page."""
-    import jinja2
-
-    here = Path(__file__).parent
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([here, here.parent / "report"]),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": number, "megabytes": megabytes}
     cells, chart = comparison.cells, comparison.chart()
     judged = [cell for cell in cells if cell.likeness is not None]
     names, trials = list(comparison.series), [trial for cell in cells for trial in cell.trials]
@@ -225,25 +215,29 @@ def render(comparison: Comparison) -> str:
         }
         for place, (name, found) in enumerate(comparison.series.items())
     ]
-    return environment.get_template("compare.html.j2").render(
-        comparison=comparison,
-        about=_about(comparison),
-        best=max(judged, key=lambda cell: cell.likeness or 0.0, default=None),
-        plot=svg(chart, f"Likeness against {comparison.across.name}") if judged else None,
-        legend=[(mark(place), name) for place, name in enumerate(names)] if len(names) > 1 else [],
-        repeats=len(names) > COLOURS,
-        rows=rows,
-        columns=max(len(row["cells"]) for row in rows),
-        stages=list(dict.fromkeys(name for cell in cells for name in cell.stage_seconds())),
-        slowest=max((cell.seconds for cell in cells if cell.seconds is not None), default=None),
-        memory=any(cell.peak_memory_bytes is not None for cell in cells),
-        kept=any(trial.kept for trial in trials),
-        several=max(len(cell.trials) for cell in cells) > 1,
-        failures=[(cell, trial) for cell in cells for trial in cell.trials if trial.problem],
-        devices=sorted({stage.device for trial in trials for stage in trial.stages if stage.device}),
-        servers=sorted({trial.server for trial in trials if trial.server}),
-        date=f"{(now := datetime.now(UTC)).day} {now:%B %Y, %H:%M} UTC",
-        versions=versions(),
+    return (
+        templates()
+        .get_template("compare.html.j2")
+        .render(
+            comparison=comparison,
+            about=_about(comparison),
+            best=max(judged, key=lambda cell: cell.likeness or 0.0, default=None),
+            plot=svg(chart, f"Likeness against {comparison.across.name}") if judged else None,
+            legend=[(mark(place), name) for place, name in enumerate(names)] if len(names) > 1 else [],
+            repeats=len(names) > COLOURS,
+            rows=rows,
+            columns=max(len(row["cells"]) for row in rows),
+            stages=list(dict.fromkeys(name for cell in cells for name in cell.stage_seconds())),
+            slowest=max((cell.seconds for cell in cells if cell.seconds is not None), default=None),
+            memory=any(cell.peak_memory_bytes is not None for cell in cells),
+            kept=any(trial.kept for trial in trials),
+            several=max(len(cell.trials) for cell in cells) > 1,
+            failures=[(cell, trial) for cell in cells for trial in cell.trials if trial.problem],
+            devices=sorted({stage.device for trial in trials for stage in trial.stages if stage.device}),
+            servers=sorted({trial.server for trial in trials if trial.server}),
+            date=f"{(now := datetime.now(UTC)).day} {now:%B %Y, %H:%M} UTC",
+            versions=versions(),
+        )
     )
 
 
@@ -300,12 +294,14 @@ def _word(cell: Cell) -> str:
     """What the runs of a cell came to, in two or three words."""
     count = len(cell.trials)
     if cell.failed == count:
-        return "Failed"
+        return JOBS["failed"].heading
     if not cell.checked:
-        return "Not checked"
+        return JOBS["unchecked"].heading
     if count > 1:
         return f"{cell.confirmed} of {count} confirmed"
-    return "Same person" if cell.confirmed else "Not confirmed" if cell.likeness is not None else "No usable face"
+    if not cell.confirmed and cell.likeness is None:
+        return "No usable face"
+    return JOBS["passed" if cell.confirmed else "not_confirmed"].heading
 
 
 def _href(folder: Path, trial: Trial | None) -> str | None:

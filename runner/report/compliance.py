@@ -12,19 +12,11 @@ from typing import Any
 from markupsafe import Markup
 
 from ...core.imaging.chart import Chart, chart_of
+from ...core.outcomes import BAD, LIKENESS, RULES, SELFIE, Tone, heading_of
 from ..backends.base import RunResult
 from ..errors import OutputUnwritable
 from .html import LARGE, SMALL, finite, mappings, thumbnail
 from .svg_chart import mark, svg
-
-OUTCOMES = {
-    "pass": "Same person",
-    "fail": "Not confirmed",
-    "no_face": "No face found",
-    "several_faces": "Several faces",
-    "face_too_small": "Face too small",
-    "poor_photo": "Poor photo",
-}
 
 BLANK = dict.fromkeys(("label", "outcome", "passed", "cosine", "reason"))
 """What is said of a picture of which a server says nothing."""
@@ -42,10 +34,7 @@ def comparison(result: RunResult, report: Mapping[str, Any]) -> dict[str, Any]:
         "plot": svg(chart, f"Likeness against {chart.x_label}") if chart.points else None,
         "legend": legend if len(names) > 1 else [],
         "sheet": sheet and sheet.uri,
-        "rows": [
-            {"picture": picture, "word": OUTCOMES.get(str(picture.get("outcome")), str(picture.get("outcome")))}
-            for picture in pictures
-        ],
+        "rows": [{"picture": picture, "word": heading_of(LIKENESS, picture.get("outcome"))} for picture in pictures],
     }
 
 
@@ -59,7 +48,8 @@ def _chart(report: Mapping[str, Any], pictures: Sequence[Mapping[str, Any]]) -> 
         label, series = str(picture.get("label") or ""), str(picture.get("series") or "")
         cosine = finite(picture.get("cosine"))
         words = label.removeprefix(series).lstrip(" ·") or label
-        problem = "" if cosine is not None else OUTCOMES.get(str(picture.get("outcome")), "no usable face")
+        known = LIKENESS.get(str(picture.get("outcome")))
+        problem = "" if cosine is not None else "no usable face" if known is None else known.heading
         entries.append((series, words, finite(picture.get("value")), () if cosine is None else (cosine,), problem))
     return chart_of(entries, str(report.get("axis") or "value"), finite(report.get("threshold")), baseline)
 
@@ -87,19 +77,20 @@ HTML_NAME, JSON_NAME = "compliance.html", "compliance.json"
 SHARP = 1400
 """Longest side of the picture with the measured lines: their letters must stay legible."""
 
-WORDS = {"pass": "pass", "fail": "fail", "uncertain": "uncertain", "not measured": "not measured"}
-"""Outcomes that are shown one by one; what is not asked is only counted."""
+LISTED = frozenset({*RULES, "not measured"})
+"""Outcomes of rules that are shown one by one; what is not asked is only counted."""
 
-STYLES = {"pass": "ok", "fail": "low", "uncertain": "unclear"}
 
-VERDICTS = {
-    "id_photo": {"pass": "Meets the rules", "fail": "Does not meet the rules", "uncertain": "A person must look"},
-    "selfie": {"pass": "Usable", "fail": "Not usable", "uncertain": "Usable, could be better"},
-}
-"""By the kind of a report and its verdict."""
+def shown_verdict(report: Mapping[str, Any]) -> tuple[str, Tone]:
+    """Heading and colour of a report's verdict; one that is not known stands for itself and is bad."""
+    verdict, words = str(report.get("verdict")), SELFIE if report.get("kind") == "selfie" else RULES
+    return heading_of(words, verdict), RULES[verdict].tone if verdict in RULES else BAD
 
-KINDS = {"pass": "pass", "fail": "fail", "uncertain": "unsure"}
-"""Of a seal, by verdict."""
+
+def rule_tag(outcome: Any) -> str:
+    """The class of a rule's tag; empty for one that was neither met nor broken."""
+    known = RULES.get(str(outcome))
+    return "" if known is None else known.tone.tag
 
 
 @dataclass(frozen=True)
@@ -115,22 +106,22 @@ def card(report: Mapping[str, Any], overlay: Path | None, photo: Path | None = N
     """What the template draws of one photo. The report may come from a server: nothing in it is taken for granted."""
     checks = [dict(check) for check in mappings(report.get("checks"))]
     for check in checks:
-        check["style"] = STYLES.get(str(check.get("outcome")), "")
+        check["style"] = rule_tag(check.get("outcome"))
     groups: dict[str, list[dict[str, Any]]] = {}
     for check in checks:
-        if check.get("outcome") in WORDS:
+        if check.get("outcome") in LISTED:
             groups.setdefault(str(check.get("group") or ""), []).append(check)
     shown = thumbnail(overlay, SHARP) if overlay else None
     pictured = photo or overlay
     small = thumbnail(pictured, SMALL) if pictured else None
-    verdict = str(report.get("verdict"))
+    word, tone = shown_verdict(report)
     return {
         "report": report,
         "name": str(report.get("name") or ""),
         "headline": str(report.get("headline") or ""),
-        "kind": KINDS.get(verdict, "fail"),
-        "style": STYLES.get(verdict, "low"),
-        "word": VERDICTS.get(str(report.get("kind")), VERDICTS["id_photo"]).get(verdict, verdict),
+        "kind": tone.seal,
+        "style": tone.tag,
+        "word": word,
         "title": str(report.get("document_title") or "Reference photo"),
         "picture": shown,
         "small": small,
@@ -158,7 +149,7 @@ def _todo(checks: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """Each advice once, with its style: what fails before what is uncertain."""
     wanted = [(str(check.get("advice") or ""), check) for check in checks]
     ordered = [
-        (advice, STYLES[outcome])
+        (advice, RULES[outcome].tone.tag)
         for outcome in ("fail", "uncertain")
         for advice, check in wanted
         if advice and check.get("outcome") == outcome
@@ -181,11 +172,8 @@ def cards(result: RunResult) -> list[dict[str, Any]]:
 def verdict(reports: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """The first thing to read: a word for the colour, a headline and one sentence."""
     if len(reports) == 1:
-        report = reports[0]
-        kinds = VERDICTS.get(str(report.get("kind")), VERDICTS["id_photo"])
-        found = str(report.get("verdict"))
-        headline = f"{kinds.get(found, found)}."
-        return {"kind": KINDS.get(found, "fail"), "headline": headline, "sentence": str(report.get("headline") or "")}
+        word, tone = shown_verdict(reports[0])
+        return {"kind": tone.seal, "headline": f"{word}.", "sentence": str(reports[0].get("headline") or "")}
     counts = {key: sum(report.get("verdict") == key for report in reports) for key in ("pass", "uncertain", "fail")}
     kind = (
         "fail" if counts["pass"] + counts["uncertain"] < len(reports) else "unsure" if counts["uncertain"] else "pass"

@@ -8,6 +8,7 @@ import math
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,12 +79,16 @@ def versions() -> dict[str, str]:
     return found
 
 
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@cache
 def templates() -> jinja2.Environment:
-    """The pages' templates. Everything from outside is escaped."""
+    """The templates of all pages. Everything from outside is escaped."""
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -7,16 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
+from ...core.outcomes import LIKENESS, heading_of
 from ..backends.base import RunResult, SavedFile, judged_images, report_passed
 from . import compliance
-from .compliance import OUTCOMES, comparison, stages
+from .compliance import comparison, stages
 from .html import LARGE, SMALL, _is_number, mappings, templates, thumbnail, versions
-
-if TYPE_CHECKING:
-    pass
 
 PICTURES_SHOWN = 24
 """More results than this are counted and not shown: the page must stay small."""
@@ -212,7 +210,7 @@ def _check(result: RunResult, report: Mapping[str, Any]) -> dict[str, Any]:
     for place, image in enumerate(_images(report)[:PICTURES_SHOWN]):
         face = thumbnail(previews[place].path, SMALL * 2) if place < len(previews) else None
         outcome = str(image.get("outcome"))
-        word, kept = OUTCOMES.get(outcome, outcome), image.get("index") in (report.get("kept") or ())
+        word, kept = heading_of(LIKENESS, outcome), image.get("index") in (report.get("kept") or ())
         rows.append({"face": face and face.uri, "word": word, "image": image, "kept": kept})
     return {"report": report, "passed": report_passed(report), "scale": likeness_scale(report), "rows": rows}
 
