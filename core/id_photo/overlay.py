@@ -286,13 +286,9 @@ def matte_of(photo: torch.Tensor, given: torch.Tensor | None, model: str | None)
 
     if given is not None:
         return resize(planes(given[None]), *photo.shape[:2])[0, 0]
-    if model is None:
-        return None
-    from ..models import runtimes as onnx
-    from ..models import store
-    from ..portrait.matte import matte, normalisation_for
+    from ..portrait.matte import PersonFinder
 
-    return matte(photo[None], onnx.session(store.path(model)), normalisation_for(model))[0]
+    return None if model is None else PersonFinder(model)(photo)
 
 
 def overlay_of(photo: torch.Tensor, found: Compliance) -> Image.Image:

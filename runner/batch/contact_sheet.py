@@ -20,8 +20,9 @@ from ... import __version__
 from ...core import host
 from ...core.errors import UnsafePath
 from ..errors import OutputUnwritable
-from ..report.html import TEMPLATES, finite, small_jpeg, templates
+from ..report.html import TEMPLATES, small_jpeg, templates
 from ..report.job_outcomes import JOBS
+from ..report.values import finite
 from . import verdict_tables as facts
 from .job import Attempt, Counts, JobRow
 from .verdict_tables import CSV_NAME, JSON_NAME, replaced
@@ -184,9 +185,7 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
 def _models(row: JobRow) -> list[dict[str, str]]:
     names = ("name", "use", "licence", "commercial")
     return [
-        {name: str(model[name]) for name in names if model.get(name)}
-        for model in facts.result_list(row, "models")
-        if model.get("name")
+        {name: text for name in names if (text := getattr(model, name))} for model in row.report.models if model.name
     ]
 
 

@@ -10,27 +10,29 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ...core import host
 from ...core.compare.labels import as_number
 from ...core.errors import UnsafePath
 from ...core.imaging.chart import Chart, chart_of
-from ..batch import verdict_tables as facts
 from ..batch.contact_sheet import thumbnail_job
 from ..batch.job import JobRow
 from ..batch.verdict_tables import as_json, replaced
 from ..batch.verdict_tables import cell as table_cell
 from ..batch.worker import THUMBS
 from ..errors import OutputUnwritable
-from ..report.html import finite, templates, versions
+from ..report.html import templates, versions
 from ..report.job_outcomes import JOBS
 from ..report.svg_chart import COLOURS, mark, svg
 from ..workflow.graph import Workflow
 from ..workflow.overrides import Setting
 from .cells import Cell, Trial, label_of
 from .vary import Axis
+
+if TYPE_CHECKING:
+    from ..report.schemas import JudgeReport
 
 CSV_NAME, JSON_NAME = "compare.csv", "compare.json"
 
@@ -116,33 +118,25 @@ class Comparison:
         return found.pop() if len(found) == 1 else None
 
     @cached_property
-    def check(self) -> Mapping[str, Any]:
-        """The first likeness report of all runs: the judge is the same for all."""
-        return next((report for report in self._reports() if report.get("threshold") is not None), {})
+    def check(self) -> JudgeReport:
+        """The first likeness report of all runs: the judge is the same for all. An empty one where there is none."""
+        from ..report.schemas import JudgeReport
+
+        return next((report for report in self._reports() if report.threshold is not None), JudgeReport())
 
     @cached_property
     def warnings(self) -> list[str]:
         """What the judges of all runs warn of, each once: that a face was pasted, that the judge is not independent."""
-        found = [report.get("warnings") for report in self._reports()]
-        words = [word for each in found if isinstance(each, list | tuple) for word in each if isinstance(word, str)]
-        return list(dict.fromkeys(words))
+        return list(dict.fromkeys(word for report in self._reports() for word in report.warnings))
 
-    def _reports(self) -> list[Mapping[str, Any]]:
-        return [
-            report
-            for row in self.rows
-            for name in ("likeness", "comparisons")
-            for report in facts.result_list(row, name)
-        ]
+    def _reports(self) -> list[JudgeReport]:
+        return [report for row in self.rows for report in (*row.report.likeness, *row.report.comparisons)]
 
     @cached_property
     def baseline(self) -> tuple[float, float] | None:
         """Lowest and median likeness among the person's own photos, where there are several."""
-        own = self.check.get("baseline")
-        if not isinstance(own, Mapping):
-            return None
-        low, middle = finite(own.get("low")), finite(own.get("median"))
-        return None if low is None or middle is None else (low, middle)
+        own = self.check.baseline
+        return None if own is None or own.low is None or own.median is None else (own.low, own.median)
 
     def value_of(self, cell: Cell) -> str:
         """The cell's value on the axis that runs from left to right."""
@@ -169,15 +163,16 @@ class Comparison:
 
     def as_dict(self) -> dict[str, Any]:
         """The comparison for machine output, with every run."""
+        judge = self.check.as_dict()
         return {
             "workflow": {"name": self.workflow.name, "hash": self.workflow.hash},
             "axes": [asdict(axis) | {"name": axis.name, "numeric": axis.numeric} for axis in self.axes],
             "seeds": list(self.seeds),
             "settings": [str(setting) for setting in self.settings],
             "threshold": self.threshold,
-            "threshold_source": self.check.get("threshold_source"),
-            "engine": self.check.get("engine"),
-            "baseline": self.check.get("baseline"),
+            "threshold_source": judge.get("threshold_source"),
+            "engine": judge.get("engine"),
+            "baseline": judge.get("baseline"),
             "warnings": self.warnings,
             "cells": [cell.as_dict(self.axes) for cell in self.cells],
             "versions": versions(),

@@ -13,29 +13,29 @@ from likeness_studio.core.id_photo.documents import document
 from likeness_studio.core.id_photo.make import MakeOptions
 from likeness_studio.core.models.manifest import models
 from likeness_studio.core.provenance.steps import Effect, effect
-from likeness_studio.runner.id_photos import IDPhotoMaker, Job
+from likeness_studio.runner.api.id_photos import IDPhotoMaker, Job
 
 ROOT = Path(__file__).parents[2]
 
-ENTRANCES = ("nodes/id_photo/make_node.py", "nodes/id_photo/make.py", "runner/id_photos.py", "runner/cli/id.py")
+ENTRANCES = ("nodes/id_photo.py", "core/id_photo/make.py", "runner/api/id_photos.py", "runner/cli/id.py")
 
 GENERATING = {"diffusers", "transformers", "accelerate", "peft", "comfy", "insightface", "openai", "requests"}
 """Packages that make pixels, or ask a service to."""
 
 MAKERS = (
-    "nodes/portrait/swap",
-    "nodes/training",
-    "nodes/prompting",
+    "core/portrait/swap",
+    "core/training",
+    "core/prompting",
+    "core/lora",
+    "core/portrait/restore",
+    "core/faces/insightface_engine",
+    "nodes/face",
     "nodes/lora",
-    "nodes/portrait/restore",
-    "nodes/identity/insightface_engine",
+    "nodes/prompting",
 )
 """This pack's own modules that do, or that work for what does. A face engine may be given; it gives no pixels."""
 
-WORDS_ONLY = frozenset({"nodes/lora/__init__", "nodes/lora", "nodes/lora/errors"})
-"""Of these, what holds no more than the names of errors: the registry of all codes reads them."""
-
-ENDS = ("nodes/identity/insightface_engine.py", "nodes/extension.py")
+ENDS = ("core/faces/insightface_engine.py", "nodes/extension.py")
 """Where the walk ends: the choice of another face engine, whose networks give no pixels, and the list of all nodes, by
 which the runner describes graphs. What is really loaded is looked at below."""
 
@@ -82,20 +82,21 @@ def reachable(entrance: str, without: tuple[str, ...] = ()) -> tuple[set[str], s
 @pytest.mark.parametrize("entrance", ENTRANCES)
 def test_nothing_generative_can_be_reached_by_imports(entrance):
     files, packages = reachable(entrance, without=ENDS)
-    assert "nodes/id_photo/background.py" in files, "the walk does not walk"
+    assert "core/id_photo/look.py" in files, "the walk does not walk"
     assert not packages & GENERATING
-    assert not [name for name in files if name.startswith(MAKERS) and name.removesuffix(".py") not in WORDS_ONLY]
+    assert not [name for name in files if name.startswith(MAKERS)]
 
 
 def test_the_walk_finds_what_generates():
     """The same walk from Swap Face and from a captioner does find them: the test above can fail."""
-    assert any(name.startswith(MAKERS) for name in reachable("nodes/portrait/nodes.py")[0])
-    assert "transformers" in reachable("nodes/prompting/captioner.py")[1]
+    assert any(name.startswith(MAKERS) for name in reachable("nodes/face.py")[0])
+    assert "transformers" in reachable("core/prompting/captioner.py")[1]
 
 
-def test_the_graph_of_the_command_has_no_generative_step():
-    graph = IDPhotoMaker(Job(MakeOptions(document("us-passport")))).graph()
-    effects = {node["class_type"]: effect(node) for node in graph.values()}
+@pytest.mark.models
+def test_the_steps_of_the_command_have_no_generative_one(astronaut):
+    maker = IDPhotoMaker(Job(MakeOptions(document("us-passport")), matte="u2netp"))
+    effects = {node["class_type"]: effect(node) for node in maker.steps(maker.picture(astronaut)).values()}
     assert {"LikenessMakeIDPhoto", "LikenessMattePerson", "LikenessSaveWithProvenance"} <= set(effects)
     assert not {Effect.GENERATES, Effect.UNKNOWN} & set(effects.values())
 
@@ -118,7 +119,7 @@ def test_nothing_generative_is_loaded_when_the_command_runs(astronaut, tmp_path)
     assert "likeness_studio.core.id_photo.make" in loaded
     assert not [name for name in loaded if name.partition(".")[0] in GENERATING]
     ours = [name.removeprefix("likeness_studio.").replace(".", "/") for name in loaded]
-    assert not [name for name in ours if name.startswith(MAKERS) and name not in WORDS_ONLY]
+    assert not [name for name in ours if name.startswith(MAKERS)]
 
 
 @pytest.mark.models

@@ -8,7 +8,6 @@ import pytest
 
 from likeness_studio.core.errors import DownloadFailed, ModelCorrupt
 from likeness_studio.core.models import download as fetch
-from likeness_studio.core.models import download as wheels
 from likeness_studio.core.models import store
 from likeness_studio.core.models.manifest import UrlSource, WheelSource
 
