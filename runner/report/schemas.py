@@ -468,8 +468,38 @@ class BatchReport(Report):
     json_file: Text = Field(default="", alias="json")
 
 
+class CellReport(Report):
+    """One combination of `likeness compare`: its values by the inputs' names, and what its runs came to."""
+
+    label: Text = ""
+    values: dict[str, str] = {}
+    runs: Count = None
+    failed: Count = None
+    confirmed: Count = None
+    likeness: dict[str, float] | None = None
+    seconds: Number = None
+    stage_seconds: dict[str, float] = {}
+    peak_memory_bytes: Count = None
+    trials: list[dict[str, Any]] = []
+
+
+class CompareReport(Report):
+    """Every combination of some values: compare.json."""
+
+    workflow: WorkflowNamed = WorkflowNamed()
+    axes: list[dict[str, Any]] = []
+    seeds: list[int] = []
+    settings: Texts = []
+    threshold: Number = None
+    threshold_source: Text = ""
+    engine: Text = ""
+    baseline: Baseline | None = None
+    warnings: Texts = []
+    cells: Listed[CellReport] = []
+
+
 REPORTS: tuple[type[Report], ...] = (
     *(LikenessReport, EnrollmentReport, ComplianceReport, IDPhotoReport, IDPhotoFileReport, ComparisonReport),
-    *(MeasuredReport, ProvenanceReport, RunReport, JobReport, BatchReport),
+    *(MeasuredReport, ProvenanceReport, RunReport, JobReport, BatchReport, CompareReport),
 )
 """Those that stand by themselves in a file or a line, for the documentation."""
