@@ -1,16 +1,11 @@
-"""What the calls of the library have in common: how they are stopped, and how settings may be written."""
+"""What the calls of the library have in common: what is wrong with their arguments, and how settings are written."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from ..workflow.overrides import Setting, parse
-
-if TYPE_CHECKING:
-    from ...core.interrupt import Stopped
-
-T = TypeVar("T")
 
 Settings = Mapping[str, Any] | Iterable[str | Setting]
 """Values to set: ``{"Title.input": value}``, or ``"Title.input=value"`` one by one."""
@@ -18,15 +13,6 @@ Settings = Mapping[str, Any] | Iterable[str | Setting]
 
 class Misuse(ValueError):
     """The arguments of a call do not go together. The command line tells it as wrong usage."""
-
-
-def run_stoppable(work: Callable[[Stopped], T], stopped: Stopped | None) -> T:
-    """Do `work`; it ends early when `stopped` says so, or without one on Ctrl-C and SIGTERM. Raises Interrupted."""
-    if stopped is not None:
-        return work(stopped)
-    from ...core.interrupt import stoppable
-
-    return stoppable(work)
 
 
 def settings_of(settings: Settings) -> tuple[Setting, ...]:

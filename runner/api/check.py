@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors import Interrupted, LikenessError
+from ...core.interrupt import Stopped, stoppable
 from ..errors import OutputUnwritable
 from ..workflow.input_files import photos_in
-from .calls import run_stoppable
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from ...core.id_photo.document import Document
     from ...core.id_photo.judge import Compliance
     from ...core.id_photo.measures import History
-    from ...core.interrupt import Stopped
     from ...core.quality.usable_photo import Usability
 
 OVERLAYS = "overlays"
@@ -149,7 +148,7 @@ def check_photos(
             on_event(checked[-1])
 
     try:
-        run_stoppable(judge_all, stopped)
+        stoppable(judge_all, stopped)
     except Interrupted as error:
         if written := _write(list(checked), rules, folder):
             raise Interrupted(f"{error} The report on those is {written[0]}.") from error

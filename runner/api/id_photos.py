@@ -14,16 +14,16 @@ from ...core.errors import Interrupted, LikenessError
 from ...core.errors.formats import AlterationForbidden, PrintSizeUnknown
 from ...core.id_photo.document import Document
 from ...core.id_photo.documents import document as document_of
+from ...core.interrupt import Stopped, stoppable
 from ..backends.base import Event
 from ..errors import OutputUnwritable
 from ..workflow.input_files import photos_in
-from .calls import Misuse, run_stoppable
+from .calls import Misuse
 
 if TYPE_CHECKING:
     from ...core.id_photo.judge import Compliance
     from ...core.id_photo.make import Made, MakeOptions
     from ...core.imaging.encode import Encoded, Form
-    from ...core.interrupt import Stopped
     from ...core.provenance.credentials import Signing
     from ...core.provenance.save import Signature, Target
     from ...core.provenance.trace import Making
@@ -199,7 +199,7 @@ def make_id_photos(
             else:
                 on_event(made[-1])
 
-    run_stoppable(make_all, stopped)
+    stoppable(make_all, stopped)
     sheets = [] if sheet is None else [path for document in chosen for path in _sheet_of(document, made, sheet)]
     return IDPhotos(chosen, tuple(made), tuple(refused), tuple(sheets))
 

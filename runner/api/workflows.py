@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...core.interrupt import Stopped, stoppable
 from ..backends.base import Backend, OnEvent, RunResult, ignore
 from ..workflow.input_files import files_of
-from .calls import Settings, run_stoppable, settings_of
+from .calls import Settings, settings_of
 
 if TYPE_CHECKING:
-    from ...core.interrupt import Stopped
     from ..batch.job import BatchEvent, BatchView, JobRow
     from ..batch.overview import Overview
     from ..batch.run import BatchResult
@@ -87,7 +87,7 @@ def run_once(
 
     check_writable(output)
     with tempfile.TemporaryDirectory(prefix="likeness-", ignore_cleanup_errors=True) as temp:
-        result = run_stoppable(
+        result = stoppable(
             lambda stopped: execute(workflow, backend, output, photos, on_event, stopped, temp=Path(temp)), stopped
         )
         report = RunReport.of(result)
@@ -150,7 +150,7 @@ def run_batch(
         headers=dict(headers or {}),
     )
     display = _Callbacks(on_event, on_view)
-    return run_stoppable(lambda stopped: batches.run_batch(options, display, stopped), stopped)
+    return stoppable(lambda stopped: batches.run_batch(options, display, stopped), stopped)
 
 
 def retry_batch(
@@ -180,7 +180,7 @@ def retry_batch(
         return None
     on_chosen(again)
     display, chosen = _Callbacks(on_event, on_view), tuple(servers)
-    return run_stoppable(
+    return stoppable(
         lambda stopped: batches.resume(
             place, servers=chosen, headers=dict(headers or {}), display=display, stopped=stopped
         ),
@@ -263,7 +263,7 @@ def compare(
         headers=dict(headers or {}),
     )
     display = _Callbacks(on_event, on_view)
-    return run_stoppable(lambda stopped: compare_all(options, display, stopped), stopped)
+    return stoppable(lambda stopped: compare_all(options, display, stopped), stopped)
 
 
 def distinct(servers: Iterable[str]) -> tuple[str, ...]:

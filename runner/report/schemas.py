@@ -35,7 +35,7 @@ def _text(value: Any) -> str:
 
 
 Text = Annotated[str, BeforeValidator(_text)]
-Texts = Annotated[list[Text], BeforeValidator(listed)]
+Texts = Annotated[list[str], BeforeValidator(lambda values: [each for each in listed(values) if isinstance(each, str)])]
 Number = Annotated[float | None, BeforeValidator(finite)]
 """None for what is no number, NaN and infinity included."""
 
