@@ -1,6 +1,7 @@
 """Likeness Studio: a photo of you goes in, a professional picture comes out, proven to be still you.
 
-ComfyUI loads this file. It imports nothing of weight, so that it can be imported with or without ComfyUI.
+ComfyUI loads this file. It imports nothing of weight, so that it can be imported with or without ComfyUI; the calls of
+the library (`from likeness_studio import run, make_id_photos, …`, see docs/python.md) are imported when they are used.
 """
 
 from __future__ import annotations
@@ -8,10 +9,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from .core.lazy import lazy
 from .core.node_facts import NodeFacts, set_facts_of_our_nodes
 
 if TYPE_CHECKING:
+    from .core.errors import LikenessError
     from .nodes.extension import LikenessExtension
+    from .runner.api import (
+        batch_status,
+        check_photos,
+        compare,
+        get_document,
+        get_models,
+        lay_out_sheet,
+        list_documents,
+        list_models,
+        make_id_photos,
+        retry_batch,
+        run,
+        run_batch,
+        train_tiny_vae,
+        verify_file,
+        verify_files,
+        verify_models,
+    )
+    from .runner.client import Client
+    from .runner.workflow.graph import Workflow
 
 WEB_DIRECTORY = "./web"
 __version__ = "0.1.0"
@@ -33,4 +56,38 @@ async def comfy_entrypoint() -> LikenessExtension:
     return LikenessExtension()
 
 
-__all__ = ["WEB_DIRECTORY", "__version__", "comfy_entrypoint"]
+CALLS = (
+    *("batch_status", "check_photos", "compare", "get_document", "get_models", "lay_out_sheet", "list_documents"),
+    *("list_models", "make_id_photos", "retry_batch", "run", "run_batch", "train_tiny_vae", "verify_file"),
+    *("verify_files", "verify_models"),
+)
+
+__getattr__ = lazy(
+    __name__,
+    dict.fromkeys(CALLS, ".runner.api") | {"Client": ".runner", "Workflow": ".runner", "LikenessError": ".core.errors"},
+)
+
+__all__ = [
+    "WEB_DIRECTORY",
+    "Client",
+    "LikenessError",
+    "Workflow",
+    "__version__",
+    "batch_status",
+    "check_photos",
+    "comfy_entrypoint",
+    "compare",
+    "get_document",
+    "get_models",
+    "lay_out_sheet",
+    "list_documents",
+    "list_models",
+    "make_id_photos",
+    "retry_batch",
+    "run",
+    "run_batch",
+    "train_tiny_vae",
+    "verify_file",
+    "verify_files",
+    "verify_models",
+]

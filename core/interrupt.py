@@ -47,13 +47,17 @@ def _grant_last_wishes() -> None:
         thread.join(max(deadline - time.monotonic(), 0.0))
 
 
-def stoppable(work: Callable[[Stopped], T]) -> T:
+def stoppable(work: Callable[[Stopped], T], stopped: Stopped | None = None) -> T:
     """Run `work` in a thread and hand it a function that says whether to stop; signals are taken here meanwhile.
+
+    With `stopped`, somebody else decides that: `work` is simply called with it.
 
     Native code cannot be broken off: if the work has not ended within the grace, or a second signal comes, Interrupted
     is raised all the same and the thread is left to the end of the process. Outside of the main thread, where Python
     takes no signals, `work` is simply called.
     """
+    if stopped is not None:
+        return work(stopped)
     if threading.current_thread() is not threading.main_thread():
         return work(never)
     stop, force, ended = threading.Event(), threading.Event(), threading.Event()

@@ -9,6 +9,7 @@ from ..core import host
 from ..core.choices import EVEN_STRICTNESS, STRICTNESS, FacePolicy
 from ..core.identity.calibration import calibration_of
 from ..core.identity.independence import independence_warnings, restored_warnings
+from ..core.outcomes import LIKENESS
 from .schema import io
 from .sockets import CUSTOM
 
@@ -64,13 +65,11 @@ def annotated(pictures: list[torch.Tensor], judgement: Judgement) -> torch.Tenso
 
 
 def _verdict_picture(picture: torch.Tensor, verdict: Verdict) -> Any:
-    from ..core.faces.annotate import BAD_COLOUR, GOOD_COLOUR, UNKNOWN_COLOUR, annotate
-    from ..core.faces.choose import Outcome
+    from ..core.faces.annotate import annotate
 
     words = str(verdict.outcome).replace("_", " ")
     label = words if verdict.cosine is None else f"{words} {verdict.cosine:.2f}"
-    colour = GOOD_COLOUR if verdict.passed else BAD_COLOUR if verdict.outcome is Outcome.FAIL else UNKNOWN_COLOUR
-    return annotate(picture, verdict.subject.face, label, colour)
+    return annotate(picture, verdict.subject.face, label, LIKENESS[verdict.outcome].tone.label)
 
 
 def summary(judgement: Judgement) -> str:

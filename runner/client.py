@@ -6,9 +6,8 @@ import itertools
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
@@ -16,17 +15,14 @@ from typing import TYPE_CHECKING
 
 from ..core.interrupt import Stopped, never
 from .backends.base import Backend, Event, OnEvent, RunResult, ignore
-from .backends.execute import check_writable, execute, make_folder
+from .backends.execute import execute, make_folder
 from .backends.factory import BackendOptions, connect
 from .workflow.graph import Workflow
-from .workflow.input_files import Given
+from .workflow.input_files import Photos, files_of
 
 if TYPE_CHECKING:
     from ..core.errors import LikenessError
     from .workflow.object_info import Catalog
-
-Photos = Sequence[str | Path] | Mapping[str, str | Path | Sequence[str | Path]]
-"""Photos, folders and other files: in the order of the workflow's nodes, or by the title of the node they are for."""
 
 
 class Client:
@@ -130,7 +126,7 @@ class Client:
         make_folder(folder)
         temp = self._new_temp()
         try:
-            return execute(workflow, self.backend, folder, given(inputs), on_event, stopped, temp=temp)
+            return execute(workflow, self.backend, folder, files_of(inputs), on_event, stopped, temp=temp)
         finally:
             shutil.rmtree(temp / "input", ignore_errors=True)
             with suppress(OSError):
@@ -191,46 +187,3 @@ class Run:
         finally:
             self._ended.set()
             self._events.put(None)
-
-
-def given(inputs: Photos) -> list[Given]:
-    """Photos as the user may write them, one by one."""
-    if not isinstance(inputs, Mapping):
-        return [Given(Path(path).expanduser()) for path in _each(inputs)]
-    return [Given(Path(path).expanduser(), title) for title, paths in inputs.items() for path in _each(paths)]
-
-
-def _each(paths: str | Path | Sequence[str | Path]) -> Sequence[str | Path]:
-    return [paths] if isinstance(paths, str | Path) else paths
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A run's result and the two files that report it."""
-
-    result: RunResult
-    html: Path
-    json: Path
-
-
-def run_once(
-    workflow: Workflow,
-    backend: Backend,
-    output: Path,
-    photos: Sequence[Given] = (),
-    on_event: OnEvent = ignore,
-) -> Finished:
-    """Run `workflow` so that Ctrl-C stops it, and write report.html and report.json beside the pictures.
-
-    Raises OutputUnwritable, and what `execute` and the report raise.
-    """
-    from ..core.interrupt import stoppable
-    from .report import write_report
-
-    check_writable(output)
-    with tempfile.TemporaryDirectory(prefix="likeness-", ignore_cleanup_errors=True) as temp:
-        result = stoppable(
-            lambda stopped: execute(workflow, backend, output, photos, on_event, stopped, temp=Path(temp))
-        )
-        html, json = write_report(result, output.absolute())
-    return Finished(result, html, json)

@@ -37,7 +37,7 @@ from likeness_studio.core.id_photo.make import MakeOptions
 from likeness_studio.core.models import runtimes as litert
 from likeness_studio.core.models import runtimes as onnx
 from likeness_studio.core.models import store
-from likeness_studio.runner.id_photos import IDPhotoMaker, Job, write_report
+from likeness_studio.runner.api.id_photos import IDPhotoMaker, Job, write_report
 
 MEGAPIXELS = 12e6
 GRAIN = 4.0

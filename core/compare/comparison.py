@@ -10,11 +10,10 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from ..faces.annotate import BAD_COLOUR, GOOD_COLOUR, UNKNOWN_COLOUR
-from ..faces.choose import Outcome
 from ..identity.verdict import Judgement, Verdict
 from ..imaging.chart import Chart, chart_of
 from ..imaging.text import fitted, write
+from ..outcomes import LIKENESS
 from .labels import Label
 
 GAP, PAD = 16, 10
@@ -82,9 +81,6 @@ def _draw(
     sheet.paste(shown, (x + (wide - shown.width) // 2, top + (high - shown.height) // 2))
     draw.rectangle((x, top + high, x + wide - 1, top + high + FOOT - 1), fill=cell.colour)
     write(draw, (x + PAD, top + high + FOOT / 2), fitted(cell.words, SIZE - 3, wide - 2 * PAD), SIZE - 3, "white", "lm")
-
-
-WORDS = {Outcome.PASS: "same person", Outcome.FAIL: "not confirmed"}
 
 
 @dataclass(frozen=True)
@@ -168,7 +164,7 @@ class Comparison:
 
 
 def _words(verdict: Verdict) -> str:
-    return WORDS.get(verdict.outcome, str(verdict.outcome).replace("_", " "))
+    return LIKENESS[verdict.outcome].word
 
 
 def _cell_words(each: Compared) -> str:
@@ -180,7 +176,7 @@ def _cell_words(each: Compared) -> str:
 
 
 def _colour(verdict: Verdict) -> str:
-    return GOOD_COLOUR if verdict.passed else BAD_COLOUR if verdict.outcome is Outcome.FAIL else UNKNOWN_COLOUR
+    return LIKENESS[verdict.outcome].tone.label
 
 
 def read_measured(reports: Sequence[str], batches: Sequence[int]) -> tuple[list[Any], list[Mapping[str, Any]]]:

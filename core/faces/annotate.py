@@ -9,11 +9,10 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from ..imaging.files import from_pil, to_pil
+from ..outcomes import BAD, GOOD, UNSURE
 from .face import Face
 
-GOOD_COLOUR = "#1a9850"
-BAD_COLOUR = "#d73027"
-UNKNOWN_COLOUR = "#f0a30a"
+GOOD_COLOUR, BAD_COLOUR, UNKNOWN_COLOUR = GOOD.label, BAD.label, UNSURE.label
 """Told apart by lightness too, and every label says in words what the colour means."""
 
 CELL = 384

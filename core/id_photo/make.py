@@ -20,9 +20,10 @@ from ..errors.formats import AlterationForbidden, PhotoTooTight
 from ..imaging.colour import parse_colour
 from ..imaging.tensors import pixels, planes
 from ..imaging.warp import Cut, rotate, sample
+from ..node_facts import Effect
 from ..portrait.compose import foreground_colours
 from ..portrait.framing import border_points
-from ..portrait.matte import Band, refine_alpha
+from ..portrait.matte import Band, PersonFinder, refine_alpha
 from .document import MM_PER_INCH, Document, Edits
 from .framing import HEAD_ADVICE, Bounds, Framing, choose_frame, picture_size
 from .look import Looked, look
@@ -30,6 +31,8 @@ from .make_report import FREE_KINDS, make_report, short_of
 from .measures import IDPhoto
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..faces.engines import FaceEngine
     from .head import Head
     from .look import Box, Matte, Source
@@ -156,6 +159,13 @@ class Made:
     head: Head
     matte: torch.Tensor | None
     report: dict[str, Any] = field(default_factory=dict)
+    steps: Mapping[str, Any] = field(default_factory=dict)
+    """What was done, in the words of the nodes that do the same: a graph in API format that ends in `MAKE_STEP`."""
+
+    @property
+    def effect(self) -> Effect:
+        """What making it did to the photo's pixels."""
+        return Effect.COMBINES if self.id_photo.edits_made else Effect.CUTS
 
     @property
     def met(self) -> bool:
@@ -200,7 +210,41 @@ def make_id_photo(source: Source, engine: FaceEngine, options: MakeOptions, matt
         tuple(notes),
         max(1.0, scale),
     )
-    return Made(picture, id_photo, in_picture(head, framing.cut, scale), cover, report)
+    steps = _steps(engine, options, matte)
+    return Made(picture, id_photo, in_picture(head, framing.cut, scale), cover, report, steps)
+
+
+MAKE_ID_PHOTO = "LikenessMakeIDPhoto"
+"""The node that does the same as this file, as graphs call it."""
+
+READ_STEP, ENGINE_STEP, MATTE_STEP, MAKE_STEP = "1", "2", "3", "4"
+"""Ids of the steps; with them a hash of the steps is that of the bundled workflow where that does the same."""
+
+
+def _steps(engine: FaceEngine, options: MakeOptions, matte: Matte | None) -> dict[str, Any]:
+    """The record of what was done."""
+    made: dict[str, Any] = {
+        "image": [READ_STEP, 0],
+        "document": options.document.id,
+        "background": options.background.value,
+        "size": options.size.value,
+        "head_size": options.head_size.value,
+        "several_faces": "largest" if options.largest else "refuse",
+        "engine": [ENGINE_STEP, 0],
+    }
+    name, _, pack = engine.key.partition("/")
+    steps = {
+        READ_STEP: {"class_type": "LoadImage", "inputs": {"image": ""}},
+        ENGINE_STEP: {
+            "class_type": "LikenessLoadFaceEngine",
+            "inputs": {"engine": name, "pack": pack or "buffalo_l", "device": "auto"},
+        },
+    }
+    if isinstance(matte, PersonFinder):
+        found = {"image": [READ_STEP, 0], "model": matte.model, "device": "auto"}
+        steps[MATTE_STEP] = {"class_type": "LikenessMattePerson", "inputs": found}
+        made["mask"] = [MATTE_STEP, 0]
+    return steps | {MAKE_STEP: {"class_type": MAKE_ID_PHOTO, "inputs": made}}
 
 
 def _turned_frame(

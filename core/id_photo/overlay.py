@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..faces.annotate import BAD_COLOUR, GOOD_COLOUR, UNKNOWN_COLOUR, annotate
+from .. import outcomes
+from ..faces.annotate import BAD_COLOUR, annotate
 from ..imaging.chart import apart
 from ..imaging.files import from_pil, to_pil
 from ..imaging.text import write
@@ -39,7 +40,7 @@ LEAST_HEIGHT = 420
 """A lower picture, such as a panorama, gets paper below it, so that the labels have room."""
 
 PAPER, INK, SOFT, RULE = "#ffffff", "#1d1f23", "#5c6068", "#b9bcc2"
-GOOD, BAD, UNSURE, FREE = "#157347", "#c02a1b", "#b26a00", "#1c5d99"
+GOOD, BAD, UNSURE, FREE = outcomes.GOOD.line, outcomes.BAD.line, outcomes.UNSURE.line, "#1c5d99"
 """Lines that lie within their band, outside, within but for their error, and those without a rule."""
 
 NAME, FIGURE = 21, 17
@@ -285,13 +286,9 @@ def matte_of(photo: torch.Tensor, given: torch.Tensor | None, model: str | None)
 
     if given is not None:
         return resize(planes(given[None]), *photo.shape[:2])[0, 0]
-    if model is None:
-        return None
-    from ..models import runtimes as onnx
-    from ..models import store
-    from ..portrait.matte import matte, normalisation_for
+    from ..portrait.matte import PersonFinder
 
-    return matte(photo[None], onnx.session(store.path(model)), normalisation_for(model))[0]
+    return None if model is None else PersonFinder(model)(photo)
 
 
 def overlay_of(photo: torch.Tensor, found: Compliance) -> Image.Image:
@@ -310,13 +307,11 @@ def overlay_of(photo: torch.Tensor, found: Compliance) -> Image.Image:
 
 def marked(picture: torch.Tensor, found: Usability) -> Image.Image:
     """The photo with its faces and a word of the verdict."""
-    word, colour = ("usable", GOOD_COLOUR) if found.usable else ("not usable", BAD_COLOUR)
-    if found.usable and found.remarks:
-        word, colour = "usable, could be better", UNKNOWN_COLOUR
     if not found.faces:
         return annotate(picture, None, "no face", BAD_COLOUR)
+    shown = outcomes.SELFIE["fail" if not found.usable else "uncertain" if found.remarks else "pass"]
     for face in found.faces:
-        picture = from_pil(annotate(picture, face, word, colour))[0]
+        picture = from_pil(annotate(picture, face, shown.word, shown.tone.label))[0]
     return to_pil(picture)
 
 

@@ -98,6 +98,19 @@ def matte(
     return joined(masks).to(image.device)
 
 
+@dataclass(frozen=True)
+class PersonFinder:
+    """Finds the person in a picture [H,W,3] by the network `model` of the model store; gives a MASK [H,W]."""
+
+    model: str
+
+    def __call__(self, picture: torch.Tensor) -> torch.Tensor:
+        """Look. Raises ModelMissing."""
+        from ..models import runtimes, store
+
+        return matte(picture[None], runtimes.session(store.path(self.model)), normalisation_for(self.model))[0]
+
+
 def tidy(alpha: np.ndarray) -> np.ndarray:
     """Alpha [H,W] without specks away from the person and without pinholes in the person."""
     parts = find_regions(alpha > FAINT)

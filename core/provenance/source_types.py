@@ -69,3 +69,14 @@ def normalised(value: str) -> str:
 def short(value: str) -> str:
     """The bare term of one of the vocabulary, anything else unchanged."""
     return value.removeprefix(VOCABULARY)
+
+
+COMPOSED = frozenset({COMPOSITE, VOCABULARY + "compositeCapture"})
+"""Several pictures in one: a replaced background is that, too."""
+
+CHANGED = frozenset(
+    {ALGORITHMIC, ENHANCED}
+    | {VOCABULARY + term for term in ("humanEdits", "softwareImage", "digitalArt", "digitalCreation")}
+    | {VOCABULARY + term for term in ("virtualRecording", "dataDrivenMedia", "compositeSynthetic")}
+)
+"""What is no photo, or was edited. Minor edits are not among them: cutting is one."""

@@ -21,7 +21,9 @@ from ...core import host
 from ...core.errors import UnsafePath
 from ...core.files import written_whole
 from ..errors import OutputUnwritable
-from ..report.html import finite, small_jpeg
+from ..report.html import TEMPLATES, small_jpeg, templates
+from ..report.job_outcomes import JOBS
+from ..report.values import finite
 from . import verdict_tables as facts
 from .job import Attempt, Counts, JobRow
 from .verdict_tables import CSV_NAME, JSON_NAME, replaced
@@ -100,38 +102,33 @@ def write_sheet(rows: Iterable[JobRow], folder: Path, *, title: str, counts: Cou
 
 def render_sheet(rows: list[JobRow], thumbs: list[Thumbs], folder: Path, title: str, counts: Counts) -> str:
     """The HTML of the sheet. Raises OSError when a thumbnail has gone."""
-    import jinja2
     from markupsafe import Markup
 
-    here = Path(__file__).parent
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(here),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    script = "\n" + (here / "contact_sheet.js").read_text("utf-8")
+    script = "\n" + (TEMPLATES / "contact_sheet.js").read_text("utf-8")
     found = Counter(facts.kind(row) for row in rows)
     jobs, models = _jobs(rows, thumbs, folder)
     every = {model["name"]: model for used in models for model in used}
-    html = environment.get_template("contact_sheet.html.j2").render(
-        title=title,
-        total=len(rows),
-        finished=min(counts.finished, counts.total),
-        counts=counts,
-        kinds=[
-            {"kind": kind, "word": text, "count": found[kind]}
-            for kind, text in facts.WORDS.items()
-            if found[kind] or kind != "unchecked"
-        ],
-        tables=[name for name in (CSV_NAME, JSON_NAME) if (folder / name).is_file()],
-        models=list(every.values()),
-        data=Markup(_for_script({"jobs": jobs, "models": models})),  # noqa: S704 - escaped there
-        script=Markup(script),  # noqa: S704 - our own file
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        date=f"{(now := datetime.now(UTC)).day} {now:%B %Y, %H:%M} UTC",
-        version=__version__,
+    html = (
+        templates()
+        .get_template("contact_sheet.html.j2")
+        .render(
+            title=title,
+            total=len(rows),
+            finished=min(counts.finished, counts.total),
+            counts=counts,
+            kinds=[
+                {"kind": kind, "word": shown.heading, "count": found[kind]}
+                for kind, shown in JOBS.items()
+                if found[kind] or kind != "unchecked"
+            ],
+            tables=[name for name in (CSV_NAME, JSON_NAME) if (folder / name).is_file()],
+            models=list(every.values()),
+            data=Markup(_for_script({"jobs": jobs, "models": models})),  # noqa: S704 - escaped there
+            script=Markup(script),  # noqa: S704 - our own file
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            date=f"{(now := datetime.now(UTC)).day} {now:%B %Y, %H:%M} UTC",
+            version=__version__,
+        )
     )
     return html.encode("utf-8", "replace").decode("utf-8")
 
@@ -189,9 +186,7 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
 def _models(row: JobRow) -> list[dict[str, str]]:
     names = ("name", "use", "licence", "commercial")
     return [
-        {name: str(model[name]) for name in names if model.get(name)}
-        for model in facts.result_list(row, "models")
-        if model.get("name")
+        {name: text for name in names if (text := getattr(model, name))} for model in row.report.models if model.name
     ]
 
 

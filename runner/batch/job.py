@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..backends.comfy.server import public_url
 from ..backends.pool import ServerView
 from ..errors import LedgerUnreadable
 from ..workflow.input_files import Given
 from ..workflow.overrides import Setting
+
+if TYPE_CHECKING:
+    from ..report.schemas import RunReport
 
 State = Literal["pending", "leased", "done", "failed"]
 """Waiting; with a worker; finished with results; given up, with an error."""
@@ -103,6 +107,13 @@ class JobRow:
     error: str | None = None
     result: Mapping[str, Any] | None = None
     attempts: tuple[Attempt, ...] = ()
+
+    @cached_property
+    def report(self) -> RunReport:
+        """The result as a report; an empty one where there is none."""
+        from ..report.schemas import RunReport
+
+        return RunReport.read(self.result or {})
 
 
 @dataclass(frozen=True)

@@ -9,31 +9,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, TextIO
 
 from ...core.compare.labels import as_number
 from ...core.files import written_whole
-from ..backends.base import judged_images
 from ..errors import OutputUnwritable
-from ..report.html import finite, mappings
+from ..report.job_outcomes import JOBS, Kind
+from ..report.values import finite
 from .job import Attempt, JobRow
-
-Kind = Literal["passed", "not_confirmed", "unchecked", "refused", "failed", "pending"]
 
 PHOTO_AT_FAULT = re.compile(
     r"^[^:]* \(node [^)]*\) failed(?: on the server)?: (?:1 of 1 reference photos [^.:]*\. Photo 1: )?"
 )
 """What stands before the reason when a node refused the one photo that it was given."""
-
-WORDS: dict[Kind, str] = {
-    "passed": "Same person",
-    "not_confirmed": "Not confirmed",
-    "unchecked": "Not checked",
-    "refused": "Refused",
-    "failed": "Failed",
-    "pending": "Pending",
-}
-"""What a job has come to, as a heading; in the order in which they are counted."""
 
 
 def kind(row: JobRow) -> Kind:
@@ -45,31 +33,18 @@ def kind(row: JobRow) -> Kind:
     return "failed" if row.state == "failed" else row.verdict or "unchecked"
 
 
-RULES: dict[Kind, str] = {"passed": "Meets the rules", "not_confirmed": "Rules not met"}
-"""The headings of a job that judged photos by rules and no likeness."""
-
-JUDGED_BY_RULES = ("compliance", "id_photos")
-"""Where a result has the reports on photos that were judged by rules."""
-
-
 def word(row: JobRow) -> str:
     """The heading of one job."""
     if row.state == "leased":
         return "Running"
-    by_rules = any(result_list(row, name) for name in JUDGED_BY_RULES) and not result_list(row, "likeness")
-    return (RULES if by_rules else {}).get(kind(row)) or WORDS[kind(row)]
-
-
-def result_list(row: JobRow, name: str) -> list[Mapping[str, Any]]:
-    """The objects that the kept result has under `name`."""
-    return mappings((row.result or {}).get(name))
+    return JOBS[kind(row)].headed(by_rules=row.report.judged_by_rules)
 
 
 def threshold(row: JobRow) -> float | None:
     """The threshold that the score was held against: that of the check with this score, else of the first."""
-    reports = [report for report in result_list(row, "likeness") if finite(report.get("threshold")) is not None]
-    same = [report for report in reports if row.score is not None and report.get("best") == row.score]
-    return finite((same or reports)[0]["threshold"]) if reports else None
+    reports = [report for report in row.report.likeness if report.threshold is not None]
+    same = [report for report in reports if row.score is not None and report.best == row.score]
+    return (same or reports)[0].threshold if reports else None
 
 
 def kept_attempt(row: JobRow) -> Attempt | None:
@@ -89,14 +64,13 @@ def reason(row: JobRow) -> str:
     if row.error:
         return one_line(row.error, row.verdict == "refused")
     reasons = [
-        str(image.get("reason") or "")
-        for report in result_list(row, "likeness")
-        for image in judged_images(report)
-        if image.get("passed") is not True or row.verdict == "passed"
+        image.reason
+        for report in row.report.likeness
+        for image in report.judged
+        if image.passed is not True or row.verdict == "passed"
     ]
-    reasons += [str(report.get("headline") or "") for report in result_list(row, "compliance")]
-    frames = [report.get("broken") for report in result_list(row, "id_photos")]
-    reasons += [str(line) for lines in frames if isinstance(lines, list) for line in lines]
+    reasons += [report.headline for report in row.report.compliance]
+    reasons += [line for report in row.report.id_photos for line in report.broken]
     return next((" ".join(text.split()) for text in reasons if text), "")
 
 
@@ -108,7 +82,7 @@ def one_line(error: str, refused: bool) -> str:
 
 def output_files(row: JobRow) -> list[str]:
     """The files of the kept result, relative to the batch's folder as the ledger has them."""
-    return [str(output["file"]) for output in result_list(row, "outputs") if output.get("file")]
+    return [output.file for output in row.report.outputs if output.file]
 
 
 CSV_NAME, JSON_NAME = "verdicts.csv", "verdicts.json"

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..report.job_outcomes import JOBS
 from .output import FAILED, VERDICT_FAILED, Output, clean, current_output, duration, json_option
 from .run import HeaderParam, SettingParam
 
 if TYPE_CHECKING:
-    from ...core.interrupt import Stopped
     from ..batch.job import Counts, JobRow
     from ..batch.overview import Overview
-    from ..batch.run import BatchResult, Display
+    from ..batch.run import BatchResult
     from ..workflow.overrides import Setting
+    from .batch_display import BatchDisplay
 
 FLEET = (
     click.option("--server", "-s", "servers", multiple=True, help="A ComfyUI server's URL or @NAME; may be repeated."),
@@ -42,13 +43,6 @@ def fleet_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(FLEET):
         command = option(command)
     return command
-
-
-def distinct(servers: Iterable[str]) -> tuple[str, ...]:
-    """The servers in order, each once however it is written. Raises BadServerAddress."""
-    from ..backends.comfy.server import normal_url
-
-    return tuple({normal_url(server): server for server in reversed(tuple(servers))}.values())[::-1]
 
 
 @click.command()
@@ -86,37 +80,41 @@ def batch(
     Exit codes: 0 all done, 1 some jobs failed or were refused, 2 usage, 3 some likeness was not confirmed or some
     rule not met, 130 stopped.
     """
-    from ..batch.job import UNTIL_PASS_ATTEMPTS, BatchOptions
-    from ..batch.run import run_batch
+    from ..api import run_batch
 
-    options = BatchOptions(
-        workflow=workflow,
-        inputs=inputs,
-        output=output,
-        servers=distinct(servers),
-        settings=settings,
-        attempts=attempts or (UNTIL_PASS_ATTEMPTS if until_pass else 1),
-        until_pass=until_pass,
-        in_flight=in_flight,
-        wait_seconds=wait_seconds,
-        allow_black=allow_black,
-        reports=reports,
-        headers=dict(headers),
+    show_batch(
+        lambda display: run_batch(
+            workflow,
+            inputs,
+            output,
+            servers=servers,
+            settings=settings,
+            attempts=attempts,
+            until_pass=until_pass,
+            in_flight=in_flight,
+            wait_seconds=wait_seconds,
+            reports=reports,
+            allow_black=allow_black,
+            headers=dict(headers),
+            on_event=display.event,
+            on_view=display.update,
+        )
     )
-    show_batch(lambda display, stopped: run_batch(options, display, stopped))
 
 
-def show_batch(work: Callable[[Display, Stopped], BatchResult]) -> None:
+def show_batch(work: Callable[[BatchDisplay], BatchResult | None]) -> None:
     """Run a batch with its table, say what came out, and leave with the exit code that fits."""
-    from ...core.interrupt import stoppable
     from .batch_display import BatchDisplay, show_summary
 
     out = current_output()
     display = BatchDisplay(out)
     try:
-        result = stoppable(lambda stopped: work(display, stopped))
+        result = work(display)
     finally:
         display.close()
+    if result is None:
+        out.result({"retried": 0}, lambda: out.say("There is no such job to run again."))
+        return
     out.result(
         result.as_dict(),
         lambda: show_summary(
@@ -159,32 +157,22 @@ def retry(
     """
     if not (names or failed or not_confirmed):
         raise click.UsageError("Say which jobs: their names, --failed, or --not-confirmed.")
+    from ..api import retry_batch
+
     out = current_output()
-    again = set_back(folder, names, failed=failed, not_confirmed=not_confirmed)
-    if not again:
-        out.result({"retried": 0}, lambda: out.say("There is no such job to run again."))
-        return
-    out.say(f"{again} {'job runs' if again == 1 else 'jobs run'} again.")
-
-    from ..batch.run import resume
-
     show_batch(
-        lambda display, stopped: resume(
-            folder, servers=servers, headers=dict(headers), display=display, stopped=stopped
+        lambda display: retry_batch(
+            folder,
+            names,
+            failed=failed,
+            not_confirmed=not_confirmed,
+            servers=servers,
+            headers=dict(headers),
+            on_chosen=lambda again: out.say(f"{again} {'job runs' if again == 1 else 'jobs run'} again."),
+            on_event=display.event,
+            on_view=display.update,
         )
     )
-
-
-def set_back(folder: Path, names: tuple[str, ...] = (), *, failed: bool = False, not_confirmed: bool = False) -> int:
-    """Make the chosen jobs of the batch pending again; returns how many.
-
-    Raises LedgerMissing, LedgerBusy, LedgerUnreadable, OutputUnwritable or UnknownJob.
-    """
-    from ..batch.ledger import Ledger
-
-    Ledger.read(folder).close()
-    with Ledger.open(folder) as ledger:
-        return ledger.retry(failed=failed, not_confirmed=not_confirmed, names=names)
 
 
 SHOWN_REASONS = 20
@@ -200,15 +188,13 @@ SHOWN_NAMES = 5
 @json_option
 def status(folder: Path, failed: bool) -> None:
     """Show the state of the batch in FOLDER, also while it runs: counts, rate, servers, failures, verdicts."""
-    from ..batch.ledger import Ledger
-    from ..batch.overview import overview
+    from ..api import batch_status
 
     out = current_output()
-    with Ledger.read(folder) as ledger:
-        found = overview(ledger)
-        for row in ledger.rows(state="failed") if failed else ():
-            _show_failed(out, row)
-    out.result(found.as_dict(), lambda: _show(out, found))
+    found = batch_status(folder, failed=failed)
+    for row in found.failed:
+        _show_failed(out, row)
+    out.result(found.as_dict(), lambda: _show(out, found.overview))
 
 
 def _show_failed(out: Output, row: JobRow) -> None:
@@ -251,10 +237,10 @@ def _states(counts: Counts) -> str:
 
 def _verdicts(counts: Counts) -> str:
     numbers = {
-        "same person": counts.passed,
-        "not confirmed": counts.not_confirmed,
-        "photo refused": counts.refused,
-        "not checked": counts.unchecked,
+        JOBS["passed"].word: counts.passed,
+        JOBS["not_confirmed"].word: counts.not_confirmed,
+        f"photo {JOBS['refused'].word}": counts.refused,
+        JOBS["unchecked"].word: counts.unchecked,
     }
     return ", ".join(f"{number} {word}" for word, number in numbers.items() if number) or "none yet"
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ...core.outcomes import BAD
 from ..batch.verdict_tables import one_line
+from ..report.job_outcomes import JOBS, Kind
 from .output import Output, clean, duration
 
 if TYPE_CHECKING:
@@ -39,18 +41,10 @@ STATES = {"ready": ("ready", "green"), "down": ("down", "bold red"), "trial": ("
 NUMBERS = {"In flight": 9, "Done": 7, "Median": 8}
 """The columns of numbers in the table of servers, and their widths."""
 
-VERDICTS = (
-    ("passed", "same person", "green"),
-    ("not_confirmed", "not confirmed", "red"),
-    ("refused", "refused", "yellow"),
-    ("failed", "failed", "magenta"),
-    ("unchecked", "not checked", "cyan"),
-)
+ENDS: tuple[Kind, ...] = ("passed", "not_confirmed", "refused", "failed", "unchecked")
+"""In the order in which they are told."""
 
-BY_RULES = {"passed": "rules met", "not_confirmed": "rules not met"}
-"""The words where photos were judged by rules."""
-
-FAILURE_STYLES = {"refused": "yellow", "failed": "magenta", "server down": "bold red"}
+FAILURE_STYLES = {"refused": JOBS["refused"].colour, "failed": JOBS["failed"].colour, "server down": BAD.terminal}
 
 
 class BatchDisplay:
@@ -170,14 +164,13 @@ def verdicts(counts: Counts, *, by_rules: bool = False) -> list[tuple[str, str]]
 
     `by_rules`: photos were judged by rules, and nobody's identity was checked.
     """
-    told = BY_RULES if by_rules else {}
-    numbers = {name: getattr(counts, name) for name, _, _ in VERDICTS}
+    numbers = {name: getattr(counts, name) for name in ENDS}
     judged = counts.passed + counts.not_confirmed + counts.refused + counts.unchecked
     numbers["failed"] = max(counts.finished - judged, 0)
     always = {"passed", "not_confirmed"} if counts.unchecked < counts.finished else set()
     return [
-        (f"{numbers[name]:,} {told.get(name, word)}", style)
-        for name, word, style in VERDICTS
+        (f"{numbers[name]:,} {JOBS[name].said(by_rules=by_rules)}", JOBS[name].colour)
+        for name in ENDS
         if numbers[name] or name in always
     ]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .batch import distinct, fleet_options
+from .batch import fleet_options
 from .output import FAILED, Output, current_output, json_option
 from .run import PhotoParam, SettingParam
 
@@ -71,28 +71,27 @@ def compare(
 
     Exit codes: 0 all ran, 1 some runs failed or the command was refused, 2 usage, 130 stopped.
     """
-    from ...core.interrupt import stoppable
-    from ..compare import CompareOptions
-    from ..compare import compare as compare_all
+    from ..api import compare as compare_all
     from .batch_display import BatchDisplay
 
-    options = CompareOptions(
-        workflow=workflow,
-        vary=vary,
-        output=output,
-        photos=photos,
-        seeds=seeds or (),
-        servers=distinct(servers),
-        settings=settings,
-        in_flight=in_flight,
-        wait_seconds=wait_seconds,
-        allow_black=allow_black,
-        headers=dict(headers),
-    )
     out = current_output()
     display = BatchDisplay(out)
     try:
-        result = stoppable(lambda stopped: compare_all(options, display, stopped))
+        result = compare_all(
+            workflow,
+            vary,
+            output,
+            photos,
+            seeds=seeds or (),
+            servers=servers,
+            settings=settings,
+            in_flight=in_flight,
+            wait_seconds=wait_seconds,
+            allow_black=allow_black,
+            headers=dict(headers),
+            on_event=display.event,
+            on_view=display.update,
+        )
     finally:
         display.close()
     out.result(result.as_dict(), lambda: _show(out, result))

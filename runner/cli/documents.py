@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import asdict
-from typing import Any
 
 import click
 
-from ...core.errors.formats import DocumentUnknown
-from ...core.id_photo import documents as table
 from ...core.id_photo.document import EDITS, Document, facts, length, size
+from ..api.lookups import document_values, get_document, list_documents
 from .output import current_output, json_option, print_columns
-
-ALIASES = {"gb": "uk", "uae": "ae", "usa": "us", "england": "uk", "great britain": "uk"}
-"""Other words for a country, beside its name and the first part of its documents' ids."""
 
 WIDTH = 100
 """Columns that a document's texts are folded to."""
@@ -30,28 +24,11 @@ def documents(document_id: str | None, country: str | None) -> None:
         raise click.UsageError("Give a document or --country, not both.")
     out = current_output()
     if document_id:
-        one = table.document(document_id)
-        out.result({"document": as_values(one)}, lambda: _show(one))
+        one = get_document(document_id)
+        out.result({"document": document_values(one)}, lambda: _show(one))
         return
-    found = list(table.documents().values()) if country is None else of_country(country)
-    out.result({"documents": [as_values(each) for each in found]}, lambda: _list(found))
-
-
-def of_country(wanted: str) -> list[Document]:
-    """The documents of one country. Raises DocumentUnknown where there are none."""
-    word = ALIASES.get(wanted.casefold().strip(), wanted.casefold().strip())
-    found = [
-        each for each in table.documents().values() if word == each.country.casefold() or each.id.startswith(f"{word}-")
-    ]
-    if not found:
-        countries = ", ".join(dict.fromkeys(each.country for each in table.documents().values()))
-        raise DocumentUnknown(f"There is no document of a country {wanted!r}; there are some of {countries}.")
-    return found
-
-
-def as_values(document: Document) -> dict[str, Any]:
-    """A document for programs: all fields, and ranges as `low` and `high`."""
-    return asdict(document)
+    found = list_documents(country)
+    out.result({"documents": [document_values(each) for each in found]}, lambda: _list(found))
 
 
 def _list(found: list[Document]) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from ...core.errors import ModelCorrupt
-from ...core.models import store
 from ...core.models.transfer import megabytes
+from ..api import lookups as api
 from .output import current_output, json_option, print_columns
 
 WORDS = {
@@ -28,20 +25,14 @@ def models() -> None:
 @json_option
 def list_models() -> None:
     """List every known model, its licence, and where its file is on this machine."""
-    rows = [_row(name) for name in store.names()]
+    found = api.list_models()
     titles = ("name", "use", "size", "licence of the weights", "commercial", "on this machine")
     cells = [
-        (
-            row["name"],
-            row["use"],
-            megabytes(row["size"]),
-            row["licence"],
-            row["commercial"],
-            row["path"] or "no",
-        )
-        for row in rows
+        (each.name, each.use, megabytes(each.size), each.licence, each.commercial, str(each.path or "no"))
+        for each in found
     ]
-    current_output().result({"models": rows}, lambda: print_columns(titles, cells))
+    values = {"models": [each.as_dict() for each in found]}
+    current_output().result(values, lambda: print_columns(titles, cells))
 
 
 @models.command("get")
@@ -51,14 +42,14 @@ def list_models() -> None:
 def get_models(names: tuple[str, ...], quiet: bool) -> None:
     """Fetch models by NAME, unless they are there already; a damaged file is replaced."""
     out = current_output()
-    files = store.get(*names, quiet=quiet or out.as_json)
+    found = api.get_models(*names, quiet=quiet or out.as_json)
 
     def show() -> None:
-        for name, file in zip(names, files, strict=True):
+        for each in found:
             if not quiet:
-                out.say(f"{name}: {file}")
+                out.say(f"{each.name}: {each.path}")
 
-    out.result({"models": [_row(name) for name in names]}, show)
+    out.result({"models": [each.as_dict() for each in found]}, show)
 
 
 @models.command("verify")
@@ -69,36 +60,7 @@ def verify_models(names: tuple[str, ...]) -> None:
 
     Ends with an error when a file is not what it must be. A model that is not on this machine is no error.
     """
-    checks = store.verify(*names)
-    corrupt = sorted({check.name for check in checks if check.state == "corrupt"})
-    found = [
-        {
-            "name": check.name,
-            "state": check.state,
-            "path": str(check.path) if check.path else None,
-            "sha256": check.sha256,
-        }
-        for check in checks
-    ]
-    cells = [(check.name, WORDS[check.state], str(check.path or "")) for check in checks]
-    current_output().result({"models": found}, lambda: print_columns(("name", "state", "file"), cells))
-    if corrupt:
-        raise ModelCorrupt(
-            f"The file of {' and of '.join(corrupt)} differs from the manifest; fetch it again with:"
-            f" likeness models get {' '.join(corrupt)}"
-        )
-
-
-def _row(name: str) -> dict[str, Any]:
-    model = store.entry(name)
-    place = store.locate(name)
-    return {
-        "name": model.name,
-        "use": model.use,
-        "size": model.size,
-        "licence": model.licence,
-        "commercial": model.commercial,
-        "about": model.about,
-        "sha256": model.sha256,
-        "path": str(place) if place else None,
-    }
+    found = api.verify_models(*names)
+    cells = [(check.name, WORDS[check.state], str(check.path or "")) for check in found.checks]
+    current_output().result(found.as_dict(), lambda: print_columns(("name", "state", "file"), cells))
+    found.refuse_corrupt()

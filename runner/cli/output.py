@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -143,6 +144,17 @@ class _Bars:
     def close(self) -> None:
         """Stop drawing."""
         self._progress.stop()
+
+
+@contextmanager
+def told_as_usage() -> Iterator[None]:
+    """Arguments that do not go together are wrong usage."""
+    from ..api.calls import Misuse
+
+    try:
+        yield
+    except Misuse as error:
+        raise click.UsageError(str(error)) from error
 
 
 def current_output() -> Output:

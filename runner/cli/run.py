@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,8 @@ import click
 from .output import VERDICT_FAILED, Output, clean, current_output, json_option
 
 if TYPE_CHECKING:
-    from ..client import Client, Finished
-    from ..workflow.graph import Workflow
+    from ..api.workflows import Finished
+    from ..report.schemas import IDPhotoReport, LikenessReport
     from ..workflow.input_files import Given
     from ..workflow.overrides import Setting
 
@@ -86,38 +85,26 @@ def run(
 
     Exit codes: 0 done, 1 failed, 2 usage, 3 a check said no, 130 stopped.
     """
-    from ..client import run_once
+    from ..api.workflows import run as run_workflow
 
     out = current_output()
-    with connect(server, dict(headers), allow_black=allow_black) as client:
-        graph = prepare(client, workflow, settings)
-        finished = run_once(graph, client.backend, output or Path("output") / graph.name, photos, out.on_event)
+    finished = run_workflow(
+        workflow,
+        photos,
+        output,
+        server=server,
+        settings=settings,
+        headers=dict(headers),
+        allow_black=allow_black,
+        on_event=out.on_event,
+    )
     finish(out, finished)
-
-
-def connect(server: str | None, headers: dict[str, str], **options: Any) -> Client:
-    """A client for a server's URL, for the managed server ``@name``, or for this process."""
-    from ..client import Client
-
-    return Client(server, headers=headers, **options)
-
-
-def prepare(client: Client, source: str, settings: Sequence[Setting]) -> Workflow:
-    """The workflow with its settings, read and checked with what is known where it will run."""
-    from ..workflow.overrides import apply_all
-
-    graph = client.load(source)
-    if settings:
-        apply_all(graph, settings, client.catalog)
-    return graph
 
 
 def finish(out: Output, finished: Finished) -> None:
     """Say what came out, and leave with the verdict's exit code."""
-    result = finished.result
-    values = result.as_dict() | {"report": {"html": str(finished.html), "json": str(finished.json)}}
-    out.result(values, lambda: _show(out, finished))
-    if result.verdict is False:
+    out.result(finished.as_dict(), lambda: _show(out, finished))
+    if finished.report.verdict is False:
         sys.exit(VERDICT_FAILED)
 
 
@@ -125,30 +112,30 @@ def _show(out: Output, finished: Finished) -> None:
     from rich.text import Text
 
     from ...core.imaging.files import SUFFIXES
-    from ..backends.base import report_passed
+    from ...core.outcomes import LIKENESS, RULES
 
-    result = finished.result
+    result, told = finished.result, finished.report
     for saved in result.outputs:
         word = "Picture" if saved.path.suffix.lower() in SUFFIXES else "File"
         out.say(f"{word:<9}{_short(saved.path)}")
     out.say(f"Report   {_short(finished.html)}")
-    for report in result.enrollments:
-        for photo in report.get("photos", []):
-            if photo.get("outcome") != "pass":
-                out.say(f"Refused  reference photo {photo.get('index', 0) + 1}: {photo.get('reason')}")
-            elif said := quality(photo):
-                out.say(f"Poor     reference photo {photo.get('index', 0) + 1}: {said}")
+    for photo in (photo for report in told.enrollments for photo in report.photos):
+        number = (photo.index or 0) + 1
+        if photo.outcome != "pass":
+            out.say(f"Refused  reference photo {number}: {photo.reason}")
+        elif photo.quality is not None and photo.poor:
+            said = " ".join([photo.quality.says, *photo.quality.advice])
+            out.say(f"Poor     reference photo {number}: {clean(said)}")
     for _, saved in result.shown("saved"):
         out.say(f"Saved    {f'{saved}, on the server' if result.remote else _short(Path(str(saved)))}")
-    for report in result.likeness:
-        passed = report_passed(report)
-        style, word = ("bold green", "same person") if passed else ("bold red", "NOT confirmed")
-        out.console.print(Text.assemble("Verdict  ", (word, style), f" ({_score(report)})"))
-    for report in result.compliance:
-        verdict = str(report.get("verdict"))
-        style = {"pass": "bold green", "fail": "bold red"}.get(verdict, "bold yellow")
-        out.console.print(Text.assemble("Rules    ", (verdict, style), f" ({clean(report.get('headline'))})"))
-    for report in result.id_photos:
+    for report in told.likeness:
+        shown = LIKENESS["pass" if report.passed else "fail"]
+        word = shown.word if report.passed else shown.word.replace("not", "NOT")
+        out.console.print(Text.assemble("Verdict  ", (word, shown.tone.terminal), f" ({_score(report)})"))
+    for report in told.compliance:
+        style = RULES.get(report.verdict, RULES["uncertain"]).tone.terminal
+        out.console.print(Text.assemble("Rules    ", (report.verdict, style), f" ({clean(report.headline)})"))
+    for report in told.id_photos:
         for line in about_id_photo(report):
             out.say(line)
     for note in result.notes:
@@ -156,30 +143,22 @@ def _show(out: Output, finished: Finished) -> None:
     out.say(f"Time     {result.seconds:.1f} s on {result.place}")
 
 
-def about_id_photo(report: Mapping[str, Any]) -> list[str]:
+def about_id_photo(report: IDPhotoReport) -> list[str]:
     """What Make ID Photo says of a photo: rules of its frame that are broken, what to do, and what else to know."""
-    words = {"broken": "Broken", "to_do": "To do", "warnings": "Warning", "edits_made": "Edited"}
-    found = ((word, report.get(key)) for key, word in words.items())
-    return [f"{word:<9}{clean(str(line))}" for word, lines in found if isinstance(lines, list) for line in lines]
+    found = {"Broken": report.broken, "To do": report.to_do, "Warning": report.warnings, "Edited": report.edits_made}
+    return [f"{word:<9}{clean(line)}" for word, lines in found.items() for line in lines]
 
 
-def quality(photo: Mapping[str, Any]) -> str:
-    """What an enrollment says of a reference photo that is a poor one, in one line; empty where it is not."""
-    found = photo.get("quality")
-    if not isinstance(found, Mapping) or found.get("verdict") != "fail":
-        return ""
-    return clean(" ".join([str(found.get("says") or ""), *map(str, found.get("advice") or ())]))
-
-
-def _score(report: dict[str, Any]) -> str:
+def _score(report: LikenessReport) -> str:
     """The similarity of one picture, or how many of several are confirmed."""
-    images, best = report.get("images", []), report.get("best")
+    images, best = report.images, report.best
     if best is None:
-        return str(images[0]["reason"]).rstrip(".") if images else "no picture"
-    score = f"similarity {best:.2f}, threshold {report['threshold']:.2f}"
+        return images[0].reason.rstrip(".") if images else "no picture"
+    threshold = "–" if report.threshold is None else f"{report.threshold:.2f}"
+    score = f"similarity {best:.2f}, threshold {threshold}"
     if len(images) < 2:
         return score
-    return f"{sum(image['passed'] for image in images)} of {len(images)} pictures confirmed, best {score}"
+    return f"{sum(image.passed is True for image in images)} of {len(images)} pictures confirmed, best {score}"
 
 
 def _short(path: Path) -> str:
@@ -202,11 +181,8 @@ MODELS = ("yunet", "sface", "u2net")
 def demo(output: Path) -> None:
     """Make a studio headshot of the demo photo on this machine: no server, no GPU, no account."""
     from ...core.models import store
-    from ..client import run_once
-    from ..workflow.input_files import Given
+    from ..api.workflows import run as run_workflow
 
     out = current_output()
     store.paths(*MODELS)
-    with connect(None, {}) as client:
-        finished = run_once(prepare(client, WORKFLOW, ()), client.backend, output, [Given(PHOTO)], out.on_event)
-    finish(out, finished)
+    finish(out, run_workflow(WORKFLOW, [PHOTO], output, on_event=out.on_event))

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from ...core.id_photo.sheet import DEFAULT_PAPER, PAPERS
-from .output import Output, current_output, json_option
+from .output import Output, current_output, json_option, told_as_usage
 
 if TYPE_CHECKING:
-    from PIL import Image
-
-    from ...core.id_photo.sheet import Orientation, Sheet
-    from ...core.id_photo.sheet_draw import Size
+    from ...core.id_photo.sheet import Orientation
+    from ..api.sheet import PrintedSheet
 
 
 def _form(_: click.Context, __: click.Parameter, path: Path) -> Path:
@@ -79,114 +77,29 @@ def sheet(
 
     Exit codes: 0 written, 1 refused, 2 usage.
     """
-    from ...core.id_photo.sheet import lay_out
-    from ...core.id_photo.sheet_draw import check_proportions
-    from ...core.id_photo.sheet_files import caption_of, summary
+    from ..api.sheet import lay_out_sheet
 
-    if document is not None and size is not None:
-        raise click.UsageError("Give --document or --size, not both.")
-    pictures = [_picture(path) for path in photos]
-    size_mm, title, told = _size(photos, document, size)
-    for path, picture in zip(photos, pictures, strict=True):
-        check_proportions(picture.size, size_mm, path.name)
-    laid = lay_out(
-        PAPERS[paper],
-        size_mm,
-        len(pictures),
-        count=count,
-        orientation=orientation,
-        gap_mm=gap,
-        margin_mm=margin,
-        cut_marks=not no_marks,
-        caption="" if no_caption else caption_of(size_mm, title),
-    )
-    written = _write(laid, pictures, int(dpi), out, title)
-    said = [*told, *summary(laid, [picture.size for picture in pictures])]
     output = current_output()
-    output.result(_described(laid, written, size_mm, said), lambda: _show(output, written, said))
+    with told_as_usage():
+        made = lay_out_sheet(
+            photos,
+            out,
+            paper=paper,
+            document=document,
+            size=size,
+            count=count,
+            dpi=int(dpi),
+            orientation=orientation,
+            gap_mm=gap,
+            margin_mm=margin,
+            cut_marks=not no_marks,
+            caption=not no_caption,
+        )
+    output.result(made.as_dict(), lambda: _show(output, made))
 
 
-def _picture(path: Path) -> Image.Image:
-    """The photo; where it is transparent, white as the paper is, and not what colour the file hides there."""
-    from ...core.imaging.files import load_photo, to_pil
-
-    pictures, clear = load_photo(path)
-    picture = pictures[0]
-    if clear.shape[1:] == picture.shape[:2]:
-        picture = picture.lerp(picture.new_ones(()), clear[0, ..., None])
-    return to_pil(picture)
-
-
-def _size(photos: tuple[Path, ...], document: str | None, size: str | None) -> tuple[Size, str, list[str]]:
-    """Width and height in mm, the document's title, and what the user should know of where the size is from."""
-    from ...core.errors.formats import PrintSizeUnknown
-    from ...core.id_photo.documents import document as known
-    from ...core.id_photo.sheet_draw import read_size, size_of
-
-    if document is not None:
-        found = known(document)
-        return size_of(found), found.title, []
-    if size is not None:
-        return read_size(size), "", []
-    stated = {path: _stated_size(path) for path in photos}
-    sizes = set(stated.values())
-    if len(sizes) > 1:
-        listed = ", ".join(f"{path.name}: {width:g} x {height:g} mm" for path, (width, height) in stated.items())
-        raise PrintSizeUnknown(f"By their files the photos differ in size ({listed}); give --document or --size.")
-    width, height = sizes.pop()
-    return (width, height), "", [f"The size, {width:g} x {height:g} mm, is what the photo's own resolution says."]
-
-
-def _stated_size(path: Path) -> Size:
-    """The size by the resolution that the file states, as the photo is seen."""
-    from PIL import ExifTags
-
-    from ...core.id_photo.sheet_draw import size_by_density
-    from ...core.imaging.files import opened
-
-    with opened(path) as photo:
-        (width, height), dpi = photo.size, photo.info.get("dpi")
-        lying = photo.getexif().get(ExifTags.Base.Orientation, 1) >= 5
-    across, down = (float(dpi[0]), float(dpi[1])) if dpi else (0.0, 0.0)
-    density = (across, down) if dpi else None
-    if lying:
-        return size_by_density((height, width), density and (down, across))
-    return size_by_density((width, height), density)
-
-
-def _write(laid: Sheet, pictures: list[Image.Image], dpi: int, out: Path, title: str) -> list[Path]:
-    from ...core.id_photo.sheet_draw import check_pixels, draw_page
-    from ...core.id_photo.sheet_files import pdf_bytes, png_bytes, png_name, save_as
-
-    if out.suffix.lower() == ".pdf":
-        return save_as(out, [(out.suffix, pdf_bytes(laid, pictures, title))])
-    check_pixels(laid, dpi)
-    many = len(laid.pages)
-    pages = ((index, draw_page(laid, page, pictures, dpi)) for index, page in enumerate(laid.pages))
-    return save_as(out, [(png_name(index, many), png_bytes(page, dpi)) for index, page in pages])
-
-
-def _described(laid: Sheet, written: list[Path], size_mm: Size, said: list[str]) -> dict[str, Any]:
-    block = laid.pages[0].block
-    return {
-        "files": [str(path) for path in written],
-        "paper": laid.paper.name,
-        "paper_mm": [laid.width_mm, laid.height_mm],
-        "photo_mm": list(size_mm),
-        "count": laid.count,
-        "sheets": len(laid.pages),
-        "columns": laid.columns,
-        "rows": laid.rows,
-        "gap_mm": laid.gap_mm,
-        "margin_mm": laid.margin_mm,
-        "block_mm": [round(block.width, 3), round(block.height, 3)],
-        "scale_bar": laid.pages[0].strip is not None,
-        "notes": said,
-    }
-
-
-def _show(out: Output, written: list[Path], said: list[str]) -> None:
-    for path in written:
+def _show(out: Output, made: PrintedSheet) -> None:
+    for path in made.files:
         out.say(f"Sheet    {path}")
-    for line in said:
+    for line in made.notes:
         out.say(f"Note     {line}")

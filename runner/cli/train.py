@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,16 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...core.errors import Interrupted
-from ..errors import OutputUnwritable
-from .output import Output, current_output, json_option
+from .output import Output, current_output, json_option, told_as_usage
 
 if TYPE_CHECKING:
-    from ...core.training.tiny_vae_data import Photos
-    from ...core.training.tiny_vae_train import Measured, Progress, Settings, Training
-
-SAVE_SECONDS = 60
-DEFAULT_MINUTES = 20.0
+    from ...core.training.tiny_vae_train import Measured, Progress
+    from ..api.training import PhotoRead, TrainingBegun
 
 
 @click.group()
@@ -72,146 +65,90 @@ def tiny_vae(
     Exit codes: 0 done, 1 failed, 2 usage, 130 stopped.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin while they wait halve a shared machine
-    from ...core.training.tiny_vae_train import Settings, files_of
+    from ..api.training import train_tiny_vae
 
-    if steps is not None and minutes is not None:
-        raise click.UsageError("Give --steps or --minutes, not both.")
-    if output.suffix != ".safetensors":
-        raise click.UsageError(f"--output {output} must end in .safetensors.")
-    if crop % 8:
-        raise click.UsageError(f"--crop {crop} must be a multiple of 8, the pixels to a latent.")
-    there = next((file for file in files_of(output) if file.exists()), None)
-    if there is not None and not resume:
-        raise click.UsageError(f"{there} exists; give --resume to go on with its training, or another --output.")
-    if steps is None and minutes is None:
-        minutes = DEFAULT_MINUTES
-    settings = Settings(size=size, crop=crop, batch=batch, rate=rate, steps=steps, minutes=minutes, seed=seed)
-    _Session(current_output(), settings, output, family).run(data, limit, device, resume)
+    out = current_output()
+    with _first_signal() as stopped, _line_of(out) as line, told_as_usage():
+        trained = train_tiny_vae(
+            data,
+            output,
+            minutes=minutes,
+            steps=steps,
+            size=size,
+            crop=crop,
+            batch=batch,
+            rate=rate,
+            photos=limit,
+            family=family,
+            seed=seed,
+            device=device,
+            resume=resume,
+            on_event=_Teller(out, line),
+            stopped=stopped.is_set,
+        )
+        line.clear()
+    out.result(trained.as_dict(), lambda: _show(out, trained.as_dict()))
 
 
-class _Session:
-    """One training as the command runs it: what is printed, what is saved when, and how it is stopped."""
+class _Teller:
+    """Says how a training is getting on."""
 
-    def __init__(self, out: Output, settings: Settings, output: Path, family: str) -> None:
-        self.out = out
-        self.settings = settings
-        self.output = output
-        self.family = family
-        self._saved = time.monotonic()
+    def __init__(self, out: Output, line: _Line) -> None:
+        self.out, self.line = out, line
 
-    def run(self, data: tuple[Path, ...], limit: int, device: str, resume: bool) -> None:
-        from ...core.host import torch_device
-        from ...core.training import tiny_vae_train as engine
-        from ...core.training import tiny_vae_train as session
+    def __call__(self, event: PhotoRead | TrainingBegun | Progress | Measured) -> None:
+        from ...core.training.tiny_vae_train import Progress
+        from ..api.training import PhotoRead, TrainingBegun
 
-        _check_folder(self.output)
-        with _first_signal() as stopped, _writing(self.output):
-            place = torch_device(device)
-            photos = self._photos(data, limit, stopped)
-            if resume:
-                training = engine.load_state(session.state_file(self.output), self.settings, place, photos)
+        if isinstance(event, PhotoRead):
+            if event.number:
+                self.line.show(f"photo {event.number} of {event.total}")
             else:
-                training = engine.start(self.settings, place, photos)
-            self._begin(training, photos)
-            with _line_of(self.out) as line:
-                whole = engine.train(
-                    training,
-                    photos,
-                    lambda progress: self._on_progress(training, progress, line),
-                    lambda measured: self._on_measured(measured, line),
-                    stopped.is_set,
-                )
-            session.save_whole(training, self.output, self.family)
-            if whole:
-                values = session.finish(training, photos, training.history[-1], self.output, self.family)
-                self.out.result(values, lambda: self._show(values))
-        if not whole:
-            raise Interrupted(
-                f"The training was stopped after {training.step} steps; {self.output} holds what there is, and "
-                "the same command with --resume goes on."
-            )
+                self.out.say("Reading photos ...")
+        elif isinstance(event, TrainingBegun):
+            self._begun(event)
+        elif isinstance(event, Progress):
+            self._progress(event)
+        else:
+            self._measured(event)
 
-    def _photos(self, data: tuple[Path, ...], limit: int, stopped: threading.Event) -> Photos:
-        from ...core.training import tiny_vae_data as engine
-
-        self.out.say("Reading photos ...")
-        folders = engine.split(data, limit)
-        total = sum(len(folder.training) + len(folder.held_out) for folder in folders)
-        number = 0
-        with _line_of(self.out) as line:
-
-            def on_photo() -> None:
-                nonlocal number
-                number += 1
-                line.show(f"photo {number} of {total}")
-                if stopped.is_set():
-                    raise Interrupted("The training was stopped before it began; nothing was written.")
-
-            return engine.load(folders, self.settings.size, on_photo)
-
-    def _begin(self, training: Training, photos: Photos) -> None:
-        for refused in photos.refused:
+    def _begun(self, begun: TrainingBegun) -> None:
+        self.line.clear()
+        for refused in begun.refused:
             self.out.say(f"Left out  {refused}")
-        held_out = sum(map(len, photos.held_out))
-        where = f"{training.device}, from step {training.step}"
-        self.out.say(f"{photos.count} photos to train on, {held_out} held out; on {where}.")
+        where = f"{begun.device}, from step {begun.step}"
+        self.out.say(f"{begun.photos} photos to train on, {begun.held_out} held out; on {where}.")
 
-    def _on_progress(self, training: Training, progress: Progress, line: _Line) -> None:
-        from ...core.training import tiny_vae_train as session
-
+    def _progress(self, progress: Progress) -> None:
         if self.out.as_json:
             if progress.step % 10 == 0:
                 self.out.line({"event": "progress"} | asdict(progress))
-        else:
-            line.show(
-                f"{progress.done:4.0%}  step {progress.step}  loss {progress.loss:.4f}"
-                f"  {progress.megapixels:.2f} megapixels/s  {_minutes(progress.left)} left"
-            )
-        if time.monotonic() - self._saved > SAVE_SECONDS:
-            session.save_whole(training, self.output, self.family)
-            self._saved = time.monotonic()
+            return
+        self.line.show(
+            f"{progress.done:4.0%}  step {progress.step}  loss {progress.loss:.4f}"
+            f"  {progress.megapixels:.2f} megapixels/s  {_minutes(progress.left)} left"
+        )
 
-    def _on_measured(self, measured: Measured, line: _Line) -> None:
-        line.clear()
+    def _measured(self, measured: Measured) -> None:
+        self.line.clear()
         if self.out.as_json:
             self.out.line({"event": "measured"} | asdict(measured))
-        else:
-            self.out.say(
-                f"step {measured.step:6d}  {_minutes(measured.seconds)}  held-out PSNR {measured.psnr:.2f} dB"
-                f"  latents {measured.latent_mean:+.2f} +- {measured.latent_deviation:.2f}"
-            )
-
-    def _show(self, values: dict[str, Any]) -> None:
-        measured = values["measured"]
-        self.out.say(f"Saved    {values['file']}")
-        self.out.say(f"Picture  {values['picture']}")
-        held_out = values["held_out"]
-        self.out.say(f"PSNR     {measured['psnr']:.2f} dB on {held_out} held-out photo{'s' * (held_out != 1)}")
-        for folder, value in measured["folders"].items():
-            self.out.say(f"         {value:.2f} dB in {folder}")
-        self.out.say(f"Time     {_minutes(measured['seconds'])} of training on {values['device']}")
+            return
+        self.out.say(
+            f"step {measured.step:6d}  {_minutes(measured.seconds)}  held-out PSNR {measured.psnr:.2f} dB"
+            f"  latents {measured.latent_mean:+.2f} +- {measured.latent_deviation:.2f}"
+        )
 
 
-def _check_folder(output: Path) -> None:
-    """Find out before the training, not after it, that its files cannot be written."""
-    with _writing(output):
-        output.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=output.parent).close()
-
-
-@contextmanager
-def _writing(output: Path) -> Iterator[None]:
-    """Clear words when a file of the training cannot be written."""
-    from safetensors import SafetensorError
-
-    try:
-        yield
-    except BrokenPipeError:
-        raise
-    except (OSError, SafetensorError) as error:
-        raise OutputUnwritable(
-            f"{output} cannot be written ({error}); make room, or choose another --output."
-        ) from error
+def _show(out: Output, values: dict[str, Any]) -> None:
+    measured = values["measured"]
+    out.say(f"Saved    {values['file']}")
+    out.say(f"Picture  {values['picture']}")
+    held_out = values["held_out"]
+    out.say(f"PSNR     {measured['psnr']:.2f} dB on {held_out} held-out photo{'s' * (held_out != 1)}")
+    for folder, value in measured["folders"].items():
+        out.say(f"         {value:.2f} dB in {folder}")
+    out.say(f"Time     {_minutes(measured['seconds'])} of training on {values['device']}")
 
 
 class _Line:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from .output import VERDICT_FAILED, clean, current_output, json_option
+from .output import FAILED, VERDICT_FAILED, clean, current_output, json_option, told_as_usage
 
 if TYPE_CHECKING:
     from ...core.provenance.verify_file import Checked, Credentials
     from ...core.provenance.xmp import Claims
+    from ..api.lookups import VerifiedFile
 
 
 @click.command()
@@ -31,44 +31,21 @@ def verify(context: click.Context, files: tuple[Path, ...], trust: Path | None) 
     Nothing is sent anywhere. Exit code 3 when a file was altered after it was signed, 1 when one cannot be read; a file
     without credentials is no failure.
     """
-    from ...core.errors import LikenessError
-    from ...core.provenance.verify_file import State, check_file
+    from ..api.lookups import verify_files
 
     out = current_output()
-    anchors = _anchors(trust)
-    entries: list[dict[str, Any]] = []
-    errors: list[LikenessError] = []
-    altered = 0
-    for index, file in enumerate(files):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                checked = check_file(file, anchors)
-        except LikenessError as error:
-            if len(files) == 1:
-                raise
-            errors.append(error)
-            entries.append({"file": str(file), "error": error.as_dict()})
-            out.say(("" if index == 0 else "\n") + f"{clean(file)}\n  {clean(error)}")
-            continue
-        altered += checked.credentials.state is State.ALTERED
-        entries.append({"file": str(file)} | checked.as_dict())
-        out.say(("" if index == 0 else "\n") + "\n".join([clean(file), *(f"  {line}" for line in _lines(checked))]))
-    out.result({"files": entries, "altered": altered, "unreadable": len(errors)}, lambda: None)
-    if altered or errors:
-        context.exit(VERDICT_FAILED if altered else 1)
+    told: list[VerifiedFile] = []
 
+    def show(file: VerifiedFile) -> None:
+        said = [clean(file.error)] if file.checked is None else _lines(file.checked)
+        out.say(("\n" if told else "") + "\n".join([clean(file.path), *(f"  {line}" for line in said)]))
+        told.append(file)
 
-def _anchors(trust: Path | None) -> bytes | None:
-    from ...core.errors import LikenessError
-    from ...core.provenance.credentials import read_pem
-
-    if trust is None:
-        return None
-    try:
-        return read_pem(trust, "list of trusted authorities")
-    except LikenessError as error:
-        raise click.UsageError(str(error)) from error
+    with told_as_usage():
+        found = verify_files(files, trust, on_event=show)
+    out.result(found.as_dict(), lambda: None)
+    if found.altered or found.unreadable:
+        context.exit(VERDICT_FAILED if found.altered else FAILED)
 
 
 def _lines(checked: Checked) -> list[str]:

@@ -9,7 +9,7 @@ from itertools import product
 from math import prod
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..batch import verdict_tables as facts
 from ..batch.inputs import safe_name
@@ -17,11 +17,14 @@ from ..batch.job import JobRow
 from ..batch.keys import SEED_INPUTS
 from ..batch.verdict_tables import replaced
 from ..errors import BadVary, NothingToVary, OutputUnwritable, TooManyRuns
-from ..report.html import finite, mappings
+from ..report.values import finite
 from ..workflow.graph import Workflow
 from ..workflow.object_info import MODEL_SUFFIXES
 from ..workflow.overrides import Setting
 from .vary import MOST_RUNS, Axis
+
+if TYPE_CHECKING:
+    from ..report.schemas import NodeSeconds
 
 TABLE_NAME = "runs.jsonl"
 """The batch's inputs, in the folder of the comparison."""
@@ -256,13 +259,11 @@ def label_of(axes: Sequence[Axis], choices: Sequence[str], leave_out: Axis | Non
 
 def trial_of(row: JobRow, seed: int | None) -> Trial:
     """One row of the batch's ledger."""
-    result = row.result or {}
     likeness, confirmed = finite(row.score), {"passed": True, "not_confirmed": False}.get(row.verdict or "")
     threshold = facts.threshold(row)
     if confirmed is None and row.state == "done":
         likeness, confirmed, threshold = _compared(row)
-    times = facts.result_list(row, "times")
-    server = finite(result.get("server_seconds"))
+    times, server = row.report.times, row.report.server_seconds
     problem = ""
     if row.state != "done":
         problem = facts.reason(row) or facts.word(row)
@@ -276,7 +277,7 @@ def trial_of(row: JobRow, seed: int | None) -> Trial:
         confirmed=confirmed,
         threshold=threshold,
         seconds=finite(row.seconds) if server is None else server,
-        kept=sum(time.get("cached") is True for time in times),
+        kept=sum(time.cached for time in times),
         steps=len(times),
         stages=tuple(_stages(row, times)),
         picture=next((name for name in facts.output_files(row) if Path(name).suffix.lower() in PICTURES), None),
@@ -291,32 +292,27 @@ PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 
 def _compared(row: JobRow) -> tuple[float | None, bool | None, float | None]:
     """Likeness, confirmation and threshold from Compare Likeness, in a workflow without another check."""
-    reports = facts.result_list(row, "comparisons")
-    pictures = [picture for report in reports for picture in mappings(report.get("pictures"))]
+    reports = row.report.comparisons
+    pictures = [picture for report in reports for picture in report.pictures]
     if not pictures:
         return None, None, None
-    cosines = [cosine for picture in pictures if (cosine := finite(picture.get("cosine"))) is not None]
-    confirmed = all(picture.get("passed") is True for picture in pictures)
-    return _median(cosines), confirmed, finite(reports[0].get("threshold"))
+    confirmed = all(picture.passed is True for picture in pictures)
+    return _median(picture.cosine for picture in pictures), confirmed, reports[0].threshold
 
 
-def _stages(row: JobRow, times: Sequence[Mapping[str, Any]]) -> Iterable[StageFigures]:
+def _stages(row: JobRow, times: Sequence[NodeSeconds]) -> Iterable[StageFigures]:
     """What was measured in this very run; else the time of core's sampling nodes."""
     found = [
         StageFigures(
-            str(entry.get("name") or "Stage"),
-            seconds,
-            entry["peak_memory_bytes"] if isinstance(entry.get("peak_memory_bytes"), int) else None,
-            str(entry.get("device") or "") or None,
+            entry.name or "Stage",
+            entry.seconds,
+            entry.peak_memory_bytes,
+            entry.device or None,
         )
-        for entry in facts.result_list(row, "measured")
-        if entry.get("cached") is not True and (seconds := finite(entry.get("seconds"))) is not None
+        for entry in row.report.measured
+        if not entry.cached and entry.seconds is not None
     ]
     sampling = [
-        seconds
-        for time in times
-        if time.get("class_type") in SAMPLERS
-        and time.get("cached") is not True
-        and (seconds := finite(time.get("seconds"))) is not None
+        time.seconds for time in times if time.class_type in SAMPLERS and not time.cached and time.seconds is not None
     ]
     return found or ([StageFigures(SAMPLING, round(sum(sampling), 4))] if sampling else [])

@@ -10,26 +10,29 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ...core import host
 from ...core.compare.labels import as_number
 from ...core.errors import UnsafePath
 from ...core.imaging.chart import Chart, chart_of
-from ..batch import verdict_tables as facts
 from ..batch.contact_sheet import thumbnail_job
 from ..batch.job import JobRow
 from ..batch.verdict_tables import as_json, replaced
 from ..batch.verdict_tables import cell as table_cell
 from ..batch.worker import THUMBS
 from ..errors import OutputUnwritable
-from ..report.html import finite, megabytes, number, versions
+from ..report.html import templates, versions
+from ..report.job_outcomes import JOBS
 from ..report.svg_chart import COLOURS, mark, svg
 from ..workflow.graph import Workflow
 from ..workflow.overrides import Setting
 from .cells import Cell, Trial, label_of
 from .vary import Axis
+
+if TYPE_CHECKING:
+    from ..report.schemas import JudgeReport
 
 CSV_NAME, JSON_NAME = "compare.csv", "compare.json"
 
@@ -115,33 +118,25 @@ class Comparison:
         return found.pop() if len(found) == 1 else None
 
     @cached_property
-    def check(self) -> Mapping[str, Any]:
-        """The first likeness report of all runs: the judge is the same for all."""
-        return next((report for report in self._reports() if report.get("threshold") is not None), {})
+    def check(self) -> JudgeReport:
+        """The first likeness report of all runs: the judge is the same for all. An empty one where there is none."""
+        from ..report.schemas import JudgeReport
+
+        return next((report for report in self._reports() if report.threshold is not None), JudgeReport())
 
     @cached_property
     def warnings(self) -> list[str]:
         """What the judges of all runs warn of, each once: that a face was pasted, that the judge is not independent."""
-        found = [report.get("warnings") for report in self._reports()]
-        words = [word for each in found if isinstance(each, list | tuple) for word in each if isinstance(word, str)]
-        return list(dict.fromkeys(words))
+        return list(dict.fromkeys(word for report in self._reports() for word in report.warnings))
 
-    def _reports(self) -> list[Mapping[str, Any]]:
-        return [
-            report
-            for row in self.rows
-            for name in ("likeness", "comparisons")
-            for report in facts.result_list(row, name)
-        ]
+    def _reports(self) -> list[JudgeReport]:
+        return [report for row in self.rows for report in (*row.report.likeness, *row.report.comparisons)]
 
     @cached_property
     def baseline(self) -> tuple[float, float] | None:
         """Lowest and median likeness among the person's own photos, where there are several."""
-        own = self.check.get("baseline")
-        if not isinstance(own, Mapping):
-            return None
-        low, middle = finite(own.get("low")), finite(own.get("median"))
-        return None if low is None or middle is None else (low, middle)
+        own = self.check.baseline
+        return None if own is None or own.low is None or own.median is None else (own.low, own.median)
 
     def value_of(self, cell: Cell) -> str:
         """The cell's value on the axis that runs from left to right."""
@@ -168,15 +163,16 @@ class Comparison:
 
     def as_dict(self) -> dict[str, Any]:
         """The comparison for machine output, with every run."""
+        judge = self.check.as_dict()
         return {
             "workflow": {"name": self.workflow.name, "hash": self.workflow.hash},
             "axes": [asdict(axis) | {"name": axis.name, "numeric": axis.numeric} for axis in self.axes],
             "seeds": list(self.seeds),
             "settings": [str(setting) for setting in self.settings],
             "threshold": self.threshold,
-            "threshold_source": self.check.get("threshold_source"),
-            "engine": self.check.get("engine"),
-            "baseline": self.check.get("baseline"),
+            "threshold_source": judge.get("threshold_source"),
+            "engine": judge.get("engine"),
+            "baseline": judge.get("baseline"),
             "warnings": self.warnings,
             "cells": [cell.as_dict(self.axes) for cell in self.cells],
             "versions": versions(),
@@ -202,17 +198,6 @@ def write_page(comparison: Comparison) -> Path:
 
 def render(comparison: Comparison) -> str:
     """The HTML of the page."""
-    import jinja2
-
-    here = Path(__file__).parent
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([here, here.parent / "report"]),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": number, "megabytes": megabytes}
     cells, chart = comparison.cells, comparison.chart()
     judged = [cell for cell in cells if cell.likeness is not None]
     names, trials = list(comparison.series), [trial for cell in cells for trial in cell.trials]
@@ -225,25 +210,29 @@ def render(comparison: Comparison) -> str:
         }
         for place, (name, found) in enumerate(comparison.series.items())
     ]
-    return environment.get_template("compare.html.j2").render(
-        comparison=comparison,
-        about=_about(comparison),
-        best=max(judged, key=lambda cell: cell.likeness or 0.0, default=None),
-        plot=svg(chart, f"Likeness against {comparison.across.name}") if judged else None,
-        legend=[(mark(place), name) for place, name in enumerate(names)] if len(names) > 1 else [],
-        repeats=len(names) > COLOURS,
-        rows=rows,
-        columns=max(len(row["cells"]) for row in rows),
-        stages=list(dict.fromkeys(name for cell in cells for name in cell.stage_seconds())),
-        slowest=max((cell.seconds for cell in cells if cell.seconds is not None), default=None),
-        memory=any(cell.peak_memory_bytes is not None for cell in cells),
-        kept=any(trial.kept for trial in trials),
-        several=max(len(cell.trials) for cell in cells) > 1,
-        failures=[(cell, trial) for cell in cells for trial in cell.trials if trial.problem],
-        devices=sorted({stage.device for trial in trials for stage in trial.stages if stage.device}),
-        servers=sorted({trial.server for trial in trials if trial.server}),
-        date=f"{(now := datetime.now(UTC)).day} {now:%B %Y, %H:%M} UTC",
-        versions=versions(),
+    return (
+        templates()
+        .get_template("compare.html.j2")
+        .render(
+            comparison=comparison,
+            about=_about(comparison),
+            best=max(judged, key=lambda cell: cell.likeness or 0.0, default=None),
+            plot=svg(chart, f"Likeness against {comparison.across.name}") if judged else None,
+            legend=[(mark(place), name) for place, name in enumerate(names)] if len(names) > 1 else [],
+            repeats=len(names) > COLOURS,
+            rows=rows,
+            columns=max(len(row["cells"]) for row in rows),
+            stages=list(dict.fromkeys(name for cell in cells for name in cell.stage_seconds())),
+            slowest=max((cell.seconds for cell in cells if cell.seconds is not None), default=None),
+            memory=any(cell.peak_memory_bytes is not None for cell in cells),
+            kept=any(trial.kept for trial in trials),
+            several=max(len(cell.trials) for cell in cells) > 1,
+            failures=[(cell, trial) for cell in cells for trial in cell.trials if trial.problem],
+            devices=sorted({stage.device for trial in trials for stage in trial.stages if stage.device}),
+            servers=sorted({trial.server for trial in trials if trial.server}),
+            date=f"{(now := datetime.now(UTC)).day} {now:%B %Y, %H:%M} UTC",
+            versions=versions(),
+        )
     )
 
 
@@ -300,12 +289,14 @@ def _word(cell: Cell) -> str:
     """What the runs of a cell came to, in two or three words."""
     count = len(cell.trials)
     if cell.failed == count:
-        return "Failed"
+        return JOBS["failed"].heading
     if not cell.checked:
-        return "Not checked"
+        return JOBS["unchecked"].heading
     if count > 1:
         return f"{cell.confirmed} of {count} confirmed"
-    return "Same person" if cell.confirmed else "Not confirmed" if cell.likeness is not None else "No usable face"
+    if not cell.confirmed and cell.likeness is None:
+        return "No usable face"
+    return JOBS["passed" if cell.confirmed else "not_confirmed"].heading
 
 
 def _href(folder: Path, trial: Trial | None) -> str | None:

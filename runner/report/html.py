@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
-import math
 import platform
-from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ... import __version__
+from .values import is_number
 
 if TYPE_CHECKING:
     import jinja2
@@ -78,12 +78,16 @@ def versions() -> dict[str, str]:
     return found
 
 
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@cache
 def templates() -> jinja2.Environment:
-    """The pages' templates. Everything from outside is escaped."""
+    """The templates of all pages. Everything from outside is escaped."""
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -95,7 +99,7 @@ def templates() -> jinja2.Environment:
 
 def number(value: Any, digits: int = 2) -> str:
     """A number for people, with a real minus sign; a dash for none."""
-    if not _is_number(value):
+    if not is_number(value):
         return "–"
     return f"{value:.{digits}f}".replace("-", "−")
 
@@ -115,19 +119,3 @@ def megabytes(value: float | None) -> str:
 
 
 MOST_CERTAIN = 0.999
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def finite(value: Any) -> float | None:
-    """A number as a float; None for what is none, NaN and infinity included."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return float(value)
-
-
-def mappings(values: Any) -> list[Mapping[str, Any]]:
-    """The objects of a list: a server may have sent anything."""
-    return [value for value in values if isinstance(value, Mapping)] if isinstance(values, list | tuple) else []

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
-from ..backends.base import RunResult, SavedFile, judged_images, report_passed
+from ...core.outcomes import LIKENESS, heading_of
+from ..backends.base import RunResult, SavedFile
 from . import compliance
-from .compliance import OUTCOMES, comparison, stages
-from .html import LARGE, SMALL, _is_number, mappings, templates, thumbnail, versions
-
-if TYPE_CHECKING:
-    pass
+from .compliance import comparison, stages
+from .html import LARGE, SMALL, templates, thumbnail, versions
+from .schemas import EnrollmentReport, IDPhotoReport, LikenessReport, RunReport
 
 PICTURES_SHOWN = 24
 """More results than this are counted and not shown: the page must stay small."""
@@ -65,28 +64,28 @@ class Scale:
         return len(places) <= MOST_NUMBERS and all(b - a >= NUMBER_WIDTH for a, b in pairwise(places))
 
 
-def render(result: RunResult, folder: Path) -> str:
-    """The HTML page for `result`, whose files lie in `folder`."""
+def render(result: RunResult, report: RunReport, folder: Path) -> str:
+    """The HTML page for `result` and its `report`; its files lie in `folder`."""
     outputs = [picture for file in result.outputs[:PICTURES_SHOWN] if (picture := _picture(file, folder)) is not None]
     photos = _photos(result)
-    compared = bool(result.comparisons and not result.likeness)
+    compared = bool(report.comparisons and not report.likeness)
     left, right, others = (None, None, photos) if compared else _pair(photos, outputs)
     return (
         templates()
         .get_template("report.html.j2")
         .render(
             result=result,
-            verdict=_verdict(result),
+            verdict=_verdict(report),
             pair=[picture for picture in (left, right) if picture is not None],
             others=others,
             more=outputs if compared else outputs[1:],
             uncut=compared,
             not_shown=max(len(result.outputs) - PICTURES_SHOWN, 0),
-            checks=[_check(result, report) for report in result.likeness],
-            compliances=compliance.cards(result),
-            comparisons=[comparison(result, report) for report in result.comparisons],
-            stages=stages(result),
-            enrollments=[_enrollment(result, report) for report in result.enrollments],
+            checks=[_check(result, each) for each in report.likeness],
+            compliances=compliance.cards(result, report.compliance),
+            comparisons=[comparison(result, each) for each in report.comparisons],
+            stages=stages(report.measured),
+            enrollments=[_enrollment(result, each) for each in report.enrollments],
             said=_said(result),
             models=result.models,
             times=_bars(result),
@@ -130,22 +129,22 @@ def _picture(file: SavedFile, folder: Path) -> Picture | None:
     return Picture(thumb.uri, thumb.ratio, file.title, file.path.name, href)
 
 
-def _verdict(result: RunResult) -> dict[str, str]:
+def _verdict(result: RunReport) -> dict[str, str]:
     """The first thing to read: a word for the colour, a headline and one sentence."""
     reports, judged = result.likeness, result.compliance
     made = result.id_photos
-    if made and (any(report.get("broken") for report in made) or not (judged or reports)):
+    if made and (any(report.broken for report in made) or not (judged or reports)):
         return _made(made)
-    if judged and (not reports or (all(map(report_passed, reports)) and not result.verdict)):
+    if judged and (not reports or (all(report.passed for report in reports) and not result.verdict)):
         return compliance.verdict(judged)
     if not reports and result.comparisons:
-        pictures = [picture for report in result.comparisons for picture in mappings(report.get("pictures"))]
-        passed = sum(picture.get("passed") is True for picture in pictures)
+        pictures = [picture for report in result.comparisons for picture in report.pictures]
+        passed = sum(picture.passed is True for picture in pictures)
         sentence = f"{passed} of {len(pictures)} pictures show the same person. A comparison is no verdict on a result."
         return {"kind": "none", "headline": "Pictures were compared.", "sentence": sentence}
     if not reports and result.enrollments:
-        accepted = sum(int(report.get("accepted") or 0) for report in result.enrollments)
-        given = sum(len(report.get("photos") or ()) for report in result.enrollments)
+        accepted = sum(report.accepted or 0 for report in result.enrollments)
+        given = sum(len(report.photos) for report in result.enrollments)
         sentence = f"{accepted} of {given} reference photos were accepted. No picture was checked in this run."
         return {"kind": "none", "headline": "A person was enrolled.", "sentence": sentence}
     if not reports and not result.outputs:
@@ -154,85 +153,73 @@ def _verdict(result: RunResult) -> dict[str, str]:
     if not reports:
         sentence = "This workflow has no likeness check, so nothing was proven about who is in the pictures."
         return {"kind": "none", "headline": "Not checked", "sentence": sentence}
-    images = [image for report in reports for image in judged_images(report)]
-    failed = [image for image in images if not image.get("passed")]
+    images = [image for report in reports for image in report.judged]
+    failed = [image for image in images if not image.passed]
     if result.verdict:
         headline = "It is the same person."
         how = "the picture was" if len(images) == 1 else f"all {len(images)} pictures were"
-        if any(report.get("independent") is False for report in reports):
+        if any(report.independent is False for report in reports):
             sentence = f"A face recogniser looked, and {how} confirmed, but that proves little: see the warnings."
         else:
             sentence = f"An independent face recogniser looked, and {how} confirmed.{_strangers(reports)}"
         return {"kind": "pass", "headline": headline, "sentence": sentence}
-    sentence = str(failed[0].get("reason") or "") if failed else "No picture was checked."
+    sentence = failed[0].reason if failed else "No picture was checked."
     more = f" {len(failed)} of {len(images)} pictures were not confirmed." if len(failed) > 1 else ""
     return {"kind": "fail", "headline": "The likeness was not confirmed.", "sentence": sentence + more}
 
 
-def _made(reports: list[dict[str, Any]]) -> dict[str, str]:
+def _made(reports: Sequence[IDPhotoReport]) -> dict[str, str]:
     """The verdict on ID photos that were made: whether the rules of their frames are kept, and nothing of the person.
 
     Their warnings are among the nodes' notes.
     """
-    broken = [line for report in reports for line in _lines(report.get("broken"))]
+    broken = [line for report in reports for line in report.broken]
     what = f"{len(reports)} ID photos were made" if len(reports) > 1 else "An ID photo was made"
-    title = str(reports[0].get("document_title") or reports[0].get("document") or "")
+    title = reports[0].document_title or reports[0].document
     if broken:
         return {"kind": "fail", "headline": f"{what}; rules are broken.", "sentence": f"{title}: {' '.join(broken)}"}
-    doubts = any(_lines(report.get("warnings")) for report in reports)
+    doubts = any(report.warnings for report in reports)
     sentence = f"{title}: the rules on where the head is are kept. Light, face and background were not checked."
     sentence += " Read the warnings below." if doubts else ""
     return {"kind": "unsure" if doubts else "none", "headline": f"{what}; rules kept.", "sentence": sentence}
 
 
-def _lines(values: Any) -> list[str]:
-    return [str(value) for value in values] if isinstance(values, list | tuple) else []
-
-
-def _strangers(reports: list[dict[str, Any]]) -> str:
+def _strangers(reports: Sequence[LikenessReport]) -> str:
     """How many strangers the most lenient of the checks lets pass, where that was measured."""
-    rates = [report.get("fmr") for report in reports]
-    measured = [rate for rate in rates if isinstance(rate, float) and 0 < rate < 1]
-    if not measured or len(measured) < len(rates):
+    measured = [report.fmr for report in reports if report.fmr is not None and 0 < report.fmr < 1]
+    if not measured or len(measured) < len(reports):
         return ""
     share = f"1 in {round(1 / max(measured)):,} strangers"
-    if all(report.get("every_group") is True for report in reports):
+    if all(report.every_group is True for report in reports):
         return f" At most {share} of any group of people that was measured would pass too."
     return f" About {share} would pass too."
 
 
-def _images(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return mappings(report.get("images"))
-
-
-def _check(result: RunResult, report: Mapping[str, Any]) -> dict[str, Any]:
+def _check(result: RunResult, report: LikenessReport) -> dict[str, Any]:
     """One likeness check: its scale, and each picture's face, verdict and reason."""
-    previews = [file for file in result.previews if file.node == report["node"]]
+    previews = [file for file in result.previews if file.node == report.node]
     rows = []
-    for place, image in enumerate(_images(report)[:PICTURES_SHOWN]):
+    for place, image in enumerate(report.images[:PICTURES_SHOWN]):
         face = thumbnail(previews[place].path, SMALL * 2) if place < len(previews) else None
-        outcome = str(image.get("outcome"))
-        word, kept = OUTCOMES.get(outcome, outcome), image.get("index") in (report.get("kept") or ())
+        word, kept = heading_of(LIKENESS, image.outcome), image.index in (report.kept or ())
         rows.append({"face": face and face.uri, "word": word, "image": image, "kept": kept})
-    return {"report": report, "passed": report_passed(report), "scale": likeness_scale(report), "rows": rows}
+    return {"report": report, "passed": report.passed, "scale": likeness_scale(report), "rows": rows}
 
 
-def _enrollment(result: RunResult, report: Mapping[str, Any]) -> dict[str, Any]:
+def _enrollment(result: RunResult, report: EnrollmentReport) -> dict[str, Any]:
     """The reference photos of one person: a contact sheet, and what became of each."""
-    sheet = next((thumbnail(file.path, LARGE) for file in result.previews if file.node == report["node"]), None)
-    photos = [photo for photo in report.get("photos") or () if isinstance(photo, Mapping)]
-    refused = [photo for photo in photos if photo.get("outcome") != "pass"]
-    looked = (photo.get("quality") for photo in photos)
-    poor = any(isinstance(quality, Mapping) and quality.get("verdict") == "fail" for quality in looked)
-    return {"report": report, "sheet": sheet and sheet.uri, "photos": photos, "refused": refused, "poor": poor}
+    sheet = next((thumbnail(file.path, LARGE) for file in result.previews if file.node == report.node), None)
+    refused = [photo for photo in report.photos if photo.outcome != "pass"]
+    poor = any(photo.poor for photo in report.photos)
+    return {"report": report, "sheet": sheet and sheet.uri, "photos": report.photos, "refused": refused, "poor": poor}
 
 
-def likeness_scale(report: Mapping[str, Any]) -> Scale | None:
+def likeness_scale(report: LikenessReport) -> Scale | None:
     """Where threshold, scores and the person's own baseline lie between 0 (or the lowest score) and 1."""
-    threshold = report.get("threshold")
-    if not isinstance(threshold, int | float) or not _is_number(threshold):
+    threshold = report.threshold
+    if threshold is None:
         return None
-    cosines = [float(image["cosine"]) for image in _images(report) if _is_number(image.get("cosine"))]
+    cosines = [image.cosine for image in report.images if image.cosine is not None]
     low = min(0.0, math.floor(min([*cosines, threshold]) * 5) / 5)
 
     def mark(value: float, label: str = "") -> Mark:
@@ -240,12 +227,11 @@ def likeness_scale(report: Mapping[str, Any]) -> Scale | None:
 
     steps = round((1.0 - low) * 5)
     ticks = [mark(round(low + step / 5, 1)) for step in range(steps + 1)]
-    baseline, median = report.get("baseline"), None
-    span = None
-    if isinstance(baseline, Mapping) and _is_number(baseline.get("median")) and _is_number(baseline.get("low")):
-        median = mark(float(baseline["median"]))
-        span = (mark(float(baseline["low"])).at, median.at)
-    return Scale(ticks, mark(float(threshold)), [mark(value) for value in cosines], span, median)
+    baseline, median, span = report.baseline, None, None
+    if baseline is not None and baseline.median is not None and baseline.low is not None:
+        median = mark(baseline.median)
+        span = (mark(baseline.low).at, median.at)
+    return Scale(ticks, mark(threshold), [mark(value) for value in cosines], span, median)
 
 
 def _said(result: RunResult) -> list[tuple[str, str]]:

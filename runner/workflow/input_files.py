@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,22 @@ class Given:
 
     path: Path
     target: str | None = None
+
+
+Photos = Sequence[str | Path] | Mapping[str, str | Path | Sequence[str | Path]]
+"""Photos, folders and other files: in the order of the workflow's nodes, or by the title of the node they are for."""
+
+
+def files_of(inputs: Photos | Iterable[Given]) -> list[Given]:
+    """Files as they may be written, one by one."""
+    if not isinstance(inputs, Mapping):
+        each = [inputs] if isinstance(inputs, str | Path) else inputs
+        return [path if isinstance(path, Given) else Given(Path(path).expanduser()) for path in each]
+    found: list[Given] = []
+    for title, paths in inputs.items():
+        several = [paths] if isinstance(paths, str | Path) else paths
+        found += [Given(Path(path).expanduser(), str(title)) for path in several]
+    return found
 
 
 def parse(text: str) -> Given:

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from PIL import Image
 
+from likeness_studio.runner.api.workflows import run_once
 from likeness_studio.runner.backends.comfy.backend import ServerBackend
-from likeness_studio.runner.client import run_once
 from likeness_studio.runner.workflow.graph import load
 from likeness_studio.runner.workflow.input_files import Given
 

@@ -14,8 +14,8 @@ from likeness_studio.core.id_photo.sheet_files import save_as
 from likeness_studio.core.identity.enrollment import Identity, save_identity
 from likeness_studio.core.lora.merge import Merged
 from likeness_studio.core.lora.merge import save as save_lora
+from likeness_studio.runner.api.id_photos import save_new
 from likeness_studio.runner.batch.verdict_tables import replaced
-from likeness_studio.runner.id_photos import save_new
 
 
 def lora(path):

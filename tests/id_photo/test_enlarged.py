@@ -16,7 +16,7 @@ from likeness_studio.core.id_photo.measures import IDPhoto
 from likeness_studio.core.id_photo.sheet import PAPERS, lay_out
 from likeness_studio.core.id_photo.sheet_files import summary
 from likeness_studio.core.quality.limits import Measure, Outcome
-from likeness_studio.runner.id_photos import IDPhotoMaker, Job
+from likeness_studio.runner.api.id_photos import IDPhotoMaker, Job
 
 US = document("us-passport")
 

@@ -14,11 +14,11 @@ from likeness_studio.core.id_photo.make import MakeOptions
 from likeness_studio.core.models.manifest import models
 from likeness_studio.core.node_facts import Effect
 from likeness_studio.core.provenance.steps import effect
-from likeness_studio.runner.id_photos import IDPhotoMaker, Job
+from likeness_studio.runner.api.id_photos import IDPhotoMaker, Job
 
 ROOT = Path(__file__).parents[2]
 
-ENTRANCES = ("nodes/id_photo.py", "core/id_photo/make.py", "runner/id_photos.py", "runner/cli/id.py")
+ENTRANCES = ("nodes/id_photo.py", "core/id_photo/make.py", "runner/api/id_photos.py", "runner/cli/id.py")
 
 GENERATING = {"diffusers", "transformers", "accelerate", "peft", "comfy", "insightface", "openai", "requests"}
 """Packages that make pixels, or ask a service to."""
@@ -95,9 +95,10 @@ def test_the_walk_finds_what_generates():
     assert "transformers" in reachable("core/prompting/captioner.py")[1]
 
 
-def test_the_graph_of_the_command_has_no_generative_step():
-    graph = IDPhotoMaker(Job(MakeOptions(document("us-passport")))).graph()
-    effects = {node["class_type"]: effect(node) for node in graph.values()}
+@pytest.mark.models
+def test_the_steps_of_the_command_have_no_generative_one(astronaut):
+    maker = IDPhotoMaker(Job(MakeOptions(document("us-passport")), matte="u2netp"))
+    effects = {node["class_type"]: effect(node) for node in maker.steps(maker.picture(astronaut)).values()}
     assert {"LikenessMakeIDPhoto", "LikenessMattePerson", "LikenessSaveWithProvenance"} <= set(effects)
     assert not {Effect.GENERATES, Effect.UNKNOWN} & set(effects.values())
 

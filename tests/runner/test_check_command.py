@@ -25,6 +25,7 @@ from likeness_studio.runner.client import Client
 from likeness_studio.runner.errors import OutputUnwritable
 from likeness_studio.runner.report import write_report
 from likeness_studio.runner.report.compliance import Checked, verdict, write_compliance
+from likeness_studio.runner.report.schemas import ComplianceReport
 
 CHECK = {
     "name": "head_height",
@@ -53,6 +54,10 @@ def report(outcome="fail", **more):
         "not_measurable": ["whether it was taken recently"],
         "sources": [{"url": "https://example.org/rule", "checked": "2026-11-20"}],
     } | more
+
+
+def typed(outcome="fail", **more):
+    return ComplianceReport.read(report(outcome, **more))
 
 
 def result(*reports, likeness=()):
@@ -129,7 +134,7 @@ def picture(path: Path, colour="grey") -> Path:
 
 
 def test_the_page_shows_each_rule_what_to_do_and_needs_no_network(tmp_path):
-    entry = Checked(report(), picture(tmp_path / "a.jpg"), picture(tmp_path / "lines.jpg"))
+    entry = Checked(typed(), picture(tmp_path / "a.jpg"), picture(tmp_path / "lines.jpg"))
     html, data = write_compliance([entry], [{"name": "yunet", "licence": "MIT", "commercial": "yes"}], tmp_path)
     words, page = read(html)
     for part in (
@@ -147,13 +152,13 @@ def test_the_page_shows_each_rule_what_to_do_and_needs_no_network(tmp_path):
 
 
 def test_a_page_of_several_photos_has_an_overview(tmp_path):
-    entries = [Checked(report(outcome, name=f"{outcome}.jpg")) for outcome in ("pass", "uncertain", "fail")]
+    entries = [Checked(typed(outcome, name=f"{outcome}.jpg")) for outcome in ("pass", "uncertain", "fail")]
     words, page = read(write_compliance(entries, [], tmp_path)[0])
     assert "1 of 3 photos pass." in words
     assert "1 pass, 1 must be looked at, 1 do not pass." in words
     assert page.links[:3] == ["#photo-1", "#photo-2", "#photo-3"]
-    assert verdict([report("pass"), report("pass")])["kind"] == "pass"
-    assert verdict([report("pass"), report("uncertain")])["kind"] == "unsure"
+    assert verdict([typed("pass"), typed("pass")])["kind"] == "pass"
+    assert verdict([typed("pass"), typed("uncertain")])["kind"] == "unsure"
 
 
 def test_what_comes_from_a_server_is_escaped_and_may_be_broken(tmp_path):
@@ -163,7 +168,7 @@ def test_what_comes_from_a_server_is_escaped_and_may_be_broken(tmp_path):
         report(checks=[{"outcome": 5, "title": None}, "nonsense"], notes="no list", sources=5, kind=["?"]),
         {"verdict": {}, "checks": None},
     ]
-    html = write_compliance([Checked(each) for each in broken], [], tmp_path)[0].read_text()
+    html = write_compliance([Checked(ComplianceReport.read(each)) for each in broken], [], tmp_path)[0].read_text()
     assert "<script" not in html
     assert "javascript:" not in html
 
@@ -171,7 +176,7 @@ def test_what_comes_from_a_server_is_escaped_and_may_be_broken(tmp_path):
 def test_a_page_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputUnwritable, match="file"):
-        write_compliance([Checked(report())], [], tmp_path / "file" / "inside")
+        write_compliance([Checked(typed())], [], tmp_path / "file" / "inside")
 
 
 def test_the_report_of_a_run_shows_the_check_with_the_nodes_picture(tmp_path):

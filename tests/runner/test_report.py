@@ -14,6 +14,7 @@ from likeness_studio.runner.cli.run import about_id_photo
 from likeness_studio.runner.report import write_report
 from likeness_studio.runner.report.html import chance, number, thumbnail
 from likeness_studio.runner.report.page import likeness_scale
+from likeness_studio.runner.report.schemas import IDPhotoReport, LikenessReport
 from likeness_studio.runner.workflow.input_files import InputPhoto
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}"
@@ -85,7 +86,11 @@ def test_a_broken_rule_of_the_frame_fails_the_run_and_warnings_are_told(result, 
     said = page(result, tmp_path)
     assert "An ID photo was made; rules are broken." in said
     assert broken in said
-    assert about_id_photo(result.id_photos[0]) == [f"Broken   {broken}", "To do    Step back.", f"Warning  {warning}"]
+    assert about_id_photo(IDPhotoReport.read(result.id_photos[0])) == [
+        f"Broken   {broken}",
+        "To do    Step back.",
+        f"Warning  {warning}",
+    ]
     result.ui["5"] = {"compliance": [{"kind": "id_photo", "verdict": "pass"}]}
     assert result.verdict is False
     assert "rules are broken" in page(result, tmp_path)
@@ -178,7 +183,7 @@ def test_unwritable_folder(result, tmp_path):
 
 
 def test_scale_places_everything_between_its_ends():
-    scale = likeness_scale(check())
+    scale = likeness_scale(LikenessReport.read(check()))
     assert scale is not None
     assert scale.median is not None
     assert (scale.threshold.at, scale.scores[0].at, scale.baseline, scale.median.at) == (40.0, 83.0, (62.0, 71.0), 71.0)
@@ -188,7 +193,7 @@ def test_scale_places_everything_between_its_ends():
 def test_scale_makes_room_for_negative_scores():
     report = check()
     report["images"][0]["cosine"] = -0.31
-    scale = likeness_scale(report)
+    scale = likeness_scale(LikenessReport.read(report))
     assert scale is not None
     assert scale.ticks[0].value == -0.4
     assert 0 < scale.scores[0].at < scale.threshold.at
@@ -196,7 +201,7 @@ def test_scale_makes_room_for_negative_scores():
 
 @pytest.mark.parametrize("report", [{}, {"threshold": None}, {"threshold": "x"}, {"threshold": float("nan")}])
 def test_no_threshold_no_scale(report):
-    assert likeness_scale(report) is None
+    assert likeness_scale(LikenessReport.read(report)) is None
 
 
 def test_the_kept_pictures_decide_where_pictures_were_chosen():
@@ -300,6 +305,8 @@ def test_a_comparison_shows_its_pictures_whole_and_no_before_and_after(result, t
 
 @pytest.mark.parametrize(("cosines", "fit"), [([0.5, 0.6], True), ([0.5, 0.52], False), ([0.1, 0.3, 0.5, 0.7], False)])
 def test_numbers_stand_on_the_scale_only_where_they_have_room(cosines, fit):
-    scale = likeness_scale({"threshold": 0.4, "images": [{"cosine": cosine} for cosine in cosines]})
+    scale = likeness_scale(
+        LikenessReport.read({"threshold": 0.4, "images": [{"cosine": cosine} for cosine in cosines]})
+    )
     assert scale is not None
     assert scale.numbers_fit is fit

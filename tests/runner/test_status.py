@@ -11,11 +11,11 @@ from click.testing import CliRunner
 from PIL import Image
 
 from likeness_studio.core.errors import PhotoMissing
+from likeness_studio.runner.api.workflows import set_back
 from likeness_studio.runner.batch.job import JobRow, JobSpec, Planned, Verdict
 from likeness_studio.runner.batch.ledger import FILE, Ledger
 from likeness_studio.runner.batch.overview import overview
 from likeness_studio.runner.cli import main
-from likeness_studio.runner.cli.batch import set_back
 from likeness_studio.runner.errors import LedgerMissing, ServerExecutionError, ServerUnreachable, UnknownJob
 from likeness_studio.runner.workflow.input_files import Given
 

@@ -1,0 +1,65 @@
+"""How outcomes are shown: one word and one colour for each, on pictures, on pages, in terminals and in tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Tone:
+    """The colour of an outcome wherever it is shown; the colours of tones differ in lightness too.
+
+    label: behind white words on a picture. line: a thin line on a photo, or letters on paper; both as #rrggbb.
+    terminal: rich's words for it. tag, seal: the classes of a tag and of the seal on a page.
+    """
+
+    label: str
+    line: str
+    terminal: str
+    tag: str
+    seal: str
+
+
+GOOD = Tone("#1a9850", "#157347", "bold green", "ok", "pass")
+BAD = Tone("#d73027", "#c02a1b", "bold red", "low", "fail")
+UNSURE = Tone("#f0a30a", "#b26a00", "bold yellow", "unclear", "unsure")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An outcome for people: `word` inside a sentence or on a picture, `heading` on a page, and its colour."""
+
+    word: str
+    heading: str
+    tone: Tone
+
+
+LIKENESS = {
+    "pass": Shown("same person", "Same person", GOOD),
+    "fail": Shown("not confirmed", "Not confirmed", BAD),
+    "no_face": Shown("no face", "No face found", UNSURE),
+    "several_faces": Shown("several faces", "Several faces", UNSURE),
+    "face_too_small": Shown("face too small", "Face too small", UNSURE),
+    "poor_photo": Shown("poor photo", "Poor photo", UNSURE),
+}
+"""What became of a picture that was compared with a person, by its outcome."""
+
+RULES = {
+    "pass": Shown("pass", "Meets the rules", GOOD),
+    "fail": Shown("fail", "Does not meet the rules", BAD),
+    "uncertain": Shown("uncertain", "A person must look", UNSURE),
+}
+"""What became of a photo, and of each rule, by the verdict: judged by a document's rules."""
+
+SELFIE = {
+    "pass": Shown("usable", "Usable", GOOD),
+    "fail": Shown("not usable", "Not usable", BAD),
+    "uncertain": Shown("usable, could be better", "Usable, could be better", UNSURE),
+}
+"""What became of a photo by the verdict: judged as a reference photo."""
+
+
+def heading_of(shown: dict[str, Shown], outcome: object) -> str:
+    """The heading of an outcome; one that is not known stands for itself."""
+    known = shown.get(str(outcome))
+    return str(outcome) if known is None else known.heading

@@ -1,0 +1,86 @@
+"""Everything that the `likeness` command does, as one typed call each; the commands parse, call and show.
+
+>>> from likeness_studio import run
+>>> finished = run("studio_headshot", ["me.jpg"], "headshots", settings={"Backdrop.colour": "navy"})
+>>> finished.report.verdict, finished.report.outputs[0].file
+
+Every call takes `on_event`, which is told what happens, and most take `stopped`, which is asked often whether to end;
+without it, in the main thread, Ctrl-C and SIGTERM end the call with Interrupted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...core.lazy import lazy
+
+if TYPE_CHECKING:
+    from .calls import Misuse
+    from .check import CheckedPhoto, CheckResult, UncheckedPhoto, check_photos
+    from .id_photos import IDPhotoFile, IDPhotos, RefusedPhoto, make_id_photos
+    from .lookups import (
+        ModelFiles,
+        ModelInfo,
+        VerifiedFile,
+        VerifiedFiles,
+        get_document,
+        get_models,
+        list_documents,
+        list_models,
+        verify_file,
+        verify_files,
+        verify_models,
+    )
+    from .sheet import PrintedSheet, lay_out_sheet
+    from .training import PhotoRead, TrainedNetwork, TrainingBegun, train_tiny_vae
+    from .workflows import BatchStatus, Finished, batch_status, compare, retry_batch, run, run_batch
+
+__all__ = [
+    "BatchStatus",
+    "CheckResult",
+    "CheckedPhoto",
+    "Finished",
+    "IDPhotoFile",
+    "IDPhotos",
+    "Misuse",
+    "ModelFiles",
+    "ModelInfo",
+    "PhotoRead",
+    "PrintedSheet",
+    "RefusedPhoto",
+    "TrainedNetwork",
+    "TrainingBegun",
+    "UncheckedPhoto",
+    "VerifiedFile",
+    "VerifiedFiles",
+    "batch_status",
+    "check_photos",
+    "compare",
+    "get_document",
+    "get_models",
+    "lay_out_sheet",
+    "list_documents",
+    "list_models",
+    "make_id_photos",
+    "retry_batch",
+    "run",
+    "run_batch",
+    "train_tiny_vae",
+    "verify_file",
+    "verify_files",
+    "verify_models",
+]
+
+HOMES = {
+    ".calls": "Misuse",
+    ".check": "CheckedPhoto CheckResult UncheckedPhoto check_photos",
+    ".id_photos": "IDPhotoFile IDPhotos RefusedPhoto make_id_photos",
+    ".lookups": "ModelFiles ModelInfo VerifiedFile VerifiedFiles get_document get_models list_documents list_models "
+    "verify_file verify_files verify_models",
+    ".sheet": "PrintedSheet lay_out_sheet",
+    ".training": "PhotoRead TrainedNetwork TrainingBegun train_tiny_vae",
+    ".workflows": "BatchStatus Finished batch_status compare retry_batch run run_batch",
+}
+"""Which names are in which file."""
+
+__getattr__ = lazy(__name__, {name: home for home, names in HOMES.items() for name in names.split()})

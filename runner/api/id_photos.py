@@ -1,0 +1,394 @@
+"""ID photos from photo files, one after the other: looked at, cut at full size, checked, written, and put on paper."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from ...core.errors import Interrupted, LikenessError
+from ...core.errors.formats import AlterationForbidden, PrintSizeUnknown
+from ...core.files import write_new, write_whole
+from ...core.id_photo.document import Document
+from ...core.id_photo.documents import document as document_of
+from ...core.interrupt import Stopped, stoppable
+from ..backends.base import Event
+from ..errors import OutputUnwritable
+from ..workflow.input_files import photos_in
+from .calls import Misuse
+
+if TYPE_CHECKING:
+    from ...core.id_photo.judge import Compliance
+    from ...core.id_photo.make import Made, MakeOptions
+    from ...core.imaging.encode import Encoded, Form
+    from ...core.provenance.credentials import Signing
+    from ...core.provenance.save import Signature, Target
+    from ...core.provenance.trace import Making
+    from ...core.provenance.xmp import Record
+
+DEFAULT_FOLDER = Path("output") / "id"
+FORMATS = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp"}
+"""What is written, by the ending of a file's name."""
+
+QUALITY = 95
+"""Of a JPEG whose size no rule limits."""
+
+CHECK_STEP, SAVE_STEP = "5", "6"
+"""Ids of the steps that follow on those of `make_id_photo`."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is made of every photo. `form`: the file format, where the document takes it. `signing`: by whom content
+    credentials are signed; None leaves them out."""
+
+    options: MakeOptions
+    form: str = "jpeg"
+    matte: str = "u2net"
+    check: bool = True
+    signing: Signing | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class IDPhotoFile:
+    """A finished photo and the files that were written: the photo, its overlay, its report.
+
+    `compliance` is None where it was not checked. `seconds` is the time from the photo's file to the finished one.
+    `refusal`: a change that was asked for and that the document forbids; the photo was made without it.
+    """
+
+    source: Path
+    path: Path
+    made: Made
+    encoded: Encoded
+    record: Record
+    compliance: Compliance | None
+    seconds: float
+    refusal: AlterationForbidden | None = None
+    others: dict[str, Path] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> bool:
+        """Whether a rule is broken: one on the head's place, or one that was checked. Doubt is no failure."""
+        from ...core.quality.limits import Outcome
+
+        checks = self.compliance.of(Outcome.FAIL) if self.compliance is not None else []
+        return bool(checks) or not self.made.met
+
+    def as_dict(self) -> dict[str, Any]:
+        """For machine output, and the report's file: `runner.report.schemas.IDPhotoReport`."""
+        return {
+            "photo": str(self.source),
+            "file": str(self.path),
+            "bytes": len(self.encoded.data),
+            "quality": self.encoded.quality,
+            "failed": self.failed,
+            "refused": None if self.refusal is None else self.refusal.as_dict(),
+            "made": self.made.report,
+            "check": None if self.compliance is None else self.compliance.as_dict(),
+            "provenance": self.record.as_dict(),
+            "files": {name: str(path) for name, path in self.others.items()},
+            "seconds": round(self.seconds, 3),
+        }
+
+
+@dataclass(frozen=True)
+class RefusedPhoto:
+    """A photo of which none was made for a document, and why."""
+
+    source: Path
+    document: Document
+    error: LikenessError
+
+    def as_dict(self) -> dict[str, Any]:
+        """For machine output."""
+        return {"photo": str(self.source), "document": self.document.id} | self.error.as_dict()
+
+
+@dataclass(frozen=True)
+class IDPhotos:
+    """What came of all photos and documents. `sheets`: the PDFs with prints, where they were wanted."""
+
+    documents: tuple[Document, ...]
+    made: tuple[IDPhotoFile, ...]
+    refused: tuple[RefusedPhoto, ...]
+    sheets: tuple[Path, ...] = ()
+
+    @property
+    def failed(self) -> int:
+        """How many of those that were made break a rule."""
+        return sum(each.failed for each in self.made)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For machine output."""
+        return {
+            "documents": [document.id for document in self.documents],
+            "photos": [each.as_dict() for each in self.made],
+            "refused": [each.as_dict() for each in self.refused],
+            "sheet": [str(path) for path in self.sheets],
+        }
+
+
+OnIDPhoto = Callable[[Event | IDPhotoFile | RefusedPhoto], None]
+"""Is told of each photo: that it is begun, and then the finished photo, or that there is none."""
+
+
+def make_id_photos(
+    photos: Iterable[str | Path],
+    documents: Iterable[str | Document],
+    output: str | Path = DEFAULT_FOLDER,
+    *,
+    background: str = "as the document allows",
+    size: str = "auto",
+    head_size: str = "safest",
+    largest: bool = False,
+    matte: str = "u2net",
+    sheet: str | None = None,
+    check: bool = True,
+    sign: bool = False,
+    on_event: OnIDPhoto = lambda event: None,
+    stopped: Stopped | None = None,
+) -> IDPhotos:
+    """Make the photo of each document from each of `photos` (files or folders), as NAME.DOCUMENT.jpg with its report.
+
+    `output` is a folder, or the file of a single photo. Files are never written over. A plain background that a
+    document forbids is left out and told as `refusal`. `sheet` is the paper of a PDF with prints. The error of a single
+    photo is raised; among several it is in `refused` and the others go on. Raises Misuse, DocumentUnknown,
+    PhotoMissing, PrintSizeUnknown, CredentialsNotSetUp, OutputUnwritable, Interrupted, and what a photo raises.
+    """
+    from ...core.id_photo.framing import HeadSize, Size
+    from ...core.id_photo.make import Background, MakeOptions
+    from ...core.provenance.credentials import Signing, c2pa
+
+    files = [file for path in photos for file in photos_in(Path(path))]
+    known = [each if isinstance(each, Document) else document_of(each) for each in documents]
+    chosen = tuple({document.id: document for document in known}.values())
+    target = Path(output)
+    form = _form_of(target, len(files) * len(chosen))
+    if sheet is not None:
+        _check_prints(chosen)
+    signing = None
+    if sign:
+        c2pa()
+        signing = Signing.from_environment()
+    jobs = []
+    for document in chosen:
+        options = MakeOptions(document, Background(background), Size(size), HeadSize(head_size), largest)
+        jobs.append(Job(options, form or document.formats[0], matte, check, signing))
+    tasks = [(file, job) for file in files for job in jobs]
+    made: list[IDPhotoFile] = []
+    refused: list[RefusedPhoto] = []
+
+    def make_all(stopped: Stopped) -> None:
+        for index, (file, job) in enumerate(tasks):
+            if stopped():
+                raise Interrupted(f"The command was stopped after {index} of {len(tasks)} ID photos.")
+            document = job.options.document
+            on_event(Event("node", node=str(index), title=file.name, index=index, total=len(tasks)))
+            place = target if form is not None else target / f"{file.stem}.{document.id}.jpg"
+            try:
+                made.append(write_report(IDPhotoMaker(job).make(file, place)))
+            except LikenessError as error:
+                if len(tasks) == 1:
+                    raise
+                refused.append(RefusedPhoto(file, document, error))
+                on_event(refused[-1])
+            else:
+                on_event(made[-1])
+
+    stoppable(make_all, stopped)
+    sheets = [] if sheet is None else [path for document in chosen for path in _sheet_of(document, made, sheet)]
+    return IDPhotos(chosen, tuple(made), tuple(refused), tuple(sheets))
+
+
+def _form_of(out: Path, count: int) -> str | None:
+    """The format of the one file that `out` names, or None for a folder."""
+    from ...core.imaging.files import SUFFIXES as PICTURES
+
+    suffix = out.suffix.lower()
+    if suffix not in PICTURES or out.is_dir():
+        return None
+    if suffix not in FORMATS:
+        raise Misuse(f"--out {out}: {suffix} is not written; give .jpg, .png, .webp or a folder.")
+    if count > 1:
+        raise Misuse(f"--out {out} is one file for {count} ID photos; give a folder.")
+    return FORMATS[suffix]
+
+
+def _check_prints(documents: Sequence[Document]) -> None:
+    """Refuse a sheet for what is never printed, before anything is made."""
+    for document in documents:
+        if document.width_mm is None:
+            raise PrintSizeUnknown(
+                f"{document.title} ({document.id}) has no size on paper; leave out --sheet, or make it in a run of its "
+                "own."
+            )
+
+
+class IDPhotoMaker:
+    """Makes ID photos in this process; the networks are loaded once, at the first photo."""
+
+    def __init__(self, job: Job) -> None:
+        """Take the job; a change that its document forbids is left out, and said of each photo."""
+        self.job, self.refusal = _allowed(job)
+
+    def make(self, photo: Path, target: Path) -> IDPhotoFile:
+        """Make the ID photo of the file `photo` and write it to `target`, or to name_2 and so on where that is taken.
+
+        Raises what reading, `make_id_photo`, encoding and `check_id_photo` raise, and OutputUnwritable.
+        """
+        import torch
+
+        from ...core.provenance.save import SUFFIXES, picture_file, record_of, target_for
+
+        began = time.perf_counter()
+        with torch.inference_mode():
+            made = self.picture(photo)
+            making, steps = self.making(photo, made), self.steps(made)
+            record = record_of(making, steps, SAVE_STEP, made.id_photo)
+            wanted = cast("Form", self.job.form)
+            form = target_for(made.id_photo.document, wanted, QUALITY, made.id_photo.dpi)
+            if form.form != self.job.form:
+                title = made.id_photo.document.title
+                made.report["notes"].append(
+                    f"Saved as {form.form.upper()}: the {title} takes no {self.job.form.upper()}."
+                )
+            encoded = picture_file(made.picture[0], form, record, signature=self._signature(photo, making, made))
+            compliance = self._check(photo, made, encoded, form, target) if self.job.check else None
+        written = save_new(target.with_suffix(SUFFIXES[form.form]), encoded.data)
+        seconds = time.perf_counter() - began
+        return IDPhotoFile(photo, written, made, encoded, record, compliance, seconds, self.refusal)
+
+    def picture(self, photo: Path) -> Made:
+        """The ID photo of a file, not yet written or checked."""
+        from ...core.faces.engines import load_engine
+        from ...core.id_photo.look import FileSource
+        from ...core.id_photo.make import make_id_photo
+        from ...core.portrait.matte import PersonFinder
+
+        return make_id_photo(FileSource(photo), load_engine(), self.job.options, PersonFinder(self.job.matte))
+
+    def steps(self, made: Made) -> dict[str, Any]:
+        """Every step from the photo's file to the finished one, as they ran: those of `made`, the check, and the file.
+
+        A graph in API format, so that its hash is that of the bundled workflow `id_photo` with the same settings.
+        """
+        from ...core.id_photo.make import ENGINE_STEP, MAKE_STEP
+
+        picture, about, engine = [MAKE_STEP, 0], [MAKE_STEP, 1], [ENGINE_STEP, 0]
+        judged = {"image": picture, "document": "as made", "stage": "finished photo", "matte_model": self.job.matte}
+        judged |= {"parsing": False, "id_photo": about, "engine": engine}
+        saved = {"images": picture, "filename_prefix": "id_photo", "format": self.job.form, "quality": QUALITY}
+        saved |= {"declare": "no generative step (refuse otherwise)", "creator": "", "include_workflow": False}
+        saved |= {"sign": self.job.signing is not None, "id_photo": about}
+        check = {CHECK_STEP: {"class_type": "LikenessCheckIDPhoto", "inputs": judged}} if self.job.check else {}
+        return {**made.steps, **check, SAVE_STEP: {"class_type": "LikenessSaveWithProvenance", "inputs": saved}}
+
+    def making(self, photo: Path, made: Made) -> Making:
+        """How it was made, by the steps that ran, with this photo at their beginning."""
+        from ...core.id_photo.make import MAKE_ID_PHOTO
+        from ...core.provenance.origin import origin_of
+        from ...core.provenance.trace import trace
+
+        return trace(self.steps(made), [SAVE_STEP], lambda node: origin_of(photo), {MAKE_ID_PHOTO: made.effect})
+
+    def _signature(self, photo: Path, making: Making, made: Made) -> Signature | None:
+        from ...core.provenance.save import Signature, ingredients_from
+        from ...core.provenance.trace import actions_of
+
+        if self.job.signing is None:
+            return None
+        actions = actions_of(making.steps, made.id_photo.edits_made)
+        return Signature(self.job.signing, actions, ingredients_from([photo]))
+
+    def _check(self, photo: Path, made: Made, encoded: Encoded, form: Target, target: Path) -> Compliance:
+        """The report on what was made. The original's JPEG quality counts, too: turning hides the blocks, no more."""
+        from ...core.faces.engines import load_engine
+        from ...core.id_photo.judge import About, check_id_photo
+        from ...core.id_photo.measures import FileFacts, read_facts
+
+        qualities = (encoded.quality if form.form == "jpeg" else None, read_facts(photo).quality)
+        saved = [quality for quality in qualities if quality is not None]
+        facts = FileFacts(target.name, len(encoded.data), form.form, form.dpi, min(saved, default=None))
+        cover = None if made.matte is None else made.matte[0]
+        document = made.id_photo.document
+        found = check_id_photo(made.picture[0], load_engine(), document, cover, About(file=facts, made=made.id_photo))
+        refused = [] if self.refusal is None else [f"Refused: {self.refusal}"]
+        found.notes[:0] = [*refused, *made.report["to_do"], *made.report["warnings"]]
+        found.notes.extend(f"{document.title}: {note}" for note in document.notes)
+        return found
+
+
+def _allowed(job: Job) -> tuple[Job, AlterationForbidden | None]:
+    """The job without what its document forbids, and the refusal; with its own background the photo can be made."""
+    from ...core.id_photo.make import Background, choose_background
+
+    try:
+        choose_background(job.options.document, job.options.background, has_matte=True)
+    except AlterationForbidden as error:
+        return dataclasses.replace(job, options=dataclasses.replace(job.options, background=Background.KEEP)), error
+    return job, None
+
+
+def save_new(path: Path, data: bytes) -> Path:
+    """Write `data` to `path`, or to the first free one of name_2, name_3 and so on. Raises OutputUnwritable."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return write_new(path, data)
+    except OSError as error:
+        raise OutputUnwritable(
+            f"{path.name} cannot be written to {path.parent} ({error.strerror or error}); choose another --out."
+        ) from error
+
+
+def write_report(file: IDPhotoFile) -> IDPhotoFile:
+    """Write beside a finished photo: it with its measured lines, the report as JSON and, where checked, as a page."""
+    from ...core.id_photo.overlay import draw_overlay
+    from ...core.imaging.files import to_pil
+    from ...core.models import store
+    from ..report.compliance import Checked, render_compliance
+    from ..report.schemas import ComplianceReport
+
+    base = file.path.with_suffix("")
+    names = {"overlay": ".overlay.png", "json": ".report.json"}
+    others = {name: base.with_name(base.name + ending) for name, ending in names.items()}
+    try:
+        drawn = draw_overlay(file.made.picture[0], file.made.head, file.made.id_photo.document)
+        to_pil(drawn).save(others["overlay"], compress_level=1)
+        if file.compliance is not None:
+            others["html"] = base.with_name(f"{base.name}.report.html")
+            models = [
+                store.used(name)[0] if name in store.names() else {"name": name, "licence": licence}
+                for name, licence in file.record.models
+            ]
+            checked = Checked(ComplianceReport.read(file.compliance.as_dict()), file.path, others["overlay"])
+            write_whole(others["html"], render_compliance([checked], models))
+        done = dataclasses.replace(file, others=others)
+        write_whole(others["json"], json.dumps(done.as_dict(), indent=2, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise OutputUnwritable(
+            f"The report cannot be written to {base.parent} ({error.strerror or error}); choose another --out."
+        ) from error
+    return done
+
+
+def _sheet_of(document: Document, made: Sequence[IDPhotoFile], paper: str) -> list[Path]:
+    """The photos of one document on paper, as PDF with their own pixels; the files that were written."""
+    from ...core.id_photo.sheet import PAPERS, lay_out
+    from ...core.id_photo.sheet_files import caption_of, pdf_bytes, save_as
+    from ...core.imaging.files import to_pil
+
+    done = [each for each in made if each.made.id_photo.document.id == document.id]
+    if not done:
+        return []
+    first = done[0].made.id_photo
+    size, title = (first.width_mm, first.height_mm), document.title
+    laid = lay_out(PAPERS[paper], size, len(done), caption=caption_of(size, title))
+    pictures = [to_pil(each.made.picture[0]) for each in done]
+    name = f"{done[0].path.stem}.{paper}.pdf" if len(done) == 1 else f"{document.id}.{paper}.pdf"
+    path = done[0].path.parent / name
+    return save_as(path, [(path.suffix, pdf_bytes(laid, pictures, title))])

@@ -1,0 +1,505 @@
+"""The reports that nodes, runs and commands give, as types: read once where they come in, whoever wrote them.
+
+A server may run another version, or other nodes: unknown fields are kept, and a value of the wrong type counts as none.
+`as_dict` gives back what came, unchanged; so what is written as JSON is what was said. docs/schemas.md shows them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+
+from .values import finite, listed, mappings
+
+if TYPE_CHECKING:
+    from ..backends.base import RunResult
+
+
+def _text(value: Any) -> str:
+    return "" if value is None or isinstance(value, Mapping | list | tuple) else str(value)
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+Texts = Annotated[list[str], BeforeValidator(lambda values: [each for each in listed(values) if isinstance(each, str)])]
+Number = Annotated[float | None, BeforeValidator(finite)]
+"""None for what is no number, NaN and infinity included."""
+
+Truth = Annotated[bool | None, BeforeValidator(lambda value: value if isinstance(value, bool) else None)]
+Count = Annotated[int | None, BeforeValidator(lambda value: None if isinstance(value, bool) else value)]
+
+
+class Report(BaseModel):
+    """What all have in common."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    _given: Mapping[str, Any] = PrivateAttr(default_factory=dict)
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> Self:
+        """The report in `values`; raises nothing, whatever they are."""
+        return cls.model_validate(values)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep(cls, values: Any, handler: ValidatorFunctionWrapHandler) -> Self:
+        if isinstance(values, cls):
+            return values
+        given = dict(values) if isinstance(values, Mapping) else {}
+        made = handler({str(key): value for key, value in given.items()})
+        made._given = given
+        return made
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _forgive(cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            return cls.model_fields[info.field_name or ""].get_default(call_default_factory=True)
+
+    @model_serializer(mode="wrap")
+    def _as_given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return self.as_dict()
+
+    def as_dict(self) -> dict[str, Any]:
+        """What came, unchanged."""
+        return dict(self._given)
+
+
+R = TypeVar("R", bound=Report)
+Listed = Annotated[list[R], BeforeValidator(mappings)]
+"""A list of reports; what is no object in it is left out."""
+
+
+class Baseline(Report):
+    """How alike a person's own reference photos are."""
+
+    median: Number = None
+    low: Number = None
+    photos: Count = None
+
+
+class JudgedImage(Report):
+    """One picture that was compared with a person."""
+
+    index: Count = None
+    outcome: Text = ""
+    passed: Truth = None
+    cosine: Number = None
+    score: Number = None
+    reason: Text = ""
+    box: list[float] | None = None
+    face_size: Number = None
+    notes: Texts = []
+
+
+class FromNode(Report):
+    """A report that a node of a run gave: by its id, and by its title for people."""
+
+    node: Text = ""
+    title: Text = ""
+
+
+class JudgeReport(FromNode):
+    """By what pictures were judged: what reports on likeness and comparisons share."""
+
+    engine: Text = ""
+    person: Text = ""
+    reference_photos: Count = None
+    threshold: Number = None
+    threshold_source: Text = ""
+    fmr: Number = None
+    every_group: Truth = None
+    baseline: Baseline | None = None
+    independent: Truth = None
+    warnings: Texts = []
+
+
+class LikenessReport(JudgeReport):
+    """Whether pictures show a person: by Check Likeness, Gate and Keep Best. `kept`: the pictures that were chosen."""
+
+    all_passed: Truth = None
+    best: Number = None
+    images: Listed[JudgedImage] = []
+    kept: list[int] | None = None
+
+    @property
+    def judged(self) -> list[JudgedImage]:
+        """The pictures that the verdict is about: where some were chosen among many, the chosen ones."""
+        return self.images if self.kept is None else [image for image in self.images if image.index in self.kept]
+
+    @property
+    def passed(self) -> bool:
+        """Whether the report says yes."""
+        from ..backends.base import report_passed
+
+        return report_passed(self._given)
+
+
+class PhotoQuality(Report):
+    """What is said of a reference photo's quality."""
+
+    verdict: Text = ""
+    says: Text = ""
+    advice: Texts = []
+
+
+class ReferencePhoto(Report):
+    """What became of one reference photo."""
+
+    index: Count = None
+    outcome: Text = ""
+    reason: Text = ""
+    agreement: Number = None
+    box: list[float] | None = None
+    notes: Texts = []
+    quality: PhotoQuality | None = None
+
+    @property
+    def poor(self) -> bool:
+        """Whether it is a poor photo, although it may have been accepted."""
+        return self.quality is not None and self.quality.verdict == "fail"
+
+
+class EnrollmentReport(FromNode):
+    """What became of a person's reference photos."""
+
+    engine: Text = ""
+    accepted: Count = None
+    baseline: Number = None
+    photos: Listed[ReferencePhoto] = []
+    quality: Text = ""
+
+
+class RuleCheck(Report):
+    """One rule, and what the photo shows of it."""
+
+    name: Text = ""
+    title: Text = ""
+    group: Text = ""
+    outcome: Text = ""
+    value: Number = None
+    shown: Text = ""
+    limit: Text = ""
+    advice: Text = ""
+    detail: Text = ""
+    source: Text = ""
+    failing: Text = ""
+
+
+class RuleSource(Report):
+    """Where a document's rules come from."""
+
+    url: Text = ""
+    checked: Text = ""
+
+    @property
+    def is_web(self) -> bool:
+        """Whether the address may stand in a link."""
+        return self.url.startswith(("https://", "http://"))
+
+
+class ComplianceReport(FromNode):
+    """A photo judged by the rules of a document (`kind` id_photo), or as a reference photo (selfie)."""
+
+    kind: Text = ""
+    name: Text = ""
+    document: Text = ""
+    document_title: Text = ""
+    country: Text = ""
+    verdict: Text = ""
+    passed: Truth = None
+    headline: Text = ""
+    width: Count = None
+    height: Count = None
+    faces: list[list[float]] = []
+    checks: Listed[RuleCheck] = []
+    notes: Texts = []
+    not_measurable: Texts = []
+    sources: Listed[RuleSource] = []
+    confidence: Text = ""
+
+
+class FrameRule(Report):
+    """A rule on where the head is, in `unit`, and whether it is met."""
+
+    name: Text = ""
+    value: Number = None
+    uncertainty: Number = None
+    low: Number = None
+    high: Number = None
+    unit: Text = ""
+    met: Truth = None
+    margin_sigma: Number = None
+
+
+class IDPhotoReport(FromNode):
+    """An ID photo that was made: its size, and how the rules on its frame are kept."""
+
+    document: Text = ""
+    document_title: Text = ""
+    confidence: Text = ""
+    width_px: Count = None
+    height_px: Count = None
+    dpi: Number = None
+    photo_dpi: Number = None
+    width_mm: Number = None
+    height_mm: Number = None
+    turned_degrees: Number = None
+    scale: Number = None
+    eyes_apart_px: Number = None
+    rules: Listed[FrameRule] = []
+    advice: Listed[FrameRule] = []
+    broken: Texts = []
+    to_do: Texts = []
+    warnings: Texts = []
+    edits_made: Texts = []
+    edits_rule: Text = ""
+    notes: Texts = []
+    document_notes: Texts = []
+
+
+class ComparedPicture(Report):
+    """One of the pictures that were compared."""
+
+    label: Text = ""
+    series: Text = ""
+    value: Number = None
+    outcome: Text = ""
+    passed: Truth = None
+    cosine: Number = None
+    score: Number = None
+    reason: Text = ""
+
+
+class MeasuredReport(FromNode):
+    """A stage between Start Measuring and Stop Measuring. `cached`: its figures are those of an earlier run."""
+
+    name: Text = ""
+    seconds: Number = None
+    peak_memory_bytes: Count = None
+    device: Text = ""
+    cached: bool = False
+
+
+class ComparisonReport(JudgeReport):
+    """Pictures that Compare Likeness judged side by side. `best` is the label of the most alike."""
+
+    axis: Text = ""
+    best: Text = ""
+    passed: Count = None
+    pictures: Listed[ComparedPicture] = []
+
+
+class ModelUsed(Report):
+    """A model, and under which terms it may be used."""
+
+    name: Text = ""
+    licence: Text = ""
+    commercial: Text = ""
+    use: Text = ""
+
+
+class ProvenanceReport(Report):
+    """What is written into a picture's file of its making."""
+
+    generative: Text = ""
+    statement: Text = ""
+    digital_source_type: str | None = None
+    steps: Texts = []
+    reasons: Texts = []
+    models: Listed[ModelUsed] = []
+    workflow_hash: Text = ""
+    document: Text = ""
+    edits: list[str] | None = None
+    creator: Text = ""
+    tool: Text = ""
+
+
+class RefusedChange(Report):
+    """An error as data."""
+
+    code: Text = ""
+    message: Text = ""
+    meaning: Text = ""
+    hint: Text = ""
+
+
+class IDPhotoFileReport(Report):
+    """What `likeness id` writes beside each photo: NAME.report.json."""
+
+    photo: Text = ""
+    file: Text = ""
+    bytes: Count = None
+    quality: Count = None
+    failed: Truth = None
+    refused: RefusedChange | None = None
+    made: IDPhotoReport | None = None
+    check: ComplianceReport | None = None
+    provenance: ProvenanceReport | None = None
+    files: dict[str, str] = {}
+    seconds: Number = None
+
+
+class WorkflowNamed(Report):
+    """A workflow, and the hash of what it does."""
+
+    name: Text = ""
+    hash: Text = ""
+
+
+class NodeFile(Report):
+    """A file and the node that read it (`name`) or wrote it (`file`)."""
+
+    file: Text = ""
+    name: Text = ""
+    node: Text = ""
+    title: Text = ""
+
+
+class NodeSeconds(Report):
+    """How long a node took. `cached`: it took its result from an earlier run."""
+
+    node: Text = ""
+    title: Text = ""
+    class_type: Text = ""
+    seconds: Number = None
+    cached: bool = False
+
+
+class RunReport(Report):
+    """One run: report.json, the last line of `run --json`, and `result` in a batch's verdicts.json."""
+
+    workflow: WorkflowNamed = WorkflowNamed()
+    engine: Text = ""
+    started: Text = ""
+    seconds: Number = None
+    server_seconds: Number = None
+    prompt_id: str | None = None
+    notes: Texts = []
+    verdict: Truth = None
+    outputs: Listed[NodeFile] = []
+    photos: Listed[NodeFile] = []
+    likeness: Listed[LikenessReport] = []
+    enrollments: Listed[EnrollmentReport] = []
+    compliance: Listed[ComplianceReport] = []
+    id_photos: Listed[IDPhotoReport] = []
+    comparisons: Listed[ComparisonReport] = []
+    measured: Listed[MeasuredReport] = []
+    models: Listed[ModelUsed] = []
+    times: Listed[NodeSeconds] = []
+    text: dict[str, Any] = {}
+
+    @classmethod
+    def of(cls, result: RunResult) -> Self:
+        """The report of a run that has just ended."""
+        return cls.read(result.as_dict())
+
+    @property
+    def judged_by_rules(self) -> bool:
+        """Whether photos were judged by rules, and nobody's likeness."""
+        return bool(self.compliance or self.id_photos) and not self.likeness
+
+
+class TryReport(Report):
+    """One try of a job."""
+
+    number: Count = None
+    server: Text = ""
+    prompt_id: str | None = None
+    seed: Count = None
+    started: Number = None
+    seconds: Number = None
+    outcome: Text = ""
+    score: Number = None
+    error_code: str | None = None
+    error: str | None = None
+
+
+class JobReport(Report):
+    """One job of a batch: an entry of verdicts.json, and up to `key` a line of verdicts.csv."""
+
+    name: Text = ""
+    photos: Texts = []
+    verdict: str | None = None
+    score: Number = None
+    threshold: Number = None
+    state: Text = ""
+    error_code: str | None = None
+    reason: Text = ""
+    attempts: Count = None
+    seed: Count = None
+    server: str | None = None
+    seconds: Number = None
+    outputs: Texts = []
+    key: Text = ""
+    settings: Texts = []
+    finished: Number = None
+    folder: str | None = None
+    tries: Listed[TryReport] = []
+    result: RunReport | None = None
+
+
+class BatchReport(Report):
+    """A whole batch: the last line of `batch --json`."""
+
+    counts: dict[str, int] = {}
+    jobs_run: Count = None
+    seconds: Number = None
+    folder: Text = ""
+    sheet: Text = ""
+    csv: Text = ""
+    json_file: Text = Field(default="", alias="json")
+
+
+class CellReport(Report):
+    """One combination of `likeness compare`: its values by the inputs' names, and what its runs came to."""
+
+    label: Text = ""
+    values: dict[str, str] = {}
+    runs: Count = None
+    failed: Count = None
+    confirmed: Count = None
+    likeness: dict[str, float] | None = None
+    seconds: Number = None
+    stage_seconds: dict[str, float] = {}
+    peak_memory_bytes: Count = None
+    trials: list[dict[str, Any]] = []
+
+
+class CompareReport(Report):
+    """Every combination of some values: compare.json."""
+
+    workflow: WorkflowNamed = WorkflowNamed()
+    axes: list[dict[str, Any]] = []
+    seeds: list[int] = []
+    settings: Texts = []
+    threshold: Number = None
+    threshold_source: Text = ""
+    engine: Text = ""
+    baseline: Baseline | None = None
+    warnings: Texts = []
+    cells: Listed[CellReport] = []
+
+
+REPORTS: tuple[type[Report], ...] = (
+    *(LikenessReport, EnrollmentReport, ComplianceReport, IDPhotoReport, IDPhotoFileReport, ComparisonReport),
+    *(MeasuredReport, ProvenanceReport, RunReport, JobReport, BatchReport, CompareReport),
+)
+"""Those that stand by themselves in a file or a line, for the documentation."""
