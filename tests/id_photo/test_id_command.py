@@ -19,7 +19,7 @@ from likeness_studio.core.id_photo.documents import document
 from likeness_studio.core.id_photo.make import MakeOptions
 from likeness_studio.core.imaging.encode import srgb_profile
 from likeness_studio.core.provenance import xmp
-from likeness_studio.runner.api.id_photos import IDPhotoMaker, Job
+from likeness_studio.runner.api.id_photos import IDPhotoMaker, Job, save_new
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.errors import OutputUnwritable
 
