@@ -56,15 +56,16 @@ async def comfy_entrypoint() -> LikenessExtension:
     return LikenessExtension()
 
 
-CALLS = (
-    *("batch_status", "check_photos", "compare", "get_document", "get_models", "lay_out_sheet", "list_documents"),
-    *("list_models", "make_id_photos", "retry_batch", "run", "run_batch", "train_tiny_vae", "verify_file"),
-    *("verify_files", "verify_models"),
-)
-
 __getattr__ = lazy(
     __name__,
-    dict.fromkeys(CALLS, ".runner.api") | {"Client": ".runner", "Workflow": ".runner", "LikenessError": ".core.errors"},
+    {
+        ".runner.api": (
+            "batch_status check_photos compare get_document get_models lay_out_sheet list_documents list_models "
+            "make_id_photos retry_batch run run_batch train_tiny_vae verify_file verify_files verify_models"
+        ),
+        ".runner": "Client Workflow",
+        ".core.errors": "LikenessError",
+    },
 )
 
 __all__ = [

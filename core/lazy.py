@@ -7,8 +7,12 @@ from importlib import import_module
 from typing import Any
 
 
-def lazy(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
-    """A ``__getattr__`` for `package`: `homes` says for each name in which module it is, relative to the package."""
+def lazy(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
+    """A ``__getattr__`` for `package`: `modules` lists the names of each module, which is relative to the package.
+
+    >>> __getattr__ = lazy(__name__, {".engines": "FaceEngine load_engine", ".face": "Face"})
+    """
+    homes = {name: module for module, names in modules.items() for name in names.split()}
 
     def get(name: str) -> Any:
         if name not in homes:

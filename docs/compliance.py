@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from likeness_studio.core.faces.engines import load_engine
+from likeness_studio.core.faces import load_engine
+from likeness_studio.core.id_photo import About, limits_for, matte_of, measure_all, table
 from likeness_studio.core.id_photo.documents import document
-from likeness_studio.core.id_photo.judge import About, measure_all
-from likeness_studio.core.id_photo.limits import limits_for, table
-from likeness_studio.core.id_photo.overlay import matte_of
-from likeness_studio.core.imaging.files import load_photo
-from likeness_studio.core.quality.limits import Limit
+from likeness_studio.core.imaging import load_photo
+from likeness_studio.core.quality import Limit
 from likeness_studio.core.quality.usable_photo import limits as usable_limits
 
 PAGE = Path(__file__).with_suffix(".md")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
-from likeness_studio.core.id_photo.document import EDITS, Document, facts, length, size
+from likeness_studio.core.id_photo import EDITS, Document, facts, length, size
 from likeness_studio.core.id_photo.documents import documents
 
 PAGE = Path(__file__).with_suffix(".md")

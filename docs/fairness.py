@@ -13,7 +13,7 @@ from typing import Any
 from likeness_studio.benchmarks.fairness.intervals import share
 from likeness_studio.benchmarks.fairness.people import BANDS
 from likeness_studio.benchmarks.fairness.variants import WORDS
-from likeness_studio.core.id_photo.limits import table as limits
+from likeness_studio.core.id_photo import table as limits
 from likeness_studio.docs.fairness_plots import Axis, Dot, plot
 from likeness_studio.docs.fairness_words import BORROWED, END, HOW, INTRO, LOOKED_INTO, NOT_SAID
 

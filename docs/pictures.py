@@ -20,9 +20,9 @@ from pathlib import Path
 import torch
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from likeness_studio.core.faces.annotate import GOOD_COLOUR, annotate, contact_sheet
-from likeness_studio.core.faces.engines import load_engine
-from likeness_studio.core.imaging.files import load_photo, to_pil
+from likeness_studio.core.faces import GOOD_COLOUR, contact_sheet, load_engine
+from likeness_studio.core.faces.annotate import annotate
+from likeness_studio.core.imaging import load_photo, to_pil
 
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "runner" / "demo.jpg"

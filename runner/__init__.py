@@ -28,13 +28,11 @@ __all__ = ["Client", "Event", "LikenessError", "Run", "RunResult", "Workflow", "
 __getattr__ = lazy(
     __name__,
     {
-        "Client": ".client",
-        "Run": ".client",
-        "Event": ".backends.base",
-        "RunResult": ".backends.base",
-        "Workflow": ".workflow.graph",
-        "write_report": ".report",
-        "LikenessError": "..core.errors",
+        ".client": "Client Run",
+        ".backends.base": "Event RunResult",
+        ".workflow.graph": "Workflow",
+        ".report": "write_report",
+        "..core.errors": "LikenessError",
     },
 )
 

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from likeness_studio.core.errors import PhotoMissing, PhotoTooLarge, PhotoUnreadable
+from likeness_studio.core.imaging import check_whole, load_photo
 from likeness_studio.core.imaging import files as photo_files
-from likeness_studio.core.imaging.files import check_whole, load_photo
 
 DEMO = Path(__file__).parents[1] / "runner" / "demo.jpg"
 

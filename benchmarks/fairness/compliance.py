@@ -28,14 +28,15 @@ from scipy.stats import fisher_exact
 from likeness_studio.benchmarks.fairness.people import Person, add_people, groups_of, read_people
 from likeness_studio.benchmarks.fairness.results_file import write
 from likeness_studio.core.errors import LikenessError
-from likeness_studio.core.faces.engines import load_engine
+from likeness_studio.core.faces import load_engine
+from likeness_studio.core.id_photo import About, judge_all, measure_all
 from likeness_studio.core.id_photo.documents import document as document_of
-from likeness_studio.core.id_photo.judge import About, judge_all, measure_all
-from likeness_studio.core.imaging.files import load_photo
+from likeness_studio.core.imaging import load_photo
 from likeness_studio.core.models import runtimes as onnx
 from likeness_studio.core.models import store
-from likeness_studio.core.portrait.matte import matte, normalisation_for
-from likeness_studio.core.quality.limits import Measure, Outcome
+from likeness_studio.core.portrait import normalisation_for
+from likeness_studio.core.portrait.matte import matte
+from likeness_studio.core.quality import Measure, Outcome
 
 DOCUMENT, MATTE = "icao", "u2net"
 UNEVEN, DOUBTFUL = 0.001, 0.01

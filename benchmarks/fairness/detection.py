@@ -24,10 +24,8 @@ from rich.progress import track
 
 from likeness_studio.benchmarks.fairness.people import Person, add_people, groups_of, read_people
 from likeness_studio.benchmarks.fairness.results_file import write
-from likeness_studio.core.faces.engines import FaceEngine, engine_of
-from likeness_studio.core.faces.face import Face
-from likeness_studio.core.faces.mesh import find_mesh
-from likeness_studio.core.imaging.files import from_pil
+from likeness_studio.core.faces import Face, FaceEngine, engine_of, find_mesh
+from likeness_studio.core.imaging import from_pil
 
 ENGINES = ("yunet-sface", "insightface/buffalo_s")
 SIZES, FAR_SIZES = (256, 96, 48), (96, 48, 24, 16)

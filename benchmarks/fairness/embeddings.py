@@ -21,10 +21,8 @@ from rich.progress import track
 from likeness_studio.benchmarks.fairness.people import Person, add_people, read_people
 from likeness_studio.benchmarks.fairness.variants import VARIANTS
 from likeness_studio.core.choices import FacePolicy
-from likeness_studio.core.faces.choose import find_subject
-from likeness_studio.core.faces.engines import FaceEngine, engine_of
-from likeness_studio.core.faces.face import align
-from likeness_studio.core.imaging.files import from_pil, load_photo
+from likeness_studio.core.faces import FaceEngine, align, engine_of, find_subject
+from likeness_studio.core.imaging import from_pil, load_photo
 
 PORTRAIT, OTHER = "portrait", "other"
 EVERY = 50

@@ -29,8 +29,8 @@ from likeness_studio.benchmarks.fairness.results_file import write
 from likeness_studio.benchmarks.fairness.same_picture import SAME, correlations
 from likeness_studio.benchmarks.fairness.variants import VARIANTS
 from likeness_studio.benchmarks.identity.calibration_table import write_even
-from likeness_studio.core.faces.engines import engine_of
-from likeness_studio.core.identity.calibration import calibration_of
+from likeness_studio.core.faces import engine_of
+from likeness_studio.core.identity import calibration_of
 
 RATES = (1e-3, 1e-4)
 """False match rates that an even threshold is chosen for."""

@@ -35,18 +35,15 @@ from PIL import Image
 
 from likeness_studio.core.choices import FacePolicy
 from likeness_studio.core.errors import LikenessError
-from likeness_studio.core.faces.engines import FaceEngine, load_engine
+from likeness_studio.core.faces import FaceEngine, load_engine
+from likeness_studio.core.id_photo import About, MakeOptions, TensorSource, judge_all, make_id_photo, measure_all, table
 from likeness_studio.core.id_photo.documents import document as document_of
-from likeness_studio.core.id_photo.judge import About, judge_all, measure_all
-from likeness_studio.core.id_photo.limits import table
-from likeness_studio.core.id_photo.look import TensorSource
-from likeness_studio.core.id_photo.make import MakeOptions, make_id_photo
-from likeness_studio.core.imaging.files import SUFFIXES, load_photo
+from likeness_studio.core.imaging import SUFFIXES, load_photo
 from likeness_studio.core.models import runtimes as onnx
 from likeness_studio.core.models import store
-from likeness_studio.core.portrait.matte import matte, normalisation_for
-from likeness_studio.core.quality.aligned_face import look_at
-from likeness_studio.core.quality.limits import Measure, Outcome
+from likeness_studio.core.portrait import normalisation_for
+from likeness_studio.core.portrait.matte import matte
+from likeness_studio.core.quality import Measure, Outcome, look_at
 
 RESULTS = Path(__file__).parent / "results"
 NOTES = Path(__file__).with_name("compliance_notes.md")

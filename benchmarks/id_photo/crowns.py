@@ -20,14 +20,12 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from likeness_studio.core.faces.engines import engine_of
-from likeness_studio.core.faces.mesh import find_mesh
-from likeness_studio.core.faces.pose import pose_from_mesh
-from likeness_studio.core.id_photo.head import crown_from_face, find_head, frontal_unit
-from likeness_studio.core.imaging.files import load_photo
-from likeness_studio.core.models import store
-from likeness_studio.core.models.runtimes import session
-from likeness_studio.core.portrait.matte import matte, normalisation_for
+from likeness_studio.core.faces import engine_of, find_mesh, pose_from_mesh
+from likeness_studio.core.id_photo import crown_from_face, find_head, frontal_unit
+from likeness_studio.core.imaging import load_photo
+from likeness_studio.core.models import session, store
+from likeness_studio.core.portrait import normalisation_for
+from likeness_studio.core.portrait.matte import matte
 
 HERE = Path(__file__).parent
 TOP_RADIUS = 1.2

@@ -28,9 +28,8 @@ from PIL import Image
 
 from likeness_studio.core.choices import FacePolicy
 from likeness_studio.core.errors import LikenessError
-from likeness_studio.core.faces.engines import FaceEngine, load_engine
-from likeness_studio.core.quality.aligned_face import look_at
-from likeness_studio.core.quality.all_measures import measure_face
+from likeness_studio.core.faces import FaceEngine, load_engine
+from likeness_studio.core.quality import look_at, measure_face
 
 LIMITS = Path(__file__).with_name("face_limits.toml")
 REAL = Path(__file__).with_name("face_real.toml")

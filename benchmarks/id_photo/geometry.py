@@ -24,17 +24,13 @@ import torch
 from rich.progress import track
 
 from likeness_studio.core.errors import LikenessError
+from likeness_studio.core.faces import NEUTRAL_PITCH, FaceEngine, FaceMesh, Pose, engine_of, find_mesh, pose_from_mesh
 from likeness_studio.core.faces import mesh as chin_search
-from likeness_studio.core.faces.engines import FaceEngine, engine_of
-from likeness_studio.core.faces.mesh import FaceMesh, find_mesh
-from likeness_studio.core.faces.pose import NEUTRAL_PITCH, Pose, pose_from_mesh
-from likeness_studio.core.id_photo.head import Head, find_head, frontal_unit
-from likeness_studio.core.imaging.files import load_photo
-from likeness_studio.core.imaging.tensors import planes
-from likeness_studio.core.imaging.warp import rotate
-from likeness_studio.core.models import store
-from likeness_studio.core.models.runtimes import session
-from likeness_studio.core.portrait.matte import matte, normalisation_for
+from likeness_studio.core.id_photo import Head, find_head, frontal_unit
+from likeness_studio.core.imaging import load_photo, planes, rotate
+from likeness_studio.core.models import session, store
+from likeness_studio.core.portrait import normalisation_for
+from likeness_studio.core.portrait.matte import matte
 
 HERE = Path(__file__).parent
 CHIN_RADIUS, TOP_RADIUS = 0.45, 1.2

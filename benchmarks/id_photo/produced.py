@@ -30,20 +30,24 @@ import torch
 from geometry import FACING, HERE, other_engine
 
 from likeness_studio.core.errors import LikenessError
-from likeness_studio.core.faces.engines import FaceEngine, load_engine
-from likeness_studio.core.faces.face import Face
-from likeness_studio.core.faces.pose import pose_from_mesh
-from likeness_studio.core.id_photo.document import Document
+from likeness_studio.core.faces import Face, FaceEngine, load_engine, pose_from_mesh
+from likeness_studio.core.id_photo import (
+    About,
+    Document,
+    FileSource,
+    MakeOptions,
+    judge_all,
+    make_id_photo,
+    measure_all,
+)
 from likeness_studio.core.id_photo.documents import document as document_of
-from likeness_studio.core.id_photo.judge import About, judge_all, measure_all
-from likeness_studio.core.id_photo.look import FileSource, look
-from likeness_studio.core.id_photo.make import MakeOptions, make_id_photo
-from likeness_studio.core.imaging.encode import encode_picture
-from likeness_studio.core.imaging.files import load_photo
+from likeness_studio.core.id_photo.look import look
+from likeness_studio.core.imaging import encode_picture, load_photo
 from likeness_studio.core.models import runtimes as onnx
 from likeness_studio.core.models import store
-from likeness_studio.core.portrait.matte import matte, normalisation_for
-from likeness_studio.core.provenance.save import target_for
+from likeness_studio.core.portrait import normalisation_for
+from likeness_studio.core.portrait.matte import matte
+from likeness_studio.core.provenance import target_for
 
 DOCUMENTS = ("us-passport", "schengen-visa", "in-passport", "jp-passport")
 

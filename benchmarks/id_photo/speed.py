@@ -31,9 +31,8 @@ import torch
 from PIL import Image
 
 from likeness_studio.core.choices import Background, Size
+from likeness_studio.core.id_photo import MakeOptions, picture_size
 from likeness_studio.core.id_photo.documents import document
-from likeness_studio.core.id_photo.framing import picture_size
-from likeness_studio.core.id_photo.make import MakeOptions
 from likeness_studio.core.models import runtimes as litert
 from likeness_studio.core.models import runtimes as onnx
 from likeness_studio.core.models import store

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from typing import Any
 
-from likeness_studio.core.identity.calibration import TABLE
+from likeness_studio.core.identity import TABLE
 
 HEAD = "# Written by benchmarks/identity/lfw.py --write and benchmarks/fairness/verification.py --write, not by hand."
 

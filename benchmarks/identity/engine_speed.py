@@ -22,11 +22,8 @@ import numpy as np
 import torch
 
 from likeness_studio.core.choices import FacePolicy
-from likeness_studio.core.faces.choose import find_subject, find_subjects
-from likeness_studio.core.faces.engines import YuNetSFace
-from likeness_studio.core.faces.face import align
-from likeness_studio.core.faces.yunet_sface import Letterbox
-from likeness_studio.core.imaging.files import SUFFIXES, load_photo
+from likeness_studio.core.faces import Letterbox, YuNetSFace, align, find_subject, find_subjects
+from likeness_studio.core.imaging import SUFFIXES, load_photo
 
 RESULTS = Path(__file__).parent / "results"
 BATCH = 16

@@ -21,9 +21,8 @@ from rich.progress import track
 
 from likeness_studio.benchmarks.identity.calibration_table import write_points
 from likeness_studio.core.choices import FacePolicy
-from likeness_studio.core.faces.choose import find_subjects
-from likeness_studio.core.faces.engines import FaceEngine, engine_of
-from likeness_studio.core.imaging.files import load_photo
+from likeness_studio.core.faces import FaceEngine, engine_of, find_subjects
+from likeness_studio.core.imaging import load_photo
 
 RATES = (1e-2, 1e-3, 1e-4, 1e-5)
 BOOTSTRAPS = 200

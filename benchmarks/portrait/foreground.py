@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from likeness_studio.core.portrait.compose import foreground_colours
+from likeness_studio.core.portrait import foreground_colours
 
 
 def _picture(path: Path, mode: str, size: tuple[int, int] | None = None) -> np.ndarray:

@@ -28,11 +28,11 @@ import torch
 from PIL import Image
 
 from likeness_studio.core import host
-from likeness_studio.core.faces.engines import load_engine
-from likeness_studio.core.imaging.files import from_pil, to_pil
+from likeness_studio.core.faces import load_engine
+from likeness_studio.core.imaging import from_pil, to_pil
 from likeness_studio.core.models import runtimes as onnx
 from likeness_studio.core.models import store
-from likeness_studio.core.portrait.compose import foreground_colours
+from likeness_studio.core.portrait import foreground_colours
 from likeness_studio.nodes import portrait as nodes
 
 NETWORKS = {"u2net": ((1, 3, 320, 320), 1), "yunet": ((1, 3, 640, 640), 3), "sface": ((1, 3, 112, 112), 2)}

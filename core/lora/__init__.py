@@ -1,1 +1,39 @@
 """LoRA files: what they hold, whether they fit, loading, merging."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..lazy import lazy
+
+if TYPE_CHECKING:
+    from .family import block_of, block_order, canonical, family_of, fits, of_model_class
+    from .header import MAX_HEADER, TensorInfo, read_header, stranger
+    from .layers import Factors, Layer, bias_of, delta_of, flat
+    from .lora_file import (
+        Cache,
+        LoraFile,
+        hashes,
+        joined_words,
+        licence,
+        open_lora,
+        open_path,
+        plain,
+        tags,
+        training,
+        trigger_words,
+    )
+    from .merge import Merged, Source, facts_of, forbids_merging, metadata_of, reduced, save
+
+__getattr__ = lazy(
+    __name__,
+    {
+        ".family": "block_of block_order canonical family_of fits of_model_class",
+        ".header": "MAX_HEADER read_header stranger TensorInfo",
+        ".layers": "bias_of delta_of Factors flat Layer",
+        ".lora_file": (
+            "Cache hashes joined_words licence LoraFile open_lora open_path plain tags training trigger_words"
+        ),
+        ".merge": "facts_of forbids_merging Merged metadata_of reduced save Source",
+    },
+)

@@ -1,1 +1,33 @@
 """How good a photo of a face is: light, sharpness, colour, pose, eyes, mouth, as numbers with a definition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..lazy import lazy
+
+if TYPE_CHECKING:
+    from .aligned_face import EYE_DISTANCE, SIDE, TEMPLATE, Portrait, cut, look_at
+    from .all_measures import measure_face, measure_portrait
+    from .background import measure_background
+    from .close_up import Skin
+    from .face_parsing import CLASSES, BiSeNet, Parsing
+    from .light import measure_light
+    from .limits import Bound, Limit, Measure, Outcome, Verdict, judge_measure, read_limits, verdict_of
+    from .sharpness import face_quality, saved_quality
+    from .usable_photo import upright, usable
+
+__getattr__ = lazy(
+    __name__,
+    {
+        ".aligned_face": "cut EYE_DISTANCE look_at Portrait SIDE TEMPLATE",
+        ".all_measures": "measure_face measure_portrait",
+        ".background": "measure_background",
+        ".close_up": "Skin",
+        ".face_parsing": "BiSeNet CLASSES Parsing",
+        ".light": "measure_light",
+        ".limits": "Bound judge_measure Limit Measure Outcome read_limits Verdict verdict_of",
+        ".sharpness": "face_quality saved_quality",
+        ".usable_photo": "upright usable",
+    },
+)

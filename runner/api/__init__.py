@@ -83,4 +83,4 @@ HOMES = {
 }
 """Which names are in which file."""
 
-__getattr__ = lazy(__name__, {name: home for home, names in HOMES.items() for name in names.split()})
+__getattr__ = lazy(__name__, HOMES)

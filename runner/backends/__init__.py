@@ -7,9 +7,38 @@ from typing import TYPE_CHECKING
 from ...core.lazy import lazy
 
 if TYPE_CHECKING:
-    from .base import Backend
+    from .backoff import Patience
+    from .base import (
+        Backend,
+        Event,
+        Folders,
+        NodeTime,
+        OnEvent,
+        RunResult,
+        SavedFile,
+        ignore,
+        judged_images,
+        report_passed,
+    )
+    from .comfy import backend, catalog, job, server
+    from .core_nodes import CORE_NODES
+    from .doctor import Fact
     from .factory import BackendOptions, connect
+    from .local import LocalEngine
+    from .local_nodes import describe, local_catalog, local_classes, local_object_info, plan
+    from .pool import Fleet, Place, ServerView
 
-__all__ = ["Backend", "BackendOptions", "connect"]
-
-__getattr__ = lazy(__name__, {"Backend": ".base", "BackendOptions": ".factory", "connect": ".factory"})
+__getattr__ = lazy(
+    __name__,
+    {
+        ".backoff": "Patience",
+        ".base": "Backend Event Folders ignore judged_images NodeTime OnEvent report_passed RunResult SavedFile",
+        ".comfy": "backend catalog job server",
+        ".core_nodes": "CORE_NODES",
+        ".doctor": "Fact",
+        ".factory": "BackendOptions connect",
+        ".local": "LocalEngine",
+        ".local_nodes": "describe local_catalog local_classes local_object_info plan",
+        ".pool": "Fleet Place ServerView",
+    },
+)

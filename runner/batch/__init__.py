@@ -26,14 +26,8 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     {
-        "BatchEvent": ".job",
-        "BatchView": ".job",
-        "Counts": ".job",
-        "JobRow": ".job",
-        "Ledger": ".ledger",
-        "BatchOptions": ".job",
-        "BatchResult": ".run",
-        "resume": ".run",
-        "run_batch": ".run",
+        ".job": "BatchEvent BatchView Counts JobRow BatchOptions",
+        ".ledger": "Ledger",
+        ".run": "BatchResult resume run_batch",
     },
 )

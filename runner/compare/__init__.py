@@ -16,11 +16,8 @@ __all__ = ["Axis", "Cell", "CompareOptions", "CompareResult", "Trial", "compare"
 __getattr__ = lazy(
     __name__,
     {
-        "Axis": ".vary",
-        "Cell": ".cells",
-        "CompareOptions": ".vary",
-        "CompareResult": ".run",
-        "Trial": ".cells",
-        "compare": ".run",
+        ".vary": "Axis CompareOptions",
+        ".cells": "Cell Trial",
+        ".run": "CompareResult compare",
     },
 )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ...core.errors import LikenessError, registry
-from ...core.errors import formats as _id_photo  # noqa: F401 - registers the codes
-from ...core.errors import formats as _lora  # noqa: F401 - registers the codes
-from ...core.errors import formats as _provenance  # noqa: F401 - registers the codes
-from ...core.errors import formats as _quality  # noqa: F401 - registers the codes
-from ...core.errors import formats as _sheet  # noqa: F401 - registers the codes
+from ...core.errors import formats as _id_photo
+from ...core.errors import formats as _lora
+from ...core.errors import formats as _provenance
+from ...core.errors import formats as _quality
+from ...core.errors import formats as _sheet
 from .server import (
     BadServerAddress,
     BadServerName,

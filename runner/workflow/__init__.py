@@ -1,1 +1,27 @@
 """Workflows: loaded, converted, changed, validated, and compared with what a place can run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...core.lazy import lazy
+
+if TYPE_CHECKING:
+    from .convert import resolve, to_api, widget_values
+    from .graph import BUNDLED, Node, Workflow, as_link, bundled, did_you_mean, load
+    from .input_files import Given, InputPhoto, named_models, safe_name, stage
+    from .object_info import Catalog, from_object_info
+    from .overrides import Setting, apply
+    from .preflight import Findings
+
+__getattr__ = lazy(
+    __name__,
+    {
+        ".convert": "resolve to_api widget_values",
+        ".graph": "as_link BUNDLED bundled did_you_mean load Node Workflow",
+        ".input_files": "Given InputPhoto named_models safe_name stage",
+        ".object_info": "Catalog from_object_info",
+        ".overrides": "apply Setting",
+        ".preflight": "Findings",
+    },
+)

@@ -26,7 +26,7 @@ import folder_paths  # noqa: E402  # pyright: ignore[reportMissingImports]
 import torch  # noqa: E402
 
 from likeness_studio.core.errors import LikenessError  # noqa: E402
-from likeness_studio.core.lora.lora_file import LoraFile  # noqa: E402
+from likeness_studio.core.lora import LoraFile  # noqa: E402
 from likeness_studio.nodes.lora_patching import apply_stack  # noqa: E402
 from likeness_studio.nodes.sockets import Row, Stack  # noqa: E402
 

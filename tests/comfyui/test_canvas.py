@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from likeness_studio.runner.workflow.graph import load
+from likeness_studio.runner.workflow import load
 
 pytestmark = [pytest.mark.comfyui, pytest.mark.browser, pytest.mark.models]
 ROOT = Path(__file__).parents[2]

@@ -15,7 +15,7 @@ from likeness_studio.core.choices import DEFAULT_STRICTNESS
 from likeness_studio.runner.client import Client
 from likeness_studio.runner.compare import CompareOptions, compare
 from likeness_studio.runner.errors import ServerExecutionError
-from likeness_studio.runner.workflow.graph import Workflow
+from likeness_studio.runner.workflow import Workflow
 
 pytestmark = [pytest.mark.comfyui, pytest.mark.models]
 

@@ -6,9 +6,9 @@ import httpx
 import pytest
 
 from likeness_studio.core.choices import DEFAULT_STRICTNESS, EVEN_STRICTNESS, STRICTNESS
-from likeness_studio.core.identity.calibration import calibration_of
+from likeness_studio.core.identity import calibration_of
 from likeness_studio.runner.client import Client
-from likeness_studio.runner.workflow.graph import Workflow
+from likeness_studio.runner.workflow import Workflow
 
 pytestmark = [pytest.mark.comfyui, pytest.mark.models]
 

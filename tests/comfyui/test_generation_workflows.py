@@ -16,8 +16,7 @@ from PIL import Image
 from likeness_studio.runner.api.workflows import run_once
 from likeness_studio.runner.backends.comfy.backend import ServerBackend
 from likeness_studio.runner.cli import main
-from likeness_studio.runner.workflow.graph import Node, load
-from likeness_studio.runner.workflow.input_files import Given
+from likeness_studio.runner.workflow import Given, Node, load
 from likeness_studio.tests.lora import formats
 
 pytestmark = [pytest.mark.comfyui, pytest.mark.models]

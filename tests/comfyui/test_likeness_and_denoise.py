@@ -14,10 +14,9 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from likeness_studio.core.imaging.files import from_pil
+from likeness_studio.core.imaging import from_pil
+from likeness_studio.core.training import middle_square, psnr
 from likeness_studio.core.training import tiny_vae as engine
-from likeness_studio.core.training.tiny_vae import psnr
-from likeness_studio.core.training.tiny_vae_data import middle_square
 from likeness_studio.runner.cli import main
 
 pytestmark = [pytest.mark.comfyui, pytest.mark.models]

@@ -13,8 +13,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from likeness_studio.core.lora.lora_file import open_path
-from likeness_studio.core.lora.merge import Source, merge, save
+from likeness_studio.core.lora import Source, open_path, save
+from likeness_studio.core.lora.merge import merge
 
 pytestmark = pytest.mark.comfyui
 HERE = Path(__file__).parent

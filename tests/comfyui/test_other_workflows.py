@@ -12,8 +12,7 @@ from PIL import Image
 
 from likeness_studio.runner.api.workflows import run_once
 from likeness_studio.runner.backends.comfy.backend import ServerBackend
-from likeness_studio.runner.workflow.graph import load
-from likeness_studio.runner.workflow.input_files import Given
+from likeness_studio.runner.workflow import Given, load
 
 pytestmark = [pytest.mark.comfyui, pytest.mark.models]
 

@@ -9,10 +9,9 @@ import pytest
 from PIL import Image
 
 from likeness_studio.runner.api.workflows import run_once
+from likeness_studio.runner.backends import LocalEngine
 from likeness_studio.runner.backends.comfy.backend import ServerBackend
-from likeness_studio.runner.backends.local import LocalEngine
-from likeness_studio.runner.workflow.graph import load
-from likeness_studio.runner.workflow.input_files import Given
+from likeness_studio.runner.workflow import Given, load
 
 pytestmark = [pytest.mark.comfyui, pytest.mark.models]
 DEMO = Path(__file__).parents[2] / "runner" / "demo.jpg"

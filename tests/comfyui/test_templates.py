@@ -5,11 +5,9 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from likeness_studio.runner.backends.comfy import catalog as comfy_catalog
+from likeness_studio.runner.backends import catalog as comfy_catalog
 from likeness_studio.runner.backends.comfy.server import ComfyServer
-from likeness_studio.runner.workflow import preflight
-from likeness_studio.runner.workflow.convert import to_api
-from likeness_studio.runner.workflow.graph import Workflow
+from likeness_studio.runner.workflow import Workflow, preflight, to_api
 
 pytestmark = pytest.mark.comfyui
 EVERY = 6

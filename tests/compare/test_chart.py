@@ -5,8 +5,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from likeness_studio.core.imaging.chart import apart, chart_of, ticks
-from likeness_studio.core.imaging.plot import COLOURS, HEIGHT, LEGEND_ROW, WIDTH, plot
+from likeness_studio.core.imaging import COLOURS, HEIGHT, LEGEND_ROW, WIDTH, apart, chart_of, ticks
+from likeness_studio.core.imaging.plot import plot
 
 
 def chart(*rows, threshold: float | None = 0.42, baseline: tuple[float, float] | None = None):

@@ -14,12 +14,10 @@ from likeness_studio.core.compare import measuring as memory
 from likeness_studio.core.compare import measuring as stopwatch
 from likeness_studio.nodes.compare import StartMeasuring, StopMeasuring
 from likeness_studio.nodes.schema import io
-from likeness_studio.runner.backends.base import Folders
-from likeness_studio.runner.backends.local import LocalEngine
-from likeness_studio.runner.backends.local_nodes import local_classes
+from likeness_studio.runner.backends import Folders, LocalEngine, local_classes
 from likeness_studio.runner.errors import NodeFailed
 from likeness_studio.runner.report import write_report
-from likeness_studio.runner.workflow.graph import Workflow
+from likeness_studio.runner.workflow import Workflow
 
 
 def watchers():

@@ -9,13 +9,12 @@ from PIL import ImageFilter
 from likeness_studio.core import host
 from likeness_studio.core.choices import DEFAULT_STRICTNESS
 from likeness_studio.core.errors import LabelsMismatch, NothingToCompare
-from likeness_studio.core.imaging.files import from_pil, load_photo, to_pil
+from likeness_studio.core.imaging import from_pil, load_photo, to_pil
 from likeness_studio.nodes.compare import CompareLikeness, TryStrengths
 from likeness_studio.nodes.identity import EnrollIdentity
-from likeness_studio.runner.backends.base import Folders
-from likeness_studio.runner.backends.local import LocalEngine
+from likeness_studio.runner.backends import Folders, LocalEngine
 from likeness_studio.runner.report import write_report
-from likeness_studio.runner.workflow.graph import Workflow
+from likeness_studio.runner.workflow import Workflow
 
 RADII = (0, 2, 4, 8, 20)
 

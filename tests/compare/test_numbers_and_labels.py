@@ -2,7 +2,7 @@
 
 import pytest
 
-from likeness_studio.core.compare.labels import MOST_VALUES, Label, numbers, of_branches, spread, written
+from likeness_studio.core.compare import MOST_VALUES, Label, numbers, of_branches, spread, written
 from likeness_studio.core.errors import BadNumbers, LabelsMismatch
 
 

@@ -3,9 +3,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from likeness_studio.core.faces.engines import YuNetSFace
-from likeness_studio.core.faces.mesh import FaceMesh, find_mesh
-from likeness_studio.core.imaging.files import load_photo
+from likeness_studio.core.faces import FaceMesh, YuNetSFace, find_mesh
+from likeness_studio.core.imaging import load_photo
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from likeness_studio.core.faces import CHIN
 from likeness_studio.core.faces import mesh as search
-from likeness_studio.core.faces.mesh import CHIN
-from likeness_studio.core.imaging.tensors import planes
+from likeness_studio.core.imaging import planes
 
 UNIT = 100.0
 PLACE = 300.0

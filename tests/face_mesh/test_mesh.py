@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.core.faces.mesh import find_mesh
-from likeness_studio.core.imaging.tensors import pixels, planes, resize
+from likeness_studio.core.faces import find_mesh
+from likeness_studio.core.imaging import pixels, planes, resize
 
 pytestmark = pytest.mark.models
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.core.faces.mesh import (
+from likeness_studio.core.faces import (
     LOWER_LIP_OUTSIDE,
     MOUTH_CORNERS,
     OVAL,
@@ -14,11 +14,12 @@ from likeness_studio.core.faces.mesh import (
     UPPER_LIP,
     Eye,
     FaceMesh,
+    Pose,
     find_mesh,
+    pose_from_mesh,
+    pose_from_points,
 )
-from likeness_studio.core.faces.pose import Pose, pose_from_mesh, pose_from_points
-from likeness_studio.core.imaging.tensors import pixels, planes
-from likeness_studio.core.imaging.warp import Cut, rotate, sample
+from likeness_studio.core.imaging import Cut, pixels, planes, rotate, sample
 
 pytestmark = pytest.mark.models
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from likeness_studio.runner.backends.base import Folders
+from likeness_studio.runner.backends import Folders
 from likeness_studio.tests.conftest import ComfyUIServer, free_port, start_comfyui
 from likeness_studio.tests.faults.graphs import SecondClient, until
 from likeness_studio.tests.faults.proxy import Proxy

@@ -14,9 +14,9 @@ import numpy as np
 from PIL import Image
 
 from likeness_studio.core.interrupt import Stopped, never
-from likeness_studio.runner.backends.base import Folders, OnEvent, RunResult, ignore
+from likeness_studio.runner.backends import Folders, OnEvent, RunResult, ignore
 from likeness_studio.runner.backends.comfy.backend import ServerBackend
-from likeness_studio.runner.workflow.graph import Workflow
+from likeness_studio.runner.workflow import Workflow
 
 Graph = dict[str, dict[str, Any]]
 

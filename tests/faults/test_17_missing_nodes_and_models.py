@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from likeness_studio.runner import errors
-from likeness_studio.runner.backends.comfy import catalog as comfy_catalog
+from likeness_studio.runner.backends import catalog as comfy_catalog
 from likeness_studio.runner.backends.comfy.server import ComfyServer
 from likeness_studio.runner.client import Client
-from likeness_studio.runner.workflow.graph import Node, Workflow, load
+from likeness_studio.runner.workflow import Node, Workflow, load
 
 pytestmark = pytest.mark.comfyui
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from likeness_studio.runner import errors
-from likeness_studio.runner.backends.base import Folders
+from likeness_studio.runner.backends import Folders
 from likeness_studio.tests.conftest import ComfyUIServer
 from likeness_studio.tests.faults.graphs import (
     SecondClient,

@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from likeness_studio.runner import errors
-from likeness_studio.runner.backends.base import Folders
+from likeness_studio.runner.backends import Folders
 from likeness_studio.tests.faults.graphs import Graph, colour, colour_of, picture, run_on, through
 from likeness_studio.tests.faults.proxy import Proxy
 

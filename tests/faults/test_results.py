@@ -11,7 +11,7 @@ import pytest
 
 from likeness_studio.core.errors import UnsafePath
 from likeness_studio.runner import errors
-from likeness_studio.runner.backends.base import Folders
+from likeness_studio.runner.backends import Folders
 from likeness_studio.tests.conftest import ComfyUIServer
 from likeness_studio.tests.faults.graphs import colour, colour_of, node, picture, run_on, through
 from likeness_studio.tests.faults.proxy import Proxy

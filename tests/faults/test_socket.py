@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from likeness_studio.runner.backends.base import Event, Folders
+from likeness_studio.runner.backends import Event, Folders
 from likeness_studio.runner.backends.comfy.backend import ServerBackend
 from likeness_studio.tests.faults.graphs import colour, colour_of, picture, run_on, waiting, workflow
 from likeness_studio.tests.faults.proxy import BINARY, TEXT, Exchange, Fault, Frame, Proxy

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from likeness_studio.core.errors import Interrupted
-from likeness_studio.runner.backends.base import Event, Folders
+from likeness_studio.runner.backends import Event, Folders
 from likeness_studio.tests.conftest import ComfyUIServer
 from likeness_studio.tests.faults import batches
 from likeness_studio.tests.faults.graphs import Graph, SecondClient, run_on, until, waiting

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from likeness_studio.runner import errors
-from likeness_studio.runner.backends.base import Folders
+from likeness_studio.runner.backends import Folders
 from likeness_studio.tests.conftest import ComfyUIServer
 from likeness_studio.tests.faults.graphs import (
     Graph,

@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from likeness_studio.runner.backends.base import Event
+from likeness_studio.runner.backends import Event
 from likeness_studio.runner.backends.comfy.events import Message, Preview, Subscription, Track, parse
-from likeness_studio.runner.workflow.graph import Workflow
+from likeness_studio.runner.workflow import Workflow
 
 PROMPT = "00000000-0000-4000-8000-000000000000"
 WORKFLOW = Workflow.from_api(

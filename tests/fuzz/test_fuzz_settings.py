@@ -8,10 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from likeness_studio.core.errors import LikenessError
-from likeness_studio.runner.backends.local_nodes import local_catalog, local_classes, plan
-from likeness_studio.runner.workflow.graph import bundled, load
-from likeness_studio.runner.workflow.object_info import Catalog
-from likeness_studio.runner.workflow.overrides import Setting, apply, parse
+from likeness_studio.runner.backends import local_catalog, local_classes, plan
+from likeness_studio.runner.workflow import Catalog, Setting, apply, bundled, load
+from likeness_studio.runner.workflow.overrides import parse
 from likeness_studio.tests.fuzz.mutations import QUICK, explained
 
 WORKFLOWS = {name: load(name) for name in bundled()}

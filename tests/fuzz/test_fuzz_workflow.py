@@ -10,10 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from likeness_studio.core.errors import LikenessError
-from likeness_studio.runner.backends.local_nodes import local_catalog, local_classes, plan
+from likeness_studio.runner.backends import local_catalog, local_classes, plan
 from likeness_studio.runner.errors import AmbiguousTitle
-from likeness_studio.runner.workflow import comfy_cli
-from likeness_studio.runner.workflow.graph import BUNDLED, Workflow, load
+from likeness_studio.runner.workflow import BUNDLED, Workflow, comfy_cli, load
 from likeness_studio.tests.fuzz.mutations import QUICK, VALUES, damaged_bytes, damaged_tree, explained
 
 FILES = sorted([*BUNDLED.glob("*.json"), *(BUNDLED / "api").glob("*.json")])

@@ -10,10 +10,10 @@ import torch
 
 import likeness_studio
 from likeness_studio.core.files import claim_free_path, free_path, numbered, write_whole
-from likeness_studio.core.id_photo.sheet_files import save_as
-from likeness_studio.core.identity.enrollment import Identity, save_identity
-from likeness_studio.core.lora.merge import Merged
-from likeness_studio.core.lora.merge import save as save_lora
+from likeness_studio.core.id_photo import save_as
+from likeness_studio.core.identity import Identity, save_identity
+from likeness_studio.core.lora import Merged
+from likeness_studio.core.lora import save as save_lora
 from likeness_studio.runner.api.id_photos import save_new
 from likeness_studio.runner.batch.verdict_tables import replaced
 

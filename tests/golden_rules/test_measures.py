@@ -5,12 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from likeness_studio.core.faces.engines import YuNetSFace
-from likeness_studio.core.imaging.files import load_photo
-from likeness_studio.core.prompting.measure_photo import measure
-from likeness_studio.core.quality.aligned_face import look_at
-from likeness_studio.core.quality.all_measures import measure_portrait
-from likeness_studio.core.quality.sharpness import face_quality
+from likeness_studio.core.faces import YuNetSFace
+from likeness_studio.core.imaging import load_photo
+from likeness_studio.core.prompting import measure
+from likeness_studio.core.quality import face_quality, look_at, measure_portrait
 
 pytestmark = pytest.mark.models
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.core.imaging.filters import EXACT, distance_to, find_regions, touches_border
+from likeness_studio.core.imaging import EXACT, distance_to, find_regions, touches_border
 
 
 def random_mask(seed, height=40, width=56, share=0.55):

@@ -11,10 +11,10 @@ import torch
 import likeness_studio
 from likeness_studio.core.choices import FacePolicy
 from likeness_studio.core.errors import FaceNotUsable
-from likeness_studio.core.faces.choose import Outcome, choose_face, find_subject
-from likeness_studio.core.faces.face import ARCFACE_TEMPLATE, Face
-from likeness_studio.core.id_photo.look import TensorSource, look
-from likeness_studio.core.prompting.measure_photo import measure
+from likeness_studio.core.faces import ARCFACE_TEMPLATE, Face, Outcome, choose_face, find_subject
+from likeness_studio.core.id_photo import TensorSource
+from likeness_studio.core.id_photo.look import look
+from likeness_studio.core.prompting import measure
 from likeness_studio.nodes.face import ProtectFace, RestoreFace
 from likeness_studio.nodes.portrait import FrameHeadshot
 

@@ -11,16 +11,11 @@ import torch
 from likeness_studio.core import host
 from likeness_studio.core.choices import FacePolicy
 from likeness_studio.core.errors import ShapeMismatch
-from likeness_studio.core.faces.engines import load_engine
+from likeness_studio.core.faces import load_engine
+from likeness_studio.core.id_photo import About, IDPhoto, MakeOptions, TensorSource, check_id_photo, make_id_photo
 from likeness_studio.core.id_photo.documents import document
-from likeness_studio.core.id_photo.judge import About, check_id_photo
-from likeness_studio.core.id_photo.look import TensorSource
-from likeness_studio.core.id_photo.make import MakeOptions, make_id_photo
-from likeness_studio.core.id_photo.measures import IDPhoto
-from likeness_studio.core.imaging.files import load_photo
-from likeness_studio.core.imaging.tensors import pixels, planes, resize
-from likeness_studio.core.quality.limits import Outcome, Verdict
-from likeness_studio.core.quality.usable_photo import usable
+from likeness_studio.core.imaging import load_photo, pixels, planes, resize
+from likeness_studio.core.quality import Outcome, Verdict, usable
 from likeness_studio.nodes.id_photo import CheckIDPhoto, CheckSelfie
 from likeness_studio.nodes.portrait import MattePerson
 
@@ -204,7 +199,7 @@ def test_the_page_of_the_rules_is_up_to_date():
 
 
 def test_an_uncut_photo_is_drawn_without_what_is_asked(photo, engine):
-    from likeness_studio.core.id_photo.overlay import overlay_of
+    from likeness_studio.core.id_photo import overlay_of
 
     drawn = [overlay_of(photo, check(photo, engine, uncut=uncut)[0]) for uncut in (False, True)]
     bands, lines = (np.asarray(each).astype(int) for each in drawn)

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from likeness_studio.core.errors.formats import DocumentInvalid, DocumentUnknown
-from likeness_studio.core.id_photo.document import Edits, HeadTop, Range
-from likeness_studio.core.id_photo.documents import FOLDER, NOWHERE, document, documents, names, near_misses, read
+from likeness_studio.core.id_photo import FOLDER, NOWHERE, Edits, HeadTop, Range, names, near_misses, read
+from likeness_studio.core.id_photo.documents import document, documents
 from likeness_studio.runner.cli import main
 
 ROOT = Path(__file__).parents[2]

@@ -6,16 +6,20 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 
-from likeness_studio.core.id_photo.document import Edits
+from likeness_studio.core.id_photo import (
+    FILLED,
+    PAPERS,
+    Edits,
+    FileSource,
+    IDPhoto,
+    MakeOptions,
+    judge_all,
+    lay_out,
+    of_the_photo,
+    summary,
+)
 from likeness_studio.core.id_photo.documents import document
-from likeness_studio.core.id_photo.judge import judge_all
-from likeness_studio.core.id_photo.look import FILLED, FileSource
-from likeness_studio.core.id_photo.make import MakeOptions
-from likeness_studio.core.id_photo.make_report import of_the_photo
-from likeness_studio.core.id_photo.measures import IDPhoto
-from likeness_studio.core.id_photo.sheet import PAPERS, lay_out
-from likeness_studio.core.id_photo.sheet_files import summary
-from likeness_studio.core.quality.limits import Measure, Outcome
+from likeness_studio.core.quality import Measure, Outcome
 from likeness_studio.runner.api.id_photos import IDPhotoMaker, Job
 
 US = document("us-passport")

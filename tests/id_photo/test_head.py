@@ -7,15 +7,18 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.core.faces.engines import YuNetSFace
-from likeness_studio.core.faces.face import Face
-from likeness_studio.core.faces.mesh import Chin, Eye, FaceMesh, find_mesh
-from likeness_studio.core.id_photo.document import HeadTop
-from likeness_studio.core.id_photo.head import Crown, HairTop, crown_from_face, crown_under_hair, find_head, hair_top
-from likeness_studio.core.imaging.files import load_photo
-from likeness_studio.core.imaging.warp import rotate
-from likeness_studio.core.models import store
-from likeness_studio.core.models.runtimes import session
+from likeness_studio.core.faces import Chin, Eye, Face, FaceMesh, YuNetSFace, find_mesh
+from likeness_studio.core.id_photo import (
+    Crown,
+    HairTop,
+    HeadTop,
+    crown_from_face,
+    crown_under_hair,
+    find_head,
+    hair_top,
+)
+from likeness_studio.core.imaging import load_photo, rotate
+from likeness_studio.core.models import session, store
 from likeness_studio.core.portrait.matte import matte as make_matte
 
 UNIT = 60.0

@@ -15,9 +15,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from likeness_studio.core.errors import Interrupted
+from likeness_studio.core.id_photo import MakeOptions
 from likeness_studio.core.id_photo.documents import document
-from likeness_studio.core.id_photo.make import MakeOptions
-from likeness_studio.core.imaging.encode import srgb_profile
+from likeness_studio.core.imaging import srgb_profile
 from likeness_studio.core.provenance import xmp
 from likeness_studio.runner.api.id_photos import IDPhotoMaker, Job, save_new
 from likeness_studio.runner.cli import main

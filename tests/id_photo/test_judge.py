@@ -14,34 +14,30 @@ from PIL import Image
 
 from likeness_studio.core.errors import PhotoUnreadable
 from likeness_studio.core.errors.formats import LimitsInvalid
-from likeness_studio.core.id_photo.document import Edits, HeadTop, Range
-from likeness_studio.core.id_photo.documents import document, documents
-from likeness_studio.core.id_photo.head import Head
-from likeness_studio.core.id_photo.judge import Compliance, _whole_head, judge_all
-from likeness_studio.core.id_photo.limits import limits_for, table
-from likeness_studio.core.id_photo.measures import (
+from likeness_studio.core.id_photo import (
+    Compliance,
+    Edits,
     FileFacts,
+    Head,
+    HeadTop,
     History,
     IDPhoto,
+    Range,
     forbidden_edits,
+    judge_all,
+    limits_for,
     measure_edits,
     measure_file,
     measure_geometry,
     measure_size,
     place,
     read_facts,
+    table,
 )
-from likeness_studio.core.imaging.warp import rotate
-from likeness_studio.core.quality.limits import (
-    Bound,
-    Limit,
-    Measure,
-    Outcome,
-    Verdict,
-    judge_measure,
-    read_limits,
-    verdict_of,
-)
+from likeness_studio.core.id_photo.documents import document, documents
+from likeness_studio.core.id_photo.judge import _whole_head
+from likeness_studio.core.imaging import rotate
+from likeness_studio.core.quality import Bound, Limit, Measure, Outcome, Verdict, judge_measure, read_limits, verdict_of
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks" / "id_photo"
 
@@ -345,7 +341,7 @@ def test_sizes_in_pixels_and_proportions():
 @pytest.mark.parametrize("name", documents())
 def test_a_photo_of_the_size_that_is_made_has_a_right_size(name):
     from likeness_studio.core.choices import Size
-    from likeness_studio.core.id_photo.framing import picture_size
+    from likeness_studio.core.id_photo import picture_size
 
     rules = document(name)
     width, height, _ = picture_size(rules, Size.AUTO)

@@ -8,11 +8,19 @@ import numpy as np
 import pytest
 
 from likeness_studio.core.choices import HeadSize, Size
-from likeness_studio.core.id_photo.document import Document, HeadTop, Range
+from likeness_studio.core.id_photo import (
+    LARGEST_SHIFT,
+    Bounds,
+    Document,
+    Framing,
+    Head,
+    HeadTop,
+    Range,
+    choose_frame,
+    picture_size,
+)
 from likeness_studio.core.id_photo.documents import document, documents
-from likeness_studio.core.id_photo.framing import LARGEST_SHIFT, Bounds, Framing, choose_frame, picture_size
-from likeness_studio.core.id_photo.head import Head
-from likeness_studio.core.imaging.warp import rotate
+from likeness_studio.core.imaging import rotate
 
 PLAIN = Document("plain", "Plain", "Nowhere", "generic", 35, 45)
 

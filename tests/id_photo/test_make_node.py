@@ -10,9 +10,9 @@ import torch
 
 from likeness_studio.core.errors import FaceNotUsable, MatteMissing
 from likeness_studio.core.errors.formats import AlterationForbidden, PhotoTooTight, SizeNotDefined
-from likeness_studio.core.faces.engines import load_engine
+from likeness_studio.core.faces import load_engine
 from likeness_studio.core.id_photo.documents import document
-from likeness_studio.core.imaging.files import load_photo
+from likeness_studio.core.imaging import load_photo
 from likeness_studio.nodes.id_photo import MakeIDPhoto
 from likeness_studio.nodes.portrait import MattePerson
 
@@ -61,7 +61,7 @@ def test_the_demo_photo_for_many_documents(photo, mask, name):
 
 def test_the_made_photo_measures_as_the_report_says(photo, mask):
     """Looked at anew, without what was known before: eyes level, head and eye line where they were put."""
-    from likeness_studio.core.id_photo.look import TensorSource
+    from likeness_studio.core.id_photo import TensorSource
     from likeness_studio.core.id_photo.make import look
 
     made, _, _, text = make(photo, mask=mask).args
@@ -171,8 +171,7 @@ def test_an_upside_down_photo_is_refused(photo):
 
 def test_a_network_may_be_given_instead_of_its_mask(photo):
     """It is shown the part of the photo round the head, small."""
-    from likeness_studio.core.id_photo.look import TensorSource
-    from likeness_studio.core.id_photo.make import MakeOptions, make_id_photo
+    from likeness_studio.core.id_photo import MakeOptions, TensorSource, make_id_photo
 
     seen = []
 

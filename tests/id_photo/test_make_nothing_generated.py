@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from likeness_studio.core.id_photo import MakeOptions
 from likeness_studio.core.id_photo.documents import document
-from likeness_studio.core.id_photo.make import MakeOptions
-from likeness_studio.core.models.manifest import models
+from likeness_studio.core.models import models
 from likeness_studio.core.node_facts import Effect
-from likeness_studio.core.provenance.steps import effect
+from likeness_studio.core.provenance import effect
 from likeness_studio.runner.api.id_photos import IDPhotoMaker, Job
 
 ROOT = Path(__file__).parents[2]
@@ -127,7 +127,7 @@ def test_nothing_generative_is_loaded_when_the_command_runs(astronaut, tmp_path)
 @pytest.mark.models
 def test_its_networks_only_look(astronaut, tmp_path):
     """The models that the finished file names are detectors, landmarks and a matte; the file states the rest."""
-    from likeness_studio.core.provenance.xmp import Generative
+    from likeness_studio.core.provenance import Generative
 
     made = IDPhotoMaker(Job(MakeOptions(document("us-passport")), matte="u2netp", check=False))
     finished = made.make(astronaut, tmp_path / "me.jpg")

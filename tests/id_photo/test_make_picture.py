@@ -12,13 +12,19 @@ from PIL import Image, ImageCms
 from likeness_studio.core.choices import Background, Size
 from likeness_studio.core.errors import MatteMissing, PhotoUnreadable
 from likeness_studio.core.errors.formats import AlterationForbidden, SizeNotDefined
-from likeness_studio.core.id_photo.document import Edits
+from likeness_studio.core.id_photo import (
+    Edits,
+    FileSource,
+    Head,
+    TensorSource,
+    choose_background,
+    cut_out,
+    in_picture,
+    picture_size,
+    replace_background,
+)
 from likeness_studio.core.id_photo.documents import document, documents
-from likeness_studio.core.id_photo.framing import picture_size
-from likeness_studio.core.id_photo.head import Head
-from likeness_studio.core.id_photo.look import FileSource, TensorSource
-from likeness_studio.core.id_photo.make import choose_background, cut_out, in_picture, replace_background
-from likeness_studio.core.imaging.warp import Cut, rotate
+from likeness_studio.core.imaging import Cut, rotate
 
 HEAD = Head((600.0, 500.0), 0.0, 600.0, 500.0, 680.0, 315.0, 290.0, 100.0, 5.0, 12.0, 4.0)
 

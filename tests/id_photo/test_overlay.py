@@ -7,10 +7,19 @@ from dataclasses import replace
 import pytest
 import torch
 
-from likeness_studio.core.id_photo.document import Document, Range
+from likeness_studio.core.id_photo import (
+    BAD,
+    EDGE,
+    GOOD,
+    SCALE_WIDTH,
+    TALL,
+    UNSURE,
+    Document,
+    Head,
+    Range,
+    draw_overlay,
+)
 from likeness_studio.core.id_photo.documents import document
-from likeness_studio.core.id_photo.head import Head
-from likeness_studio.core.id_photo.overlay import BAD, EDGE, GOOD, SCALE_WIDTH, TALL, UNSURE, draw_overlay
 
 GREY = 0.5
 RULES = replace(document("icao"), width_mm=40, height_mm=40, head=Range(0.45, 0.6), eyes=Range(0.5, 0.6), room=None)

@@ -7,8 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from likeness_studio.core.errors.formats import PrintProportionsDiffer, PrintsDoNotFit, PrintSizeUnknown
-from likeness_studio.core.id_photo.sheet import CLEARANCE_MM, PAPERS, SHORTEST_MARK_MM, Box, lay_out
-from likeness_studio.core.id_photo.sheet_draw import check_proportions, read_size, size_by_density
+from likeness_studio.core.id_photo import (
+    CLEARANCE_MM,
+    PAPERS,
+    SHORTEST_MARK_MM,
+    Box,
+    check_proportions,
+    lay_out,
+    read_size,
+    size_by_density,
+)
 
 EPS = 1e-6
 SCHENGEN, TWO_INCHES = (35.0, 45.0), (50.8, 50.8)

@@ -11,11 +11,22 @@ from PIL import Image
 
 from likeness_studio.core.errors import UnsafePath
 from likeness_studio.core.errors.formats import PrintsDoNotFit, SheetNotSaved
+from likeness_studio.core.id_photo import (
+    LONGEST_MARK_MM,
+    MARK_WIDTH_MM,
+    MM_PER_INCH,
+    PAPERS,
+    caption_of,
+    check_pixels,
+    draw_page,
+    lay_out,
+    pdf_bytes,
+    png_bytes,
+    save_as,
+    save_numbered,
+    summary,
+)
 from likeness_studio.core.id_photo import sheet_files as sheet_file
-from likeness_studio.core.id_photo.document import MM_PER_INCH
-from likeness_studio.core.id_photo.sheet import LONGEST_MARK_MM, MARK_WIDTH_MM, PAPERS, lay_out
-from likeness_studio.core.id_photo.sheet_draw import check_pixels, draw_page
-from likeness_studio.core.id_photo.sheet_files import caption_of, pdf_bytes, png_bytes, save_as, save_numbered, summary
 
 SCHENGEN, TWO_INCHES = (35.0, 45.0), (50.8, 50.8)
 RENDER_DPI = 400

@@ -9,15 +9,14 @@ from PIL import Image
 from likeness_studio.core import host
 from likeness_studio.core.errors import UnsafePath
 from likeness_studio.core.errors.formats import PrintProportionsDiffer, PrintsDoNotFit, PrintSizeUnknown, SheetNotSaved
+from likeness_studio.core.id_photo import IDPhoto
 from likeness_studio.core.id_photo.documents import document
-from likeness_studio.core.id_photo.measures import IDPhoto
-from likeness_studio.core.imaging.files import from_pil, load_photo
+from likeness_studio.core.imaging import from_pil, load_photo
 from likeness_studio.nodes.print_sheet import AUTO, PrintSheet
-from likeness_studio.runner.backends.base import Folders
-from likeness_studio.runner.backends.local import LocalEngine
+from likeness_studio.runner.backends import Folders, LocalEngine
 from likeness_studio.runner.client import Client
 from likeness_studio.runner.errors import ServerExecutionError
-from likeness_studio.runner.workflow.graph import Workflow
+from likeness_studio.runner.workflow import Workflow
 
 ROOT = Path(__file__).parents[2]
 WIDGETS = {

@@ -7,12 +7,10 @@ import pytest
 from PIL import Image
 
 from likeness_studio.core.errors.formats import PhotoTooTight
-from likeness_studio.core.faces.engines import load_engine
+from likeness_studio.core.faces import load_engine
+from likeness_studio.core.id_photo import Head, MakeOptions, TensorSource, make_id_photo, may_tilt, turned
 from likeness_studio.core.id_photo.documents import document
-from likeness_studio.core.id_photo.head import Head
-from likeness_studio.core.id_photo.look import TensorSource
-from likeness_studio.core.id_photo.make import MakeOptions, make_id_photo, may_tilt, turned
-from likeness_studio.core.imaging.files import from_pil
+from likeness_studio.core.imaging import from_pil
 
 HEAD = Head((200, 200), 10.0, 200, 200, 310, 90, 80, 70, 4, 6, 3)
 

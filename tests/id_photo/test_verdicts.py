@@ -16,17 +16,12 @@ import pytest
 import torch
 from PIL import Image
 
-from likeness_studio.core.faces.engines import load_engine
+from likeness_studio.core.faces import load_engine
+from likeness_studio.core.id_photo import About, MakeOptions, TensorSource, check_id_photo, make_id_photo
 from likeness_studio.core.id_photo.documents import document
-from likeness_studio.core.id_photo.judge import About, check_id_photo
-from likeness_studio.core.id_photo.look import TensorSource
-from likeness_studio.core.id_photo.make import MakeOptions, make_id_photo
-from likeness_studio.core.imaging.files import load_photo
-from likeness_studio.core.imaging.tensors import pixels, planes, resize
+from likeness_studio.core.imaging import load_photo, pixels, planes, resize
+from likeness_studio.core.quality import Outcome, Verdict, look_at, usable
 from likeness_studio.core.quality import face_parsing as parsing
-from likeness_studio.core.quality.aligned_face import look_at
-from likeness_studio.core.quality.limits import Outcome, Verdict
-from likeness_studio.core.quality.usable_photo import usable
 from likeness_studio.nodes.portrait import MattePerson
 
 pytestmark = pytest.mark.models

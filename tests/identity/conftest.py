@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from likeness_studio.core.faces.engines import FaceEngine, load_engine
-from likeness_studio.core.imaging.files import load_photo
+from likeness_studio.core.faces import FaceEngine, load_engine
+from likeness_studio.core.imaging import load_photo
 
 ROOT = Path(__file__).parents[2]
 LoadPortrait = Callable[[str], torch.Tensor]

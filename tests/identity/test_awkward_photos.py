@@ -5,10 +5,8 @@ import pytest
 from PIL import Image
 
 from likeness_studio.core.errors import PhotoUnreadable
-from likeness_studio.core.identity.calibration import calibration_of
-from likeness_studio.core.identity.enrollment import enroll
-from likeness_studio.core.identity.verdict import Gate, check_likeness
-from likeness_studio.core.imaging.files import load_photo, to_pil
+from likeness_studio.core.identity import Gate, calibration_of, check_likeness, enroll
+from likeness_studio.core.imaging import load_photo, to_pil
 
 pytestmark = pytest.mark.models
 

@@ -5,10 +5,9 @@ import pytest
 from likeness_studio.benchmarks.identity import calibration_table
 from likeness_studio.core.choices import DEFAULT_STRICTNESS, EVEN_STRICTNESS, STRICTNESS
 from likeness_studio.core.errors import CalibrationMissing
-from likeness_studio.core.faces.engines import YuNetSFace
+from likeness_studio.core.faces import YuNetSFace
+from likeness_studio.core.identity import Calibration, Gate, calibration_of, check_likeness, table
 from likeness_studio.core.identity import calibration as module
-from likeness_studio.core.identity.calibration import Calibration, calibration_of, table
-from likeness_studio.core.identity.verdict import Gate, check_likeness
 from likeness_studio.nodes.judging import gate_for
 from likeness_studio.nodes.sockets import CUSTOM, strictness_inputs
 
@@ -99,7 +98,7 @@ def test_each_benchmark_keeps_what_the_other_wrote(copy):
 @pytest.mark.models
 @pytest.mark.parametrize("strictness", EVEN_STRICTNESS)
 def test_a_person_still_passes_and_a_stranger_does_not(engine, portrait, strictness):
-    from likeness_studio.core.identity.enrollment import enroll
+    from likeness_studio.core.identity import enroll
 
     person = enroll(engine, [portrait("obama"), portrait("obama2")])[0]
     gate = gate_for(engine, strictness, 0.0)

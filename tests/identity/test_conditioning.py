@@ -2,7 +2,7 @@
 
 import pytest
 
-from likeness_studio.core.identity.independence import independence_warnings, restored_warnings
+from likeness_studio.core.identity import independence_warnings, restored_warnings
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.core.faces.face import ARCFACE_TEMPLATE, Face, align
-from likeness_studio.core.faces.yunet_sface import INPUT, Letterbox, decode, suppress
-from likeness_studio.core.imaging.warp import block_mean, double, similarity
+from likeness_studio.core.faces import ARCFACE_TEMPLATE, INPUT, Face, Letterbox, align, decode, suppress
+from likeness_studio.core.imaging import block_mean, double, similarity
 
 
 def moved(points: np.ndarray, degrees: float, scale: float, shift: tuple[float, float]) -> np.ndarray:

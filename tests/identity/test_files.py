@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from likeness_studio.core.errors import IdentityFileInvalid
-from likeness_studio.core.identity.enrollment import Identity, load_identity, save_identity
+from likeness_studio.core.identity import Identity, load_identity, save_identity
 
 
 @pytest.fixture

@@ -12,14 +12,12 @@ from PIL import Image
 
 from likeness_studio.core import host
 from likeness_studio.core.errors import NoneLikeEnough
-from likeness_studio.core.faces.face import Face
-from likeness_studio.core.identity.enrollment import Identity
-from likeness_studio.core.identity.independence import independence_warnings
-from likeness_studio.core.imaging.files import to_pil
+from likeness_studio.core.faces import Face
+from likeness_studio.core.identity import Identity, independence_warnings
+from likeness_studio.core.imaging import to_pil
 from likeness_studio.nodes.likeness import GateByLikeness
-from likeness_studio.runner.backends.base import Folders, judged_images, report_passed
-from likeness_studio.runner.backends.local import LocalEngine
-from likeness_studio.runner.workflow.graph import Workflow
+from likeness_studio.runner.backends import Folders, LocalEngine, judged_images, report_passed
+from likeness_studio.runner.workflow import Workflow
 
 ANYWAY, STOP = "best anyway, marked as failed", "stop with an error"
 POINTS = np.array([[20, 20], [40, 20], [30, 32], [22, 43], [38, 43]], dtype=np.float64)

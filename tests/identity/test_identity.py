@@ -9,10 +9,18 @@ import torch
 
 from likeness_studio.core.choices import STRICTNESS, FacePolicy, OnNone
 from likeness_studio.core.errors import CalibrationMissing, EngineMismatch, EnrollmentRefused, NoneLikeEnough
-from likeness_studio.core.faces.choose import Outcome, find_subject
-from likeness_studio.core.identity.calibration import calibration_of, table
-from likeness_studio.core.identity.enrollment import Identity, agreement, enroll
-from likeness_studio.core.identity.verdict import Gate, check_likeness, keep_best, rank
+from likeness_studio.core.faces import Outcome, find_subject
+from likeness_studio.core.identity import (
+    Gate,
+    Identity,
+    agreement,
+    calibration_of,
+    check_likeness,
+    enroll,
+    keep_best,
+    rank,
+    table,
+)
 
 pytestmark = pytest.mark.models
 

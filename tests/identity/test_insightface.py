@@ -5,11 +5,8 @@ from pathlib import Path
 import pytest
 
 from likeness_studio.core.errors import DependencyMissing, EngineMismatch, ModelMissing, UnsafePath
-from likeness_studio.core.faces.engines import engine_of, load_engine
-from likeness_studio.core.faces.insightface_engine import InsightFaceEngine
-from likeness_studio.core.identity.calibration import calibration_of
-from likeness_studio.core.identity.enrollment import enroll
-from likeness_studio.core.identity.verdict import Gate, check_likeness
+from likeness_studio.core.faces import InsightFaceEngine, engine_of, load_engine
+from likeness_studio.core.identity import Gate, calibration_of, check_likeness, enroll
 
 pytestmark = pytest.mark.insightface
 

@@ -11,11 +11,9 @@ import torch
 from likeness_studio.core import host
 from likeness_studio.core.choices import FacePolicy
 from likeness_studio.core.errors import DependencyMissing, EnrollmentRefused
-from likeness_studio.core.faces.engines import load_engine
-from likeness_studio.core.identity.enrollment import look_over
-from likeness_studio.core.imaging.files import load_photo
-from likeness_studio.core.imaging.filters import soft_blur
-from likeness_studio.core.imaging.tensors import pixels, planes
+from likeness_studio.core.faces import load_engine
+from likeness_studio.core.identity import look_over
+from likeness_studio.core.imaging import load_photo, pixels, planes, soft_blur
 from likeness_studio.core.models import runtimes as litert
 from likeness_studio.core.models import store
 from likeness_studio.nodes.identity import EnrollIdentity

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from likeness_studio.core.errors.formats import LoraFileDamaged
-from likeness_studio.core.lora.lora_file import open_path
+from likeness_studio.core.lora import open_path
 from likeness_studio.nodes import host
 from likeness_studio.nodes.lora_patching import _check_growth, fits_shape, target_of
 

@@ -8,10 +8,21 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from likeness_studio.core.errors.formats import LoraFileDamaged, LoraNotMergeable, LoraWrongBase
-from likeness_studio.core.lora.family import canonical
-from likeness_studio.core.lora.layers import bias_of, delta_of, flat
-from likeness_studio.core.lora.lora_file import open_path
-from likeness_studio.core.lora.merge import Merged, Source, facts_of, forbids_merging, merge, metadata_of, reduced, save
+from likeness_studio.core.lora import (
+    Merged,
+    Source,
+    bias_of,
+    canonical,
+    delta_of,
+    facts_of,
+    flat,
+    forbids_merging,
+    metadata_of,
+    open_path,
+    reduced,
+    save,
+)
+from likeness_studio.core.lora.merge import merge
 
 SINGLE = 1e-6
 """Relative tolerance of changes stored in float32 and computed in float64."""
@@ -125,7 +136,7 @@ def test_thin_factors_give_the_same_as_a_full_decomposition():
     def random(*shape):
         return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
-    from likeness_studio.core.lora.layers import Factors
+    from likeness_studio.core.lora import Factors
 
     parts = [Factors(random(40, 5), random(5, 70)), Factors(random(40, 7), random(7, 70))]
     whole = torch.stack([flat(part) for part in parts]).sum(0)

@@ -7,8 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from likeness_studio.core.lora.header import read_header
-from likeness_studio.core.lora.lora_file import hashes, joined_words, licence, plain, tags, training, trigger_words
+from likeness_studio.core.lora import hashes, joined_words, licence, plain, read_header, tags, training, trigger_words
 
 
 def dataset(**folders):

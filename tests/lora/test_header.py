@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from likeness_studio.core.errors import UnsafeWeights
 from likeness_studio.core.errors.formats import LoraFileDamaged
-from likeness_studio.core.lora.header import MAX_HEADER, read_header
+from likeness_studio.core.lora import MAX_HEADER, read_header
 
 
 def tensor(begin, end, shape, dtype="F32"):

@@ -5,10 +5,17 @@ import torch
 from safetensors.torch import save_file
 
 from likeness_studio.core.errors.formats import LoraFileDamaged, LoraWrongBase
-from likeness_studio.core.lora.family import block_of, block_order, canonical, family_of, fits, of_model_class
-from likeness_studio.core.lora.header import TensorInfo
-from likeness_studio.core.lora.layers import Layer
-from likeness_studio.core.lora.lora_file import open_path
+from likeness_studio.core.lora import (
+    Layer,
+    TensorInfo,
+    block_of,
+    block_order,
+    canonical,
+    family_of,
+    fits,
+    of_model_class,
+    open_path,
+)
 from likeness_studio.nodes.lora_patching import check_base, fits_shape
 
 UNET = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0"

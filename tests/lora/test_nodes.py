@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 
 from likeness_studio.core.errors import DependencyMissing, ModelMissing, UnsafePath, UnsafeWeights
 from likeness_studio.core.errors.formats import LoraFileDamaged, LoraNotSaved, NoLoraChosen
+from likeness_studio.core.lora import Cache, open_lora
 from likeness_studio.core.lora import lora_file as files
-from likeness_studio.core.lora.lora_file import Cache, open_lora
 from likeness_studio.nodes.lora import InspectLora, LoadLoraStack, MergeLoras
 from likeness_studio.nodes.sockets import Row, Stack, rows_of
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from likeness_studio.core.lora.header import stranger
+from likeness_studio.core.lora import stranger
 
 
 @pytest.mark.parametrize(

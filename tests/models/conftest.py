@@ -8,9 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from likeness_studio.core.models import Model, UrlSource, manifest
 from likeness_studio.core.models import http as reach
-from likeness_studio.core.models import manifest
-from likeness_studio.core.models.manifest import Model, UrlSource
 
 CONTENT = b"\x08\x07" + bytes(range(256)) * 4096
 """A megabyte that begins as ONNX does."""

@@ -10,8 +10,7 @@ import torch
 from safetensors.torch import load_file, save
 
 from likeness_studio.core.errors import DownloadFailed, ModelCorrupt
-from likeness_studio.core.models import store
-from likeness_studio.core.models.manifest import UrlSource
+from likeness_studio.core.models import UrlSource, store
 
 TENSORS = {"b.weight": torch.arange(6.0).view(2, 3), "a": torch.tensor([1, 2])}
 

@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from likeness_studio.core.errors import UnsafeWeights
-from likeness_studio.core.models.manifest import refuse_pickle
+from likeness_studio.core.models import refuse_pickle
 
 
 def torch_zip():

@@ -7,9 +7,8 @@ import zipfile
 import pytest
 
 from likeness_studio.core.errors import DownloadFailed, ModelCorrupt
+from likeness_studio.core.models import UrlSource, WheelSource, store
 from likeness_studio.core.models import download as fetch
-from likeness_studio.core.models import store
-from likeness_studio.core.models.manifest import UrlSource, WheelSource
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from likeness_studio.core.imaging.warp import rotate
+from likeness_studio.core.imaging import rotate
 
 FRONTAL = np.array([[-0.5, 0], [0.5, 0], [0, 0.6], [-0.4, 1.155], [0.4, 1.155]])
 SKIN = torch.tensor([0.78, 0.6, 0.5])

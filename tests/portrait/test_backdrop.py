@@ -7,8 +7,9 @@ import torch
 from likeness_studio.core.choices import BACKDROP_STYLES, GRADIENT, SEAMLESS_PAPER
 from likeness_studio.core.choices import PAPER_COLOURS as NAMES
 from likeness_studio.core.errors import BadColour
-from likeness_studio.core.imaging.colour import parse_colour, to_display, to_lab, to_linear
-from likeness_studio.core.portrait.backdrop import Light, backdrop
+from likeness_studio.core.imaging import parse_colour, to_display, to_lab, to_linear
+from likeness_studio.core.portrait import Light
+from likeness_studio.core.portrait.backdrop import backdrop
 
 
 def _eight_bit(image):

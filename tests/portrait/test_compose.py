@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from likeness_studio.core.portrait.compose import ComposeOptions, compose
-from likeness_studio.core.portrait.match_light import hue_change, mean_hue, skin_mask
+from likeness_studio.core.portrait import ComposeOptions, hue_change, mean_hue, skin_mask
+from likeness_studio.core.portrait.compose import compose
 
 PLAIN = ComposeOptions(light_wrap=0, shadow=0, match_light=0, match_colour=0)
 SKINS = [(0.94, 0.78, 0.69), (0.78, 0.57, 0.44), (0.55, 0.38, 0.28), (0.32, 0.21, 0.16)]

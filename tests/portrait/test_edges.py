@@ -7,19 +7,29 @@ import pytest
 import torch
 
 from likeness_studio.core.errors import ShapeMismatch
-from likeness_studio.core.imaging.filters import (
+from likeness_studio.core.imaging import (
     box,
+    check_image,
+    check_mask,
     fill_unknown,
     find_regions,
     grow,
     guided_filter,
+    match_batch,
     shrink,
     soft_blur,
     touches_border,
 )
-from likeness_studio.core.imaging.tensors import check_image, check_mask, match_batch
-from likeness_studio.core.portrait.compose import foreground_colours
-from likeness_studio.core.portrait.matte import CENTRED, IMAGENET, Band, matte, normalisation_for, refine_alpha, tidy
+from likeness_studio.core.portrait import (
+    CENTRED,
+    IMAGENET,
+    Band,
+    foreground_colours,
+    normalisation_for,
+    refine_alpha,
+    tidy,
+)
+from likeness_studio.core.portrait.matte import matte
 
 SIZES = [(1, 1), (2, 3), (7, 5), (33, 64), (101, 77)]
 

@@ -8,10 +8,9 @@ import torch
 
 from likeness_studio.core.choices import CROPS, PRESETS, FacePolicy
 from likeness_studio.core.errors import FaceNotUsable
-from likeness_studio.core.faces.choose import choose_face
-from likeness_studio.core.faces.face import Face
-from likeness_studio.core.imaging.warp import Cut, rotate, sample
-from likeness_studio.core.portrait.framing import FrameOptions, Outside, frame_headshot
+from likeness_studio.core.faces import Face, choose_face
+from likeness_studio.core.imaging import Cut, rotate, sample
+from likeness_studio.core.portrait import FrameOptions, Outside, frame_headshot
 
 FACE = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, 0.6], [-0.4, 1.155], [0.4, 1.155]])
 """A face in eye distances from the eye centre."""

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from likeness_studio.core.imaging.filters import guided_filter
+from likeness_studio.core.imaging import guided_filter
 
 DEMO = Path(__file__).parents[2] / "runner" / "demo.jpg"
 

@@ -8,10 +8,9 @@ import torch
 
 from likeness_studio.core import host
 from likeness_studio.core.errors import BadColour, FaceNotUsable, ShapeMismatch
-from likeness_studio.core.faces.choose import steady_landmarks
-from likeness_studio.core.faces.face import Face
-from likeness_studio.core.imaging.warp import rotate
-from likeness_studio.core.portrait.match_light import hue_change, mean_hue, skin_mask
+from likeness_studio.core.faces import Face, steady_landmarks
+from likeness_studio.core.imaging import rotate
+from likeness_studio.core.portrait import hue_change, mean_hue, skin_mask
 from likeness_studio.nodes import portrait as nodes
 
 
@@ -132,8 +131,8 @@ def test_studio_on_a_real_photo():
 @pytest.mark.parametrize("degrees", [-7, 7])
 def test_a_turned_photo_comes_out_straight(degrees):
     """Turned by 7 degrees with Pillow, framed, and measured by detecting the face again."""
-    from likeness_studio.core.faces.engines import load_engine
-    from likeness_studio.core.imaging.files import from_pil, to_pil
+    from likeness_studio.core.faces import load_engine
+    from likeness_studio.core.imaging import from_pil, to_pil
 
     engine = load_engine()
     photo = _astronaut()

@@ -10,10 +10,9 @@ import torch.nn.functional as F
 from likeness_studio.core import host
 from likeness_studio.core.choices import Protect
 from likeness_studio.core.errors import FaceNotUsable, MatteMissing, ShapeMismatch
-from likeness_studio.core.faces.face import Face
-from likeness_studio.core.imaging.filters import distance_to
-from likeness_studio.core.imaging.warp import rotate
-from likeness_studio.core.portrait.protect import (
+from likeness_studio.core.faces import Face
+from likeness_studio.core.imaging import distance_to, rotate
+from likeness_studio.core.portrait import (
     EYE_TO_HAIRLINE,
     SOLID,
     ProtectOptions,
@@ -290,7 +289,7 @@ class TestNode:
 @pytest.mark.models
 @pytest.mark.usefixtures("_surroundings")
 def test_on_a_real_photo(astronaut):
-    from likeness_studio.core.imaging.files import load_photo
+    from likeness_studio.core.imaging import load_photo
     from likeness_studio.nodes.portrait import MattePerson
 
     photo = load_photo(astronaut)[0]

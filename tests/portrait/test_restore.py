@@ -6,10 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from likeness_studio.core.imaging.colour import from_lab, matched_to, to_lab
-from likeness_studio.core.imaging.filters import distance_to
-from likeness_studio.core.imaging.warp import inverse, similarity, warp
-from likeness_studio.core.portrait.restore import restore_aligned, restore_in_place, seam_step
+from likeness_studio.core.imaging import distance_to, from_lab, inverse, matched_to, similarity, to_lab
+from likeness_studio.core.imaging.warp import warp
+from likeness_studio.core.portrait import restore_aligned, restore_in_place, seam_step
 from likeness_studio.tests.portrait.restore_pictures import SKIN, disc, face_at, textured
 
 

@@ -10,8 +10,9 @@ import torch.nn.functional as F
 
 from likeness_studio.core import host
 from likeness_studio.core.errors import FaceNotUsable, ShapeMismatch
-from likeness_studio.core.faces.face import Face
-from likeness_studio.core.imaging.warp import inverse, warp
+from likeness_studio.core.faces import Face
+from likeness_studio.core.imaging import inverse
+from likeness_studio.core.imaging.warp import warp
 from likeness_studio.nodes.face import RestoreFace
 from likeness_studio.tests.portrait.restore_pictures import SKIN, disc, face_at, textured
 
@@ -142,8 +143,8 @@ class TestNode:
 @pytest.mark.usefixtures("_surroundings")
 def test_a_real_face_comes_back_after_being_moved(astronaut):
     """The photo, turned and enlarged and with its face blurred away, gets its face back by alignment."""
-    from likeness_studio.core.faces.engines import load_engine
-    from likeness_studio.core.imaging.files import load_photo
+    from likeness_studio.core.faces import load_engine
+    from likeness_studio.core.imaging import load_photo
 
     photo = load_photo(astronaut)[0]
     angle = complex(math.cos(math.radians(9)), math.sin(math.radians(9)))
@@ -215,9 +216,9 @@ def face_graph(placement):
 def test_on_a_server_the_face_is_the_photos_own_and_the_rest_is_not(comfyui_server, astronaut, tmp_path, placement):
     from PIL import Image
 
-    from likeness_studio.runner.backends.base import Folders
+    from likeness_studio.runner.backends import Folders
     from likeness_studio.runner.backends.comfy.backend import ServerBackend
-    from likeness_studio.runner.workflow.graph import Workflow
+    from likeness_studio.runner.workflow import Workflow
 
     Image.open(astronaut).save(comfyui_server.input / "restore_photo.png")
     folders = Folders(tmp_path / "input", tmp_path / "output", tmp_path / "temp")

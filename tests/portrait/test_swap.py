@@ -20,8 +20,8 @@ from likeness_studio.core.errors import (
     SwapModelUnsuitable,
     UnsafePath,
 )
-from likeness_studio.core.faces.face import Face
-from likeness_studio.core.imaging.warp import rotate
+from likeness_studio.core.faces import Face
+from likeness_studio.core.imaging import rotate
 from likeness_studio.core.models import user_files
 from likeness_studio.core.portrait import swap
 from likeness_studio.nodes.face import SwapFace
@@ -204,7 +204,7 @@ def test_the_face_gets_what_the_network_makes_of_the_source_and_the_rest_is_unto
 
 def test_the_crop_lies_as_insightface_lays_it(models):
     align = pytest.importorskip("insightface.utils.face_align")
-    from likeness_studio.core.imaging.warp import similarity
+    from likeness_studio.core.imaging import similarity
 
     (face,) = _Engine(degrees=20).detect(torch.zeros(300, 280, 3))
     a, b = similarity(face.landmarks, swap.TEMPLATE)
@@ -227,7 +227,8 @@ def test_the_maths_is_insightfaces_own(models):
     person = type("Theirs", (), {"normed_embedding": embedding.astype(np.float32)})
     pixels = (image[0].numpy()[..., ::-1] * 255).round().astype(np.uint8)
     crop, _ = theirs.get(np.ascontiguousarray(pixels), target, person, paste_back=False)
-    from likeness_studio.core.imaging.warp import similarity, warp
+    from likeness_studio.core.imaging import similarity
+    from likeness_studio.core.imaging.warp import warp
 
     ours = warp(image.permute(0, 3, 1, 2), similarity(face.landmarks, swap.TEMPLATE), 128, 128)
     made = swapper.swap(ours, swapper.latent(embedding))[0].permute(1, 2, 0).numpy()
@@ -280,8 +281,8 @@ def test_a_face_larger_than_the_networks_is_said_to_be_soft(models):
 @pytest.mark.insightface
 def test_with_a_real_insightface_pack(models, astronaut, portraits, monkeypatch):
     """The whole path: detection, embedding and alignment by insightface, the network made here."""
-    from likeness_studio.core.faces.engines import load_engine
-    from likeness_studio.core.imaging.files import load_photo
+    from likeness_studio.core.faces import load_engine
+    from likeness_studio.core.imaging import load_photo
 
     path = write_model(models / "insightface" / "inswapper_128.onnx")
     with monkeypatch.context() as patch:
@@ -331,10 +332,10 @@ def graph_with_swap(enabled):
 def test_on_a_server_it_needs_nothing_while_it_is_off(comfyui_server, astronaut, tmp_path):
     from PIL import Image
 
-    from likeness_studio.runner.backends.base import Folders
+    from likeness_studio.runner.backends import Folders
     from likeness_studio.runner.backends.comfy.backend import ServerBackend
     from likeness_studio.runner.errors import ServerExecutionError
-    from likeness_studio.runner.workflow.graph import Workflow
+    from likeness_studio.runner.workflow import Workflow
 
     Image.open(astronaut).save(comfyui_server.input / "swap_photo.png")
     folders = Folders(tmp_path / "input", tmp_path / "output", tmp_path / "temp")

@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 from likeness_studio.core.errors import ModelError
-from likeness_studio.core.faces.engines import FaceEngine, load_engine
+from likeness_studio.core.faces import FaceEngine, load_engine
 from likeness_studio.core.prompting import preset_files
 from likeness_studio.core.prompting.clip_vocabulary import vocabulary
 

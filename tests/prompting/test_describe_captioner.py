@@ -19,7 +19,7 @@ from likeness_studio.core.errors import (
     UnsafePath,
     UnsafeWeights,
 )
-from likeness_studio.core.imaging.files import load_photo
+from likeness_studio.core.imaging import load_photo
 from likeness_studio.core.prompting import captioner
 from likeness_studio.nodes.describe import MEASURED_ONLY, DescribePhoto
 

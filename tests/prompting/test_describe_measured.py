@@ -10,13 +10,9 @@ import torch
 from PIL import Image, ImageFilter
 
 from likeness_studio.core.errors import FaceNotUsable, ShapeMismatch
-from likeness_studio.core.faces.engines import load_engine
-from likeness_studio.core.faces.face import Face
-from likeness_studio.core.faces.pose import EYES_APART, NOSE_DEPTH, NOSE_DOWN, pose_from_points
-from likeness_studio.core.imaging.colour import parse_colour
-from likeness_studio.core.imaging.files import from_pil, load_photo, to_pil
-from likeness_studio.core.prompting.measure_background import Background, background, colour_name
-from likeness_studio.core.prompting.measure_photo import face_light, framing, measure, pose_words
+from likeness_studio.core.faces import EYES_APART, NOSE_DEPTH, NOSE_DOWN, Face, load_engine, pose_from_points
+from likeness_studio.core.imaging import from_pil, load_photo, parse_colour, to_pil
+from likeness_studio.core.prompting import Background, background, colour_name, face_light, framing, measure, pose_words
 from likeness_studio.nodes.describe import DescribePhoto
 
 HALF = EYES_APART / 2
@@ -113,7 +109,7 @@ def test_with_a_matte_the_framing_ends_where_the_person_ends():
     ],
 )
 def test_colours_by_name(colour, name):
-    from likeness_studio.core.imaging.colour import to_lab
+    from likeness_studio.core.imaging import to_lab
 
     assert colour_name(*to_lab(torch.tensor(parse_colour(colour))).tolist()) == name
 

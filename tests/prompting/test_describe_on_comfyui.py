@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from likeness_studio.core.models import store
-from likeness_studio.core.prompting.traits import NOT_SAID, kinds
+from likeness_studio.core.prompting import NOT_SAID, kinds
 from likeness_studio.nodes.describe import MEASURED_ONLY
 
 pytestmark = pytest.mark.comfyui

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from likeness_studio.core.prompting.brief import CAPTION, FIELDS, MEASURED
-from likeness_studio.core.prompting.measure_photo import Measured
-from likeness_studio.core.prompting.read_caption import describe, read_caption, vocabulary
+from likeness_studio.core.prompting import CAPTION, FIELDS, MEASURED, Measured, describe
+from likeness_studio.core.prompting.read_caption import read_caption, vocabulary
 
 LONG = (
     "The image is a portrait of a middle-aged African American man with short, curly gray hair and a beard. He is "

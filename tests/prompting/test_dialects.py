@@ -7,11 +7,26 @@ from dataclasses import replace
 import pytest
 
 from likeness_studio.core.errors import BadColour
-from likeness_studio.core.prompting.brief import SUITS_THE_ROLE, Brief, Dialect, Kind, lines, phrases
-from likeness_studio.core.prompting.dialects import negative, positive, write
-from likeness_studio.core.prompting.parts import resolve
-from likeness_studio.core.prompting.preset_files import Presets, Style, built_in
-from likeness_studio.core.prompting.wording import NAMES, in_words, segments, unweighted, with_article
+from likeness_studio.core.prompting import (
+    NAMES,
+    SUITS_THE_ROLE,
+    Brief,
+    Dialect,
+    Kind,
+    Presets,
+    Style,
+    built_in,
+    in_words,
+    lines,
+    negative,
+    phrases,
+    positive,
+    resolve,
+    segments,
+    unweighted,
+    with_article,
+    write,
+)
 
 LAWYER = {
     Kind.ROLE: "lawyer",

@@ -5,11 +5,23 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from likeness_studio.core.prompting.brief import Brief, Dialect, Kind, lines, phrases
-from likeness_studio.core.prompting.clip_vocabulary import CHUNK, Vocabulary, by_vocabulary, clip_chunks
-from likeness_studio.core.prompting.dialects import write
-from likeness_studio.core.prompting.subject_token import Scheme, judge, make_token
-from likeness_studio.core.prompting.wording import balanced, segments
+from likeness_studio.core.prompting import (
+    CHUNK,
+    Brief,
+    Dialect,
+    Kind,
+    Scheme,
+    Vocabulary,
+    balanced,
+    by_vocabulary,
+    clip_chunks,
+    judge,
+    lines,
+    make_token,
+    phrases,
+    segments,
+    write,
+)
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=120)
 MARKS = st.text("ab (),:.1\\\n'", max_size=60)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from safetensors.torch import save_file
 
-from likeness_studio.core.prompting.brief import Dialect
+from likeness_studio.core.prompting import Dialect
 from likeness_studio.nodes.prompting import ProfessionalPrompt, SubjectToken
 from likeness_studio.tests.comfyui.random_weights import CLIP_L, text_weights
 from likeness_studio.tests.conftest import start_comfyui

@@ -9,10 +9,7 @@ from typing import Any
 import pytest
 
 from likeness_studio.core.errors import PresetInvalid, PresetUnknown
-from likeness_studio.core.prompting import preset_files
-from likeness_studio.core.prompting.brief import SUITS_THE_ROLE, Brief, Dialect, Kind
-from likeness_studio.core.prompting.dialects import positive
-from likeness_studio.core.prompting.parts import resolve
+from likeness_studio.core.prompting import SUITS_THE_ROLE, Brief, Dialect, Kind, positive, preset_files, resolve
 from likeness_studio.nodes.prompting import ProfessionalPrompt
 
 GOOD = """

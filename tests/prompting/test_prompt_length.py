@@ -8,10 +8,19 @@ from typing import Any
 import pytest
 
 from likeness_studio.core import host
-from likeness_studio.core.prompting.brief import Brief, Dialect, Kind
-from likeness_studio.core.prompting.clip_vocabulary import SIZE, by_encoder, by_vocabulary, clip_chunks, readable
-from likeness_studio.core.prompting.dialects import write
-from likeness_studio.core.prompting.wording import NAMES, segments
+from likeness_studio.core.prompting import (
+    NAMES,
+    SIZE,
+    Brief,
+    Dialect,
+    Kind,
+    by_encoder,
+    by_vocabulary,
+    clip_chunks,
+    readable,
+    segments,
+    write,
+)
 from likeness_studio.nodes.prompting import ProfessionalPrompt
 
 INPUTS: dict[str, Any] = {each.id: each.default for each in ProfessionalPrompt.GET_SCHEMA().inputs if not each.optional}

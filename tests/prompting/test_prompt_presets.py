@@ -8,12 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from likeness_studio.core.prompting import preset_files
-from likeness_studio.core.prompting.brief import SUITS_THE_ROLE, UNSPECIFIED, Brief, Dialect, Kind
-from likeness_studio.core.prompting.clip_vocabulary import by_vocabulary
-from likeness_studio.core.prompting.dialects import negative, positive, write
-from likeness_studio.core.prompting.parts import resolve
-from likeness_studio.core.prompting.wording import plain, says
+from likeness_studio.core.prompting import (
+    SUITS_THE_ROLE,
+    UNSPECIFIED,
+    Brief,
+    Dialect,
+    Kind,
+    by_vocabulary,
+    negative,
+    plain,
+    positive,
+    preset_files,
+    resolve,
+    says,
+    write,
+)
 from likeness_studio.tests.prompting.snapshots import write as write_snapshots
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from likeness_studio.core.errors import NameUnusable
-from likeness_studio.core.prompting.subject_token import RARE, Scheme, judge, make_token, phrase, rank, rare_entries
+from likeness_studio.core.prompting import RARE, Scheme, judge, make_token, phrase, rank, rare_entries
 from likeness_studio.nodes.prompting import SubjectToken
 
 

@@ -5,9 +5,8 @@ import re
 
 import pytest
 
-from likeness_studio.core.prompting.brief import FIELDS, Description
+from likeness_studio.core.prompting import FIELDS, NOT_SAID, Description, keep_traits, kinds
 from likeness_studio.core.prompting.read_caption import read_caption
-from likeness_studio.core.prompting.traits import NOT_SAID, keep_traits, kinds
 from likeness_studio.nodes.prompting import KeepTraits
 
 EVERY = [(kind.name, choice.name) for kind in kinds().values() for choice in kind.choices.values()]

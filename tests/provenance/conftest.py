@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from likeness_studio.core.imaging.files import from_pil
-from likeness_studio.runner.backends.base import Folders
-from likeness_studio.runner.backends.local import LocalEngine
-from likeness_studio.runner.workflow.graph import Workflow
+from likeness_studio.core.imaging import from_pil
+from likeness_studio.runner.backends import Folders, LocalEngine
+from likeness_studio.runner.workflow import Workflow
 
 DEMO = Path(__file__).parents[2] / "runner" / "demo.jpg"
 

@@ -9,21 +9,25 @@ from PIL import Image
 
 from likeness_studio.core.errors import DependencyMissing, PhotoUnreadable
 from likeness_studio.core.errors.formats import CredentialsNotSetUp, CredentialsRefused, FileSizeOutOfReach
-from likeness_studio.core.imaging.encode import encode_picture
-from likeness_studio.core.provenance import source_types as iptc
-from likeness_studio.core.provenance.credentials import (
+from likeness_studio.core.imaging import encode_picture
+from likeness_studio.core.provenance import (
     MIME,
     Action,
     Ingredient,
+    Record,
+    Signature,
     Signing,
+    State,
+    Target,
     available,
+    check_credentials,
+    check_file,
     credentials_of,
     padding_is_clean,
+    picture_file,
     sign,
 )
-from likeness_studio.core.provenance.save import Signature, Target, picture_file
-from likeness_studio.core.provenance.verify_file import State, check_credentials, check_file
-from likeness_studio.core.provenance.xmp import Record
+from likeness_studio.core.provenance import source_types as iptc
 
 FORMS = ("jpeg", "png", "webp")
 TOOL = ("Likeness Studio", "0.1.0")

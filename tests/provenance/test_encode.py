@@ -10,8 +10,7 @@ from PIL import Image, ImageCms
 
 from likeness_studio.core.errors import PhotoTooLarge, ShapeMismatch
 from likeness_studio.core.errors.formats import FileSizeOutOfReach, MetadataTooLong
-from likeness_studio.core.imaging.encode import LOWEST_QUALITY, encode_picture, srgb_profile
-from likeness_studio.core.imaging.files import to_pil
+from likeness_studio.core.imaging import LOWEST_QUALITY, encode_picture, srgb_profile, to_pil
 
 FORMS = ("jpeg", "png", "webp")
 X_RESOLUTION, Y_RESOLUTION, UNIT = 0x011A, 0x011B, 0x0128

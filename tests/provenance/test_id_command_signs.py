@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from likeness_studio.core.provenance.verify_file import State, check_file
+from likeness_studio.core.provenance import State, check_file
 from likeness_studio.runner.cli import main
 
 pytestmark = pytest.mark.models

@@ -5,13 +5,11 @@ import pytest
 from likeness_studio.core import host
 from likeness_studio.core.errors.formats import GenerationFound
 from likeness_studio.core.node_facts import Effect, facts_of
+from likeness_studio.core.provenance import SILENT, UNKNOWN, Generative, Origin, effect, this_run
 from likeness_studio.core.provenance import source_types as iptc
-from likeness_studio.core.provenance.origin import this_run
-from likeness_studio.core.provenance.steps import effect
-from likeness_studio.core.provenance.trace import UNKNOWN, trace
-from likeness_studio.core.provenance.xmp import SILENT, Generative, Origin
+from likeness_studio.core.provenance.trace import trace
 from likeness_studio.nodes.extension import node_classes
-from likeness_studio.runner.backends.core_nodes import CORE_NODES
+from likeness_studio.runner.backends import CORE_NODES
 
 CAPTURE = iptc.VOCABULARY + "digitalCapture"
 CAPTURED = Origin(Generative.NONE, CAPTURE)

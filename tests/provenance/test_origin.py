@@ -9,12 +9,21 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from likeness_studio.core import host
-from likeness_studio.core.imaging.encode import Form, encode_picture
+from likeness_studio.core.imaging import Form, encode_picture
+from likeness_studio.core.provenance import (
+    SILENT,
+    Action,
+    Generative,
+    Origin,
+    Record,
+    Signing,
+    origin_of,
+    origin_of_node,
+    photo_files,
+    sign,
+    xmp,
+)
 from likeness_studio.core.provenance import source_types as iptc
-from likeness_studio.core.provenance import xmp
-from likeness_studio.core.provenance.credentials import Action, Signing, sign
-from likeness_studio.core.provenance.origin import origin_of, origin_of_node, photo_files
-from likeness_studio.core.provenance.xmp import SILENT, Generative, Origin, Record
 
 FORMS: tuple[Form, ...] = ("jpeg", "png", "webp")
 CAPTURE = iptc.VOCABULARY + "digitalCapture"

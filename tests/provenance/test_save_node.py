@@ -17,16 +17,13 @@ from likeness_studio.core.errors.formats import (
     MetadataTooLong,
     PictureNotSaved,
 )
-from likeness_studio.core.id_photo.document import Document, Edits, Range
-from likeness_studio.core.id_photo.measures import IDPhoto
-from likeness_studio.core.imaging.encode import encode_picture
+from likeness_studio.core.id_photo import Document, Edits, IDPhoto, Range
+from likeness_studio.core.imaging import encode_picture
+from likeness_studio.core.provenance import Generative, Record, State, check_file, xmp
 from likeness_studio.core.provenance import source_types as iptc
-from likeness_studio.core.provenance import xmp
-from likeness_studio.core.provenance.verify_file import State, check_file
-from likeness_studio.core.provenance.xmp import Generative, Record
 from likeness_studio.nodes.provenance import NO_GENERATION, SHOWN, SaveWithProvenance
 from likeness_studio.runner.errors import NodeFailed
-from likeness_studio.runner.workflow.graph import Workflow
+from likeness_studio.runner.workflow import Workflow
 
 SAVE: dict[str, Any] = {
     "filename_prefix": "out/me",

@@ -7,14 +7,12 @@ import pytest
 
 from likeness_studio.core.faces import insightface_engine
 from likeness_studio.core.graph import hash_graph
-from likeness_studio.core.models.manifest import models
-from likeness_studio.core.provenance.models_used import (
-    UNKNOWN_LICENCE,
-    models_used,
-)
+from likeness_studio.core.models import models
+from likeness_studio.core.provenance import UNKNOWN_LICENCE
+from likeness_studio.core.provenance.models_used import models_used
 from likeness_studio.nodes.extension import node_classes, node_facts
+from likeness_studio.runner.workflow import Workflow
 from likeness_studio.runner.workflow import input_files as model_files
-from likeness_studio.runner.workflow.graph import Workflow
 
 BUNDLED = sorted((Path(__file__).parents[2] / "workflows" / "api").glob("*.json"))
 

@@ -13,13 +13,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from likeness_studio.core.errors import PhotoTooLarge
-from likeness_studio.core.imaging.encode import Form, encode_picture
-from likeness_studio.core.imaging.files import to_pil
-from likeness_studio.core.provenance import credentials, xmp
+from likeness_studio.core.imaging import Form, encode_picture, to_pil
+from likeness_studio.core.provenance import Generative, Record, Signing, State, check_file, credentials, sign, xmp
 from likeness_studio.core.provenance import source_types as iptc
-from likeness_studio.core.provenance.credentials import Signing, sign
-from likeness_studio.core.provenance.verify_file import State, check_file
-from likeness_studio.core.provenance.xmp import Generative, Record
 from likeness_studio.runner.cli import main
 
 RECORD = Record(

@@ -9,11 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from likeness_studio.core.errors.formats import MetadataUnreadable
-from likeness_studio.core.imaging.encode import encode_picture
+from likeness_studio.core.imaging import encode_picture
+from likeness_studio.core.provenance import Generative, Record, packet_of, xmp
 from likeness_studio.core.provenance import source_types as iptc
-from likeness_studio.core.provenance import xmp
-from likeness_studio.core.provenance.origin import packet_of
-from likeness_studio.core.provenance.xmp import Generative, Record
 
 RECORD = Record(
     generative=Generative.SOME,

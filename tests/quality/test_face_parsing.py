@@ -6,10 +6,10 @@ import torch
 from safetensors.torch import save_file
 
 from likeness_studio.core.errors import ModelCorrupt
-from likeness_studio.core.imaging.warp import Cut
+from likeness_studio.core.imaging import Cut
 from likeness_studio.core.models import manifest
+from likeness_studio.core.quality import CLASSES, BiSeNet, Parsing
 from likeness_studio.core.quality import face_parsing as parsing
-from likeness_studio.core.quality.face_parsing import CLASSES, BiSeNet, Parsing
 
 
 def test_the_network_gives_a_score_per_class_and_pixel():

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.core.faces.engines import load_engine
-from likeness_studio.core.imaging.files import load_photo
+from likeness_studio.core.faces import load_engine
+from likeness_studio.core.imaging import load_photo
 from likeness_studio.core.quality import face_parsing as parsing
-from likeness_studio.core.quality.aligned_face import look_at
-from likeness_studio.core.quality.all_measures import measure_face
+from likeness_studio.core.quality import look_at, measure_face
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "id_photo"))
 

@@ -10,13 +10,19 @@ import torch
 from PIL import Image
 
 from likeness_studio.core.errors import BadColour
-from likeness_studio.core.faces.engines import YuNetSFace
-from likeness_studio.core.imaging.colour import to_display, to_linear
-from likeness_studio.core.imaging.files import load_photo
-from likeness_studio.core.quality.aligned_face import EYE_DISTANCE, SIDE, TEMPLATE, Portrait, cut, look_at
-from likeness_studio.core.quality.background import measure_background
-from likeness_studio.core.quality.light import measure_light
-from likeness_studio.core.quality.sharpness import saved_quality
+from likeness_studio.core.faces import YuNetSFace
+from likeness_studio.core.imaging import load_photo, to_display, to_linear
+from likeness_studio.core.quality import (
+    EYE_DISTANCE,
+    SIDE,
+    TEMPLATE,
+    Portrait,
+    cut,
+    look_at,
+    measure_background,
+    measure_light,
+    saved_quality,
+)
 
 pytestmark = pytest.mark.models
 

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.core.faces.engines import YuNetSFace
-from likeness_studio.core.imaging.files import load_photo
-from likeness_studio.core.quality.aligned_face import Portrait, look_at
-from likeness_studio.core.quality.light import measure_light
+from likeness_studio.core.faces import YuNetSFace
+from likeness_studio.core.imaging import load_photo
+from likeness_studio.core.quality import Portrait, look_at, measure_light
 
 pytestmark = pytest.mark.models
 

@@ -4,12 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.core.faces.engines import load_engine
-from likeness_studio.core.imaging.colour import to_display, to_linear
-from likeness_studio.core.imaging.files import load_photo
-from likeness_studio.core.quality.aligned_face import Portrait, look_at
-from likeness_studio.core.quality.all_measures import measure_face
-from likeness_studio.core.quality.close_up import Skin
+from likeness_studio.core.faces import load_engine
+from likeness_studio.core.imaging import load_photo, to_display, to_linear
+from likeness_studio.core.quality import Portrait, Skin, look_at, measure_face
 
 
 def skin_with(chroma: float, *others: tuple[float, float, float]) -> Skin:

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.core.faces.engines import load_engine
+from likeness_studio.core.faces import load_engine
+from likeness_studio.core.id_photo import About, check_id_photo
 from likeness_studio.core.id_photo.documents import document
-from likeness_studio.core.id_photo.judge import About, check_id_photo
-from likeness_studio.core.imaging.files import load_photo
-from likeness_studio.core.quality.limits import Outcome
-from likeness_studio.core.quality.usable_photo import upright, usable
+from likeness_studio.core.imaging import load_photo
+from likeness_studio.core.quality import Outcome, upright, usable
 
 pytestmark = pytest.mark.models
 

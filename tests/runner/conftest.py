@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 
 from likeness_studio.nodes.schema import io
-from likeness_studio.runner.backends.base import Folders
-from likeness_studio.runner.backends.local import LocalEngine
-from likeness_studio.runner.backends.local_nodes import local_classes
-from likeness_studio.runner.workflow.graph import Workflow
+from likeness_studio.runner.backends import Folders, LocalEngine, local_classes
+from likeness_studio.runner.workflow import Workflow
 from likeness_studio.tests.runner.batches import write
 
 Graph = dict[str, dict[str, Any]]

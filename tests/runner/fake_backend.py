@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from likeness_studio.core.errors import LikenessError
 from likeness_studio.core.interrupt import Stopped, never
-from likeness_studio.runner.backends.base import Folders, OnEvent, RunResult, ignore
-from likeness_studio.runner.workflow.graph import Workflow, load
-from likeness_studio.runner.workflow.preflight import Findings
+from likeness_studio.runner.backends import Folders, OnEvent, RunResult, ignore
+from likeness_studio.runner.workflow import Findings, Workflow, load
 
 if TYPE_CHECKING:
-    from likeness_studio.runner.backends.doctor import Fact
-    from likeness_studio.runner.workflow.object_info import Catalog
+    from likeness_studio.runner.backends import Fact
+    from likeness_studio.runner.workflow import Catalog
 
 
 class FakeBackend:

@@ -13,7 +13,7 @@ import pytest
 
 from likeness_studio.core.errors import Interrupted
 from likeness_studio.runner import errors
-from likeness_studio.runner.backends.base import RunResult, SavedFile
+from likeness_studio.runner.backends import RunResult, SavedFile
 from likeness_studio.runner.batch import attempts as attempts_module
 from likeness_studio.runner.batch.attempts import Attempts, CutOff, Task, Try
 from likeness_studio.runner.batch.judge import blame

@@ -16,10 +16,9 @@ import pytest
 
 from likeness_studio.core.errors import Interrupted
 from likeness_studio.runner import errors
-from likeness_studio.runner.backends import Backend, BackendOptions, connect
-from likeness_studio.runner.backends.base import Event, Folders, RunResult
+from likeness_studio.runner.backends import Backend, BackendOptions, Event, Folders, RunResult, connect
 from likeness_studio.runner.client import Client
-from likeness_studio.runner.workflow.graph import Workflow
+from likeness_studio.runner.workflow import Workflow
 from likeness_studio.tests.faults.pretend import Pretend, graph, png
 from likeness_studio.tests.runner.batches import write
 from likeness_studio.tests.runner.fake_backend import FakeBackend

@@ -11,13 +11,13 @@ import pytest
 
 from likeness_studio.core.errors import Interrupted
 from likeness_studio.runner import errors
-from likeness_studio.runner.backends.base import RunResult
+from likeness_studio.runner.backends import RunResult
 from likeness_studio.runner.batch import run as run_module
 from likeness_studio.runner.batch.job import BatchOptions
 from likeness_studio.runner.batch.judge import score_of
 from likeness_studio.runner.batch.ledger import Ledger
 from likeness_studio.runner.batch.run import run_batch
-from likeness_studio.runner.workflow.overrides import Setting
+from likeness_studio.runner.workflow import Setting
 from likeness_studio.tests.runner.batches import Recorder, rows
 
 

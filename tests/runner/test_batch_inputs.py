@@ -25,9 +25,7 @@ from likeness_studio.runner.errors import (
     ServerUnreachable,
     UnknownInput,
 )
-from likeness_studio.runner.workflow.graph import Workflow
-from likeness_studio.runner.workflow.input_files import Given
-from likeness_studio.runner.workflow.overrides import Setting
+from likeness_studio.runner.workflow import Given, Setting, Workflow
 
 
 def touch(folder: Path, *names: str) -> Path:

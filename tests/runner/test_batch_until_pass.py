@@ -6,8 +6,7 @@ import pytest
 
 from likeness_studio.nodes.schema import io
 from likeness_studio.runner import errors
-from likeness_studio.runner.backends import local, local_nodes
-from likeness_studio.runner.backends.local_nodes import describe, local_classes
+from likeness_studio.runner.backends import describe, local, local_classes, local_nodes
 from likeness_studio.runner.batch.job import BatchOptions
 from likeness_studio.runner.batch.keys import SEED_BITS, require_seeds, reseeded, seed_for
 from likeness_studio.runner.batch.ledger import Ledger

@@ -15,9 +15,8 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from likeness_studio.core.provenance.source_types import COMPOSITE, GENERATED
-from likeness_studio.core.provenance.xmp import Generative, Record, packet
-from likeness_studio.runner.backends.base import RunResult, SavedFile
+from likeness_studio.core.provenance import COMPOSITE, GENERATED, Generative, Record, packet
+from likeness_studio.runner.backends import RunResult, SavedFile
 from likeness_studio.runner.batch import verdict_tables as facts
 from likeness_studio.runner.batch.job import JobRow, JobSpec
 from likeness_studio.runner.cli import main

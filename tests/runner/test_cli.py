@@ -97,15 +97,14 @@ def test_traceback_only_when_asked(tmp_path, monkeypatch):
 
 
 def test_failed_verdict_has_its_own_exit_code(graph_file, tmp_path, monkeypatch):
-    from likeness_studio.runner.backends.base import RunResult
+    from likeness_studio.runner.backends import RunResult
 
     monkeypatch.setattr(RunResult, "verdict", property(lambda self: False))
     assert call("run", graph_file, "-o", tmp_path / "out").exit_code == 3
 
 
 def test_a_file_on_a_server_is_not_called_one_of_this_machine(graph_file, tmp_path, monkeypatch):
-    from likeness_studio.runner.backends.base import RunResult
-    from likeness_studio.runner.backends.local import LocalEngine
+    from likeness_studio.runner.backends import LocalEngine, RunResult
 
     monkeypatch.chdir(tmp_path)
     file = str(tmp_path / "output" / "person.safetensors")

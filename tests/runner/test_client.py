@@ -18,15 +18,13 @@ from PIL import Image
 from likeness_studio.core.errors import Interrupted, UnsafePath
 from likeness_studio.runner import client as client_module
 from likeness_studio.runner import errors
-from likeness_studio.runner.backends.backoff import Patience
-from likeness_studio.runner.backends.comfy import backend as backend_module
+from likeness_studio.runner.backends import Patience, local_catalog
+from likeness_studio.runner.backends import backend as backend_module
 from likeness_studio.runner.backends.comfy.backend import ServerBackend
 from likeness_studio.runner.backends.comfy.results import Fetch
 from likeness_studio.runner.backends.comfy.server import ComfyServer, normal_url
-from likeness_studio.runner.backends.local_nodes import local_catalog
 from likeness_studio.runner.client import Client
-from likeness_studio.runner.workflow.input_files import Given, stage
-from likeness_studio.runner.workflow.object_info import from_object_info
+from likeness_studio.runner.workflow import Given, from_object_info, stage
 
 comfyui = pytest.mark.comfyui
 
@@ -104,7 +102,7 @@ def test_carried_core_nodes_equal_core(backend, engine, workflow, folders, make,
 
 @comfyui
 def test_carried_core_nodes_have_cores_sockets(comfyui_server):
-    from likeness_studio.runner.backends.core_nodes import CORE_NODES
+    from likeness_studio.runner.backends import CORE_NODES
 
     there = from_object_info(ComfyServer(comfyui_server.url).object_info())
     for cls in CORE_NODES:
@@ -295,7 +293,7 @@ def test_base_path_login_and_socket():
 
 @pytest.mark.parametrize("name", ["../../evil.png", "/etc/evil.png", "sub/../../evil.png"])
 def test_names_from_the_server_stay_in_the_output_folder(workflow, folders, name):
-    from likeness_studio.runner.backends.base import RunResult
+    from likeness_studio.runner.backends import RunResult
 
     result = RunResult("x", "", "", ui={"1": {"images": [{"filename": name, "subfolder": "", "type": "output"}]}})
     fetch = Fetch(ComfyServer("127.0.0.1:9"), folders, previews=False, allow_black=False, patience=lambda: Patience(0))

@@ -27,7 +27,7 @@ from likeness_studio.runner.errors import (
     UnknownTitle,
     WorkflowInvalid,
 )
-from likeness_studio.runner.workflow.graph import load
+from likeness_studio.runner.workflow import load
 
 
 @pytest.fixture
@@ -103,9 +103,9 @@ def test_nothing_runs_when_the_question_is_wrong(blank, tmp_path, vary, more, er
 
 
 def test_photos_may_be_varied_like_any_other_value():
-    from likeness_studio.runner.backends.local_nodes import local_catalog
+    from likeness_studio.runner.backends import local_catalog
     from likeness_studio.runner.compare.vary import check_axes
-    from likeness_studio.runner.workflow.graph import load
+    from likeness_studio.runner.workflow import load
 
     check_axes(load("studio_headshot"), [read_axis("Photo.image=a.jpg,b.jpg")], local_catalog())
 

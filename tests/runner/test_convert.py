@@ -7,10 +7,8 @@ import json
 import pytest
 
 from likeness_studio.runner import errors
-from likeness_studio.runner.backends.local_nodes import local_catalog
-from likeness_studio.runner.workflow.convert import to_api, widget_values
-from likeness_studio.runner.workflow.graph import load
-from likeness_studio.runner.workflow.object_info import from_object_info
+from likeness_studio.runner.backends import local_catalog
+from likeness_studio.runner.workflow import from_object_info, load, to_api, widget_values
 
 
 def canvas_node(number, kind, *, widgets=(), inputs=(), mode=0, **more):

@@ -11,10 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from likeness_studio.runner import errors
-from likeness_studio.runner.backends.local_nodes import local_catalog, local_object_info
-from likeness_studio.runner.workflow import comfy_cli, convert
-from likeness_studio.runner.workflow.graph import load
-from likeness_studio.runner.workflow.object_info import from_object_info
+from likeness_studio.runner.backends import local_catalog, local_object_info
+from likeness_studio.runner.workflow import comfy_cli, convert, from_object_info, load
 
 FILES = sorted((Path(__file__).parent / "canvas").glob("*.json"))
 PLAIN = {path.stem: json.loads(path.read_text()) for path in FILES}

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from likeness_studio.core import host
-from likeness_studio.core.imaging.files import expand
+from likeness_studio.core.imaging import expand
 from likeness_studio.runner.backends import core_nodes
 
 

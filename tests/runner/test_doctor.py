@@ -101,7 +101,7 @@ def test_a_file_that_is_none(tmp_path):
 
 
 def test_a_server_that_is_not_there(graph_file, monkeypatch):
-    from likeness_studio.runner.backends.comfy import server as transport
+    from likeness_studio.runner.backends import server as transport
 
     start = transport.ComfyServer.__init__
     monkeypatch.setattr(
@@ -134,7 +134,7 @@ def test_this_machine(model_dir):
 
 
 def test_a_damaged_model_stands_in_the_way(model_dir):
-    from likeness_studio.core.models.manifest import models
+    from likeness_studio.core.models import models
 
     (model_dir / models()["yunet"].file).write_bytes(b"nonsense")
     outcome = call()
@@ -205,7 +205,7 @@ def test_odd_answers_are_borne(junk):
 
 
 def test_another_version_of_the_pack_is_noticed():
-    from likeness_studio.runner.backends.local_nodes import local_object_info
+    from likeness_studio.runner.backends import local_object_info
 
     ours = {name: entry for name, entry in local_object_info().items() if name.startswith("Likeness")}
     assert facts._pack(facts.from_object_info(ours)).ok

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from likeness_studio.runner.workflow.convert import resolve
+from likeness_studio.runner.workflow import resolve
 
 
 @pytest.mark.parametrize(

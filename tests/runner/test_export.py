@@ -15,8 +15,7 @@ from likeness_studio.runner import errors
 from likeness_studio.runner.batch import verdict_tables as facts
 from likeness_studio.runner.batch.job import Attempt, JobRow, JobSpec
 from likeness_studio.runner.batch.verdict_tables import write_verdicts
-from likeness_studio.runner.workflow.input_files import Given
-from likeness_studio.runner.workflow.overrides import Setting
+from likeness_studio.runner.workflow import Given, Setting
 
 
 def row(name="ann", **more):

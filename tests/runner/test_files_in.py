@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from likeness_studio.core.errors import PhotoMissing
 from likeness_studio.runner import errors
-from likeness_studio.runner.workflow.input_files import Given, parse, safe_name, stage
+from likeness_studio.runner.workflow import Given, safe_name, stage
+from likeness_studio.runner.workflow.input_files import parse
 
 
 @pytest.fixture

@@ -24,8 +24,7 @@ from likeness_studio.runner.errors import (
     ServerUnreachable,
     UnknownJob,
 )
-from likeness_studio.runner.workflow.input_files import Given
-from likeness_studio.runner.workflow.overrides import Setting
+from likeness_studio.runner.workflow import Given, Setting
 
 SERVER, OTHER = "http://one:8188", "http://two:8188"
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from likeness_studio.core.errors import Interrupted, PhotoUnreadable, UnsafePath
 from likeness_studio.runner import errors
-from likeness_studio.runner.backends.base import Event
+from likeness_studio.runner.backends import Event
 
 
 def test_inverted_picture_has_the_exact_pixels_name_and_metadata(engine, workflow, invert, folders):

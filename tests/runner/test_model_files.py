@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from likeness_studio.runner.backends.base import RunResult
-from likeness_studio.runner.workflow.input_files import named_models
+from likeness_studio.runner.backends import RunResult
+from likeness_studio.runner.workflow import named_models
 
 
 def test_files_are_named_once_and_rows_that_are_off_are_not(workflow, make):

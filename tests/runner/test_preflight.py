@@ -14,13 +14,11 @@ from hypothesis import strategies as st
 
 from likeness_studio.core.errors import PhotoMissing
 from likeness_studio.runner import errors
-from likeness_studio.runner.backends.comfy import catalog as comfy_catalog
-from likeness_studio.runner.backends.comfy import catalog as server_module
+from likeness_studio.runner.backends import catalog as comfy_catalog
+from likeness_studio.runner.backends import catalog as server_module
 from likeness_studio.runner.backends.comfy.server import ComfyServer
-from likeness_studio.runner.workflow import preflight
+from likeness_studio.runner.workflow import Workflow, from_object_info, preflight
 from likeness_studio.runner.workflow import preflight as sources
-from likeness_studio.runner.workflow.graph import Workflow
-from likeness_studio.runner.workflow.object_info import from_object_info
 
 
 def described(module="nodes", *, output_node=True, output=("IMAGE",), optional=None, **required):
@@ -131,7 +129,7 @@ def test_an_empty_list_is_known_to_be_empty():
 
 
 def test_a_model_of_our_manifest_comes_with_its_url_and_hash():
-    from likeness_studio.core.models.manifest import models
+    from likeness_studio.core.models import models
 
     known = models()["u2net"]
     info = {"X": described("custom_nodes.pack", model=[["other.onnx"], {}])}

@@ -9,11 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from likeness_studio.runner.backends.comfy import catalog as comfy_catalog
+from likeness_studio.runner.backends import catalog as comfy_catalog
 from likeness_studio.runner.backends.comfy.server import ComfyServer
-from likeness_studio.runner.workflow import preflight
-from likeness_studio.runner.workflow.graph import Workflow, bundled, load
-from likeness_studio.runner.workflow.object_info import from_object_info
+from likeness_studio.runner.workflow import Workflow, bundled, from_object_info, load, preflight
 from likeness_studio.tests.runner import preflight_graphs as graphs
 from likeness_studio.tests.runner.held_server import held_server
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from likeness_studio.core.id_photo import Compliance
 from likeness_studio.core.id_photo.documents import document
-from likeness_studio.core.id_photo.judge import Compliance
-from likeness_studio.core.provenance.xmp import Record
-from likeness_studio.runner.backends.base import RunResult
+from likeness_studio.core.provenance import Record
+from likeness_studio.runner.backends import RunResult
 from likeness_studio.runner.report.schemas import (
     REPORTS,
     ComplianceReport,

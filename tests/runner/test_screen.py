@@ -43,7 +43,7 @@ def test_what_is_no_picture_is_refused_without_naming_a_folder(tmp_path, spare, 
 
 
 def test_sixteen_bits_are_scaled_as_the_local_engine_does(astronaut, tmp_path, spare):
-    from likeness_studio.core.imaging.files import load_photo
+    from likeness_studio.core.imaging import load_photo
 
     with Image.open(astronaut) as picture:
         values = np.asarray(picture.convert("L")).astype(np.uint16) * 257

@@ -8,8 +8,8 @@ import pytest
 from likeness_studio.core.errors import PhotoUnreadable
 from likeness_studio.runner import errors
 from likeness_studio.runner.api.workflows import run_once
+from likeness_studio.runner.workflow import Given
 from likeness_studio.runner.workflow import input_files as files_in
-from likeness_studio.runner.workflow.input_files import Given
 from likeness_studio.tests.runner.fake_backend import FakeBackend
 
 

@@ -17,7 +17,7 @@ from likeness_studio.runner.batch.ledger import FILE, Ledger
 from likeness_studio.runner.batch.overview import overview
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.errors import LedgerMissing, ServerExecutionError, ServerUnreachable, UnknownJob
-from likeness_studio.runner.workflow.input_files import Given
+from likeness_studio.runner.workflow import Given
 
 SERVER, OTHER = "http://one:8188", "http://two:8188"
 

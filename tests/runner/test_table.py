@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from likeness_studio.runner.backends.pool import ServerView
+from likeness_studio.runner.backends import ServerView
 from likeness_studio.runner.batch.job import BatchEvent, BatchView, Counts
 from likeness_studio.runner.batch.judge import judges_by_rules
 from likeness_studio.runner.cli import batch_display as table
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.cli.batch_display import BatchDisplay, failure_of, plain_line, show_summary
 from likeness_studio.runner.cli.output import Output, clean, duration
-from likeness_studio.runner.workflow.graph import load
+from likeness_studio.runner.workflow import load
 
 COUNTS = Counts(
     total=2000, pending=1400, leased=3, done=560, failed=37, passed=510, not_confirmed=50, refused=30, unchecked=0

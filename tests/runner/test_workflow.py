@@ -9,10 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from likeness_studio.runner import errors
-from likeness_studio.runner.backends.local_nodes import local_catalog
+from likeness_studio.runner.backends import local_catalog
+from likeness_studio.runner.workflow import Workflow, as_link, bundled, did_you_mean, from_object_info, load
 from likeness_studio.runner.workflow import overrides as settings
-from likeness_studio.runner.workflow.graph import Workflow, as_link, bundled, did_you_mean, load
-from likeness_studio.runner.workflow.object_info import from_object_info
 
 
 def save(path, graph):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from likeness_studio.runner.backends.local_nodes import local_catalog
-from likeness_studio.runner.workflow.graph import bundled, load
+from likeness_studio.runner.backends import local_catalog
+from likeness_studio.runner.workflow import bundled, load
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,11 +11,11 @@ import pytest
 from click.testing import CliRunner
 from safetensors.numpy import save_file
 
-from likeness_studio.runner.backends.comfy import catalog as comfy_catalog
+from likeness_studio.runner.backends import catalog as comfy_catalog
 from likeness_studio.runner.backends.comfy.server import ComfyServer
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.errors import ModelFileMissing, NodeClassMissing
-from likeness_studio.runner.workflow.graph import bundled, load
+from likeness_studio.runner.workflow import bundled, load
 from likeness_studio.tests.runner.held_server import held_server
 
 pytestmark = pytest.mark.comfyui

@@ -8,11 +8,11 @@ import pytest
 from click.testing import CliRunner
 
 from likeness_studio.runner import errors
-from likeness_studio.runner.backends.local_nodes import local_catalog
+from likeness_studio.runner.backends import local_catalog
 from likeness_studio.runner.cli import main
+from likeness_studio.runner.workflow import Workflow
 from likeness_studio.runner.workflow import overrides as settings
 from likeness_studio.runner.workflow import preflight as sources
-from likeness_studio.runner.workflow.graph import Workflow
 
 
 def entry(class_type, title, stage=None, /, **inputs):

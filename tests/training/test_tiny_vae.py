@@ -11,9 +11,8 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from likeness_studio.core.errors import TrainingDataTooSmall, TrainingDiverged, TrainingStateInvalid
-from likeness_studio.core.training import tiny_vae, tiny_vae_data, tiny_vae_train
+from likeness_studio.core.training import draw, tiny_vae, tiny_vae_data, tiny_vae_train
 from likeness_studio.core.training import tiny_vae as tiny_vae_loss
-from likeness_studio.core.training.tiny_vae_train import draw
 
 pytest.importorskip("diffusers", reason="install the generation extra to train the tiny autoencoder")
 

@@ -16,7 +16,7 @@ import torch
 from . import face_cover, face_draw, face_warp
 
 if TYPE_CHECKING:
-    from likeness_studio.core.quality.aligned_face import Portrait
+    from likeness_studio.core.quality import Portrait
 
 Change = Callable[[np.ndarray, "Portrait", float, np.random.Generator], np.ndarray]
 
@@ -46,7 +46,7 @@ def _tilt(photo: np.ndarray, portrait: Portrait, strength: float, rng: np.random
 
 
 def _yaw(photo: np.ndarray, portrait: Portrait, strength: float, rng: np.random.Generator) -> np.ndarray:
-    from likeness_studio.core.faces.pose import pose_from_mesh
+    from likeness_studio.core.faces import pose_from_mesh
 
     now = pose_from_mesh(portrait.mesh).yaw
     side = 1 if now > 0 else -1

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
+from likeness_studio.core.faces import FaceMesh
 from likeness_studio.core.faces import mesh as P
-from likeness_studio.core.faces.mesh import FaceMesh
 
 from .face_draw import CLOTH, MASKS, Frame, daylight, lay, noise
 

@@ -12,9 +12,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from skimage.draw import polygon2mask
 
+from likeness_studio.core.faces import FaceMesh
 from likeness_studio.core.faces import mesh as P
-from likeness_studio.core.faces.mesh import FaceMesh
-from likeness_studio.core.imaging.warp import rotate
+from likeness_studio.core.imaging import rotate
 
 CLOTH = {
     "black": (0.06, 0.06, 0.07),

@@ -13,9 +13,9 @@ from scipy.interpolate import RBFInterpolator
 from scipy.ndimage import gaussian_filter, map_coordinates
 from skimage.draw import polygon2mask
 
+from likeness_studio.core.faces import FaceMesh
 from likeness_studio.core.faces import mesh as P
-from likeness_studio.core.faces.mesh import FaceMesh
-from likeness_studio.core.imaging.warp import rotate
+from likeness_studio.core.imaging import rotate
 
 
 def bend(photo: np.ndarray, source: np.ndarray, target: np.ndarray, box: tuple[float, ...], step: int) -> np.ndarray:

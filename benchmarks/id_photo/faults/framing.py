@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 
 if TYPE_CHECKING:
-    from likeness_studio.core.quality.aligned_face import Portrait
+    from likeness_studio.core.quality import Portrait
 
 SHOULDERS = 0.55
 """Height in a photo, -1 at the top and 1 at the bottom, from which shoulders reach its sides: in a photo of ICAO's

@@ -18,12 +18,12 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from likeness_studio.core.imaging.colour import to_display, to_linear
-from likeness_studio.core.imaging.filters import soft_blur
-from likeness_studio.core.portrait.compose import ComposeOptions, compose, foreground_colours
+from likeness_studio.core.imaging import soft_blur, to_display, to_linear
+from likeness_studio.core.portrait import ComposeOptions, foreground_colours
+from likeness_studio.core.portrait.compose import compose
 
 if TYPE_CHECKING:
-    from likeness_studio.core.quality.aligned_face import Portrait
+    from likeness_studio.core.quality import Portrait
 
 Plant = Callable[[torch.Tensor, "Portrait", float, np.random.Generator], torch.Tensor]
 

@@ -6,10 +6,16 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
-from likeness_studio.core.prompting import preset_files
-from likeness_studio.core.prompting.brief import SUITS_THE_ROLE, Brief, Dialect, Kind
-from likeness_studio.core.prompting.dialects import negative, positive
-from likeness_studio.core.prompting.parts import resolve
+from likeness_studio.core.prompting import (
+    SUITS_THE_ROLE,
+    Brief,
+    Dialect,
+    Kind,
+    negative,
+    positive,
+    preset_files,
+    resolve,
+)
 
 HERE = Path(__file__).parent
 DEFAULTS = {
