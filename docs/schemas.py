@@ -9,14 +9,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from likeness_studio.runner.report.schemas import REPORTS, Report
+from likeness_studio.runner.report.batch_schemas import REPORTS
+from likeness_studio.runner.report.schema_base import Report
 
 PAGE = Path(__file__).with_suffix(".md")
 FOLDER = PAGE.with_suffix("")
 INTRO = """\
 # The reports as data
 
-This page and the JSON schemas in [schemas/](schemas) are made from `runner/report/schemas.py` by
+This page and the JSON schemas in [schemas/](schemas) are made from `runner/report/*schemas.py` by
 `python docs/schemas.py`.
 
 What runs, batches and commands write as JSON has these types. More fields may come with newer versions: leave what you

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ...core.lazy import lazy
 
 if TYPE_CHECKING:
-    from .calls import Misuse
+    from ..errors import Misuse
     from .check import CheckedPhoto, CheckResult, UncheckedPhoto, check_photos
     from .id_photos import IDPhotoFile, IDPhotos, RefusedPhoto, make_id_photos
     from .lookups import (
@@ -72,7 +72,7 @@ __all__ = [
 ]
 
 HOMES = {
-    ".calls": "Misuse",
+    "..errors": "Misuse",
     ".check": "CheckedPhoto CheckResult UncheckedPhoto check_photos",
     ".id_photos": "IDPhotoFile IDPhotos RefusedPhoto make_id_photos",
     ".lookups": "ModelFiles ModelInfo VerifiedFile VerifiedFiles get_document get_models list_documents list_models "

@@ -17,9 +17,8 @@ from ...core.id_photo.document import Document
 from ...core.id_photo.documents import document as document_of
 from ...core.interrupt import Stopped, stoppable
 from ..backends.base import Event
-from ..errors import OutputUnwritable
+from ..errors import Misuse, OutputUnwritable
 from ..workflow.input_files import photos_in
-from .calls import Misuse
 
 if TYPE_CHECKING:
     from ...core.id_photo.judge import Compliance
@@ -221,11 +220,10 @@ def _form_of(out: Path, count: int) -> str | None:
 
 def _check_prints(documents: Sequence[Document]) -> None:
     """Refuse a sheet for what is never printed, before anything is made."""
-    for document in documents:
-        if document.width_mm is None:
+    for each in documents:
+        if each.width_mm is None:
             raise PrintSizeUnknown(
-                f"{document.title} ({document.id}) has no size on paper; leave out --sheet, or make it in a run of its "
-                "own."
+                f"{each.title} ({each.id}) has no size on paper; leave out --sheet, or make it in a run of its own."
             )
 
 

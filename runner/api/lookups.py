@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...core.errors import LikenessError, ModelCorrupt
 from ...core.errors.formats import DocumentUnknown
 from ...core.id_photo.document import Document
-from .calls import Misuse
+from ..errors import Misuse
 
 if TYPE_CHECKING:
     from ...core.models.store import Check

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors.formats import PrintSizeUnknown
-from .calls import Misuse
+from ..errors import Misuse
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.errors import Interrupted
 from ...core.interrupt import Stopped, never
-from ..errors import OutputUnwritable
-from .calls import Misuse
+from ..errors import Misuse, OutputUnwritable
 
 if TYPE_CHECKING:
     from ...core.training.tiny_vae_data import Photos

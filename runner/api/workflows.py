@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ...core.interrupt import Stopped, stoppable
 from ..backends.base import Backend, OnEvent, RunResult, ignore
 from ..workflow.input_files import files_of
-from .calls import Settings, settings_of
+from ..workflow.overrides import Settings, settings_of
 
 if TYPE_CHECKING:
     from ..batch.job import BatchEvent, BatchView, JobRow

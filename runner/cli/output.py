@@ -149,7 +149,7 @@ class _Bars:
 @contextmanager
 def told_as_usage() -> Iterator[None]:
     """Arguments that do not go together are wrong usage."""
-    from ..api.calls import Misuse
+    from ..errors import Misuse
 
     try:
         yield

@@ -8,6 +8,10 @@ from typing import Any
 from ...core.errors import LikenessError
 
 
+class Misuse(ValueError):
+    """The arguments of a call do not go together. The command line tells it as wrong usage; it has no code."""
+
+
 class RunnerError(LikenessError):
     """A workflow cannot be read, set up or run."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ...core.errors import LikenessError
-from ..errors import NotAnOption, OutOfRange, RunnerError, UnknownInput, WrongType, raise_all
+from ..errors import Misuse, NotAnOption, OutOfRange, RunnerError, UnknownInput, WrongType, raise_all
 from .graph import Node, Workflow, as_link, did_you_mean
 from .object_info import Catalog, InputSpec, NodeSpec
 
@@ -38,6 +38,19 @@ def parse(text: str) -> Setting:
     if not (equals and dot and target and name):
         raise ValueError(f"{text!r} is not of the form 'Title.input=value'.")
     return Setting(target, name, value)
+
+
+Settings = Mapping[str, Any] | Iterable[str | Setting]
+"""Values to set: ``{"Title.input": value}``, or ``"Title.input=value"`` one by one."""
+
+
+def settings_of(settings: Settings) -> tuple[Setting, ...]:
+    """Settings as they may be written, one by one. Raises Misuse."""
+    entries = [f"{k}={v}" for k, v in settings.items()] if isinstance(settings, Mapping) else settings
+    try:
+        return tuple(each if isinstance(each, Setting) else parse(each) for each in entries)
+    except ValueError as error:
+        raise Misuse(str(error)) from error
 
 
 def apply_all(workflow: Workflow, settings: Iterable[Setting], catalog: Catalog) -> None:

@@ -14,8 +14,8 @@ from likeness_studio.core.id_photo import Compliance
 from likeness_studio.core.id_photo.documents import document
 from likeness_studio.core.provenance import Record
 from likeness_studio.runner.backends import RunResult
+from likeness_studio.runner.report.batch_schemas import REPORTS
 from likeness_studio.runner.report.schemas import (
-    REPORTS,
     ComplianceReport,
     LikenessReport,
     ProvenanceReport,
