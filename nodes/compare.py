@@ -22,7 +22,7 @@ from .sockets import (
 if TYPE_CHECKING:
     import torch
 
-    from ..core.compare.measuring import Stopwatch
+    from ..core.compare.time_and_memory import Stopwatch
     from ..core.faces.engines import FaceEngine
     from ..core.identity.enrollment import Identity
 
@@ -56,13 +56,13 @@ class StartMeasuring(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, **_: Any) -> Any:
         """Another value whenever the stage will be computed again."""
-        from ..core.compare.measuring import stage_fingerprint
+        from ..core.compare.time_and_memory import stage_fingerprint
 
         return stage_fingerprint()
 
     @classmethod
     def execute(cls, value: list[Any]) -> io.NodeOutput:
-        from ..core.compare.measuring import Stopwatch
+        from ..core.compare.time_and_memory import Stopwatch
 
         return io.NodeOutput(value, Stopwatch(torch_device()))
 

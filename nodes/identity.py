@@ -11,15 +11,7 @@ from ..core.choices import DEFAULT_ENGINE, ENGINES, POOR_PHOTOS, FacePolicy
 from ..core.errors import EnrollmentRefused, PhotoMissing
 from ..core.node_facts import ENGINE, Effect, NodeFacts
 from .schema import io, ui
-from .sockets import (
-    IDENTITY,
-    FaceEngineType,
-    IdentityType,
-    engine_input,
-    first_given,
-    min_face_input,
-    several_input,
-)
+from .sockets import IDENTITY, FaceEngineType, IdentityType, engine_input, first_given, min_face_input, several_input
 
 if TYPE_CHECKING:
     import torch
@@ -310,7 +302,7 @@ class EnrollIdentity(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..core.faces.annotate import contact_sheet
         from ..core.faces.engines import load_engine
-        from ..core.identity.enrollment import enroll, look_over
+        from ..core.identity.enrollment import check_reference_photos, enroll
         from .judging import pictures_of
 
         chosen = first_given(engine) or load_engine()
@@ -320,7 +312,7 @@ class EnrollIdentity(io.ComfyNode):
         if not pictures:
             raise EnrollmentRefused("No reference photo was given; connect at least one photo of the person.")
         several, refuse = FacePolicy(several_faces[0]), first_given(poor_photos) == "refuse"
-        looked = look_over(chosen, pictures, several, must=refuse)
+        looked = check_reference_photos(chosen, pictures, several, must=refuse)
         poor = looked.poor if refuse else None
         leave_out = on_refused[0] == "leave out"
         identity, references = enroll(chosen, pictures, several, min_face[0], leave_out, name[0], poor)

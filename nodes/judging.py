@@ -9,7 +9,7 @@ from ..core import host
 from ..core.choices import EVEN_STRICTNESS, STRICTNESS, FacePolicy
 from ..core.identity.calibration import calibration_of
 from ..core.identity.independence import independence_warnings, restored_warnings
-from ..core.outcomes import LIKENESS
+from ..core.outcome_words import LIKENESS
 from .schema import io
 from .sockets import CUSTOM
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..core import host
 from ..core.errors.formats import LoraFileDamaged, LoraMatchesNothing, LoraWrongBase
-from ..core.lora.family import UNKNOWN, fits, is_text, of_model_class
+from ..core.lora.base_model import UNKNOWN, fits, is_text, of_model_class
 from ..core.lora.header import TensorInfo
 from ..core.lora.layers import MAX_NUMBERS, Layer, layers_of
 from ..core.lora.lora_file import MEMORY_LIMIT, Cache, LoraFile, open_lora

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from ..core import host
-from ..core.id_photo.sheet import DEFAULT_PAPER, DPIS, ORIENTATIONS, PAPERS, Orientation
+from ..core.id_photo.sheet_layout import DEFAULT_PAPER, DPIS, ORIENTATIONS, PAPERS, Orientation
 from ..core.node_facts import Effect, NodeFacts
 from .schema import io
 from .sockets import ID_PHOTO, IDPhotoType
@@ -127,9 +127,9 @@ class PrintSheet(io.ComfyNode):
     ) -> io.NodeOutput:
         import torch
 
-        from ..core.id_photo.sheet import lay_out
         from ..core.id_photo.sheet_draw import check_pixels, check_proportions, draw_page, page_pixels
         from ..core.id_photo.sheet_files import caption_of, pdf_bytes, png_bytes, png_name, save_numbered, summary
+        from ..core.id_photo.sheet_layout import lay_out
         from ..core.imaging.files import to_pil
 
         size = _size(width_mm, height_mm, id_photo)

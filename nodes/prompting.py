@@ -173,7 +173,7 @@ class ProfessionalPrompt(io.ComfyNode):
         description: Description | None = None,
         clip: Any | None = None,
     ) -> io.NodeOutput:
-        from ..core.prompting.dialects import counter, write
+        from ..core.prompting.write_prompt import counter, write
 
         chosen = Dialect(dialect)
         choices = (role, setting, framing, light, expression, attire)

@@ -186,7 +186,7 @@ def _write(files: list[bytes], target: Target, prefix: str, images: torch.Tensor
     from ..core.provenance.save import SUFFIXES
 
     root = host.output_dir()
-    folder, stem = file_names.place(root, prefix, images.shape[2], images.shape[1])
+    folder, stem = file_names.place_saved_picture(root, prefix, images.shape[2], images.shape[1])
     try:
         folder.mkdir(parents=True, exist_ok=True)
         counter = file_names.next_counter(folder, stem)
@@ -194,7 +194,7 @@ def _write(files: list[bytes], target: Target, prefix: str, images: torch.Tensor
         for index, data in enumerate(files):
             name = f"{stem.replace('%batch_num%', str(index))}_{counter + index:05}_{SUFFIXES[target.form]}"
             Path(folder, name).write_bytes(data)
-            saved.append({"filename": name, "subfolder": file_names.relative(folder, root), "type": "output"})
+            saved.append({"filename": name, "subfolder": file_names.relative_subfolder(folder, root), "type": "output"})
     except OSError as error:
         raise PictureNotSaved(
             f"The pictures cannot be written as {stem[:80]!r} ({error.strerror or error}); make room for it or "

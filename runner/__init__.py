@@ -28,11 +28,11 @@ __all__ = ["Client", "Event", "LikenessError", "Run", "RunResult", "Workflow", "
 __getattr__ = lazy(
     __name__,
     {
-        ".client": "Client Run",
-        ".backends.base": "Event RunResult",
-        ".workflow.graph": "Workflow",
-        ".report": "write_report",
         "..core.errors": "LikenessError",
+        ".backends.base": "Event RunResult",
+        ".client": "Client Run",
+        ".report": "write_report",
+        ".workflow.graph": "Workflow",
     },
 )
 

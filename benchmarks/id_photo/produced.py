@@ -41,7 +41,7 @@ from likeness_studio.core.id_photo import (
     measure_all,
 )
 from likeness_studio.core.id_photo.documents import document as document_of
-from likeness_studio.core.id_photo.look import look
+from likeness_studio.core.id_photo.locate_head import locate_head
 from likeness_studio.core.imaging import encode_picture, load_photo
 from likeness_studio.core.models import runtimes as onnx
 from likeness_studio.core.models import store
@@ -81,7 +81,7 @@ def rows_of(photo: Path, whole: bool, engine: FaceEngine, other: FaceEngine | No
     """One row for each document. `whole`: the head was read as whole. `keep`: where the finished photos go."""
     source, matted = FileSource(photo), kept(person)
     try:
-        pose = asdict(pose_from_mesh(look(source, engine, matted, largest=True).portrait.mesh))
+        pose = asdict(pose_from_mesh(locate_head(source, engine, matted, largest=True).portrait.mesh))
     except LikenessError as error:
         pose = {"error": error.code}
     for name in DOCUMENTS:

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from ..identity.verdict import Judgement, Verdict
 from ..imaging.chart import Chart, chart_of
 from ..imaging.text import fitted, write
-from ..outcomes import LIKENESS
+from ..outcome_words import LIKENESS
 from .labels import Label
 
 GAP, PAD = 16, 10

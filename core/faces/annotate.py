@@ -9,7 +9,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from ..imaging.files import from_pil, to_pil
-from ..outcomes import BAD, GOOD, UNSURE
+from ..outcome_words import BAD, GOOD, UNSURE
 from .face import Face
 
 GOOD_COLOUR, BAD_COLOUR, UNKNOWN_COLOUR = GOOD.label, BAD.label, UNSURE.label

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .head import Crown, HairTop, Head, crown_from_face, crown_under_hair, find_head, frontal_unit, hair_top
     from .judge import About, Compliance, check_id_photo, judge_all, measure_all
     from .limits import limits_for, table
-    from .look import FILLED, FileSource, TensorSource
+    from .locate_head import FILLED, FileSource, TensorSource
     from .make import (
         MakeOptions,
         choose_background,
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
         read_facts,
     )
     from .overlay import BAD, EDGE, GOOD, SCALE_WIDTH, TALL, UNSURE, draw_overlay, matte_of, overlay_of
-    from .sheet import CLEARANCE_MM, LONGEST_MARK_MM, MARK_WIDTH_MM, PAPERS, SHORTEST_MARK_MM, Box, lay_out
     from .sheet_draw import check_pixels, check_proportions, draw_page, read_size, size_by_density
     from .sheet_files import caption_of, pdf_bytes, png_bytes, save_as, save_numbered, summary
+    from .sheet_layout import CLEARANCE_MM, LONGEST_MARK_MM, MARK_WIDTH_MM, PAPERS, SHORTEST_MARK_MM, Box, lay_out
 
 __getattr__ = lazy(
     __name__,
@@ -51,7 +51,7 @@ __getattr__ = lazy(
         ".head": "Crown crown_from_face crown_under_hair find_head frontal_unit hair_top HairTop Head",
         ".judge": "About check_id_photo Compliance judge_all measure_all",
         ".limits": "limits_for table",
-        ".look": "FileSource FILLED TensorSource",
+        ".locate_head": "FileSource FILLED TensorSource",
         ".make": ("choose_background cut_out in_picture make_id_photo MakeOptions may_tilt replace_background turned"),
         ".make_report": "of_the_photo",
         ".measures": (
@@ -59,8 +59,8 @@ __getattr__ = lazy(
             "measure_size place read_facts"
         ),
         ".overlay": "BAD draw_overlay EDGE GOOD matte_of overlay_of SCALE_WIDTH TALL UNSURE",
-        ".sheet": "Box CLEARANCE_MM lay_out LONGEST_MARK_MM MARK_WIDTH_MM PAPERS SHORTEST_MARK_MM",
         ".sheet_draw": "check_pixels check_proportions draw_page read_size size_by_density",
         ".sheet_files": "caption_of pdf_bytes png_bytes save_as save_numbered summary",
+        ".sheet_layout": "Box CLEARANCE_MM lay_out LONGEST_MARK_MM MARK_WIDTH_MM PAPERS SHORTEST_MARK_MM",
     },
 )

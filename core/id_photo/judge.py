@@ -11,14 +11,14 @@ from ..faces.choose import largest_face
 from ..faces.mesh import find_mesh
 from ..quality.aligned_face import Portrait
 from ..quality.all_measures import measure_portrait
+from ..quality.checks import Check, Measure, Outcome, Verdict, faults, judge_measure, titles, verdict_of
 from ..quality.face_parsing import offer
 from ..quality.light import NO_COLOUR
-from ..quality.limits import Check, Measure, Outcome, Verdict, faults, judge_measure, titles, verdict_of
 from ..quality.usable_photo import NOT_JUDGED, upright
 from .document import HeadTop
 from .head import find_head
 from .limits import BACKGROUND, limits_for, table
-from .look import FACE_SIDES, HEAD_TO_FACE
+from .locate_head import FACE_SIDES, HEAD_TO_FACE
 from .make_report import of_the_photo
 from .measures import FileFacts, measure_edits, measure_file, measure_geometry, measure_size
 
@@ -44,7 +44,7 @@ CAUSES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 BLACK_AND_WHITE = "The photo is black and white; use a colour photo."
 
 
-def by_cause(checks: list[Check], *, grey: bool = False) -> list[Check]:
+def group_by_root_cause(checks: list[Check], *, grey: bool = False) -> list[Check]:
     """The checks, those not judged that did not pass for a cause that fails itself. `grey`: there is no colour."""
     broken = {check.name for check in checks if check.outcome is Outcome.FAIL}
     reasons: dict[str, str] = {}
@@ -280,7 +280,7 @@ def judge_all(measures: list[Measure], document: Document, faces: int, *, uncut:
             )
             checks.append(judge_measure(found[name], limit) if name in found else judge_measure(*unseen))
     colours = found.get("natural_colour")
-    return by_cause(checks, grey=colours is not None and colours.detail.startswith(NO_COLOUR))
+    return group_by_root_cause(checks, grey=colours is not None and colours.detail.startswith(NO_COLOUR))
 
 
 def _why_unseen(name: str, faces: int) -> str:

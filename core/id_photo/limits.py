@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..quality.limits import Bound, Limit, read_limits
+from ..quality.checks import Bound, Limit, read_limits
 from .document import Document, Edits
 from .measures import scale_of
 

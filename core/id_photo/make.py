@@ -26,7 +26,7 @@ from ..portrait.framing import border_points
 from ..portrait.matte import Band, PersonFinder, refine_alpha
 from .document import MM_PER_INCH, Document, Edits
 from .framing import HEAD_ADVICE, Bounds, Framing, choose_frame, picture_size
-from .look import Looked, look
+from .locate_head import LocatedHead, locate_head
 from .make_report import FREE_KINDS, make_report, short_of
 from .measures import IDPhoto
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from ..faces.engines import FaceEngine
     from .head import Head
-    from .look import Box, Matte, Source
+    from .locate_head import Box, Matte, Source
 
 PLAIN_COLOUR = "#F2F2F2"
 """The colour where a document allows a plain background and names none: a light grey, on which white hair shows."""
@@ -183,7 +183,7 @@ def make_id_photo(source: Source, engine: FaceEngine, options: MakeOptions, matt
     document = options.document
     width, height, dpi = picture_size(document, options.size)
     colour, notes = choose_background(document, options.background, matte is not None)
-    looked = look(source, engine, matte, options.largest)
+    looked = locate_head(source, engine, matte, options.largest)
     head, framing, ideal = _turned_frame(source, looked, options, width / height, plain=colour is not None)
     if head.roll != looked.head.roll:
         left = f"{abs(looked.head.roll - head.roll):.0f} degrees"
@@ -248,7 +248,7 @@ def _steps(engine: FaceEngine, options: MakeOptions, matte: Matte | None) -> dic
 
 
 def _turned_frame(
-    source: Source, looked: Looked, options: MakeOptions, aspect: float, *, plain: bool
+    source: Source, looked: LocatedHead, options: MakeOptions, aspect: float, *, plain: bool
 ) -> tuple[Head, Framing, Framing]:
     """The head as it is turned, and `_frame` for it: level, unless that cuts it off and it may stay tilted."""
     level = (looked.head, *_frame(source, looked, options, aspect, plain=plain))
@@ -263,7 +263,7 @@ def _turned_frame(
 
 
 def _frame(
-    source: Source, looked: Looked, options: MakeOptions, aspect: float, *, plain: bool
+    source: Source, looked: LocatedHead, options: MakeOptions, aspect: float, *, plain: bool
 ) -> tuple[Framing, Framing]:
     """The frame that can be had, and the one that would be taken if the photo went on for ever.
 
@@ -309,7 +309,7 @@ def cut_out(source: Source, cut: Cut, height: int, width: int) -> tuple[torch.Te
     return pixels(picture), known
 
 
-def _cut_matte(looked: Looked, cut: Cut, height: int, width: int) -> torch.Tensor | None:
+def _cut_matte(looked: LocatedHead, cut: Cut, height: int, width: int) -> torch.Tensor | None:
     """The frame of the person's mask as [1,height,width]; None where there is none."""
     matte = looked.portrait.matte
     if matte is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..quality.limits import Measure
+from ..quality.checks import Measure
 from .document import MM_PER_INCH
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..imaging.files import opened
-from ..quality.limits import Measure
+from ..quality.checks import Measure
 from ..quality.sharpness import saved_quality
 from .document import MM_PER_INCH, HeadTop
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .. import outcomes
+from .. import outcome_words as outcomes
 from ..faces.annotate import BAD_COLOUR, annotate
 from ..imaging.chart import apart
 from ..imaging.files import from_pil, to_pil

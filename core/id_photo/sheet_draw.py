@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from ..errors.formats import PrintProportionsDiffer, PrintsDoNotFit, PrintSizeUnknown
 from ..imaging.text import fitted, write
 from .document import MM_PER_INCH
-from .sheet import MARK_WIDTH_MM, Mark, Page, Print, Sheet, Strip
+from .sheet_layout import MARK_WIDTH_MM, Mark, Page, Print, Sheet, Strip
 
 if TYPE_CHECKING:
     from .document import Document

@@ -16,8 +16,8 @@ from ..errors.formats import SheetNotSaved
 from ..files import numbered_paths, write_exclusively
 from ..imaging.encode import PNG_COMPRESSION, srgb_profile
 from .document import MM_PER_INCH
-from .sheet import MARK_WIDTH_MM, Mark, Page, Print, Sheet, Strip, sized
 from .sheet_draw import BAR_TOP_MM, CAPTION_MM, LABEL_GAP_MM, LABEL_MM, TICK_MM, bar_marks
+from .sheet_layout import MARK_WIDTH_MM, Mark, Page, Print, Sheet, Strip, sized
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -8,7 +8,7 @@ from ..lazy import lazy
 
 if TYPE_CHECKING:
     from .calibration import TABLE, Calibration, calibration_of, table
-    from .enrollment import Identity, agreement, enroll, load_identity, look_over, save_identity
+    from .enrollment import Identity, agreement, check_reference_photos, enroll, load_identity, save_identity
     from .independence import independence_warnings, restored_warnings
     from .verdict import Gate, check_likeness, keep_best, rank
 
@@ -16,7 +16,7 @@ __getattr__ = lazy(
     __name__,
     {
         ".calibration": "Calibration calibration_of TABLE table",
-        ".enrollment": "agreement enroll Identity load_identity look_over save_identity",
+        ".enrollment": "agreement check_reference_photos enroll Identity load_identity save_identity",
         ".independence": "independence_warnings restored_warnings",
         ".verdict": "check_likeness Gate keep_best rank",
     },

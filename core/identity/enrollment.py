@@ -30,7 +30,7 @@ NETWORKS = ("face_mesh", "iris")
 
 
 @dataclass(frozen=True)
-class Looked:
+class ReferenceQuality:
     """What was found, one for each photo; empty where nothing was looked at, and then `note` says why."""
 
     found: list[Usability] = field(default_factory=list)
@@ -53,16 +53,16 @@ class Looked:
         return {"quality": {"verdict": str(found.verdict), "says": found.headline, "advice": found.advice()}}
 
 
-def look_over(
+def check_reference_photos(
     engine: FaceEngine, pictures: Sequence[torch.Tensor], several: FacePolicy, *, must: bool = False
-) -> Looked:
+) -> ReferenceQuality:
     """Judge pictures [H,W,3] as reference photos.
 
     Without the networks, or without their runtime, nothing is looked at and the note says so; with `must` the
     networks are fetched, and ModelMissing or DependencyMissing is raised where they cannot be had.
     """
     if not must and any(store.locate(name) is None for name in NETWORKS):
-        return Looked(note=_unseen(f"the networks {' and '.join(NETWORKS)} are not on this machine"))
+        return ReferenceQuality(note=_unseen(f"the networks {' and '.join(NETWORKS)} are not on this machine"))
     from ..host import Progress
     from ..quality.usable_photo import usable
 
@@ -75,8 +75,8 @@ def look_over(
     except (DependencyMissing, ModelMissing) as error:
         if must:
             raise
-        return Looked(note=_unseen(str(error).rstrip(".")))
-    return Looked(found)
+        return ReferenceQuality(note=_unseen(str(error).rstrip(".")))
+    return ReferenceQuality(found)
 
 
 def _unseen(why: str) -> str:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .chart import apart, chart_of, ticks
     from .colour import from_lab, matched_to, parse_colour, to_display, to_lab, to_linear
     from .encode import LOWEST_QUALITY, Form, encode_picture, srgb_profile
-    from .files import SUFFIXES, check_whole, expand, from_pil, load_photo, to_pil
+    from .files import SUFFIXES, check_whole, expand_prefix, from_pil, load_photo, to_pil
     from .filters import (
         EXACT,
         box,
@@ -33,7 +33,7 @@ __getattr__ = lazy(
         ".chart": "apart chart_of ticks",
         ".colour": "from_lab matched_to parse_colour to_display to_lab to_linear",
         ".encode": "encode_picture Form LOWEST_QUALITY srgb_profile",
-        ".files": "check_whole expand from_pil load_photo SUFFIXES to_pil",
+        ".files": "check_whole expand_prefix from_pil load_photo SUFFIXES to_pil",
         ".filters": (
             "box distance_to EXACT fill_unknown find_regions grow guided_filter shrink soft_blur touches_border"
         ),

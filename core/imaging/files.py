@@ -158,7 +158,7 @@ def from_pil(picture: Image.Image) -> torch.Tensor:
 _DATE_PARTS = {"yyyy": "%Y", "yy": "%y", "MM": "%m", "dd": "%d", "hh": "%H", "mm": "%M", "ss": "%S"}
 
 
-def expand(prefix: str, width: int, height: int, now: time.struct_time | None = None) -> str:
+def expand_prefix(prefix: str, width: int, height: int, now: time.struct_time | None = None) -> str:
     """Fill in ``%width%``, ``%height%``, ``%year%`` … ``%second%`` and ``%date:yyyy-MM-dd%``."""
     now = now or time.localtime()
     words = {"width": str(width), "height": str(height), "year": str(now.tm_year)}
@@ -185,16 +185,16 @@ def next_counter(folder: Path, stem: str) -> int:
     return max((int(match[1]) for match in numbers if match), default=0) + 1
 
 
-def place(root: Path, prefix: str, width: int, height: int) -> tuple[Path, str]:
+def place_saved_picture(root: Path, prefix: str, width: int, height: int) -> tuple[Path, str]:
     """The folder and the beginning of the name for a prefix of pictures of that size, in pixels.
 
     Raises UnsafePath when it leads outside `root`.
     """
-    path = host.inside(root, expand(prefix, width, height))
+    path = host.inside(root, expand_prefix(prefix, width, height))
     return (path, "") if path == root.resolve() else (path.parent, path.name)
 
 
-def relative(folder: Path, root: Path) -> str:
+def relative_subfolder(folder: Path, root: Path) -> str:
     """The subfolder as a server reports it: with slashes, empty for `root` itself."""
     path = folder.relative_to(root.resolve()).as_posix()
     return "" if path == "." else path

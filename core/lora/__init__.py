@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from ..lazy import lazy
 
 if TYPE_CHECKING:
-    from .family import block_of, block_order, canonical, family_of, fits, of_model_class
-    from .header import MAX_HEADER, TensorInfo, read_header, stranger
+    from .base_model import block_of, block_order, canonical, family_of, fits, of_model_class
+    from .header import MAX_HEADER, TensorInfo, file_kind, read_header
     from .layers import Factors, Layer, bias_of, delta_of, flat
     from .lora_file import (
         Cache,
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 __getattr__ = lazy(
     __name__,
     {
-        ".family": "block_of block_order canonical family_of fits of_model_class",
-        ".header": "MAX_HEADER read_header stranger TensorInfo",
+        ".base_model": "block_of block_order canonical family_of fits of_model_class",
+        ".header": "file_kind MAX_HEADER read_header TensorInfo",
         ".layers": "bias_of delta_of Factors flat Layer",
         ".lora_file": (
             "Cache hashes joined_words licence LoraFile open_lora open_path plain tags training trigger_words"

@@ -205,7 +205,7 @@ _KINDS = (
 """What names of tensors tell, in this order, and the folder of ComfyUI's models that such files belong into."""
 
 
-def stranger(names: Iterable[str]) -> str | None:
+def file_kind(names: Iterable[str]) -> str | None:
     """What a file without a single LoRA layer is, as words to end a sentence with; None where its names do not tell."""
     text = "\n".join(names)
     if "lora" in text.lower() and not re.search(_KINDS[0][0], text):

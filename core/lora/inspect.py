@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from ..imaging.files import from_pil
 from ..imaging.text import fitted, write
-from .family import block_of, block_order
+from .base_model import block_of, block_order
 from .layers import SETTINGS, WORDS, Layer, delta_of, why_not
 from .lora_file import TAGS_SHOWN, LoraFile, count_kinds, hashes, licence, plain, tags, training
 

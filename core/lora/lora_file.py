@@ -17,8 +17,8 @@ from unicodedata import category
 
 from .. import host
 from ..errors.formats import LoraFileDamaged
-from .family import Family, family_of
-from .header import Header, read_header, stamp_of, stranger
+from .base_model import Family, family_of
+from .header import Header, file_kind, read_header, stamp_of
 from .layers import Layers, layers_of
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ class LoraFile:
     @cached_property
     def stranger(self) -> str | None:
         """What it is instead, where it has no LoRA layer and its tensors' names tell."""
-        return None if self.layers.found else stranger(self.header.tensors)
+        return None if self.layers.found else file_kind(self.header.tensors)
 
     @cached_property
     def trigger_words(self) -> list[str]:

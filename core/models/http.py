@@ -34,7 +34,7 @@ _silent: dict[tuple[str, int], tuple[float, str]] = {}
 _lock = threading.Lock()
 
 
-def why_not(url: str) -> str:
+def why_unreachable(url: str) -> str:
     """Empty when the host of `url` (or the proxy on the way to it) takes connections, else the reason in a few words.
 
     A host that did not answer is remembered for `FORGET_AFTER` seconds, so that several models do not each wait.
@@ -53,7 +53,7 @@ def why_not(url: str) -> str:
     return reason
 
 
-def give_up(url: str, why: str) -> str:
+def mark_unreachable(url: str, why: str) -> str:
     """Remember that the host of `url` takes connections and is of no use all the same; the reason for people."""
     target = _target(url)
     reason = f"{target[0]} cannot be used ({why or f'no answer within {PATIENCE:.0f} s'})"
@@ -62,15 +62,15 @@ def give_up(url: str, why: str) -> str:
     return reason
 
 
-def ask(urls: Iterable[str]) -> None:
+def check_connectivity(urls: Iterable[str]) -> None:
     """Find out about the hosts of several `urls` at once, so that silent ones cost their time only once."""
     apart = list({_target(url): url for url in urls}.values())
     if apart:
         with ThreadPoolExecutor(len(apart)) as pool:
-            list(pool.map(why_not, apart))
+            list(pool.map(why_unreachable, apart))
 
 
-def forget() -> None:
+def forget_unreachable() -> None:
     """Try every host anew."""
     with _lock:
         _silent.clear()
@@ -216,7 +216,7 @@ def _open(url: str, have: int, etag: str) -> BaseHTTPResponse:
             headers["If-Range"] = etag
     place = url
     for _ in range(_REDIRECTS):
-        unreachable = why_not(place)
+        unreachable = why_unreachable(place)
         if unreachable:
             raise SourceFailed(unreachable)
         response = _ask(place, headers)
@@ -244,10 +244,10 @@ def _ask(url: str, headers: dict[str, str]) -> BaseHTTPResponse:
             "GET", url, headers=headers, timeout=timeout, retries=False, redirect=False, preload_content=False
         )
     except never_sent() as error:
-        raise SourceFailed(give_up(url, reason_of(error))) from error
+        raise SourceFailed(mark_unreachable(url, reason_of(error))) from error
     except exceptions.ReadTimeoutError as error:
         if time.monotonic() - began < _READ_TIMEOUT:  # the TLS handshake, which has the time of a connection
-            raise SourceFailed(give_up(url, "")) from error
+            raise SourceFailed(mark_unreachable(url, "")) from error
         raise SourceFailed(f"no answer for {_READ_TIMEOUT:.0f} s") from error
 
 

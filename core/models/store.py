@@ -149,7 +149,9 @@ def get(*names: str, quiet: bool = False) -> list[Path]:
     if absent:
         root = host.model_dirs()[0]
         with _writing(root), Carriers(root, quiet=quiet) as carriers:
-            reach.ask(source.url for model in absent for source in model.sources if isinstance(source, UrlSource))
+            reach.check_connectivity(
+                source.url for model in absent for source in model.sources if isinstance(source, UrlSource)
+            )
             for model in absent:
                 found[model.name] = _get(model, root, carriers)
     return [file for model in wanted if (file := found[model.name]) is not None]

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
         phrases,
     )
     from .clip_vocabulary import CHUNK, SIZE, Vocabulary, by_encoder, by_vocabulary, clip_chunks, readable
-    from .dialects import negative, positive, write
     from .measure_background import Background, background, colour_name
     from .measure_photo import Measured, face_light, framing, measure, pose_words
     from .parts import resolve
@@ -30,13 +29,13 @@ if TYPE_CHECKING:
     from .subject_token import RARE, Scheme, judge, make_token, phrase, rank, rare_entries
     from .traits import NOT_SAID, keep_traits, kinds
     from .wording import NAMES, balanced, in_words, plain, says, segments, unweighted, with_article
+    from .write_prompt import negative, positive, write
 
 __getattr__ = lazy(
     __name__,
     {
-        ".brief": "Brief CAPTION Description Dialect FIELDS Kind lines MEASURED phrases SUITS_THE_ROLE UNSPECIFIED",
+        ".brief": ("Brief CAPTION Description Dialect FIELDS Kind lines MEASURED phrases SUITS_THE_ROLE UNSPECIFIED"),
         ".clip_vocabulary": "by_encoder by_vocabulary CHUNK clip_chunks readable SIZE Vocabulary",
-        ".dialects": "negative positive write",
         ".measure_background": "Background background colour_name",
         ".measure_photo": "face_light framing measure Measured pose_words",
         ".parts": "resolve",
@@ -45,5 +44,6 @@ __getattr__ = lazy(
         ".subject_token": "judge make_token phrase rank RARE rare_entries Scheme",
         ".traits": "keep_traits kinds NOT_SAID",
         ".wording": "balanced in_words NAMES plain says segments unweighted with_article",
+        ".write_prompt": "negative positive write",
     },
 )

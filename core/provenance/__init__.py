@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from .origin import origin_of, origin_of_node, packet_of, photo_files, this_run
     from .save import Signature, Target, picture_file, target_for
     from .source_types import COMPOSITE, GENERATED
-    from .steps import effect
-    from .trace import UNKNOWN
+    from .trace import UNKNOWN, effect
     from .verify_file import State, check_credentials, check_file
     from .xmp import SILENT, Generative, Origin, Record, packet
 
@@ -25,8 +24,7 @@ __getattr__ = lazy(
         ".origin": "origin_of origin_of_node packet_of photo_files this_run",
         ".save": "picture_file Signature Target target_for",
         ".source_types": "COMPOSITE GENERATED",
-        ".steps": "effect",
-        ".trace": "UNKNOWN",
+        ".trace": "effect UNKNOWN",
         ".verify_file": "check_credentials check_file State",
         ".xmp": "Generative Origin packet Record SILENT",
     },

@@ -243,7 +243,7 @@ def _orderly(node: dict[str, Any]) -> dict[str, Any]:
 
 def _from_canvas(text: str) -> Origin | None:
     """A canvas without its graph: links are not followed, so any node that generates or is not known leaves it open."""
-    from .steps import effect
+    from .trace import effect
 
     found = _parsed(text)
     if found is None or not isinstance(found.get("nodes"), list):

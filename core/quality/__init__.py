@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from .aligned_face import EYE_DISTANCE, SIDE, TEMPLATE, Portrait, cut, look_at
     from .all_measures import measure_face, measure_portrait
     from .background import measure_background
+    from .checks import Bound, Limit, Measure, Outcome, Verdict, judge_measure, read_limits, verdict_of
     from .close_up import Skin
     from .face_parsing import CLASSES, BiSeNet, Parsing
     from .light import measure_light
-    from .limits import Bound, Limit, Measure, Outcome, Verdict, judge_measure, read_limits, verdict_of
     from .sharpness import face_quality, saved_quality
     from .usable_photo import upright, usable
 
@@ -23,10 +23,10 @@ __getattr__ = lazy(
         ".aligned_face": "cut EYE_DISTANCE look_at Portrait SIDE TEMPLATE",
         ".all_measures": "measure_face measure_portrait",
         ".background": "measure_background",
+        ".checks": "Bound judge_measure Limit Measure Outcome read_limits Verdict verdict_of",
         ".close_up": "Skin",
         ".face_parsing": "BiSeNet CLASSES Parsing",
         ".light": "measure_light",
-        ".limits": "Bound judge_measure Limit Measure Outcome read_limits Verdict verdict_of",
         ".sharpness": "face_quality saved_quality",
         ".usable_photo": "upright usable",
     },

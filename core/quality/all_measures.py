@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..faces.pose import pose_from_mesh
+from .checks import Measure
 from .close_up import close_up, skin_of
 from .eyes import eyes, glasses
 from .headwear import head_covering
-from .limits import Measure
 from .mouth import covering, mouth
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from ..imaging.colour import parse_colour, to_lab
 from ..imaging.filters import grow, soft_blur
 from .aligned_face import linear_luminance
-from .limits import Measure
+from .checks import Measure
 
 if TYPE_CHECKING:
     from .aligned_face import Portrait

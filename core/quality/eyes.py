@@ -8,8 +8,8 @@ import numpy as np
 
 from ..faces.mesh import CHIN
 from ..faces.pose import pose_from_mesh
+from .checks import Measure
 from .close_up import UNIT, share
-from .limits import Measure
 
 if TYPE_CHECKING:
     from .aligned_face import Portrait

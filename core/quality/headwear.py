@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..faces import mesh as p
+from .checks import Measure
 from .close_up import EYES_AT, SIDE, UNIT, lips, share
 from .eyes import surroundings, visible_zone
-from .limits import Measure
 from .mouth import face_region
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from ..imaging.colour import to_lab
 from ..imaging.filters import shrink
 from .aligned_face import SIDE
 from .background import measure_background
-from .limits import Measure
+from .checks import Measure
 from .sharpness import compression, inter_eye_distance, noise, resolution, sharpness
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import numpy as np
 
 from ..faces import mesh as p
 from ..faces.mesh import LOWER_LIP, LOWER_LIP_INSIDE, MOUTH_CORNERS, OUTER_EYE_CORNERS, UPPER_LIP, UPPER_LIP_INSIDE
+from .checks import Measure
 from .close_up import SIDE, UNIT, lips, open_mouth, share
 from .eyes import chin_distance
-from .limits import Measure
 
 if TYPE_CHECKING:
     from .aligned_face import Portrait

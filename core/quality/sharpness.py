@@ -13,7 +13,7 @@ from ..faces.face import Face, align
 from ..faces.mesh import EYE_CORNERS
 from ..imaging.colour import luminance, plane_luminance, to_lab
 from .aligned_face import EYE_DISTANCE
-from .limits import Measure
+from .checks import Measure
 
 if TYPE_CHECKING:
     from PIL import Image

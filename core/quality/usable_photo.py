@@ -15,8 +15,8 @@ from ..faces.choose import choose_face, largest_face
 from ..faces.mesh import find_mesh
 from .aligned_face import Portrait
 from .all_measures import measure_portrait
+from .checks import Check, Limit, Measure, Outcome, Verdict, faults, judge_measure, read_limits, verdict_of
 from .face_parsing import offer
-from .limits import Check, Limit, Measure, Outcome, Verdict, faults, judge_measure, read_limits, verdict_of
 
 if TYPE_CHECKING:
     from ..faces.engines import FaceEngine

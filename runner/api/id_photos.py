@@ -73,7 +73,7 @@ class IDPhotoFile:
     @property
     def failed(self) -> bool:
         """Whether a rule is broken: one on the head's place, or one that was checked. Doubt is no failure."""
-        from ...core.quality.limits import Outcome
+        from ...core.quality.checks import Outcome
 
         checks = self.compliance.of(Outcome.FAIL) if self.compliance is not None else []
         return bool(checks) or not self.made.met
@@ -264,7 +264,7 @@ class IDPhotoMaker:
     def picture(self, photo: Path) -> Made:
         """The ID photo of a file, not yet written or checked."""
         from ...core.faces.engines import load_engine
-        from ...core.id_photo.look import FileSource
+        from ...core.id_photo.locate_head import FileSource
         from ...core.id_photo.make import make_id_photo
         from ...core.portrait.matte import PersonFinder
 
@@ -376,8 +376,8 @@ def write_report(file: IDPhotoFile) -> IDPhotoFile:
 
 def _sheet_of(document: Document, made: Sequence[IDPhotoFile], paper: str) -> list[Path]:
     """The photos of one document on paper, as PDF with their own pixels; the files that were written."""
-    from ...core.id_photo.sheet import PAPERS, lay_out
     from ...core.id_photo.sheet_files import caption_of, pdf_bytes, save_as
+    from ...core.id_photo.sheet_layout import PAPERS, lay_out
     from ...core.imaging.files import to_pil
 
     done = [each for each in made if each.made.id_photo.document.id == document.id]

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from ...core.id_photo.document import Document
-    from ...core.id_photo.sheet import Orientation, Sheet
     from ...core.id_photo.sheet_draw import Size
+    from ...core.id_photo.sheet_layout import Orientation, Sheet
 
 FORMATS = frozenset({".pdf", ".png"})
 
@@ -71,9 +71,9 @@ def lay_out_sheet(
     in all; without it the sheet is filled. `dpi`, 300 or 600, is that of a PNG; a PDF keeps the photos' own pixels.
     Raises Misuse, DocumentUnknown, PrintSizeUnknown, what reading a photo raises, and what the layout and the files do.
     """
-    from ...core.id_photo.sheet import DEFAULT_PAPER, PAPERS, lay_out
     from ...core.id_photo.sheet_draw import check_proportions
     from ...core.id_photo.sheet_files import caption_of, summary
+    from ...core.id_photo.sheet_layout import DEFAULT_PAPER, PAPERS, lay_out
 
     out, files = Path(output), [Path(path) for path in photos]
     if out.suffix.lower() not in FORMATS:

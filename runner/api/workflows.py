@@ -15,7 +15,7 @@ from ..workflow.input_files import files_of
 from ..workflow.overrides import Settings, settings_of
 
 if TYPE_CHECKING:
-    from ..batch.job import BatchEvent, BatchView, JobRow
+    from ..batch.job_records import BatchEvent, BatchView, JobRow
     from ..batch.overview import Overview
     from ..batch.run import BatchResult
     from ..compare import CompareResult
@@ -61,13 +61,13 @@ def run(
     """
     from ..backends.factory import BackendOptions, connect
     from ..workflow.graph import Workflow
-    from ..workflow.overrides import apply_all
+    from ..workflow.overrides import apply_settings
 
     chosen, photos = settings_of(settings), files_of(inputs)
     with closing(connect(server, BackendOptions(headers=headers, allow_black=allow_black))) as backend:
         graph = workflow.copy() if isinstance(workflow, Workflow) else backend.load(workflow)
         if chosen:
-            apply_all(graph, chosen, backend.catalog())
+            apply_settings(graph, chosen, backend.catalog())
         folder = Path("output") / graph.name if output is None else Path(output)
         return run_once(graph, backend, folder, photos, on_event, stopped)
 
@@ -133,7 +133,7 @@ def run_batch(
     Misuse, BadServerAddress, and what `likeness_studio.runner.batch.run_batch` raises.
     """
     from ..batch import run as batches
-    from ..batch.job import UNTIL_PASS_ATTEMPTS, BatchOptions
+    from ..batch.job_records import UNTIL_PASS_ATTEMPTS, BatchOptions
 
     options = BatchOptions(
         workflow=str(workflow),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ...core.lazy import lazy
 
 if TYPE_CHECKING:
-    from .backoff import Patience
+    from .backoff import OutageWait
     from .base import (
         Backend,
         Event,
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
         judged_images,
         report_passed,
     )
-    from .comfy import backend, catalog, job, server
+    from .comfy import backend, catalog, server
+    from .comfy import follow_prompt as job
     from .core_nodes import CORE_NODES
     from .doctor import Fact
     from .factory import BackendOptions, connect
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 __getattr__ = lazy(
     __name__,
     {
-        ".backoff": "Patience",
-        ".base": "Backend Event Folders ignore judged_images NodeTime OnEvent report_passed RunResult SavedFile",
+        ".backoff": "OutageWait",
+        ".base": ("Backend Event Folders ignore judged_images NodeTime OnEvent report_passed RunResult SavedFile"),
         ".comfy": "backend catalog job server",
         ".core_nodes": "CORE_NODES",
         ".doctor": "Fact",

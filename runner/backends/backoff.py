@@ -28,7 +28,7 @@ def backoff(first: float = FIRST_SECONDS, longest: float = LONGEST_SECONDS) -> I
         pause = min(pause * GROWTH, longest)
 
 
-def nap(seconds: float, check: Callable[[], None]) -> None:
+def wait_unless_stopped(seconds: float, check: Callable[[], None]) -> None:
     """Sleep, and call `check` ten times a second, which may raise."""
     deadline = time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
@@ -37,7 +37,7 @@ def nap(seconds: float, check: Callable[[], None]) -> None:
     check()
 
 
-class Patience:
+class OutageWait:
     """How long something that is away is waited for: `seconds` in all. Raises Interrupted once `stopped`."""
 
     def __init__(self, seconds: float, stopped: Stopped = never) -> None:
@@ -56,5 +56,5 @@ class Patience:
         left = self._deadline - time.monotonic()
         if left <= 0:
             return False
-        nap(min(next(self._pauses), left), self.check)
+        wait_unless_stopped(min(next(self._pauses), left), self.check)
         return True

@@ -12,7 +12,7 @@ from ...core.errors import PhotoUnreadable
 from ...core.interrupt import Stopped, never
 from ..errors import OutputUnwritable
 from ..workflow.graph import Workflow
-from ..workflow.input_files import Given, named_models, stage
+from ..workflow.input_files import Given, named_models, stage_input_files
 from .base import Backend, Folders, OnEvent, RunResult, ignore
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
@@ -58,7 +58,7 @@ def execute(
     try:
         if photos or workflow.file_nodes():
             folders.input.mkdir(parents=True)
-        staged, used = stage(workflow, photos, folders.input, search)
+        staged, used = stage_input_files(workflow, photos, folders.input, search)
     except OSError as error:
         raise _not_staged(error, folders.input) from error
     result = backend.run(staged, folders, on_event, stopped, prompt_id=prompt_id, resume=resume)

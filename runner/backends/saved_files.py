@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core import host
 from ...core.errors import UnsafePath
-from ...core.imaging.files import next_counter, place, relative, to_pil
+from ...core.imaging.files import next_counter, place_saved_picture, relative_subfolder, to_pil
 
 if TYPE_CHECKING:
     import torch
@@ -21,7 +21,7 @@ File = dict[str, Any]
 """A file as nodes report it: ``{filename, subfolder, type}``."""
 
 
-def announced(result: RunResult) -> Iterator[tuple[str, File]]:
+def announced_files(result: RunResult) -> Iterator[tuple[str, File]]:
     """Every file that a node showed, with the node's id."""
     for node, shown in result.ui.items():
         for values in shown.values():
@@ -48,7 +48,7 @@ def collect_files(result: RunResult, output: Path, temp: Path) -> None:
     from ..errors import OutputMissing
     from .base import SavedFile
 
-    for node, file in announced(result):
+    for node, file in announced_files(result):
         title = result.titles.get(node, node)
         kind = file.get("type", "output")
         folder, found = (temp, result.previews) if kind == "temp" else (output, result.outputs)
@@ -72,7 +72,7 @@ def save_images(
     """
     from ..errors import OutputUnwritable
 
-    folder, stem = place(root, prefix, images.shape[2], images.shape[1])
+    folder, stem = place_saved_picture(root, prefix, images.shape[2], images.shape[1])
     try:
         folder.mkdir(parents=True, exist_ok=True)
         counter = next_counter(folder, stem)
@@ -80,7 +80,7 @@ def save_images(
         for index, image in enumerate(images):
             name = f"{stem.replace('%batch_num%', str(index))}_{counter + index:05}_.png"
             to_pil(image).save(folder / name, pnginfo=_text_chunks(prompt, extra), compress_level=COMPRESS_LEVEL)
-            saved.append({"filename": name, "subfolder": relative(folder, root), "type": "output"})
+            saved.append({"filename": name, "subfolder": relative_subfolder(folder, root), "type": "output"})
     except OSError as error:
         raise OutputUnwritable(
             f"The pictures cannot be written to {folder} ({error.strerror or error}); choose another --output."

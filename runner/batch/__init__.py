@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ...core.lazy import lazy
 
 if TYPE_CHECKING:
-    from .job import BatchEvent, BatchOptions, BatchView, Counts, JobRow
+    from .job_records import BatchEvent, BatchOptions, BatchView, Counts, JobRow
     from .ledger import Ledger
     from .run import BatchResult, resume, run_batch
 
@@ -26,7 +26,7 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     {
-        ".job": "BatchEvent BatchView Counts JobRow BatchOptions",
+        ".job_records": "BatchEvent BatchOptions BatchView Counts JobRow",
         ".ledger": "Ledger",
         ".run": "BatchResult resume run_batch",
     },

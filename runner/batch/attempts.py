@@ -21,7 +21,7 @@ from ..workflow.graph import Workflow
 from ..workflow.input_files import Given
 from .judge import blame
 from .keys import reseeded, seed_for
-from .result_folders import Shelf, Trial
+from .result_folders import ResultFolders, Trial
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Attempts:
     Safe to use from several threads, each with a task of its own.
     """
 
-    shelf: Shelf
+    shelf: ResultFolders
     temp: Path
     most: int = 1
     until_pass: bool = False

@@ -25,7 +25,7 @@ from ..report.html import TEMPLATES, small_jpeg, templates
 from ..report.job_outcomes import JOBS
 from ..report.values import finite
 from . import verdict_tables as facts
-from .job import Attempt, Counts, JobRow
+from .job_records import Attempt, Counts, JobRow
 from .verdict_tables import CSV_NAME, JSON_NAME, replaced
 
 SHEET_NAME, REPORT_NAME = "contact_sheet.html", "report.html"

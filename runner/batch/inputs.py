@@ -17,7 +17,7 @@ from ..errors import BatchInputsInvalid
 from ..workflow.graph import did_you_mean
 from ..workflow.input_files import Given
 from ..workflow.overrides import Setting
-from .job import JobSpec
+from .job_records import JobSpec
 
 NAME_BYTES = 120
 

@@ -29,7 +29,7 @@ from ..errors import (
     WorkflowRejected,
 )
 from ..workflow.graph import Workflow
-from .job import Verdict
+from .job_records import Verdict
 
 Blame = Literal["photo", "job", "chance", "server", "unsuited", "disk"]
 """Whose fault an error is: the photo's or the job's, which will not get better; chance, so that another try may help;

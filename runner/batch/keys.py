@@ -14,9 +14,9 @@ from ...core.errors import LikenessError, PhotoMissing
 from ...core.node_facts import facts_of
 from ..errors import NothingToVary, ServerRefused, ServerUnreachable
 from ..workflow.graph import Node, Workflow
-from ..workflow.input_files import Given, named, photos_in, place
+from ..workflow.input_files import Given, assign_input_files, named_files, photos_in
 from ..workflow.overrides import Setting
-from .job import JobSpec
+from .job_records import JobSpec
 
 FRESH_NS = 2_000_000_000
 """A file that was changed so recently may change again within the same time stamp: its hash is not kept."""
@@ -123,7 +123,7 @@ def _files(
 ) -> dict[str, list[str]]:
     """The content of all files that a job reads: the user's by node, and those that the workflow names."""
     try:
-        placed = place(workflow, photos)
+        placed = assign_input_files(workflow, photos)
     except (LikenessError, OSError):
         files = _by_target(photos, hash_of)
         taken = {given.target for given in photos if given.target is not None}
@@ -133,7 +133,7 @@ def _files(
         free = [node for node in workflow.file_nodes() if node.id not in placed]
     for node in free:
         own = str(node.inputs.get(node.file_input or "") or "")
-        files[f"{node.id} itself"] = [own, *(content_hash(path, hash_of) for path in named(node, search))]
+        files[f"{node.id} itself"] = [own, *(content_hash(path, hash_of) for path in named_files(node, search))]
     return files
 
 

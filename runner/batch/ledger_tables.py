@@ -16,7 +16,7 @@ from ...core.errors import LikenessError
 from ..errors import LedgerBusy, LedgerMissing, LedgerUnreadable, OutputUnwritable, RunnerError
 from ..workflow.input_files import Given
 from ..workflow.overrides import Setting
-from .job import Attempt, JobRow, JobSpec
+from .job_records import Attempt, JobRow, JobSpec
 
 VERSION = 1
 """Kept in ``PRAGMA user_version``; a ledger with a higher one was made by a newer release."""

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from .job import Counts, JobSpec
+from .job_records import Counts, JobSpec
 from .ledger import Ledger
 from .ledger_tables import plain, spec_from_text
 

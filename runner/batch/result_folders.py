@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ...core import host
 from ..backends.base import RunResult
 from ..errors import LedgerBusy, OutputUnwritable
-from .job import Verdict
+from .job_records import Verdict
 from .judge import score_of, verdict_of
 from .ledger_tables import set_back
 
@@ -95,7 +95,7 @@ class Trial:
         return RANK[self.verdict], self.score if self.score is not None else -1.0
 
 
-class Shelf:
+class ResultFolders:
     """The folders of one batch in `folder`. Raises OutputUnwritable where something cannot be written."""
 
     def __init__(self, folder: Path) -> None:
@@ -186,16 +186,16 @@ MOVING = ".moving"
 """Inside the working folder: results on their way from one home to another."""
 
 
-def homes_for(names: Sequence[str], others: Collection[str]) -> list[str]:
+def result_folders_for(names: Sequence[str], others: Collection[str]) -> list[str]:
     """A folder for each name: the name itself, or ``name_2`` and so on where one of `others` lies there.
 
     `others` are in one case; no two folders differ only in case.
     """
     taken = {*others, *(name.casefold() for name in names)}
-    return [unused(name, taken) if name.casefold() in others else name for name in names]
+    return [unused_name(name, taken) if name.casefold() in others else name for name in names]
 
 
-def unused(name: str, taken: set[str]) -> str:
+def unused_name(name: str, taken: set[str]) -> str:
     """The first of `name_2`, `name_3` and so on that nothing else is under; it is added to `taken`."""
     number = 2
     while (home := f"{name}_{number}").casefold() in taken:
@@ -275,7 +275,9 @@ def _is_there(folder: Path, result: str | None) -> bool:
         return False
 
 
-def change_homes(write: sqlite3.Connection, known: Mapping[str, str], planned: Mapping[str, str], moves: Moves) -> None:
+def move_result_folders(
+    write: sqlite3.Connection, known: Mapping[str, str], planned: Mapping[str, str], moves: Moves
+) -> None:
     """Give known jobs the homes that are `planned`; both are homes by key. Results move along.
 
     A job that is not planned and whose home is taken has no home any more; if it is done, it is pending again.

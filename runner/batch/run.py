@@ -16,21 +16,21 @@ from typing import Any, Protocol, TypeVar
 from ...core.errors import Interrupted, LikenessError
 from ...core.interrupt import Stopped, never
 from ..backends import Backend, BackendOptions, connect
-from ..backends.backoff import Patience
+from ..backends.backoff import OutageWait
 from ..backends.execute import check_writable
 from ..backends.pool import Fleet, Place
 from ..errors import NoServer, ServerUnreachable
 from ..workflow.graph import Workflow
 from ..workflow.object_info import MODEL_SUFFIXES
-from ..workflow.overrides import Setting, apply_all
+from ..workflow.overrides import Setting, apply_settings
 from ..workflow.validate import refuse_unknown
 from .contact_sheet import write_sheet
 from .inputs import read_inputs
-from .job import BatchEvent, BatchOptions, BatchView, Counts, JobSpec, Planned
+from .job_records import BatchEvent, BatchOptions, BatchView, Counts, JobSpec, Planned
 from .judge import judges_by_rules
 from .keys import AWAY, batch_keys, file_hash, require_seeds
 from .ledger import Ledger
-from .result_folders import Shelf
+from .result_folders import ResultFolders
 from .verdict_tables import write_verdicts
 from .worker import THUMBS, Worker
 
@@ -163,7 +163,7 @@ class _Batch:
         self, options: BatchOptions, specs: Sequence[JobSpec], ledger: Ledger, display: Display, stopped: Stopped
     ) -> None:
         self.options, self.specs, self.ledger, self.display = options, specs, ledger, display
-        self.shelf = Shelf(options.output)
+        self.shelf = ResultFolders(options.output)
         self.began = time.monotonic()
         self.user_stopped = stopped
         self._fatal: LikenessError | None = None
@@ -222,7 +222,7 @@ class _Batch:
         """`workflow` with some settings, or else with those of the whole batch."""
         chosen = self.options.settings if settings is None else settings
         if chosen:
-            apply_all(workflow, chosen, backend.catalog())
+            apply_settings(workflow, chosen, backend.catalog())
         return workflow
 
     def _ask(self, question: Callable[[Backend], T]) -> T:
@@ -245,7 +245,7 @@ class _Batch:
 
     def _patiently(self, work: Callable[[], T]) -> T:
         """`work`, begun again while no server answers, as long as the batch may wait for one."""
-        patience = Patience(self.options.wait_seconds, self.user_stopped)
+        patience = OutageWait(self.options.wait_seconds, self.user_stopped)
         while True:
             try:
                 return work()

@@ -16,7 +16,7 @@ from ...core.files import written_whole
 from ..errors import OutputUnwritable
 from ..report.job_outcomes import JOBS, Kind
 from ..report.values import finite
-from .job import Attempt, JobRow
+from .job_records import Attempt, JobRow
 
 PHOTO_AT_FAULT = re.compile(
     r"^[^:]* \(node [^)]*\) failed(?: on the server)?: (?:1 of 1 reference photos [^.:]*\. Photo 1: )?"

@@ -17,9 +17,9 @@ from ..errors import OutputUnwritable
 from ..workflow.graph import Workflow
 from .attempts import Attempts, CutOff, Kept, Task, Try
 from .contact_sheet import thumbnail_job
-from .job import BatchEvent, BatchOptions, Leased, State, Verdict
+from .job_records import BatchEvent, BatchOptions, Leased, State, Verdict
 from .judge import Blame, blame
-from .result_folders import Shelf, Trial
+from .result_folders import ResultFolders, Trial
 
 if TYPE_CHECKING:
     from ..workflow.overrides import Setting
@@ -67,7 +67,7 @@ class Worker:
     options: BatchOptions
     ledger: Ledger
     fleet: Fleet
-    shelf: Shelf
+    shelf: ResultFolders
     graph: Callable[[tuple[Setting, ...]], Workflow]
     emit: Callable[[BatchEvent], None]
     stopped: Stopped

@@ -14,7 +14,7 @@ from .output import FAILED, VERDICT_FAILED, Output, clean, current_output, durat
 from .run import HeaderParam, SettingParam
 
 if TYPE_CHECKING:
-    from ..batch.job import Counts, JobRow
+    from ..batch.job_records import Counts, JobRow
     from ..batch.overview import Overview
     from ..batch.run import BatchResult
     from ..workflow.overrides import Setting

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...core.outcomes import BAD
+from ...core.outcome_words import BAD
 from ..batch.verdict_tables import one_line
 from ..report.job_outcomes import JOBS, Kind
 from .output import Output, clean, duration
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from ..backends.pool import ServerView
-    from ..batch.job import BatchEvent, BatchView, Counts
+    from ..batch.job_records import BatchEvent, BatchView, Counts
 
 INTERVAL, LONGEST_INTERVAL = 0.25, 2.0
 """Seconds between two drawings, at least and at most."""

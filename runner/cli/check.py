@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...core.outcomes import RULES
+from ...core.outcome_words import RULES
 from .output import FAILED, VERDICT_FAILED, Output, clean, current_output, json_option
 
 if TYPE_CHECKING:

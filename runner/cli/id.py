@@ -12,7 +12,7 @@ import click
 
 from ...core.id_photo.document import Document
 from ...core.id_photo.documents import document as by_id
-from ...core.id_photo.sheet import PAPERS
+from ...core.id_photo.sheet_layout import PAPERS
 from ..backends.base import Event
 from .output import FAILED, VERDICT_FAILED, Output, clean, current_output, json_option, told_as_usage
 
@@ -150,7 +150,7 @@ def _show_end(out: Output, found: IDPhotos) -> None:
 
 def check_lines(found: Compliance) -> list[str]:
     """The verdict, and behind broken rules also those that a person must look at."""
-    from ...core.quality.limits import Outcome
+    from ...core.quality.checks import Outcome
 
     unsure = [check.title for check in found.of(Outcome.UNCERTAIN)]
     if not found.of(Outcome.FAIL) or not unsure:

@@ -24,10 +24,10 @@ class SettingParam(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Setting:
         """Read the words; anything else is a usage error."""
-        from ..workflow.overrides import parse
+        from ..workflow.overrides import parse_setting
 
         try:
-            return parse(value)
+            return parse_setting(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
@@ -39,9 +39,9 @@ class PhotoParam(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Given:
         """Read the words."""
-        from ..workflow.input_files import parse
+        from ..workflow.input_files import parse_given
 
-        return parse(value)
+        return parse_given(value)
 
 
 class HeaderParam(click.ParamType):
@@ -112,7 +112,7 @@ def _show(out: Output, finished: Finished) -> None:
     from rich.text import Text
 
     from ...core.imaging.files import SUFFIXES
-    from ...core.outcomes import LIKENESS, RULES
+    from ...core.outcome_words import LIKENESS, RULES
 
     result, told = finished.result, finished.report
     for saved in result.outputs:

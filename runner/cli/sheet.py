@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ...core.id_photo.sheet import DEFAULT_PAPER, PAPERS
+from ...core.id_photo.sheet_layout import DEFAULT_PAPER, PAPERS
 from .output import Output, current_output, json_option, told_as_usage
 
 if TYPE_CHECKING:
-    from ...core.id_photo.sheet import Orientation
+    from ...core.id_photo.sheet_layout import Orientation
     from ..api.sheet import PrintedSheet
 
 

@@ -16,8 +16,8 @@ __all__ = ["Axis", "Cell", "CompareOptions", "CompareResult", "Trial", "compare"
 __getattr__ = lazy(
     __name__,
     {
-        ".vary": "Axis CompareOptions",
         ".cells": "Cell Trial",
-        ".run": "CompareResult compare",
+        ".run": "compare CompareResult",
+        ".vary": "Axis CompareOptions",
     },
 )

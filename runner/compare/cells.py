@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..batch import verdict_tables as facts
 from ..batch.inputs import safe_name
-from ..batch.job import JobRow
+from ..batch.job_records import JobRow
 from ..batch.keys import SEED_INPUTS
 from ..batch.verdict_tables import replaced
 from ..errors import BadVary, NothingToVary, OutputUnwritable, TooManyRuns

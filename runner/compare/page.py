@@ -18,7 +18,7 @@ from ...core.compare.labels import as_number
 from ...core.errors import UnsafePath
 from ...core.imaging.chart import Chart, chart_of
 from ..batch.contact_sheet import thumbnail_job
-from ..batch.job import JobRow
+from ..batch.job_records import JobRow
 from ..batch.verdict_tables import as_json, replaced
 from ..batch.verdict_tables import cell as table_cell
 from ..batch.worker import THUMBS

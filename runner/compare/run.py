@@ -12,13 +12,13 @@ from ...core.errors import LikenessError
 from ...core.interrupt import Stopped, never
 from ..backends import Backend, BackendOptions, connect
 from ..backends.execute import check_writable
-from ..batch.job import BatchOptions
+from ..batch.job_records import BatchOptions
 from ..batch.keys import AWAY
 from ..batch.ledger import Ledger
 from ..batch.run import Display, run_batch
 from ..workflow.graph import Workflow
-from ..workflow.input_files import place
-from ..workflow.overrides import apply_all
+from ..workflow.input_files import assign_input_files
+from ..workflow.overrides import apply_settings
 from .cells import Cell, PlannedRun, cells_of, plan_runs, seed_settings, write_table
 from .page import Comparison, write_page, write_tables
 from .vary import Axis, CompareOptions, check_axes, read_axis
@@ -103,15 +103,15 @@ def _prepare(options: CompareOptions, axes: tuple[Axis, ...]) -> tuple[Workflow,
 
     def read(backend: Backend) -> Workflow:
         workflow = backend.load(options.workflow)
-        apply_all(workflow, options.settings, backend.catalog())
+        apply_settings(workflow, options.settings, backend.catalog())
         check_axes(workflow, axes, backend.catalog())
         for seed in options.seeds:
-            apply_all(workflow.copy(), seed_settings(workflow, axes, seed), backend.catalog())
+            apply_settings(workflow.copy(), seed_settings(workflow, axes, seed), backend.catalog())
         return workflow
 
     workflow = _ask(options, read)
     seeds = {seed: seed_settings(workflow, axes, seed) for seed in options.seeds}
-    photos = place(workflow, options.given)
+    photos = assign_input_files(workflow, options.given)
     check_writable(options.output)
     return workflow, runs, write_table(runs, axes, seeds, photos, options.output)
 

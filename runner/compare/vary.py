@@ -15,7 +15,7 @@ from ..errors import BadVary, raise_all
 from ..workflow.graph import Workflow
 from ..workflow.input_files import Given
 from ..workflow.object_info import MODEL_SUFFIXES, Catalog
-from ..workflow.overrides import Setting, apply, parse
+from ..workflow.overrides import Setting, apply_setting, parse_setting
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Axis:
 def read_axis(text: str) -> Axis:
     """Read ``Title.input=a,b,c``; a value with a comma stands in double quotes. Raises BadVary."""
     try:
-        setting = parse(text)
+        setting = parse_setting(text)
         rows = list(csv.reader([setting.value], skipinitialspace=True, strict=True))
     except (ValueError, csv.Error) as error:
         raise BadVary(f"{text!r} cannot be read ({str(error).rstrip('.')}); write it as Title.input=a,b,c.") from error
@@ -78,7 +78,7 @@ def check_axes(workflow: Workflow, axes: Sequence[Axis], catalog: Catalog) -> No
         for value in axis.values:
             changed = workflow.copy()
             try:
-                apply(changed, axis.setting(value), catalog)
+                apply_setting(changed, axis.setting(value), catalog)
             except LikenessError as error:
                 problems.append(error)
                 continue

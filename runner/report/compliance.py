@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from ...core.files import write_whole
 from ...core.imaging.chart import Chart, chart_of
-from ...core.outcomes import BAD, LIKENESS, RULES, SELFIE, Tone, heading_of
+from ...core.outcome_words import BAD, LIKENESS, RULES, SELFIE, Tone, heading_of
 from ..backends.base import RunResult
 from ..errors import OutputUnwritable
 from .html import LARGE, SMALL, templates, thumbnail, versions

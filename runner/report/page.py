@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ...core.outcomes import LIKENESS, heading_of
+from ...core.outcome_words import LIKENESS, heading_of
 from ..backends.base import RunResult, SavedFile
 from . import compliance
 from .compliance import comparison, stages

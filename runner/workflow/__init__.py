@@ -9,9 +9,9 @@ from ...core.lazy import lazy
 if TYPE_CHECKING:
     from .convert import resolve, to_api, widget_values
     from .graph import BUNDLED, Node, Workflow, as_link, bundled, did_you_mean, load
-    from .input_files import Given, InputPhoto, named_models, safe_name, stage
+    from .input_files import Given, InputPhoto, named_models, safe_name, stage_input_files
     from .object_info import Catalog, from_object_info
-    from .overrides import Setting, apply
+    from .overrides import Setting, apply_setting
     from .preflight import Findings
 
 __getattr__ = lazy(
@@ -19,9 +19,9 @@ __getattr__ = lazy(
     {
         ".convert": "resolve to_api widget_values",
         ".graph": "as_link BUNDLED bundled did_you_mean load Node Workflow",
-        ".input_files": "Given InputPhoto named_models safe_name stage",
+        ".input_files": "Given InputPhoto named_models safe_name stage_input_files",
         ".object_info": "Catalog from_object_info",
-        ".overrides": "apply Setting",
+        ".overrides": "apply_setting Setting",
         ".preflight": "Findings",
     },
 )

@@ -54,7 +54,7 @@ class Stages:
         self.nodes.pop(node_id, None)
         self.links.pop(node_id, None)
 
-    def living(self) -> dict[str, Node]:
+    def active_nodes(self) -> dict[str, Node]:
         """The nodes of the stages that are on and of none, linked past those that are off."""
         off = {key: passes for stage in self.by_name.values() if not stage.on for key, passes in stage.passes.items()}
         for key, links in self.links.items():
@@ -166,7 +166,7 @@ class Workflow:
             raise WorkflowUnreadable(f"{name} is not a workflow: an object of nodes was expected; export it again.")
         nodes = {str(node_id): _node(name, str(node_id), entry) for node_id, entry in graph.items()}
         stages = read(nodes, graph)
-        return cls(name, stages.living() if stages.by_name else nodes, folder=folder, stages=stages)
+        return cls(name, stages.active_nodes() if stages.by_name else nodes, folder=folder, stages=stages)
 
     @classmethod
     def load(cls, source: str | Path) -> Workflow:
@@ -204,7 +204,7 @@ class Workflow:
             known = did_you_mean(stage, self.stages.by_name)
             raise UnknownTitle(f"{self.name} has no stage {stage!r}{known}")
         found.on = on
-        self.nodes = self.stages.living()
+        self.nodes = self.stages.active_nodes()
 
     def to_api(self) -> dict[str, Any]:
         """The graph in API format, as a server takes it."""

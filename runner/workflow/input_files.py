@@ -45,7 +45,7 @@ def files_of(inputs: Photos | Iterable[Given]) -> list[Given]:
     return found
 
 
-def parse(text: str) -> Given:
+def parse_given(text: str) -> Given:
     """Read ``PATH`` or ``Title=PATH``. A path that exists is a path, whatever is in it."""
     whole = Path(text).expanduser()
     target, equals, path = text.partition("=")
@@ -62,7 +62,7 @@ def safe_name(name: str) -> str:
     return stem + re.sub(r"[^A-Za-z0-9.]", "", path.suffix.lower())
 
 
-def place(workflow: Workflow, given: Sequence[Given]) -> dict[str, list[Path]]:
+def assign_input_files(workflow: Workflow, given: Sequence[Given]) -> dict[str, list[Path]]:
     """Which node gets which paths: first those that are named, then the rest in order.
 
     A photo goes to the next node that loads one (those that must have one first), then to a node that loads a folder;
@@ -126,7 +126,7 @@ def _put(placed: dict[str, list[Path]], node: Node, path: Path) -> None:
     placed.setdefault(node.id, []).append(path)
 
 
-def stage(
+def stage_input_files(
     workflow: Workflow, given: Sequence[Given], folder: Path, search: Sequence[Path] = ()
 ) -> tuple[Workflow, list[InputPhoto]]:
     """`workflow`, naming files in `folder`, and the files by what the user called them; a copy where it is changed.
@@ -141,10 +141,10 @@ def stage(
     for file in given:
         if file.target is not None and file.path.is_dir():
             _widen(workflow, _file_node(workflow, file.target))
-    placed = place(workflow, given)
+    placed = assign_input_files(workflow, given)
     photos: list[InputPhoto] = []
     for node in workflow.file_nodes():
-        sources = placed.get(node.id) or named(node, search)
+        sources = placed.get(node.id) or named_files(node, search)
         if sources:
             photos += _bring(node, sources, folder)
         elif node.optional:
@@ -162,7 +162,7 @@ def _widen(workflow: Workflow, node: Node) -> None:
     node.class_type, node.inputs = "LikenessLoadPhotos", {"folder": ""}
 
 
-def named(node: Node, search: Sequence[Path]) -> list[Path]:
+def named_files(node: Node, search: Sequence[Path]) -> list[Path]:
     """The file or folder that a node names itself, as a list of one, where it is in one of the `search` folders."""
     name = str(node.inputs.get(node.file_input or "") or "")
     for folder in search if name else ():

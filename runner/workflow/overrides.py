@@ -27,7 +27,7 @@ class Setting:
         return f"{self.target}.{self.input}={self.value}"
 
 
-def parse(text: str) -> Setting:
+def parse_setting(text: str) -> Setting:
     """Split ``Title.input=value`` at the first ``=`` and the last full stop before it; raises ValueError.
 
     A title that contains ``=`` cannot be written this way: use the node's id.
@@ -48,29 +48,29 @@ def settings_of(settings: Settings) -> tuple[Setting, ...]:
     """Settings as they may be written, one by one. Raises Misuse."""
     entries = [f"{k}={v}" for k, v in settings.items()] if isinstance(settings, Mapping) else settings
     try:
-        return tuple(each if isinstance(each, Setting) else parse(each) for each in entries)
+        return tuple(each if isinstance(each, Setting) else parse_setting(each) for each in entries)
     except ValueError as error:
         raise Misuse(str(error)) from error
 
 
-def apply_all(workflow: Workflow, settings: Iterable[Setting], catalog: Catalog) -> None:
+def apply_settings(workflow: Workflow, settings: Iterable[Setting], catalog: Catalog) -> None:
     """Change values of `workflow`. Raises what `apply` raises, or WorkflowInvalid with every setting that is wrong."""
     problems: list[LikenessError] = []
     for setting in sorted(settings, key=lambda setting: not workflow.is_stage(setting.target, setting.input)):
         try:
-            apply(workflow, setting, catalog)
+            apply_setting(workflow, setting, catalog)
         except RunnerError as problem:
             problems.append(problem)
     raise_all(problems)
 
 
-def apply(workflow: Workflow, setting: Setting, catalog: Catalog) -> None:
+def apply_setting(workflow: Workflow, setting: Setting, catalog: Catalog) -> None:
     """Change one value of `workflow`, or switch a stage of it.
 
     Raises UnknownTitle, AmbiguousTitle, UnknownInput, WrongType, OutOfRange or NotAnOption.
     """
     if workflow.is_stage(setting.target, setting.input):
-        workflow.switch(setting.target, bool(read("BOOLEAN", setting.value, f"{setting.target}.{setting.input}")))
+        workflow.switch(setting.target, bool(read_value("BOOLEAN", setting.value, f"{setting.target}.{setting.input}")))
         return
     node = workflow.find(setting.target)
     spec = catalog.get(node.class_type)
@@ -90,7 +90,7 @@ def _socket(node: Node, spec: NodeSpec, name: str) -> InputSpec:
 
 
 def _typed(node: Node, socket: InputSpec, text: str) -> Any:
-    value = read(socket.type, text, f"{node.title}.{socket.name}")
+    value = read_value(socket.type, text, f"{node.title}.{socket.name}")
     if socket.choices is not None and node.file_input != socket.name:
         value = next((choice for choice in socket.choices if str(choice) == text), text)
     problem = limits(socket, value, f"{node.title}.{socket.name}", photo=node.file_input == socket.name)
@@ -99,7 +99,7 @@ def _typed(node: Node, socket: InputSpec, text: str) -> Any:
     return value
 
 
-def read(kind: str, text: str, where: str) -> Any:
+def read_value(kind: str, text: str, where: str) -> Any:
     """Words as a value of an input type; raises WrongType."""
     word = text.strip()
     try:
@@ -140,7 +140,7 @@ def _alike(node: Node, setting: Setting) -> Any:
         raise UnknownInput(f"{node.title} has no input {setting.input!r}{did_you_mean(setting.input, node.inputs)}")
     if as_link(current) is not None:
         raise UnknownInput(f"{where} is linked to another node and cannot be set to a value.")
-    return read(type_of(current), setting.value, where)
+    return read_value(type_of(current), setting.value, where)
 
 
 def type_of(value: Any) -> str:

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from likeness_studio.core import host
-from likeness_studio.core.compare import measuring as memory
-from likeness_studio.core.compare import measuring as stopwatch
+from likeness_studio.core.compare import time_and_memory as memory
+from likeness_studio.core.compare import time_and_memory as stopwatch
 from likeness_studio.nodes.compare import StartMeasuring, StopMeasuring
 from likeness_studio.nodes.schema import io
 from likeness_studio.runner.backends import Folders, LocalEngine, local_classes

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from likeness_studio.runner.batch.job import Counts, JobRow
+from likeness_studio.runner.batch.job_records import Counts, JobRow
 from likeness_studio.runner.batch.ledger import Ledger
 from likeness_studio.runner.errors import LedgerMissing
 from likeness_studio.tests.faults.graphs import Graph, node

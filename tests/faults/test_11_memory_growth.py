@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from likeness_studio.runner import managed
-from likeness_studio.runner.batch.job import BatchOptions
+from likeness_studio.runner.batch.job_records import BatchOptions
 from likeness_studio.runner.batch.run import run_batch
 from likeness_studio.runner.managed import Options
 

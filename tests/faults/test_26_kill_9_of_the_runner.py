@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from likeness_studio.runner.batch.job import JobRow
+from likeness_studio.runner.batch.job_records import JobRow
 from likeness_studio.tests.conftest import ComfyUIServer
 from likeness_studio.tests.faults import batches
 from likeness_studio.tests.faults.graphs import SecondClient, colour_of, until

@@ -16,7 +16,7 @@ import pytest
 
 from likeness_studio.runner.backends import BackendOptions
 from likeness_studio.runner.batch import run as run_module
-from likeness_studio.runner.batch.job import BatchOptions
+from likeness_studio.runner.batch.job_records import BatchOptions
 from likeness_studio.runner.batch.run import run_batch
 from likeness_studio.runner.errors import ServerUnreachable
 from likeness_studio.tests.conftest import ComfyUIServer

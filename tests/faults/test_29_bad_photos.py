@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from likeness_studio.runner.batch.job import JobRow
+from likeness_studio.runner.batch.job_records import JobRow
 from likeness_studio.tests.conftest import ComfyUIServer
 from likeness_studio.tests.faults import batches
 

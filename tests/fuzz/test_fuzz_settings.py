@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from likeness_studio.core.errors import LikenessError
 from likeness_studio.runner.backends import local_catalog, local_classes, plan
 from likeness_studio.runner.workflow import Catalog, Setting, apply, bundled, load
-from likeness_studio.runner.workflow.overrides import parse
+from likeness_studio.runner.workflow.overrides import parse_setting
 from likeness_studio.tests.fuzz.mutations import QUICK, explained
 
 WORKFLOWS = {name: load(name) for name in bundled()}
@@ -54,7 +54,7 @@ def applies_or_says_why(name: str, setting: Setting, catalog: Catalog) -> None:
 @example(text=".=", name="studio_headshot")
 def test_any_words(text: str, name: str):
     try:
-        setting = parse(text)
+        setting = parse_setting(text)
     except ValueError:
         return
     applies_or_says_why(name, setting, CATALOGS["known"])
@@ -64,7 +64,7 @@ def test_any_words(text: str, name: str):
 @given(place=st.sampled_from(PLACES), value=WORDS, catalog=st.sampled_from(sorted(CATALOGS)))
 def test_any_value_at_every_place(place: tuple[str, str, str], value: str, catalog: str):
     name, target, socket = place
-    setting = parse(f"{target}.{socket}={value}")
+    setting = parse_setting(f"{target}.{socket}={value}")
     assert (setting.target, setting.input) == (target, socket)
     applies_or_says_why(name, setting, CATALOGS[catalog])
 

@@ -13,7 +13,7 @@ from likeness_studio.core.choices import FacePolicy
 from likeness_studio.core.errors import FaceNotUsable
 from likeness_studio.core.faces import ARCFACE_TEMPLATE, Face, Outcome, choose_face, find_subject
 from likeness_studio.core.id_photo import TensorSource
-from likeness_studio.core.id_photo.look import look
+from likeness_studio.core.id_photo.locate_head import locate_head
 from likeness_studio.core.prompting import measure
 from likeness_studio.nodes.face import ProtectFace, RestoreFace
 from likeness_studio.nodes.portrait import FrameHeadshot
@@ -151,7 +151,7 @@ class TestDocuments:
     )
     def test_what_cannot_be_made(self, faces, words):
         with pytest.raises(FaceNotUsable) as error:
-            look(TensorSource(PHOTO[0]), Engine(*faces))
+            locate_head(TensorSource(PHOTO[0]), Engine(*faces))
         assert str(error.value) == words
 
     def test_a_check_counts_it_and_a_selfie_does_not(self):

@@ -61,11 +61,10 @@ def test_the_demo_photo_for_many_documents(photo, mask, name):
 
 def test_the_made_photo_measures_as_the_report_says(photo, mask):
     """Looked at anew, without what was known before: eyes level, head and eye line where they were put."""
-    from likeness_studio.core.id_photo import TensorSource
-    from likeness_studio.core.id_photo.make import look
+    from likeness_studio.core.id_photo import TensorSource, locate_head
 
     made, _, _, text = make(photo, mask=mask).args
-    found = look(TensorSource(made[0]), load_engine(), None).head
+    found = locate_head(TensorSource(made[0]), load_engine(), None).head
     rules = {rule["name"]: rule["value"] / 51 for rule in json.loads(text)[0]["rules"]}
     height = made.shape[1]
     assert abs(found.roll) < 1

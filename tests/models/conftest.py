@@ -96,7 +96,7 @@ def folder(tmp_path, monkeypatch):
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("likeness_studio.core.models.http._PAUSE", 0.01)
-    reach.forget()
+    reach.forget_unreachable()
     return place
 
 

@@ -165,7 +165,7 @@ def test_a_refused_connection_moves_on_and_is_remembered(site, page, publish, co
         publish("net", dead, site.url("/b"))
         assert store.path("net").read_bytes() == content
         monkeypatch.setattr(reach, "_try_to_connect", lambda name, port: pytest.fail("asked twice"))
-        assert "cannot be reached" in reach.why_not(dead)
+        assert "cannot be reached" in reach.why_unreachable(dead)
 
 
 def test_hosts_that_swallow_connections_cost_their_time_once(site, page, publish, content, monkeypatch):
@@ -197,7 +197,7 @@ def test_a_firewall_that_takes_the_connection_and_is_silent_is_left_soon(
     started = time.monotonic()
     assert store.path("net").read_bytes() == content
     assert time.monotonic() - started < 2
-    assert "cannot be used" in reach.why_not(f"https://{mute}/a")
+    assert "cannot be used" in reach.why_unreachable(f"https://{mute}/a")
 
 
 def test_a_server_that_never_answers_is_asked_once(mute, site, page, publish, content, monkeypatch):

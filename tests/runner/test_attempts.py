@@ -18,7 +18,7 @@ from likeness_studio.runner.batch import attempts as attempts_module
 from likeness_studio.runner.batch.attempts import Attempts, CutOff, Task, Try
 from likeness_studio.runner.batch.judge import blame
 from likeness_studio.runner.batch.keys import seed_for
-from likeness_studio.runner.batch.result_folders import Shelf, Trial
+from likeness_studio.runner.batch.result_folders import ResultFolders, Trial
 from likeness_studio.tests.runner.fake_backend import FakeBackend
 
 KEY = "ab" * 32
@@ -82,7 +82,7 @@ def job(sampled):
 
 @pytest.fixture
 def shelf(tmp_path):
-    return Shelf(tmp_path / "out")
+    return ResultFolders(tmp_path / "out")
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def trying(shelf, tmp_path):
     return make
 
 
-def kept_files(shelf: Shelf) -> list[str]:
+def kept_files(shelf: ResultFolders) -> list[str]:
     return sorted(path.relative_to(shelf.folder).as_posix() for path in shelf.folder.rglob("*") if path.is_file())
 
 

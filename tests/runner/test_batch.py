@@ -13,7 +13,7 @@ from likeness_studio.core.errors import Interrupted
 from likeness_studio.runner import errors
 from likeness_studio.runner.backends import RunResult
 from likeness_studio.runner.batch import run as run_module
-from likeness_studio.runner.batch.job import BatchOptions
+from likeness_studio.runner.batch.job_records import BatchOptions
 from likeness_studio.runner.batch.judge import score_of
 from likeness_studio.runner.batch.ledger import Ledger
 from likeness_studio.runner.batch.run import run_batch

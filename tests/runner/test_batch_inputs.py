@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from likeness_studio.core.errors import LikenessError
 from likeness_studio.runner.batch import keys
 from likeness_studio.runner.batch.inputs import read_inputs, safe_name, with_unique_names
-from likeness_studio.runner.batch.job import JobSpec
+from likeness_studio.runner.batch.job_records import JobSpec
 from likeness_studio.runner.batch.keys import batch_keys, content_hash, distinct, file_hash, job_key
 from likeness_studio.runner.batch.ledger import Ledger
 from likeness_studio.runner.errors import (

@@ -11,7 +11,7 @@ from likeness_studio.core.errors import FaceNotUsable, Interrupted, PhotoUnreada
 from likeness_studio.runner import errors
 from likeness_studio.runner.backends import Fleet, Place
 from likeness_studio.runner.batch import run as run_module
-from likeness_studio.runner.batch.job import BatchOptions
+from likeness_studio.runner.batch.job_records import BatchOptions
 from likeness_studio.runner.batch.judge import blame
 from likeness_studio.runner.batch.ledger import Ledger
 from likeness_studio.runner.batch.run import run_batch
@@ -93,7 +93,7 @@ def test_whose_fault_an_error_is(workflow, make, error, whose):
 
 
 def test_jobs_with_the_same_models_belong_together():
-    from likeness_studio.runner.batch.job import JobSpec
+    from likeness_studio.runner.batch.job_records import JobSpec
     from likeness_studio.runner.batch.run import affinity
 
     model = Setting("Checkpoint", "ckpt_name", "a.safetensors")

@@ -7,7 +7,7 @@ import pytest
 from likeness_studio.nodes.schema import io
 from likeness_studio.runner import errors
 from likeness_studio.runner.backends import describe, local, local_classes, local_nodes
-from likeness_studio.runner.batch.job import BatchOptions
+from likeness_studio.runner.batch.job_records import BatchOptions
 from likeness_studio.runner.batch.keys import SEED_BITS, require_seeds, reseeded, seed_for
 from likeness_studio.runner.batch.ledger import Ledger
 from likeness_studio.runner.batch.run import resume, run_batch

@@ -18,7 +18,7 @@ from PIL import Image
 from likeness_studio.core.provenance import COMPOSITE, GENERATED, Generative, Record, packet
 from likeness_studio.runner.backends import RunResult, SavedFile
 from likeness_studio.runner.batch import verdict_tables as facts
-from likeness_studio.runner.batch.job import JobRow, JobSpec
+from likeness_studio.runner.batch.job_records import JobRow, JobSpec
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.client import Client
 from likeness_studio.runner.errors import OutputUnwritable

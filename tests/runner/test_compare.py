@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from likeness_studio.core.errors import PhotoMissing
-from likeness_studio.runner.batch.job import JobRow, JobSpec
+from likeness_studio.runner.batch.job_records import JobRow, JobSpec
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.compare import CompareOptions, compare
 from likeness_studio.runner.compare.cells import plan_runs, trial_of
@@ -250,9 +250,9 @@ def test_a_picture_that_is_not_the_person_is_a_result(astronaut, tmp_path):
 
 
 def read_setting(text):
-    from likeness_studio.runner.workflow.overrides import parse
+    from likeness_studio.runner.workflow.overrides import parse_setting
 
-    return parse(text)
+    return parse_setting(text)
 
 
 def row(**values):

@@ -13,7 +13,7 @@ import pytest
 
 from likeness_studio.runner import errors
 from likeness_studio.runner.batch import verdict_tables as facts
-from likeness_studio.runner.batch.job import Attempt, JobRow, JobSpec
+from likeness_studio.runner.batch.job_records import Attempt, JobRow, JobSpec
 from likeness_studio.runner.batch.verdict_tables import write_verdicts
 from likeness_studio.runner.workflow import Given, Setting
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from likeness_studio.core.errors import PhotoMissing
 from likeness_studio.runner import errors
 from likeness_studio.runner.workflow import Given, safe_name, stage
-from likeness_studio.runner.workflow.input_files import parse
+from likeness_studio.runner.workflow.input_files import parse_given
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_named_photos_folders_and_identities(graph, tmp_path):
     folder = photo(tmp_path / "refs" / "x.jpg").parent
     photo(folder / "notes.txt")
     person = photo(tmp_path / "me.safetensors")
-    given_ = [parse(f"Photo={photo(tmp_path / 'p.jpg')}"), parse(str(folder)), parse(str(person))]
+    given_ = [parse_given(f"Photo={photo(tmp_path / 'p.jpg')}"), parse_given(str(folder)), parse_given(str(person))]
     staged, used = stage(graph, given_, tmp_path / "in")
     assert [use.name for use in used] == ["p.jpg", "x.jpg", "me.safetensors"]
     assert staged.nodes["5"].inputs["filename"] == "me.safetensors"
@@ -115,7 +115,7 @@ def test_what_cannot_be_placed_is_said(graph, tmp_path, texts, error):
     (tmp_path / "empty").mkdir()
     names = {"p": photo(tmp_path / "p.jpg"), "empty": tmp_path / "empty", "s": photo(tmp_path / "s.safetensors")}
     with pytest.raises(error):
-        stage(graph, [parse(text.format(**names)) for text in texts], tmp_path / "in")
+        stage(graph, [parse_given(text.format(**names)) for text in texts], tmp_path / "in")
 
 
 def test_a_column_that_is_no_nodes_title_is_named(graph, tmp_path):
@@ -129,7 +129,7 @@ def test_a_column_that_is_no_nodes_title_is_named(graph, tmp_path):
 
 def test_a_path_with_an_equals_sign_is_a_path(tmp_path):
     path = photo(tmp_path / "a=b.jpg")
-    assert parse(str(path)) == Given(path)
+    assert parse_given(str(path)) == Given(path)
 
 
 @given(st.text(min_size=1))

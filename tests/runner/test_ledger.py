@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from likeness_studio.core.errors import LikenessError, PhotoMissing, PhotoUnreadable
-from likeness_studio.runner.batch.job import JobRow, JobSpec, Leased, Planned
+from likeness_studio.runner.batch.job_records import JobRow, JobSpec, Leased, Planned
 from likeness_studio.runner.batch.ledger import Ledger
 from likeness_studio.runner.batch.result_folders import is_active
 from likeness_studio.runner.errors import (

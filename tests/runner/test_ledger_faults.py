@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import pytest
 
-from likeness_studio.runner.batch.job import JobSpec, Leased, Planned
+from likeness_studio.runner.batch.job_records import JobSpec, Leased, Planned
 from likeness_studio.runner.batch.ledger import FILE, Ledger
 from likeness_studio.runner.batch.result_folders import is_active
 from likeness_studio.runner.errors import LedgerBusy, LedgerMissing, LedgerUnreadable, OutputUnwritable
@@ -40,7 +40,7 @@ def finish(ledger: Ledger, leased: Leased, text: str = "") -> None:
 KILLED = """
     import sys, time
     from pathlib import Path
-    from likeness_studio.runner.batch.job import JobSpec, Planned
+    from likeness_studio.runner.batch.job_records import JobSpec, Planned
     from likeness_studio.runner.batch.ledger import Ledger
     ledger = Ledger.open(Path(sys.argv[1]))
     ledger.plan([Planned(f"key-{name}", JobSpec(name)) for name in "abc"])
@@ -112,7 +112,7 @@ FULL_DISK = """
     from pathlib import Path
     disk = Path(sys.argv[1])
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(disk)], check=True)
-    from likeness_studio.runner.batch.job import JobSpec, Planned
+    from likeness_studio.runner.batch.job_records import JobSpec, Planned
     from likeness_studio.runner.batch.ledger import Ledger
     from likeness_studio.runner.errors import OutputUnwritable
     with Ledger.open(disk) as ledger:
@@ -198,7 +198,7 @@ def test_a_runner_that_was_killed_before_it_made_its_tables(tmp_path):
 STARTS = """
     import shutil, sys
     from pathlib import Path
-    from likeness_studio.runner.batch.job import JobSpec, Planned
+    from likeness_studio.runner.batch.job_records import JobSpec, Planned
     from likeness_studio.runner.batch.ledger import Ledger
     for number in range(40):
         folder = Path(sys.argv[1]) / str(number)

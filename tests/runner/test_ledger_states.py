@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from likeness_studio.core.errors import PhotoMissing
-from likeness_studio.runner.batch.job import JobSpec, Planned
+from likeness_studio.runner.batch.job_records import JobSpec, Planned
 from likeness_studio.runner.batch.ledger import Ledger
 
 SERVER, OTHER = "http://one:8188", "http://two:8188"

@@ -15,12 +15,7 @@ from likeness_studio.core.id_photo.documents import document
 from likeness_studio.core.provenance import Record
 from likeness_studio.runner.backends import RunResult
 from likeness_studio.runner.report.batch_schemas import REPORTS
-from likeness_studio.runner.report.schemas import (
-    ComplianceReport,
-    LikenessReport,
-    ProvenanceReport,
-    RunReport,
-)
+from likeness_studio.runner.report.schemas import ComplianceReport, LikenessReport, ProvenanceReport, RunReport
 
 DOCS = Path(__file__).parents[2] / "docs"
 VALUES = st.recursive(

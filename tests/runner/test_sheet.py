@@ -18,7 +18,7 @@ from likeness_studio.runner import errors
 from likeness_studio.runner.batch import contact_sheet as sheet
 from likeness_studio.runner.batch import verdict_tables as facts
 from likeness_studio.runner.batch.contact_sheet import thumbnail_job, write_sheet
-from likeness_studio.runner.batch.job import Attempt, Counts, JobRow, JobSpec
+from likeness_studio.runner.batch.job_records import Attempt, Counts, JobRow, JobSpec
 from likeness_studio.runner.workflow import Given, Setting
 
 HOSTILE = "</script><script>window.hacked=1</script>\"'><img src=x onerror=window.hacked=1>{{ 7*7 }}<!--\u2028‮"

@@ -12,7 +12,7 @@ from PIL import Image
 
 from likeness_studio.core.errors import PhotoMissing
 from likeness_studio.runner.api.workflows import set_back
-from likeness_studio.runner.batch.job import JobRow, JobSpec, Planned, Verdict
+from likeness_studio.runner.batch.job_records import JobRow, JobSpec, Planned, Verdict
 from likeness_studio.runner.batch.ledger import FILE, Ledger
 from likeness_studio.runner.batch.overview import overview
 from likeness_studio.runner.cli import main

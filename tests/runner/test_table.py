@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from likeness_studio.runner.backends import ServerView
-from likeness_studio.runner.batch.job import BatchEvent, BatchView, Counts
+from likeness_studio.runner.batch.job_records import BatchEvent, BatchView, Counts
 from likeness_studio.runner.batch.judge import judges_by_rules
 from likeness_studio.runner.cli import batch_display as table
 from likeness_studio.runner.cli import main
@@ -208,7 +208,7 @@ def test_summary_when_nothing_was_left_to_do(capsys):
 
 PROGRAM = """
     import sys, time
-    from likeness_studio.runner.batch.job import BatchEvent, BatchView, Counts, ServerView
+    from likeness_studio.runner.batch.job_records import BatchEvent, BatchView, Counts, ServerView
     from likeness_studio.runner.cli.output import Output
     from likeness_studio.runner.cli.batch_display import BatchDisplay, show_summary
 

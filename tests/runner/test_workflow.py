@@ -102,7 +102,7 @@ def test_remove_takes_links_along(invert, workflow):
 
 
 def change(graph, text):
-    settings.apply(graph, settings.parse(text), local_catalog())
+    settings.apply_setting(graph, settings.parse_setting(text), local_catalog())
     return graph
 
 
@@ -146,7 +146,7 @@ def test_set_says_what_is_wrong(invert, workflow, text, error, words):
     ],
 )
 def test_words_become_values(kind, text, value):
-    assert settings.read(kind, text, "x") == value
+    assert settings.read_value(kind, text, "x") == value
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_words_become_values(kind, text, value):
 )
 def test_words_that_are_no_values(kind, text):
     with pytest.raises(errors.WrongType):
-        settings.read(kind, text, "x")
+        settings.read_value(kind, text, "x")
 
 
 def test_unknown_classes_take_values_like_the_one_they_have(workflow, make):
@@ -173,10 +173,10 @@ def test_options_keep_their_own_type(workflow, make):
         {"N": {"input": {"required": {"size": [[512, 1024]], "s": ["COMBO", {"options": ["a"]}]}}}}
     )
     graph = workflow({"1": make("N", size=512, s="a")})
-    settings.apply(graph, settings.parse("N.size=1024"), catalog)
+    settings.apply_setting(graph, settings.parse_setting("N.size=1024"), catalog)
     assert graph.nodes["1"].inputs["size"] == 1024
     with pytest.raises(errors.NotAnOption, match="'a'"):
-        settings.apply(graph, settings.parse("N.s=b"), catalog)
+        settings.apply_setting(graph, settings.parse_setting("N.s=b"), catalog)
 
 
 PLAIN = (
@@ -187,13 +187,13 @@ PLAIN = (
 @given(st.lists(PLAIN, min_size=1, max_size=3), PLAIN, st.text())
 def test_parse_undoes_writing(title_parts, name, value):
     title = ".".join(title_parts)
-    assert settings.parse(f"{title}.{name}={value}") == settings.Setting(title, name, value)
+    assert settings.parse_setting(f"{title}.{name}={value}") == settings.Setting(title, name, value)
 
 
 @given(st.text())
 def test_parse_never_breaks_otherwise(text):
     try:
-        setting = settings.parse(text)
+        setting = settings.parse_setting(text)
     except ValueError:
         return
     assert setting.target

@@ -57,11 +57,11 @@ def test_switching_it_on_and_off_again(graph):
 
 def test_the_switch_is_a_setting_and_comes_before_the_others(graph):
     workflow = Workflow.from_api("turn", graph)
-    given = [settings.parse("Angle.degrees=90"), settings.parse("Upside down.on=yes")]
-    settings.apply_all(workflow, given, local_catalog())
+    given = [settings.parse_setting("Angle.degrees=90"), settings.parse_setting("Upside down.on=yes")]
+    settings.apply_settings(workflow, given, local_catalog())
     assert workflow.find("Angle").inputs == {"degrees": 90}
     with pytest.raises(errors.WrongType):
-        settings.apply_all(workflow, [settings.parse("Upside down.on=perhaps")], local_catalog())
+        settings.apply_settings(workflow, [settings.parse_setting("Upside down.on=perhaps")], local_catalog())
 
 
 def test_a_node_of_a_stage_that_is_off_is_not_simply_unknown(graph):

@@ -19,13 +19,13 @@ from ...errors import OutputMissing, ServerOutOfMemory, ServerUnreachable
 from ...workflow.graph import Workflow, load
 from ...workflow.object_info import Catalog
 from ...workflow.preflight import Findings
-from ..backoff import Patience
+from ..backoff import OutageWait
 from ..base import Event, Folders, OnEvent, RunResult, ignore
-from ..saved_files import announced
+from ..saved_files import announced_files
 from ..under_way import RunsUnderWay
 from .catalog import ServerCatalog, findings_on, require
 from .events import Listener
-from .job import Job
+from .follow_prompt import Job
 from .results import Fetch, results, server_seconds
 from .server import ComfyServer
 from .uploads import Uploads
@@ -40,7 +40,7 @@ CLOSE_SECONDS = 2.0
 """How long closing waits for the last entries; a server that is away has lost them anyway."""
 
 
-class Tidy:
+class HistoryCleanup:
     """Takes ids of collected prompts and deletes their entries, several at a time where they come quickly."""
 
     def __init__(self, server: ComfyServer) -> None:
@@ -122,7 +122,7 @@ class ServerBackend:
         self.previews, self.keep_history, self.allow_black = previews, keep_history, allow_black
         self._listener = Listener(self.server)
         self._uploads = Uploads(self.server)
-        self._tidy = Tidy(self.server)
+        self._tidy = HistoryCleanup(self.server)
         self._catalog = ServerCatalog(self.server)
         self._under_way = RunsUnderWay()
         self._has_answered = False
@@ -251,7 +251,7 @@ class _Run:
             self._prompt(result, placed, str(uuid.uuid4()))
         except OutputMissing as error:
             self._note(result, f"{str(error).removesuffix('; run it again.')}; the job was run again.")
-            shown = frozenset(node for node, _ in announced(result))
+            shown = frozenset(node for node, _ in announced_files(result))
             self._prompt(result, placed, str(uuid.uuid4()), rerun=shown)
         return result
 
@@ -286,8 +286,8 @@ class _Run:
             if not backend.keep_history:
                 backend._tidy.forget(prompt_id)
 
-    def _patience(self) -> Patience:
-        return Patience(self.backend.outage_seconds, self.stopped)
+    def _patience(self) -> OutageWait:
+        return OutageWait(self.backend.outage_seconds, self.stopped)
 
     def _note(self, result: RunResult, note: str) -> None:
         result.notes.append(note)

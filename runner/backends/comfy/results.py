@@ -21,11 +21,11 @@ from ...errors import (
     WorkflowRejected,
 )
 from ...workflow.graph import Node, Workflow
-from ..backoff import Patience
+from ..backoff import OutageWait
 from ..base import Folders, RunResult, SavedFile
-from ..saved_files import File, announced, local_path
+from ..saved_files import File, announced_files, local_path
 from .server import ComfyServer
-from .uploads import unmarked
+from .uploads import without_filename_tag
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -170,7 +170,7 @@ class Fetch:
         *,
         previews: bool,
         allow_black: bool,
-        patience: Callable[[], Patience],
+        patience: Callable[[], OutageWait],
     ) -> None:
         self.server, self.folders, self.patience = server, folders, patience
         self.previews, self.allow_black = previews, allow_black
@@ -180,7 +180,7 @@ class Fetch:
         judged = {node for key in ("likeness", "enrollment") for node, _ in result.shown(key)}
         fetched: list[tuple[list[SavedFile], SavedFile]] = []
         try:
-            for node, file in announced(result):
+            for node, file in announced_files(result):
                 temporary = file.get("type") == "temp"
                 if temporary and not (self.previews or node in judged):
                     continue
@@ -197,7 +197,7 @@ class Fetch:
             found.append(saved)
 
     def _one(self, file: File, folder: Path, prompt_id: str, *, judge: bool) -> Path:
-        target = local_path(folder, unmarked(file, prompt_id))
+        target = local_path(folder, without_filename_tag(file, prompt_id))
         partial = target.with_name(f".{prompt_id}.part")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ from ...errors import (
     ServerUnreachable,
     TooLargeForServer,
 )
-from ..backoff import Patience
+from ..backoff import OutageWait
 from ..saved_files import File
 from .http import Broken, Http, NoConnection, Response
 
@@ -134,7 +134,7 @@ class ComfyServer:
 
         The pauses grow, with jitter, so that many clients do not meet a returning server all at once.
         """
-        patience = Patience(self.wait_seconds if seconds is None else seconds, stopped)
+        patience = OutageWait(self.wait_seconds if seconds is None else seconds, stopped)
         while True:
             patience.check()
             try:

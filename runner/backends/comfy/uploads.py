@@ -17,7 +17,7 @@ from ....core.imaging.files import check_whole, opened
 from ...errors import OutputUnwritable, ServerRefused, ServerUnreachable
 from ...workflow.graph import Workflow
 from ...workflow.input_files import safe_name
-from ..backoff import Patience
+from ..backoff import OutageWait
 from ..saved_files import File
 from .server import TOO_LARGE, ComfyServer
 
@@ -31,37 +31,37 @@ ANEW_INPUT = "likeness_anew"
 """An input that no node has: servers ignore it, and yet do not take the node's result from their cache."""
 
 
-def mark(prompt_id: str) -> str:
+def filename_tag(prompt_id: str) -> str:
     """What is put into the names of the job's files."""
     return f"_{prompt_id[:8]}"
 
 
-def marked(workflow: Workflow, prompt_id: str) -> dict[str, Any]:
+def tag_filenames(workflow: Workflow, prompt_id: str) -> dict[str, Any]:
     """The graph in API format, with the job's mark at the end of every filename prefix."""
     graph = workflow.to_api()
     for node in graph.values():
         prefix = node["inputs"].get(PREFIX_INPUT)
         if isinstance(prefix, str):
-            node["inputs"][PREFIX_INPUT] = prefix + mark(prompt_id)
+            node["inputs"][PREFIX_INPUT] = prefix + filename_tag(prompt_id)
     return graph
 
 
-def anew(graph: dict[str, Any], node_ids: set[str], prompt_id: str) -> None:
+def force_rerun(graph: dict[str, Any], node_ids: set[str], prompt_id: str) -> None:
     """Make the nodes of `node_ids` run even where the server has their results in its cache."""
     for node_id in node_ids & set(graph):
         graph[node_id]["inputs"][ANEW_INPUT] = prompt_id
 
 
-def unmarked(file: File, prompt_id: str) -> File:
+def without_filename_tag(file: File, prompt_id: str) -> File:
     """The file under the name that the workflow gave it."""
-    return {**file, "filename": str(file["filename"]).replace(mark(prompt_id), "", 1)}
+    return {**file, "filename": str(file["filename"]).replace(filename_tag(prompt_id), "", 1)}
 
 
 SIXTEEN_BIT_STEP = 257
 """65535 / 255."""
 
 
-def screened(photo: Path, spare: Path) -> Path:
+def checked_image(photo: Path, spare: Path) -> Path:
     """`photo` if a server reads it as it is, else a copy in the folder `spare` that it does.
 
     Raises PhotoUnreadable when it is no picture or ends too early, PhotoTooLarge, and OutputUnwritable.
@@ -114,7 +114,7 @@ class Uploads:
         with self._lock:
             self._sent.clear()
 
-    def place(self, workflow: Workflow, folder: Path, patience: Patience) -> Workflow:
+    def place(self, workflow: Workflow, folder: Path, patience: OutageWait) -> Workflow:
         """A copy of `workflow` that names its files as the server does, after sending those that are in `folder`.
 
         Each goes into a folder named by its content: the same file is stored once and never meets another one's name.
@@ -132,14 +132,14 @@ class Uploads:
             if takes_folder:
                 files = sorted(path for path in source.iterdir() if path.is_file())
             else:
-                files = [screened(source, folder / SPARE) if node.file_kind == "photo" else source]
+                files = [checked_image(source, folder / SPARE) if node.file_kind == "photo" else source]
             digest = hashlib.sha256(b"".join(_digest(file) for file in files)).hexdigest()
             home = f"{UPLOADS}/{digest[:12]}"
             names = [self._send(file, home, patience) for file in files]
             node.inputs[str(node.file_input)] = home if takes_folder else names[0]
         return workflow
 
-    def _send(self, file: Path, home: str, patience: Patience) -> str:
+    def _send(self, file: Path, home: str, patience: OutageWait) -> str:
         key = (home, file.name)
         with self._lock:
             known = self._sent.get(key)
@@ -152,7 +152,7 @@ class Uploads:
                 self._sent[key] = known
         return known
 
-    def _send_with_patience(self, file: Path, home: str, patience: Patience) -> str:
+    def _send_with_patience(self, file: Path, home: str, patience: OutageWait) -> str:
         while True:
             try:
                 return self._server.upload(file, safe_name(file.name), home)

@@ -10,12 +10,12 @@ from ....core.errors import Interrupted
 from ....core.interrupt import Stopped, last_wish
 from ...errors import JobLost, ServerUnreachable
 from ...workflow.graph import Workflow
-from ..backoff import Patience, nap
+from ..backoff import OutageWait, wait_unless_stopped
 from ..base import Event, OnEvent
 from .events import Listener, Subscription, Track
 from .results import rejection
 from .server import ComfyServer
-from .uploads import anew, marked
+from .uploads import force_rerun, tag_filenames
 
 POLL_FIRST, POLL_GROWTH, POLL_LAST = 0.02, 1.4, 0.5
 """Seconds between two looks at the history without a socket: short at first, then longer, up to the last."""
@@ -63,15 +63,15 @@ class Job:
         prompt_id: str,
         on_event: OnEvent,
         stopped: Stopped,
-        patience: Callable[[], Patience],
+        patience: Callable[[], OutageWait],
         rerun: frozenset[str] = frozenset(),
     ) -> None:
         self.server, self.listener, self.workflow, self.id = server, listener, workflow, prompt_id
         self.on_event, self.stopped, self.patience = on_event, stopped, patience
         self.track = Track(workflow, on_event)
         self.notes: list[str] = []
-        self._graph = marked(workflow, prompt_id)
-        anew(self._graph, set(rerun), prompt_id)
+        self._graph = tag_filenames(workflow, prompt_id)
+        force_rerun(self._graph, set(rerun), prompt_id)
         self._news = time.monotonic()
 
     def run(self, *, resume: bool = False) -> dict[str, Any]:
@@ -128,7 +128,7 @@ class Job:
                 if not patience.pause():
                     raise
 
-    def _is_there(self, patience: Patience) -> bool:
+    def _is_there(self, patience: OutageWait) -> bool:
         """Whether the server has the prompt of a request that broke off."""
         looks = 0
         while looks < AMBIGUOUS_LOOKS:
@@ -136,7 +136,7 @@ class Job:
                 if self._is_known():
                     return True
                 looks += 1
-                nap(RECHECK_SECONDS, self._check)
+                wait_unless_stopped(RECHECK_SECONDS, self._check)
             except ServerUnreachable:
                 if not patience.pause():
                     raise
@@ -198,7 +198,7 @@ class Job:
         try:
             if self._is_known():
                 return False
-            nap(RECHECK_SECONDS, self._check)
+            wait_unless_stopped(RECHECK_SECONDS, self._check)
             return not self._is_known()
         except ServerUnreachable:
             return False

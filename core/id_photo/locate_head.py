@@ -192,7 +192,7 @@ HEAD_TO_FACE = 1.09
 
 
 @dataclass(frozen=True, eq=False)
-class Looked:
+class LocatedHead:
     """What is known of a photo.
 
     `portrait` is of the part `box` of it, `block` times reduced, with the person's mask where there is one; `head` is
@@ -211,7 +211,7 @@ class Looked:
         return HEAD_TO_FACE * self.block * float(np.hypot(*(last - first)))
 
 
-def look(source: Source, engine: FaceEngine, matte: Matte | None = None, largest: bool = False) -> Looked:
+def locate_head(source: Source, engine: FaceEngine, matte: Matte | None = None, largest: bool = False) -> LocatedHead:
     """Find the head of the photo, at a size at which that is quick.
 
     Raises FaceNotUsable for no face, for several unless `largest`, and for one that cannot be made out; and what the
@@ -231,7 +231,7 @@ def look(source: Source, engine: FaceEngine, matte: Matte | None = None, largest
         )
     mask = None if matte is None else _mask(matte, source, box, small)
     head = _in_photo(find_head(face, mesh, mask), box, block)
-    return Looked(Portrait(small, face, mesh, faces, mask), head, box, block)
+    return LocatedHead(Portrait(small, face, mesh, faces, mask), head, box, block)
 
 
 def coarse_block(source: Source) -> int:
