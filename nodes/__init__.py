@@ -1,1 +1,1 @@
-"""The node pack: one folder for each capability, each with its engines and its thin ComfyUI nodes."""
+"""The ComfyUI classes and nothing else: thin, one file for each group of the Add Node menu."""

@@ -297,7 +297,7 @@ class SwapFace(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        from ..core.models.swap_models import NONE, swap_models
+        from ..core.models.swap_model_files import NONE, swap_models
 
         return io.Schema(
             node_id="LikenessSwapFace",
@@ -354,7 +354,7 @@ class SwapFace(io.ComfyNode):
         engine: FaceEngine | None = None,
     ) -> io.NodeOutput:
         """Swap picture by picture, or pass them on. A picture without a usable face is passed on: its run was long."""
-        from ..core.models.swap_models import SWAP_LICENCE
+        from ..core.models.swap_model_files import SWAP_LICENCE
 
         if not enabled or source is None:
             report = {"enabled": False, "note": "Swap Face is off: the pictures are passed on as they are."}
@@ -365,7 +365,7 @@ class SwapFace(io.ComfyNode):
         from ..core.faces.engines import load_engine
         from ..core.host import Progress
         from ..core.imaging.tensors import check_image, joined, match_batch
-        from ..core.models.swap_models import swap_model_file
+        from ..core.models.swap_model_files import swap_model_file
         from ..core.portrait.swap import check_engine, load_swapper, swap_face
 
         path = swap_model_file(model)

@@ -109,7 +109,7 @@ class MakeIDPhoto(io.ComfyNode):
         from ..core.faces.engines import load_engine
         from ..core.host import Progress
         from ..core.id_photo.documents import document as by_id
-        from ..core.id_photo.locate_head import TensorSource
+        from ..core.id_photo.head_in_photo import TensorSource
         from ..core.id_photo.make import MakeOptions, make_id_photo
         from ..core.id_photo.overlay import draw_overlay
         from ..core.imaging.tensors import check_image, check_mask, joined, match_batch

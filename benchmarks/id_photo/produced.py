@@ -41,7 +41,7 @@ from likeness_studio.core.id_photo import (
     measure_all,
 )
 from likeness_studio.core.id_photo.documents import document as document_of
-from likeness_studio.core.id_photo.locate_head import locate_head
+from likeness_studio.core.id_photo.head_in_photo import locate_head
 from likeness_studio.core.imaging import encode_picture, load_photo
 from likeness_studio.core.models import runtimes as onnx
 from likeness_studio.core.models import store

@@ -1,4 +1,4 @@
-"""Dense landmarks: 468 points of a face and both irises, and what follows from them: pose, open eyes, closed mouth."""
+"""Faces: detectors and recognisers, which face is meant, dense landmarks, and the way a face looks."""
 
 from __future__ import annotations
 

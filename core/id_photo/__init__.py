@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from .documents import FOLDER, NOWHERE, names, near_misses, read
     from .framing import LARGEST_SHIFT, Bounds, Framing, choose_frame, picture_size
     from .head import Crown, HairTop, Head, crown_from_face, crown_under_hair, find_head, frontal_unit, hair_top
+    from .head_in_photo import FILLED, FileSource, LocatedHead, TensorSource, locate_head
     from .judge import About, Compliance, check_id_photo, judge_all, measure_all
     from .limits import limits_for, table
-    from .locate_head import FILLED, FileSource, TensorSource
     from .make import (
         MakeOptions,
         choose_background,
@@ -49,9 +49,9 @@ __getattr__ = lazy(
         ".documents": "FOLDER names near_misses NOWHERE read",
         ".framing": "Bounds choose_frame Framing LARGEST_SHIFT picture_size",
         ".head": "Crown crown_from_face crown_under_hair find_head frontal_unit hair_top HairTop Head",
+        ".head_in_photo": "FileSource FILLED locate_head LocatedHead TensorSource",
         ".judge": "About check_id_photo Compliance judge_all measure_all",
         ".limits": "limits_for table",
-        ".locate_head": "FileSource FILLED TensorSource",
         ".make": ("choose_background cut_out in_picture make_id_photo MakeOptions may_tilt replace_background turned"),
         ".make_report": "of_the_photo",
         ".measures": (

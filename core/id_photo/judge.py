@@ -17,8 +17,8 @@ from ..quality.light import NO_COLOUR
 from ..quality.usable_photo import NOT_JUDGED, upright
 from .document import HeadTop
 from .head import find_head
+from .head_in_photo import FACE_SIDES, HEAD_TO_FACE
 from .limits import BACKGROUND, limits_for, table
-from .locate_head import FACE_SIDES, HEAD_TO_FACE
 from .make_report import of_the_photo
 from .measures import FileFacts, measure_edits, measure_file, measure_geometry, measure_size
 

@@ -26,7 +26,7 @@ from ..portrait.framing import border_points
 from ..portrait.matte import Band, PersonFinder, refine_alpha
 from .document import MM_PER_INCH, Document, Edits
 from .framing import HEAD_ADVICE, Bounds, Framing, choose_frame, picture_size
-from .locate_head import LocatedHead, locate_head
+from .head_in_photo import LocatedHead, locate_head
 from .make_report import FREE_KINDS, make_report, short_of
 from .measures import IDPhoto
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from ..faces.engines import FaceEngine
     from .head import Head
-    from .locate_head import Box, Matte, Source
+    from .head_in_photo import Box, Matte, Source
 
 PLAIN_COLOUR = "#F2F2F2"
 """The colour where a document allows a plain background and names none: a light grey, on which white hair shows."""

@@ -264,7 +264,7 @@ class IDPhotoMaker:
     def picture(self, photo: Path) -> Made:
         """The ID photo of a file, not yet written or checked."""
         from ...core.faces.engines import load_engine
-        from ...core.id_photo.locate_head import FileSource
+        from ...core.id_photo.head_in_photo import FileSource
         from ...core.id_photo.make import make_id_photo
         from ...core.portrait.matte import PersonFinder
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
         judged_images,
         report_passed,
     )
-    from .comfy import backend, catalog, server
-    from .comfy import follow_prompt as job
     from .core_nodes import CORE_NODES
     from .doctor import Fact
     from .factory import BackendOptions, connect
@@ -34,7 +32,6 @@ __getattr__ = lazy(
     {
         ".backoff": "OutageWait",
         ".base": ("Backend Event Folders ignore judged_images NodeTime OnEvent report_passed RunResult SavedFile"),
-        ".comfy": "backend catalog job server",
         ".core_nodes": "CORE_NODES",
         ".doctor": "Fact",
         ".factory": "BackendOptions connect",

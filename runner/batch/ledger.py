@@ -29,15 +29,7 @@ from .ledger_tables import (
     spec_from_text,
     spec_to_text,
 )
-from .result_folders import (
-    Moves,
-    forget_replaced,
-    is_active,
-    move_result_folders,
-    result_folders_for,
-    set_back_missing,
-    take_lock,
-)
+from .result_folders import Moves, folders_for, forget_replaced, is_active, move_folders, set_back_missing, take_lock
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -150,7 +142,7 @@ class Ledger:
                 known = {row["key"]: row["home"] for row in write.execute("SELECT key, home FROM jobs")}
                 others = _names_in(self.folder) - {home.casefold() for home in known.values()}
                 others |= {name.casefold() for name in reserved}
-                homes = result_folders_for([job.spec.name for job in jobs], others)
+                homes = folders_for([job.spec.name for job in jobs], others)
                 self._place(write, jobs, homes, known, moves)
         except BaseException:
             moves.undo()
@@ -170,7 +162,7 @@ class Ledger:
         write.execute("UPDATE jobs SET place = NULL")
         planned = {job.key: home for job, home in zip(jobs, homes, strict=True)}
         set_back_missing(write, self.folder, planned)
-        move_result_folders(write, known, planned, moves)
+        move_folders(write, known, planned, moves)
         write.executemany(
             "INSERT INTO jobs (key, place, name, home, spec, affinity)"
             " VALUES (:key, :place, :name, :home, :spec, :affinity) ON CONFLICT (key) DO UPDATE SET"

@@ -186,7 +186,7 @@ MOVING = ".moving"
 """Inside the working folder: results on their way from one home to another."""
 
 
-def result_folders_for(names: Sequence[str], others: Collection[str]) -> list[str]:
+def folders_for(names: Sequence[str], others: Collection[str]) -> list[str]:
     """A folder for each name: the name itself, or ``name_2`` and so on where one of `others` lies there.
 
     `others` are in one case; no two folders differ only in case.
@@ -275,9 +275,7 @@ def _is_there(folder: Path, result: str | None) -> bool:
         return False
 
 
-def move_result_folders(
-    write: sqlite3.Connection, known: Mapping[str, str], planned: Mapping[str, str], moves: Moves
-) -> None:
+def move_folders(write: sqlite3.Connection, known: Mapping[str, str], planned: Mapping[str, str], moves: Moves) -> None:
     """Give known jobs the homes that are `planned`; both are homes by key. Results move along.
 
     A job that is not planned and whose home is taken has no home any more; if it is done, it is pending again.

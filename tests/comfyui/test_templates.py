@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from likeness_studio.runner.backends import catalog as comfy_catalog
+from likeness_studio.runner.backends.comfy import catalog as comfy_catalog
 from likeness_studio.runner.backends.comfy.server import ComfyServer
 from likeness_studio.runner.workflow import Workflow, preflight, to_api
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from likeness_studio.runner import errors
-from likeness_studio.runner.backends import catalog as comfy_catalog
+from likeness_studio.runner.backends.comfy import catalog as comfy_catalog
 from likeness_studio.runner.backends.comfy.server import ComfyServer
 from likeness_studio.runner.client import Client
 from likeness_studio.runner.workflow import Node, Workflow, load

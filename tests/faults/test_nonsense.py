@@ -8,7 +8,8 @@ import pytest
 
 from likeness_studio.core.errors import LikenessError
 from likeness_studio.runner import errors
-from likeness_studio.runner.backends import Folders, job
+from likeness_studio.runner.backends import Folders
+from likeness_studio.runner.backends.comfy import follow_prompt as job
 from likeness_studio.runner.backends.comfy.server import ComfyServer
 from likeness_studio.tests.faults.graphs import run_on
 from likeness_studio.tests.faults.pretend import Pretend, graph, png

@@ -12,8 +12,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from likeness_studio.runner import errors
-from likeness_studio.runner.backends import Folders, RunResult, job
-from likeness_studio.runner.backends import server as transport
+from likeness_studio.runner.backends import Folders, RunResult
+from likeness_studio.runner.backends.comfy import follow_prompt as job
+from likeness_studio.runner.backends.comfy import server as transport
 from likeness_studio.tests.faults.conftest import Mortal
 from likeness_studio.tests.faults.graphs import SecondClient, colour, colour_of, picture, run_on, until, waiting
 from likeness_studio.tests.faults.proxy import Exchange, Proxy

@@ -15,7 +15,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from likeness_studio.core.errors import LikenessError
-from likeness_studio.runner.backends import Folders, backend, job
+from likeness_studio.runner.backends import Folders
+from likeness_studio.runner.backends.comfy import backend
+from likeness_studio.runner.backends.comfy import follow_prompt as job
 from likeness_studio.tests.faults.graphs import run_on
 from likeness_studio.tests.faults.pretend import PATHS, RECORDED, RECORDED_ID, Pretend, graph, png
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from likeness_studio.core.errors import LikenessError
 from likeness_studio.runner.backends import local_catalog, local_classes, plan
-from likeness_studio.runner.workflow import Catalog, Setting, apply, bundled, load
+from likeness_studio.runner.workflow import Catalog, Setting, apply_setting, bundled, load
 from likeness_studio.runner.workflow.overrides import parse_setting
 from likeness_studio.tests.fuzz.mutations import QUICK, explained
 
@@ -34,7 +34,7 @@ def applies_or_says_why(name: str, setting: Setting, catalog: Catalog) -> None:
     workflow = WORKFLOWS[name].copy()
     before = workflow.to_api()
     try:
-        apply(workflow, setting, catalog)
+        apply_setting(workflow, setting, catalog)
     except LikenessError as error:
         explained(error)
         assert workflow.to_api() == before, "a refused value changes nothing"

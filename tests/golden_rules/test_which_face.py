@@ -13,7 +13,7 @@ from likeness_studio.core.choices import FacePolicy
 from likeness_studio.core.errors import FaceNotUsable
 from likeness_studio.core.faces import ARCFACE_TEMPLATE, Face, Outcome, choose_face, find_subject
 from likeness_studio.core.id_photo import TensorSource
-from likeness_studio.core.id_photo.locate_head import locate_head
+from likeness_studio.core.id_photo.head_in_photo import locate_head
 from likeness_studio.core.prompting import measure
 from likeness_studio.nodes.face import ProtectFace, RestoreFace
 from likeness_studio.nodes.portrait import FrameHeadshot

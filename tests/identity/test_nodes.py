@@ -74,7 +74,7 @@ def test_photos_of_different_sizes_come_through_growing_sockets(portrait):
 
 
 def test_no_photo_at_all_is_an_error(monkeypatch):
-    monkeypatch.setattr("likeness_studio.nodes.identity.load_engine", lambda: None)
+    monkeypatch.setattr("likeness_studio.core.faces.engines.load_engine", lambda: None)
     with pytest.raises(EnrollmentRefused, match="No reference photo"):
         enroll()
 

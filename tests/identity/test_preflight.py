@@ -12,7 +12,7 @@ from likeness_studio.core import host
 from likeness_studio.core.choices import FacePolicy
 from likeness_studio.core.errors import DependencyMissing, EnrollmentRefused
 from likeness_studio.core.faces import load_engine
-from likeness_studio.core.identity import look_over
+from likeness_studio.core.identity import check_reference_photos
 from likeness_studio.core.imaging import load_photo, pixels, planes, soft_blur
 from likeness_studio.core.models import runtimes as litert
 from likeness_studio.core.models import store
@@ -83,15 +83,15 @@ def test_what_was_refused_before_keeps_its_reason(photo):
 
 def test_other_people_are_no_fault_where_the_largest_face_counts(photo, engine):
     two = torch.cat([photo, photo], 1)
-    (found,) = look_over(engine, [two], FacePolicy.LARGEST).found
+    (found,) = check_reference_photos(engine, [two], FacePolicy.LARGEST).found
     assert found.usable
-    (found,) = look_over(engine, [two], FacePolicy.REFUSE).found
+    (found,) = check_reference_photos(engine, [two], FacePolicy.REFUSE).found
     assert not found.usable
 
 
 def test_without_the_networks_enrolment_works_and_says_so(photo, engine, model_dir):
     assert store.locate("face_mesh") is None
-    looked = look_over(engine, [photo], FacePolicy.REFUSE)
+    looked = check_reference_photos(engine, [photo], FacePolicy.REFUSE)
     assert looked.found == []
     assert looked.note.startswith("How good the photos are was not looked at: the networks face_mesh and iris")
     assert looked.of(0) == {}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from likeness_studio.core.lora import stranger
+from likeness_studio.core.lora import file_kind
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from likeness_studio.core.lora import stranger
     ],
 )
 def test_what_it_is_and_where_it_belongs(names, folder):
-    assert (stranger(names) or "").endswith(f"which belongs into models/{folder}")
+    assert (file_kind(names) or "").endswith(f"which belongs into models/{folder}")
 
 
 @pytest.mark.parametrize(
@@ -38,4 +38,4 @@ def test_what_it_is_and_where_it_belongs(names, folder):
     ],
 )
 def test_what_is_not_known_gets_no_name(names):
-    assert stranger(names) is None
+    assert file_kind(names) is None

@@ -18,13 +18,13 @@ from PIL import Image
 from likeness_studio.core.errors import Interrupted, UnsafePath
 from likeness_studio.runner import client as client_module
 from likeness_studio.runner import errors
-from likeness_studio.runner.backends import Patience, local_catalog
-from likeness_studio.runner.backends import backend as backend_module
+from likeness_studio.runner.backends import OutageWait, local_catalog
+from likeness_studio.runner.backends.comfy import backend as backend_module
 from likeness_studio.runner.backends.comfy.backend import ServerBackend
 from likeness_studio.runner.backends.comfy.results import Fetch
 from likeness_studio.runner.backends.comfy.server import ComfyServer, normal_url
 from likeness_studio.runner.client import Client
-from likeness_studio.runner.workflow import Given, from_object_info, stage
+from likeness_studio.runner.workflow import Given, from_object_info, stage_input_files
 
 comfyui = pytest.mark.comfyui
 
@@ -90,7 +90,7 @@ def test_carried_core_nodes_equal_core(backend, engine, workflow, folders, make,
         sources[name] = [str(number), 0]
     for name, source in sources.items():
         graph[name] = make("SaveImage", name, images=source, filename_prefix=f"parts/{name}")
-    staged, _ = stage(workflow(graph), [Given(astronaut), Given(astronaut)], folders.input)
+    staged, _ = stage_input_files(workflow(graph), [Given(astronaut), Given(astronaut)], folders.input)
     here, there = engine.run(staged, folders), backend.run(staged, folders)
     of = lambda result: {name: [f.path for f in result.outputs if f.title == name] for name in sources}  # noqa: E731
     for name, paths in of(here).items():
@@ -296,7 +296,9 @@ def test_names_from_the_server_stay_in_the_output_folder(workflow, folders, name
     from likeness_studio.runner.backends import RunResult
 
     result = RunResult("x", "", "", ui={"1": {"images": [{"filename": name, "subfolder": "", "type": "output"}]}})
-    fetch = Fetch(ComfyServer("127.0.0.1:9"), folders, previews=False, allow_black=False, patience=lambda: Patience(0))
+    fetch = Fetch(
+        ComfyServer("127.0.0.1:9"), folders, previews=False, allow_black=False, patience=lambda: OutageWait(0)
+    )
     with pytest.raises(UnsafePath):
         fetch.into(result, "0" * 36)
 

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from likeness_studio.core import host
-from likeness_studio.core.imaging import expand
+from likeness_studio.core.imaging import expand_prefix
 from likeness_studio.runner.backends import core_nodes
 
 
@@ -60,7 +60,7 @@ def test_date_words_in_prefixes():
     now = (2026, 3, 4, 5, 6, 7, 0, 0, 0)
     import time
 
-    expanded = expand("%date:yyyy-MM-dd%/%year%%month%_%width%_%unknown%", 10, 20, time.struct_time(now))
+    expanded = expand_prefix("%date:yyyy-MM-dd%/%year%%month%_%width%_%unknown%", 10, 20, time.struct_time(now))
     assert expanded == "2026-03-04/202603_10_%unknown%"
 
 

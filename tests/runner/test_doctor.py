@@ -101,7 +101,7 @@ def test_a_file_that_is_none(tmp_path):
 
 
 def test_a_server_that_is_not_there(graph_file, monkeypatch):
-    from likeness_studio.runner.backends import server as transport
+    from likeness_studio.runner.backends.comfy import server as transport
 
     start = transport.ComfyServer.__init__
     monkeypatch.setattr(

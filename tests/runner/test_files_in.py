@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from likeness_studio.core.errors import PhotoMissing
 from likeness_studio.runner import errors
-from likeness_studio.runner.workflow import Given, safe_name, stage
+from likeness_studio.runner.workflow import Given, safe_name, stage_input_files
 from likeness_studio.runner.workflow.input_files import parse_given
 
 
@@ -36,7 +36,7 @@ def photo(path: Path) -> Path:
 
 def test_required_photos_come_first_then_optional_then_the_folder(graph, tmp_path):
     paths = [photo(tmp_path / "mine" / name) for name in ("a b.jpg", "ü.png", "c.jpg", "d.jpg")]
-    staged, used = stage(graph, [Given(path) for path in paths], tmp_path / "in")
+    staged, used = stage_input_files(graph, [Given(path) for path in paths], tmp_path / "in")
     assert staged.nodes["2"].inputs["image"] == "a_b.jpg"
     assert staged.nodes["1"].inputs["image"] == "u.png"
     assert staged.nodes["3"].inputs["folder"] == "photos_3"
@@ -50,7 +50,7 @@ def test_named_photos_folders_and_identities(graph, tmp_path):
     photo(folder / "notes.txt")
     person = photo(tmp_path / "me.safetensors")
     given_ = [parse_given(f"Photo={photo(tmp_path / 'p.jpg')}"), parse_given(str(folder)), parse_given(str(person))]
-    staged, used = stage(graph, given_, tmp_path / "in")
+    staged, used = stage_input_files(graph, given_, tmp_path / "in")
     assert [use.name for use in used] == ["p.jpg", "x.jpg", "me.safetensors"]
     assert staged.nodes["5"].inputs["filename"] == "me.safetensors"
     assert "1" not in staged.nodes
@@ -59,23 +59,23 @@ def test_named_photos_folders_and_identities(graph, tmp_path):
 
 def test_two_photos_of_one_name_do_not_meet(graph, tmp_path):
     given_ = [Given(photo(tmp_path / folder / "me.jpg")) for folder in ("a", "b")]
-    staged, _ = stage(graph, given_, tmp_path / "in")
+    staged, _ = stage_input_files(graph, given_, tmp_path / "in")
     assert (staged.nodes["2"].inputs["image"], staged.nodes["1"].inputs["image"]) == ("me_2.jpg", "me.jpg")
 
 
 def test_the_workflows_own_photo_is_found_in_the_search_folders_only(graph, tmp_path):
     photo(tmp_path / "near" / "example.png")
-    staged, used = stage(graph, [], tmp_path / "in", [tmp_path / "near"])
+    staged, used = stage_input_files(graph, [], tmp_path / "in", [tmp_path / "near"])
     assert [use.name for use in used] == ["example.png"]
     graph.nodes["2"].inputs["image"] = "../near/example.png"
-    assert stage(graph, [], tmp_path / "in2", [tmp_path / "in"])[1] == []
+    assert stage_input_files(graph, [], tmp_path / "in2", [tmp_path / "in"])[1] == []
     assert staged.nodes["2"].inputs["image"] == "example.png"
 
 
 def test_links_to_the_users_file_and_follows_symlinks(graph, tmp_path):
     target = photo(tmp_path / "real.jpg")
     (tmp_path / "link.jpg").symlink_to(target)
-    stage(graph, [Given(tmp_path / "link.jpg")], tmp_path / "in")
+    stage_input_files(graph, [Given(tmp_path / "link.jpg")], tmp_path / "in")
     staged = tmp_path / "in" / "link.jpg"
     assert staged.read_bytes() == b"real.jpg"
     assert not staged.is_symlink()
@@ -84,7 +84,7 @@ def test_links_to_the_users_file_and_follows_symlinks(graph, tmp_path):
 def test_a_folder_by_name_turns_load_image_into_load_photos(graph, tmp_path):
     photo(tmp_path / "mine" / "a.jpg")
     photo(tmp_path / "mine" / "b.jpg")
-    staged, used = stage(graph, [Given(tmp_path / "mine", "Photo")], tmp_path / "in")
+    staged, used = stage_input_files(graph, [Given(tmp_path / "mine", "Photo")], tmp_path / "in")
     assert staged.nodes["2"].class_type == "LikenessLoadPhotos"
     assert staged.nodes["2"].inputs == {"folder": "photos_2"}
     assert [file.name for file in used] == ["a.jpg", "b.jpg"]
@@ -95,7 +95,7 @@ def test_a_folder_cannot_take_the_place_of_a_photo_whose_mask_is_used(graph, tmp
     graph.nodes["4"].inputs["image1"] = ["2", 1]
     photo(tmp_path / "mine" / "a.jpg")
     with pytest.raises(errors.PhotoNotPlaced, match="mask"):
-        stage(graph, [Given(tmp_path / "mine", "Photo")], tmp_path / "in")
+        stage_input_files(graph, [Given(tmp_path / "mine", "Photo")], tmp_path / "in")
 
 
 @pytest.mark.parametrize(
@@ -115,16 +115,16 @@ def test_what_cannot_be_placed_is_said(graph, tmp_path, texts, error):
     (tmp_path / "empty").mkdir()
     names = {"p": photo(tmp_path / "p.jpg"), "empty": tmp_path / "empty", "s": photo(tmp_path / "s.safetensors")}
     with pytest.raises(error):
-        stage(graph, [parse_given(text.format(**names)) for text in texts], tmp_path / "in")
+        stage_input_files(graph, [parse_given(text.format(**names)) for text in texts], tmp_path / "in")
 
 
 def test_a_column_that_is_no_nodes_title_is_named(graph, tmp_path):
     """A table's ``colour`` was meant as a setting; that of a node is a photo that is missing."""
     with pytest.raises(errors.UnknownTitle, match=r"called 'colour', and there is no photo .*as Title\.input\.$"):
-        stage(graph, [Given(tmp_path / "navy", "colour")], tmp_path / "run")
+        stage_input_files(graph, [Given(tmp_path / "navy", "colour")], tmp_path / "run")
     title = graph.file_nodes()[0].title
     with pytest.raises(PhotoMissing, match=re.escape(f"navy for {title!r}; check the path.")):
-        stage(graph, [Given(tmp_path / "navy", title)], tmp_path / "run")
+        stage_input_files(graph, [Given(tmp_path / "navy", title)], tmp_path / "run")
 
 
 def test_a_path_with_an_equals_sign_is_a_path(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from likeness_studio.runner.batch import result_folders as homes_module
 from likeness_studio.runner.batch.job_records import JobSpec, Planned
 from likeness_studio.runner.batch.ledger import Ledger
-from likeness_studio.runner.batch.result_folders import WORK, result_folders_for
+from likeness_studio.runner.batch.result_folders import WORK, folders_for
 from likeness_studio.runner.errors import OutputUnwritable
 
 SERVER = "http://one:8188"
@@ -144,7 +144,7 @@ def test_a_plan_that_fails_puts_the_folders_back(ledger, monkeypatch):
 
 
 def test_names_come_before_numbered_ones():
-    assert result_folders_for(["anna", "anna_2", "Ben"], {"anna", "ben"}) == ["anna_3", "anna_2", "Ben_2"]
+    assert folders_for(["anna", "anna_2", "Ben"], {"anna", "ben"}) == ["anna_3", "anna_2", "Ben_2"]
 
 
 def test_ten_thousand_finished_jobs_are_looked_at_quickly(ledger):

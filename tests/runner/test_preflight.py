@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from likeness_studio.core.errors import PhotoMissing
 from likeness_studio.runner import errors
-from likeness_studio.runner.backends import catalog as comfy_catalog
-from likeness_studio.runner.backends import catalog as server_module
+from likeness_studio.runner.backends.comfy import catalog as comfy_catalog
+from likeness_studio.runner.backends.comfy import catalog as server_module
 from likeness_studio.runner.backends.comfy.server import ComfyServer
 from likeness_studio.runner.workflow import Workflow, from_object_info, preflight
 from likeness_studio.runner.workflow import preflight as sources

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from likeness_studio.runner.backends import catalog as comfy_catalog
+from likeness_studio.runner.backends.comfy import catalog as comfy_catalog
 from likeness_studio.runner.backends.comfy.server import ComfyServer
 from likeness_studio.runner.workflow import Workflow, bundled, from_object_info, load, preflight
 from likeness_studio.tests.runner import preflight_graphs as graphs

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from safetensors.numpy import save_file
 
-from likeness_studio.runner.backends import catalog as comfy_catalog
+from likeness_studio.runner.backends.comfy import catalog as comfy_catalog
 from likeness_studio.runner.backends.comfy.server import ComfyServer
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.errors import ModelFileMissing, NodeClassMissing
