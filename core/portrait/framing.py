@@ -1,6 +1,6 @@
 """Frames one photo: a level head-and-shoulders cut from five face points, never through a body that the photo cuts.
 
-Everything here is geometry on a few points; `sample.py` then cuts the picture.
+Everything here is geometry on a few points; `imaging.warp` then cuts the picture.
 """
 
 from __future__ import annotations

@@ -105,7 +105,7 @@ class Oval:
 
 
 def face_oval(landmarks: np.ndarray) -> Oval:
-    """The face that five landmarks [5,2] (as in `identity.faces.Face`) belong to, from hairline to chin.
+    """The face that five landmarks [5,2] (as in `faces.face.Face`) belong to, from hairline to chin.
 
     On a turned head the near cheek is wide and the far one narrow: the nose's shift to the side gives the turn.
     """
