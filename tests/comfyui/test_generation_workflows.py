@@ -17,7 +17,7 @@ from likeness_studio.runner.api.workflows import run_once
 from likeness_studio.runner.backends.comfy.backend import ServerBackend
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.workflow import Given, Node, load
-from likeness_studio.tests.lora import formats
+from likeness_studio.tests.core.lora import formats
 
 pytestmark = [pytest.mark.comfyui, pytest.mark.models]
 ROOT = Path(__file__).parents[2]

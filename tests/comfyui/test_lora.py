@@ -20,7 +20,7 @@ pytestmark = pytest.mark.comfyui
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
-_spec = importlib.util.spec_from_file_location("lora_formats", HERE.parent / "lora" / "formats.py")
+_spec = importlib.util.spec_from_file_location("lora_formats", HERE.parent / "core" / "lora" / "formats.py")
 assert _spec is not None
 assert _spec.loader is not None
 formats = importlib.util.module_from_spec(_spec)

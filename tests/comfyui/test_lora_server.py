@@ -31,7 +31,7 @@ def module(path):
     return found
 
 
-formats = module(HERE.parent / "lora" / "formats.py")
+formats = module(HERE.parent / "core" / "lora" / "formats.py")
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from likeness_studio.core.prompting import NOT_SAID, kinds
 from likeness_studio.nodes.describe import MEASURED_ONLY
 
 pytestmark = pytest.mark.comfyui
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")

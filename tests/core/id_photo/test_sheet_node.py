@@ -18,7 +18,7 @@ from likeness_studio.runner.client import Client
 from likeness_studio.runner.errors import ServerExecutionError
 from likeness_studio.runner.workflow import Workflow
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 WIDGETS = {
     "paper": "10x15cm", "dpi": "300", "count": 0, "orientation": "auto", "gap_mm": AUTO, "margin_mm": AUTO,
     "cut_marks": True, "caption": True, "width_mm": 0.0, "height_mm": 0.0, "filename_prefix": "sheets/print",

@@ -26,7 +26,7 @@ from likeness_studio.nodes.portrait import MattePerson
 
 pytestmark = pytest.mark.models
 
-FAULTS = Path(__file__).parents[2] / "benchmarks" / "id_photo" / "faults"
+FAULTS = Path(__file__).parents[3] / "benchmarks" / "id_photo" / "faults"
 ORIENTATION = 0x0112
 """EXIF's tag."""
 

@@ -23,7 +23,7 @@ from likeness_studio.core.prompting import (
     says,
     write,
 )
-from likeness_studio.tests.prompting.snapshots import write as write_snapshots
+from likeness_studio.tests.core.prompting.snapshots import write as write_snapshots
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 PRESETS = preset_files.built_in()
@@ -143,5 +143,5 @@ def test_suggestions_of_roles_exist():
 
 @pytest.mark.parametrize("name", PAGES)
 def test_the_snapshot_was_read_after_the_last_change(name):
-    """After a change of wordings: run tests/prompting/snapshots/write.py and read the difference."""
+    """After a change of wordings: run tests/core/prompting/snapshots/write.py and read the difference."""
     assert (SNAPSHOTS / name).read_text(encoding="utf-8") == PAGES[name]

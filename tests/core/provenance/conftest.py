@@ -14,7 +14,7 @@ from likeness_studio.core.imaging import from_pil
 from likeness_studio.runner.backends import Folders, LocalEngine
 from likeness_studio.runner.workflow import Workflow
 
-DEMO = Path(__file__).parents[2] / "runner" / "demo.jpg"
+DEMO = Path(__file__).parents[3] / "runner" / "demo.jpg"
 
 
 def _load(name):

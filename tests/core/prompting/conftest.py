@@ -56,7 +56,7 @@ def tiny(learnt, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def start():
     """Starts a ComfyUI of a test's own: `start_comfyui` of the tests' conftest."""
-    return _module(Path(__file__).parents[1] / "conftest.py").start_comfyui
+    return _module(Path(__file__).parents[2] / "conftest.py").start_comfyui
 
 
 @pytest.fixture(scope="session")

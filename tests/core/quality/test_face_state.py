@@ -13,7 +13,7 @@ from likeness_studio.core.imaging import load_photo
 from likeness_studio.core.quality import face_parsing as parsing
 from likeness_studio.core.quality import look_at, measure_face
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "id_photo"))
+sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks" / "id_photo"))
 
 from faults import face_warp  # pyright: ignore[reportMissingImports, reportAttributeAccessIssue]
 from faults.face import FAULTS  # pyright: ignore[reportMissingImports]

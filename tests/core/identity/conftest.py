@@ -9,7 +9,7 @@ import torch
 from likeness_studio.core.faces import FaceEngine, load_engine
 from likeness_studio.core.imaging import load_photo
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LoadPortrait = Callable[[str], torch.Tensor]
 
 

@@ -16,7 +16,7 @@ from likeness_studio.core.node_facts import Effect
 from likeness_studio.core.provenance import effect
 from likeness_studio.runner.api.id_photos import IDPhotoMaker, Job
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 ENTRANCES = ("nodes/id_photo.py", "core/id_photo/make.py", "runner/api/id_photos.py", "runner/cli/id.py")
 

@@ -14,7 +14,7 @@ from likeness_studio.nodes.extension import node_classes, node_facts
 from likeness_studio.runner.workflow import Workflow
 from likeness_studio.runner.workflow import input_files as model_files
 
-BUNDLED = sorted((Path(__file__).parents[2] / "workflows" / "api").glob("*.json"))
+BUNDLED = sorted((Path(__file__).parents[3] / "workflows" / "api").glob("*.json"))
 
 
 @pytest.mark.parametrize("path", BUNDLED, ids=lambda path: path.stem)

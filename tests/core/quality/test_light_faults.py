@@ -15,7 +15,7 @@ from likeness_studio.core.quality import Portrait, look_at, measure_light
 
 pytestmark = pytest.mark.models
 
-FOLDER = Path(__file__).parents[2] / "benchmarks" / "id_photo"
+FOLDER = Path(__file__).parents[3] / "benchmarks" / "id_photo"
 LIMITS = tomllib.loads((FOLDER / "photometric_limits.toml").read_text("utf-8"))
 
 SHOWS = {

@@ -15,7 +15,7 @@ from likeness_studio.core.id_photo import FOLDER, NOWHERE, Edits, HeadTop, Range
 from likeness_studio.core.id_photo.documents import document, documents
 from likeness_studio.runner.cli import main
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ALL = list(documents().values())
 EYES = 0.49
 """The height of the eye line above the chin, as a share of chin to crown: an average head's (eyes about half-way)."""

@@ -183,7 +183,7 @@ def test_a_restored_face_is_said_only_where_the_gate_comes_after_it(local):
 
 
 def test_the_canvas_shows_what_the_gate_says():
-    script = (Path(__file__).parents[2] / "web" / "text.js").read_text("utf-8")
+    script = (Path(__file__).parents[3] / "web" / "text.js").read_text("utf-8")
     assert '"LikenessGate"' in script
 
 

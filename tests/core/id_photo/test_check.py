@@ -193,7 +193,7 @@ def test_the_page_of_the_rules_is_up_to_date():
     import runpy
     from pathlib import Path
 
-    folder = Path(__file__).parents[2] / "docs"
+    folder = Path(__file__).parents[3] / "docs"
     made = runpy.run_path(str(folder / "compliance.py"))["page"]()
     assert (folder / "compliance.md").read_text("utf-8") == made, "run: python docs/compliance.py"
 

@@ -39,7 +39,7 @@ from likeness_studio.core.id_photo.judge import _whole_head
 from likeness_studio.core.imaging import rotate
 from likeness_studio.core.quality import Bound, Limit, Measure, Outcome, Verdict, judge_measure, read_limits, verdict_of
 
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks" / "id_photo"
+BENCHMARKS = Path(__file__).parents[3] / "benchmarks" / "id_photo"
 
 PASS, FAIL, UNCERTAIN = Outcome.PASS, Outcome.FAIL, Outcome.UNCERTAIN
 HEAD = Head((300.0, 280.0), 0.0, 300.0, 280.0, 440.0, 120.0, 100.0, 90.0, 3.0, 8.0, 4.0)

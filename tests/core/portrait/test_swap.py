@@ -27,7 +27,7 @@ from likeness_studio.core.portrait import swap
 from likeness_studio.nodes.face import SwapFace
 
 FRONTAL = np.array([[-0.5, 0], [0.5, 0], [0, 0.6], [-0.4, 1.155], [0.4, 1.155]])
-RESEARCH_MODELS = Path(__file__).parents[2] / ".venv" / "research-models"
+RESEARCH_MODELS = Path(__file__).parents[3] / ".venv" / "research-models"
 EMAP = np.random.default_rng(5).normal(size=(512, 512)).astype(np.float32)
 TO_COLOUR = np.random.default_rng(6).normal(size=(512, 3)).astype(np.float32)
 
@@ -140,7 +140,7 @@ def test_the_models_that_are_there_are_listed_with_none_first(models):
 def test_the_licence_is_said_everywhere(models):
     write_model(models / "insightface" / "inswapper_128.onnx")
     output = run(smooth_picture(), smooth_picture(level=0.4), engine=_Engine())
-    page = (Path(__file__).parents[2] / "web" / "docs" / "LikenessSwapFace.md").read_text()
+    page = (Path(__file__).parents[3] / "web" / "docs" / "LikenessSwapFace.md").read_text()
     assert "NON-COMMERCIAL" in SwapFace.GET_SCHEMA().description
     assert "NON-COMMERCIAL" in page
     assert "non-commercial" in json.loads(output[1])["model"]["licence"]

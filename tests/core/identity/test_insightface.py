@@ -11,7 +11,7 @@ from likeness_studio.core.identity import Gate, calibration_of, check_likeness, 
 pytestmark = pytest.mark.insightface
 
 
-RESEARCH_MODELS = Path(__file__).parents[2] / ".venv" / "research-models"
+RESEARCH_MODELS = Path(__file__).parents[3] / ".venv" / "research-models"
 """Where `make test` puts them: apart from the user's own models."""
 
 

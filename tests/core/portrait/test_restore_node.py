@@ -14,7 +14,7 @@ from likeness_studio.core.faces import Face
 from likeness_studio.core.imaging import inverse
 from likeness_studio.core.imaging.warp import warp
 from likeness_studio.nodes.face import RestoreFace
-from likeness_studio.tests.portrait.restore_pictures import SKIN, disc, face_at, textured
+from likeness_studio.tests.core.portrait.restore_pictures import SKIN, disc, face_at, textured
 
 
 class _Faces:

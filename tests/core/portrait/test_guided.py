@@ -12,7 +12,7 @@ from PIL import Image
 
 from likeness_studio.core.imaging import guided_filter
 
-DEMO = Path(__file__).parents[2] / "runner" / "demo.jpg"
+DEMO = Path(__file__).parents[3] / "runner" / "demo.jpg"
 
 
 def photo(side: int) -> torch.Tensor:

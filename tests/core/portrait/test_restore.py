@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from likeness_studio.core.imaging import distance_to, from_lab, inverse, matched_to, similarity, to_lab
 from likeness_studio.core.imaging.warp import warp
 from likeness_studio.core.portrait import restore_aligned, restore_in_place, seam_step
-from likeness_studio.tests.portrait.restore_pictures import SKIN, disc, face_at, textured
+from likeness_studio.tests.core.portrait.restore_pictures import SKIN, disc, face_at, textured
 
 
 @pytest.mark.parametrize("match", [0.0, 0.5, 1.0])

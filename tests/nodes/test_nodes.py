@@ -10,7 +10,7 @@ import pytest
 
 from likeness_studio.nodes.extension import node_classes
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 NODES = node_classes()
 IDS = [node.GET_SCHEMA().node_id for node in NODES]
 
