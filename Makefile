@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PACK   := likeness_studio
+PYTEST_ARGS ?= -n auto
 
 .PHONY: demo test lint clean
 .DEFAULT_GOAL := demo
