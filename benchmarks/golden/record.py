@@ -127,7 +127,7 @@ def ledger_facts(path: Path, work: Path) -> dict[str, Any]:
     """Schema and rows of a batch's ledger."""
     base = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     base.row_factory = sqlite3.Row
-    tables = {name: sql for name, sql in base.execute("SELECT name, sql FROM sqlite_master ORDER BY name")}
+    tables = {row[0]: row[1] for row in base.execute("SELECT name, sql FROM sqlite_master ORDER BY name")}
     rows = {
         name: [steady(dict(row), work) for row in base.execute(f"SELECT * FROM {name} ORDER BY 1")]
         for name, sql in tables.items()
