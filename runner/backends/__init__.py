@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .base import (
         Backend,
         Event,
+        Fact,
         Folders,
         NodeTime,
         OnEvent,
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
         report_passed,
     )
     from .core_nodes import CORE_NODES
-    from .doctor import Fact
     from .factory import BackendOptions, connect
     from .local import LocalEngine
     from .local_nodes import describe, local_catalog, local_classes, local_object_info, plan
@@ -31,9 +31,8 @@ __getattr__ = lazy(
     __name__,
     {
         ".backoff": "OutageWait",
-        ".base": ("Backend Event Folders ignore judged_images NodeTime OnEvent report_passed RunResult SavedFile"),
+        ".base": ("Backend Event Fact Folders ignore judged_images NodeTime OnEvent report_passed RunResult SavedFile"),
         ".core_nodes": "CORE_NODES",
-        ".doctor": "Fact",
         ".factory": "BackendOptions connect",
         ".local": "LocalEngine",
         ".local_nodes": "describe local_catalog local_classes local_object_info plan",

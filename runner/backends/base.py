@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ...core.errors import LikenessError
     from ..workflow.object_info import Catalog
     from ..workflow.preflight import Findings
-    from .doctor import Fact
 
 
 @dataclass(frozen=True)
@@ -334,3 +333,17 @@ class Backend(Protocol):
     def close(self) -> None:
         """Let go of connections and caches; a run under way may fail. Closing again does nothing."""
         ...
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing found. `ok` is False where it stands in the way; `hint` then says what to do."""
+
+    name: str
+    value: str
+    ok: bool = True
+    hint: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For programs."""
+        return asdict(self)

@@ -6,7 +6,6 @@ import os
 import platform
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +15,11 @@ from ...core.errors import LikenessError
 from ...core.models import store
 from ..errors import RunnerError
 from ..workflow.object_info import Catalog, NodeSpec, from_object_info
+from .base import Fact
 from .comfy.server import ComfyServer
 
 LOW_DISK = 2 << 30
 """Bytes: with less free space, models and results may not fit."""
-
-
-@dataclass(frozen=True)
-class Fact:
-    """One thing found. `ok` is False where it stands in the way; `hint` then says what to do."""
-
-    name: str
-    value: str
-    ok: bool = True
-    hint: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """For programs."""
-        return asdict(self)
 
 
 def machine() -> list[Fact]:

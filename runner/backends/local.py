@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 if TYPE_CHECKING:
     from ...nodes.schema import io
     from ..workflow.preflight import Findings
-    from .doctor import Fact
+    from .base import Fact
 
 Classes = Mapping[str, type["io.ComfyNode"]]
 

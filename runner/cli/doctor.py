@@ -14,7 +14,7 @@ from .run import HeaderParam
 
 if TYPE_CHECKING:
     from ..backends import Backend
-    from ..backends.doctor import Fact
+    from ..backends.base import Fact
     from ..workflow.graph import Workflow
     from ..workflow.preflight import Findings
 

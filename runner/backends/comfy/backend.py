@@ -31,7 +31,7 @@ from .server import ComfyServer
 from .uploads import Uploads
 
 if TYPE_CHECKING:
-    from ..doctor import Fact
+    from ..base import Fact
 
 GATHER_SECONDS = 1.0
 """How long ids are gathered, so that one request deletes the entries of many short jobs."""
