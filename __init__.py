@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from .core import __version__
 from .core.lazy import lazy
 from .core.node_facts import NodeFacts, set_facts_of_our_nodes
 
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from .runner.workflow.graph import Workflow
 
 WEB_DIRECTORY = "./web"
-__version__ = "0.1.0"
 
 
 def _facts_of_our_nodes() -> Mapping[str, NodeFacts]:

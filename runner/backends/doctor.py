@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ... import __version__
-from ...core import host
+from ...core import __version__, host
 from ...core.errors import LikenessError
 from ...core.models import store
 from ..errors import RunnerError

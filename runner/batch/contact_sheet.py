@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ... import __version__
-from ...core import host
+from ...core import __version__, host
 from ...core.errors import UnsafePath
 from ...core.files import written_whole
 from ..errors import OutputUnwritable

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import click
 
-from ... import __version__
+from ...core import __version__
 from ...core.errors import Interrupted, LikenessError
 from .output import FAILED, INTERRUPTED, Output
 

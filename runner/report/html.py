@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ... import __version__
+from ...core import __version__
 from .values import is_number
 
 if TYPE_CHECKING:

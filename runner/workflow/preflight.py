@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ... import __version__
+from ...core import __version__
 from ...core.errors import LikenessError, PhotoMissing
 from ...core.host import model_dirs
 from ..errors import GraphCycle, ModelFileMissing, NodeClassMissing, NotAnOption, NothingToRun
