@@ -126,12 +126,17 @@ def _show(out: Output, finished: Finished) -> None:
         elif photo.quality is not None and photo.poor:
             said = " ".join([photo.quality.says, *photo.quality.advice])
             out.say(f"Poor     reference photo {number}: {clean(said)}")
+        for note in photo.notes:
+            out.say(f"Note     photo {number}: {clean(note)}")
     for _, saved in result.shown("saved"):
         out.say(f"Saved    {f'{saved}, on the server' if result.remote else _short(Path(str(saved)))}")
     for report in told.likeness:
         shown = LIKENESS["pass" if report.passed else "fail"]
         word = shown.word if report.passed else shown.word.replace("not", "NOT")
         out.console.print(Text.assemble("Verdict  ", (word, shown.tone.terminal), f" ({_score(report)})"))
+        for image in report.images:
+            for note in image.notes:
+                out.say(f"Note     picture {(image.index or 0) + 1}: {clean(note)}")
     for report in told.compliance:
         style = RULES.get(report.verdict, RULES["uncertain"]).tone.terminal
         out.console.print(Text.assemble("Rules    ", (report.verdict, style), f" ({clean(report.headline)})"))

@@ -210,8 +210,14 @@ def _enrollment(result: RunResult, report: EnrollmentReport) -> dict[str, Any]:
     """The reference photos of one person: a contact sheet, and what became of each."""
     sheet = next((thumbnail(file.path, LARGE) for file in result.previews if file.node == report.node), None)
     refused = [photo for photo in report.photos if photo.outcome != "pass"]
-    poor = any(photo.poor for photo in report.photos)
-    return {"report": report, "sheet": sheet and sheet.uri, "photos": report.photos, "refused": refused, "poor": poor}
+    return {
+        "report": report,
+        "sheet": sheet and sheet.uri,
+        "photos": report.photos,
+        "refused": refused,
+        "poor": any(photo.poor for photo in report.photos),
+        "noted": any(photo.notes for photo in report.photos),
+    }
 
 
 def likeness_scale(report: LikenessReport) -> Scale | None:

@@ -2,11 +2,14 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
+from PIL import Image
 
 import likeness_studio
 from likeness_studio.core.choices import FacePolicy
@@ -17,6 +20,7 @@ from likeness_studio.core.id_photo.head_in_photo import locate_head
 from likeness_studio.core.prompting import measure
 from likeness_studio.nodes.face import ProtectFace, RestoreFace
 from likeness_studio.nodes.portrait import FrameHeadshot
+from likeness_studio.runner.cli import main
 
 SIDE = 400
 
@@ -176,3 +180,21 @@ def test_no_other_module_knows_when_a_face_is_background():
         if "was not counted" in path.read_text() or " faces; crop" in path.read_text()
     ]
     assert chosen == ["core/faces/choose.py"]
+
+
+@pytest.mark.models
+def test_a_headshot_is_made_before_somebody_in_the_background_and_says_so(astronaut, portraits, tmp_path):
+    """What stopped at Frame with "2 faces" in November: Enroll took the photo, and Frame did not."""
+    behind = next(iter(sorted(portraits.glob("*.jpg"))))
+    with Image.open(astronaut) as photo, Image.open(behind) as other:
+        crowd = photo.convert("RGB").resize((1024, 1024))
+        crowd.paste(other.convert("RGB").resize((150, 150 * other.height // other.width)), (10, 10))
+    crowd.save(tmp_path / "crowd.png")
+    words = ["run", "studio_headshot", "-i", str(tmp_path / "crowd.png"), "-o", str(tmp_path / "out"), "--json"]
+    done = CliRunner().invoke(main, words)
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert done.exit_code == 0, done.output
+    assert found["verdict"] is True
+    (note,) = found["enrollments"][0]["photos"][0]["notes"]
+    assert re.fullmatch(r"A background face of \d+ pixels was not counted\.", note)
+    assert note in (tmp_path / "out" / "report.html").read_text("utf-8")
