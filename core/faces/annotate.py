@@ -9,10 +9,10 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from ..imaging.files import from_pil, to_pil
-from ..outcome_words import BAD, GOOD, UNSURE
+from ..outcome_words import BAD, GOOD
 from .face import Face
 
-GOOD_COLOUR, BAD_COLOUR, UNKNOWN_COLOUR = GOOD.label, BAD.label, UNSURE.label
+GOOD_COLOUR, BAD_COLOUR = GOOD.label, BAD.label
 """Told apart by lightness too, and every label says in words what the colour means."""
 
 CELL = 384
