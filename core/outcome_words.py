@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -63,3 +64,36 @@ def heading_of(shown: dict[str, Shown], outcome: object) -> str:
     """The heading of an outcome; one that is not known stands for itself."""
     known = shown.get(str(outcome))
     return str(outcome) if known is None else known.heading
+
+
+JobOutcome = Literal["passed", "not_confirmed", "unchecked", "refused", "failed", "pending"]
+
+
+@dataclass(frozen=True)
+class JobShown:
+    """An end of a job for people: in a line, as a heading, both also where it judged by rules; its terminal colour."""
+
+    word: str
+    heading: str
+    colour: str
+    rules_word: str = ""
+    rules_heading: str = ""
+
+    def said(self, *, by_rules: bool) -> str:
+        """The word in a line."""
+        return (by_rules and self.rules_word) or self.word
+
+    def headed(self, *, by_rules: bool) -> str:
+        """The heading."""
+        return (by_rules and self.rules_heading) or self.heading
+
+
+JOBS: dict[JobOutcome, JobShown] = {
+    "passed": JobShown("same person", "Same person", "green", "rules met", "Meets the rules"),
+    "not_confirmed": JobShown("not confirmed", "Not confirmed", "red", "rules not met", "Rules not met"),
+    "unchecked": JobShown("not checked", "Not checked", "cyan"),
+    "refused": JobShown("refused", "Refused", "yellow"),
+    "failed": JobShown("failed", "Failed", "magenta"),
+    "pending": JobShown("pending", "Pending", "dim"),
+}
+"""In the order in which they are counted on a page."""

@@ -19,10 +19,11 @@ from urllib.parse import quote
 from ...core import __version__, host
 from ...core.errors import UnsafePath
 from ...core.files import written_whole
+from ...core.outcome_words import JOBS
 from ..errors import OutputUnwritable
-from ..report.html import TEMPLATES, small_jpeg, templates
-from ..report.job_outcomes import JOBS
-from ..report.values import finite
+from ..report.html import TEMPLATES, templates
+from ..report.pictures import small_jpeg
+from ..report.schema_base import finite
 from . import verdict_tables as facts
 from .job_records import Attempt, Counts, JobRow
 from .verdict_tables import CSV_NAME, JSON_NAME, replaced

@@ -13,9 +13,9 @@ from typing import Any, TextIO
 
 from ...core.compare.labels import as_number
 from ...core.files import written_whole
+from ...core.outcome_words import JOBS, JobOutcome
 from ..errors import OutputUnwritable
-from ..report.job_outcomes import JOBS, Kind
-from ..report.values import finite
+from ..report.schema_base import finite
 from .job_records import Attempt, JobRow
 
 PHOTO_AT_FAULT = re.compile(
@@ -24,7 +24,7 @@ PHOTO_AT_FAULT = re.compile(
 """What stands before the reason when a node refused the one photo that it was given."""
 
 
-def kind(row: JobRow) -> Kind:
+def kind(row: JobRow) -> JobOutcome:
     """What a job has come to. A refused photo is a verdict even where the run failed because of it."""
     if row.state in {"pending", "leased"}:
         return "pending"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..report.job_outcomes import JOBS
+from ...core.outcome_words import JOBS
 from .output import FAILED, VERDICT_FAILED, Output, clean, current_output, duration, json_option
 from .run import HeaderParam, SettingParam
 

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...core.outcome_words import BAD
+from ...core.outcome_words import BAD, JOBS, JobOutcome
 from ..batch.verdict_tables import one_line
-from ..report.job_outcomes import JOBS, Kind
 from .output import Output, clean, duration
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ STATES = {"ready": ("ready", "green"), "down": ("down", "bold red"), "trial": ("
 NUMBERS = {"In flight": 9, "Done": 7, "Median": 8}
 """The columns of numbers in the table of servers, and their widths."""
 
-ENDS: tuple[Kind, ...] = ("passed", "not_confirmed", "refused", "failed", "unchecked")
+ENDS: tuple[JobOutcome, ...] = ("passed", "not_confirmed", "refused", "failed", "unchecked")
 """In the order in which they are told."""
 
 FAILURE_STYLES = {"refused": JOBS["refused"].colour, "failed": JOBS["failed"].colour, "server down": BAD.terminal}

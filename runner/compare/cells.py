@@ -17,7 +17,7 @@ from ..batch.job_records import JobRow
 from ..batch.keys import SEED_INPUTS
 from ..batch.verdict_tables import replaced
 from ..errors import BadVary, NothingToVary, OutputUnwritable, TooManyRuns
-from ..report.values import finite
+from ..report.schema_base import finite
 from ..workflow.graph import Workflow
 from ..workflow.object_info import MODEL_SUFFIXES
 from ..workflow.overrides import Setting

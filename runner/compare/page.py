@@ -17,6 +17,7 @@ from ...core import host
 from ...core.compare.labels import as_number
 from ...core.errors import UnsafePath
 from ...core.imaging.chart import Chart, chart_of
+from ...core.outcome_words import JOBS
 from ..batch.contact_sheet import thumbnail_job
 from ..batch.job_records import JobRow
 from ..batch.verdict_tables import as_json, replaced
@@ -24,8 +25,7 @@ from ..batch.verdict_tables import cell as table_cell
 from ..batch.worker import THUMBS
 from ..errors import OutputUnwritable
 from ..report.html import templates, versions
-from ..report.job_outcomes import JOBS
-from ..report.svg_chart import COLOURS, mark, svg
+from ..report.svg_chart import COLOURS
 from ..workflow.graph import Workflow
 from ..workflow.overrides import Setting
 from .cells import Cell, Trial, label_of
@@ -198,17 +198,13 @@ def write_page(comparison: Comparison) -> Path:
 
 def render(comparison: Comparison) -> str:
     """The HTML of the page."""
-    cells, chart = comparison.cells, comparison.chart()
+    cells = comparison.cells
     judged = [cell for cell in cells if cell.likeness is not None]
-    names, trials = list(comparison.series), [trial for cell in cells for trial in cell.trials]
+    trials = [trial for cell in cells for trial in cell.trials]
     thumbs = _thumbnails(comparison)
     rows = [
-        {
-            "name": name,
-            "key": mark(place) if len(names) > 1 else None,
-            "cells": [_card(each, thumbs, comparison) for each in found],
-        }
-        for place, (name, found) in enumerate(comparison.series.items())
+        {"name": name, "cells": [_card(each, thumbs, comparison) for each in found]}
+        for name, found in comparison.series.items()
     ]
     return (
         templates()
@@ -217,9 +213,8 @@ def render(comparison: Comparison) -> str:
             comparison=comparison,
             about=_about(comparison),
             best=max(judged, key=lambda cell: cell.likeness or 0.0, default=None),
-            plot=svg(chart, f"Likeness against {comparison.across.name}") if judged else None,
-            legend=[(mark(place), name) for place, name in enumerate(names)] if len(names) > 1 else [],
-            repeats=len(names) > COLOURS,
+            chart=comparison.chart(),
+            repeats=len(rows) > COLOURS,
             rows=rows,
             columns=max(len(row["cells"]) for row in rows),
             stages=list(dict.fromkeys(name for cell in cells for name in cell.stage_seconds())),

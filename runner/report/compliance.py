@@ -9,34 +9,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from ...core.files import write_whole
 from ...core.imaging.chart import Chart, chart_of
-from ...core.outcome_words import BAD, LIKENESS, RULES, SELFIE, Tone, heading_of
+from ...core.outcome_words import LIKENESS, RULES
 from ..backends.base import RunResult
 from ..errors import OutputUnwritable
-from .html import LARGE, SMALL, templates, thumbnail, versions
+from .html import templates, versions
 from .schemas import ComparisonReport, ComplianceReport, MeasuredReport, RuleCheck
-from .svg_chart import mark, svg
 
 
 def comparison(result: RunResult, report: ComparisonReport) -> dict[str, Any]:
-    """One comparison: its plot, its grid where the run has it, and a row for each picture."""
-    chart = _chart(report)
-    sheet = next((thumbnail(file.path, 2 * LARGE) for file in result.previews if file.node == report.node), None)
-    names = [series.name for series in chart.series]
-    legend: list[tuple[Markup, str]] = [(mark(place), name) for place, name in enumerate(names)]
-    return {
-        "report": report,
-        "plot": svg(chart, f"Likeness against {chart.x_label}") if chart.points else None,
-        "legend": legend if len(names) > 1 else [],
-        "sheet": sheet and sheet.uri,
-        "rows": [{"picture": each, "word": heading_of(LIKENESS, each.outcome)} for each in report.pictures],
-    }
+    """One comparison: its chart, and its grid where the run has it."""
+    sheet = next((file.path for file in result.previews if file.node == report.node), None)
+    return {"report": report, "chart": chart_of_comparison(report), "sheet": sheet}
 
 
-def _chart(report: ComparisonReport) -> Chart:
+def chart_of_comparison(report: ComparisonReport) -> Chart:
+    """Likeness of the compared pictures against what was varied."""
     own, baseline = report.baseline, None
     if own is not None and own.low is not None and own.median is not None:
         baseline = (own.low, own.median)
@@ -68,17 +57,8 @@ def stages(measured: Sequence[MeasuredReport]) -> list[dict[str, Any]]:
 
 HTML_NAME, JSON_NAME = "compliance.html", "compliance.json"
 
-SHARP = 1400
-"""Longest side of the picture with the measured lines: their letters must stay legible."""
-
 LISTED = frozenset({*RULES, "not measured"})
 """Outcomes of rules that are shown one by one; what is not asked is only counted."""
-
-
-def shown_verdict(report: ComplianceReport) -> tuple[str, Tone]:
-    """Heading and colour of a report's verdict; one that is not known stands for itself and is bad."""
-    words = SELFIE if report.kind == "selfie" else RULES
-    return heading_of(words, report.verdict), RULES[report.verdict].tone if report.verdict in RULES else BAD
 
 
 @dataclass(frozen=True)
@@ -92,23 +72,15 @@ class Checked:
 
 def card(report: ComplianceReport, overlay: Path | None, photo: Path | None = None) -> dict[str, Any]:
     """What the template draws of one photo."""
-    groups: dict[str, list[dict[str, Any]]] = {}
+    groups: dict[str, list[RuleCheck]] = {}
     for check in report.checks:
         if check.outcome in LISTED:
-            tag = RULES[check.outcome].tone.tag if check.outcome in RULES else ""
-            groups.setdefault(check.group, []).append({"check": check, "style": tag})
-    shown = thumbnail(overlay, SHARP) if overlay else None
-    pictured = photo or overlay
-    small = thumbnail(pictured, SMALL) if pictured else None
-    word, tone = shown_verdict(report)
+            groups.setdefault(check.group, []).append(check)
     return {
         "report": report,
-        "kind": tone.seal,
-        "style": tone.tag,
-        "word": word,
         "title": report.document_title or "Reference photo",
-        "picture": shown,
-        "small": small,
+        "picture": overlay,
+        "small": photo or overlay,
         "todo": _todo(report.checks),
         "groups": groups,
         "not_asked": [check.title for check in report.checks if check.outcome == "not asked"],
@@ -120,7 +92,7 @@ def card(report: ComplianceReport, overlay: Path | None, photo: Path | None = No
 def _todo(checks: Sequence[RuleCheck]) -> list[tuple[str, str]]:
     """Each advice once, with its style: what fails before what is uncertain."""
     ordered = [
-        (check.advice, RULES[outcome].tone.tag)
+        (check.advice, check.style)
         for outcome in ("fail", "uncertain")
         for check in checks
         if check.advice and check.outcome == outcome
@@ -143,8 +115,8 @@ def cards(result: RunResult, reports: Sequence[ComplianceReport]) -> list[dict[s
 def verdict(reports: Sequence[ComplianceReport]) -> dict[str, str]:
     """The first thing to read: a word for the colour, a headline and one sentence."""
     if len(reports) == 1:
-        word, tone = shown_verdict(reports[0])
-        return {"kind": tone.seal, "headline": f"{word}.", "sentence": reports[0].headline}
+        report = reports[0]
+        return {"kind": report.tone.seal, "headline": f"{report.word}.", "sentence": report.headline}
     counts = {key: sum(report.verdict == key for report in reports) for key in ("pass", "uncertain", "fail")}
     kind = (
         "fail" if counts["pass"] + counts["uncertain"] < len(reports) else "unsure" if counts["uncertain"] else "pass"
@@ -166,7 +138,6 @@ def render_compliance(checked: Sequence[Checked], models: Sequence[Mapping[str, 
             models=models,
             date=f"{now.day} {now:%B %Y, %H:%M} UTC",
             versions=versions(),
-            large=LARGE,
         )
     )
 

@@ -1,68 +1,18 @@
-"""What all pages share: one environment for templates, versions, and small pictures inside the page."""
+"""What all pages share: the environment of their templates, what these show as a picture, chart or number, versions."""
 
 from __future__ import annotations
 
-import base64
-import io
 import platform
-from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image, ImageOps, UnidentifiedImageError
-
 from ...core import __version__
-from .values import is_number
+from .schema_base import is_number
 
 if TYPE_CHECKING:
     import jinja2
-
-LARGE, SMALL = 960, 320
-"""Longest sides in pixels."""
-
-QUALITY = 86
-
-
-@dataclass(frozen=True)
-class Thumb:
-    """A picture as a data URI, and its width divided by its height."""
-
-    uri: str
-    ratio: float
-
-
-def thumbnail(path: Path, side: int = LARGE) -> Thumb | None:
-    """The picture as a small JPEG in a data URI; None when it cannot be read."""
-    made = small_jpeg(path, side)
-    if made is None:
-        return None
-    data, width, height = made
-    return Thumb("data:image/jpeg;base64," + base64.b64encode(data).decode(), round(width / height, 4))
-
-
-def small_jpeg(path: Path, side: int) -> tuple[bytes, int, int] | None:
-    """The picture as a JPEG of at most `side` pixels, its width and its height; None when it cannot be read.
-
-    Upright, on white where it is transparent.
-    """
-    try:
-        with Image.open(path) as opened:
-            opened.draft("RGB", (side * 2, side * 2))
-            picture = ImageOps.exif_transpose(opened)
-            if picture.mode == "I" or picture.mode.startswith("I;16"):
-                picture = picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")
-            picture.thumbnail((side, side), Image.Resampling.LANCZOS)
-            if picture.mode in {"RGBA", "LA", "PA"} or "transparency" in picture.info:
-                layer = picture.convert("RGBA")
-                picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-            buffer = io.BytesIO()
-            picture.convert("RGB").save(buffer, "JPEG", quality=QUALITY, optimize=True)
-    except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError):
-        return None
-    return buffer.getvalue(), picture.width, picture.height
-
 
 LIBRARIES = ("torch", "onnxruntime", "numpy", "pillow")
 
@@ -83,8 +33,11 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 @cache
 def templates() -> jinja2.Environment:
-    """The templates of all pages. Everything from outside is escaped."""
+    """The templates of all pages. Everything from outside is escaped; a picture is a path, which a template shrinks."""
     import jinja2
+
+    from .pictures import thumbnail
+    from .svg_chart import mark, svg
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -94,7 +47,12 @@ def templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"number": number, "chance": chance, "megabytes": megabytes}
+    environment.filters |= {"thumbnail": thumbnail, "chart": svg, "series_mark": mark}
     return environment
+
+
+MOST_CERTAIN = 0.999
+"""A probability above it is shown as being above it."""
 
 
 def number(value: Any, digits: int = 2) -> str:
@@ -116,6 +74,3 @@ def megabytes(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value / 2**30:.1f} GB" if value >= 2**30 else f"{value / 2**20:,.0f} MB"
-
-
-MOST_CERTAIN = 0.999

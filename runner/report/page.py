@@ -4,38 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from ...core.outcome_words import LIKENESS, heading_of
-from ..backends.base import RunResult, SavedFile
+from ..backends.base import RunResult
 from . import compliance
 from .compliance import comparison, stages
-from .html import LARGE, SMALL, templates, thumbnail, versions
+from .html import templates, versions
+from .pictures import PICTURES_SHOWN, RunPictures
 from .schemas import EnrollmentReport, IDPhotoReport, LikenessReport, RunReport
-
-PICTURES_SHOWN = 24
-"""More results than this are counted and not shown: the page must stay small."""
-
 
 MOST_NUMBERS, NUMBER_WIDTH = 3, 5.0
 """How many scores have their numbers on the scale, and how wide one is there, in percent."""
 
 SHOWN_OTHERWISE = ("likeness", "enrollment", "compliance", "comparison", "measured", "models")
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture in the page, `ratio` times as wide as high; `href` is the file beside the page, if it is one."""
-
-    src: str
-    ratio: float
-    label: str
-    name: str
-    href: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,19 +50,18 @@ class Scale:
 
 def render(result: RunResult, report: RunReport, folder: Path) -> str:
     """The HTML page for `result` and its `report`; its files lie in `folder`."""
-    outputs = [picture for file in result.outputs[:PICTURES_SHOWN] if (picture := _picture(file, folder)) is not None]
-    photos = _photos(result)
+    pictures = RunPictures.read(result, folder)
     compared = bool(report.comparisons and not report.likeness)
-    left, right, others = (None, None, photos) if compared else _pair(photos, outputs)
+    pair, others = ([], pictures.photos) if compared else pictures.pair()
     return (
         templates()
         .get_template("report.html.j2")
         .render(
             result=result,
             verdict=_verdict(report),
-            pair=[picture for picture in (left, right) if picture is not None],
+            pair=pair,
             others=others,
-            more=outputs if compared else outputs[1:],
+            more=pictures.outputs if compared else pictures.outputs[1:],
             uncut=compared,
             not_shown=max(len(result.outputs) - PICTURES_SHOWN, 0),
             checks=[_check(result, each) for each in report.likeness],
@@ -94,39 +77,6 @@ def render(result: RunResult, report: RunReport, folder: Path) -> str:
             versions=versions(),
         )
     )
-
-
-def _photos(result: RunResult) -> list[Picture]:
-    found = []
-    for index, photo in enumerate(result.photos[:PICTURES_SHOWN]):
-        thumb = thumbnail(photo.path, SMALL if index else LARGE)
-        if thumb is not None:
-            found.append(Picture(thumb.uri, thumb.ratio, photo.title, photo.name))
-    return found
-
-
-def _pair(photos: list[Picture], outputs: list[Picture]) -> tuple[Picture | None, Picture | None, list[Picture]]:
-    """The two pictures to compare, and the photos that are left: before and after, or two photos under their titles.
-
-    A folder of photos has no before: its result stands alone.
-    """
-    if len(photos) > 1 and photos[0].label == photos[1].label:
-        return None, replace(outputs[0], label="Result") if outputs else None, photos
-    if outputs:
-        before = replace(photos[0], label="Before") if photos else None
-        return before, replace(outputs[0], label="After"), photos[1:]
-    if len(photos) > 1:
-        return photos[0], photos[-1], photos[1:-1]
-    return (photos[0] if photos else None), None, []
-
-
-def _picture(file: SavedFile, folder: Path) -> Picture | None:
-    thumb = thumbnail(file.path)
-    if thumb is None:
-        return None
-    inside = folder.resolve() in file.path.resolve().parents
-    href = quote(file.path.resolve().relative_to(folder.resolve()).as_posix()) if inside else None
-    return Picture(thumb.uri, thumb.ratio, file.title, file.path.name, href)
 
 
 def _verdict(result: RunReport) -> dict[str, str]:
@@ -200,19 +150,18 @@ def _check(result: RunResult, report: LikenessReport) -> dict[str, Any]:
     previews = [file for file in result.previews if file.node == report.node]
     rows = []
     for place, image in enumerate(report.images[:PICTURES_SHOWN]):
-        face = thumbnail(previews[place].path, SMALL * 2) if place < len(previews) else None
-        word, kept = heading_of(LIKENESS, image.outcome), image.index in (report.kept or ())
-        rows.append({"face": face and face.uri, "word": word, "image": image, "kept": kept})
+        face = previews[place].path if place < len(previews) else None
+        rows.append({"face": face, "image": image, "kept": image.index in (report.kept or ())})
     return {"report": report, "passed": report.passed, "scale": likeness_scale(report), "rows": rows}
 
 
 def _enrollment(result: RunResult, report: EnrollmentReport) -> dict[str, Any]:
     """The reference photos of one person: a contact sheet, and what became of each."""
-    sheet = next((thumbnail(file.path, LARGE) for file in result.previews if file.node == report.node), None)
+    sheet = next((file.path for file in result.previews if file.node == report.node), None)
     refused = [photo for photo in report.photos if photo.outcome != "pass"]
     return {
         "report": report,
-        "sheet": sheet and sheet.uri,
+        "sheet": sheet,
         "photos": report.photos,
         "refused": refused,
         "poor": any(photo.poor for photo in report.photos),

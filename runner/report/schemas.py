@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
+from ...core.outcome_words import BAD, LIKENESS, RULES, SELFIE, Tone, heading_of
 from .schema_base import Count, Listed, Number, Report, Text, Texts, Truth
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ class JudgedImage(Report):
     box: list[float] | None = None
     face_size: Number = None
     notes: Texts = []
+
+    @property
+    def word(self) -> str:
+        """The outcome as a heading."""
+        return heading_of(LIKENESS, self.outcome)
 
 
 class FromNode(Report):
@@ -129,6 +135,11 @@ class RuleCheck(Report):
     source: Text = ""
     failing: Text = ""
 
+    @property
+    def style(self) -> str:
+        """The class of the outcome's tag on a page; empty where it has no colour."""
+        return RULES[self.outcome].tone.tag if self.outcome in RULES else ""
+
 
 class RuleSource(Report):
     """Where a document's rules come from."""
@@ -161,6 +172,16 @@ class ComplianceReport(FromNode):
     not_measurable: Texts = []
     sources: Listed[RuleSource] = []
     confidence: Text = ""
+
+    @property
+    def word(self) -> str:
+        """The verdict as a heading; one that is not known stands for itself."""
+        return heading_of(SELFIE if self.kind == "selfie" else RULES, self.verdict)
+
+    @property
+    def tone(self) -> Tone:
+        """The verdict's colour; one that is not known is bad."""
+        return RULES[self.verdict].tone if self.verdict in RULES else BAD
 
 
 class FrameRule(Report):
@@ -213,6 +234,11 @@ class ComparedPicture(Report):
     cosine: Number = None
     score: Number = None
     reason: Text = ""
+
+    @property
+    def word(self) -> str:
+        """The outcome as a heading."""
+        return heading_of(LIKENESS, self.outcome)
 
 
 class MeasuredReport(FromNode):

@@ -12,8 +12,9 @@ from likeness_studio.runner import errors
 from likeness_studio.runner.backends import NodeTime, RunResult, SavedFile, report_passed
 from likeness_studio.runner.cli.run import about_id_photo
 from likeness_studio.runner.report import write_report
-from likeness_studio.runner.report.html import chance, number, thumbnail
+from likeness_studio.runner.report.html import chance, number
 from likeness_studio.runner.report.page import likeness_scale
+from likeness_studio.runner.report.pictures import thumbnail
 from likeness_studio.runner.report.schemas import IDPhotoReport, LikenessReport
 from likeness_studio.runner.workflow import InputPhoto
 
