@@ -20,8 +20,11 @@ if TYPE_CHECKING:
         batch_status,
         check_photos,
         compare,
+        diagnose_machine,
+        diagnose_workflow,
         get_document,
         get_models,
+        inspect_workflow,
         lay_out_sheet,
         list_documents,
         list_models,
@@ -60,8 +63,9 @@ __getattr__ = lazy(
     __name__,
     {
         ".runner.api": (
-            "batch_status check_photos compare get_document get_models lay_out_sheet list_documents list_models "
-            "make_id_photos retry_batch run run_batch train_tiny_vae verify_file verify_files verify_models"
+            "batch_status check_photos compare diagnose_machine diagnose_workflow get_document get_models "
+            "inspect_workflow lay_out_sheet list_documents list_models make_id_photos retry_batch "
+            "run run_batch train_tiny_vae verify_file verify_files verify_models"
         ),
         ".runner": "Client Workflow",
         ".core.errors": "LikenessError",
@@ -78,8 +82,11 @@ __all__ = [
     "check_photos",
     "comfy_entrypoint",
     "compare",
+    "diagnose_machine",
+    "diagnose_workflow",
     "get_document",
     "get_models",
+    "inspect_workflow",
     "lay_out_sheet",
     "list_documents",
     "list_models",

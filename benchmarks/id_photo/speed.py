@@ -116,9 +116,9 @@ def _round(times: Times, photo: Path, folder: Path, peer: Peer | None) -> None:
     _timed(times, "decoding the photo", lambda: _decoded(photo))
     for name, (rules, background) in DOCUMENTS.items():
         maker = IDPhotoMaker(Job(MakeOptions(document(rules), background), check=False))
-        _timed(times, name, lambda maker=maker, name=name: maker.make(photo, folder / name / "made.jpg"))
+        _timed(times, name, lambda maker=maker, name=name: maker.make_file(photo, folder / name / "made.jpg"))
     checked = IDPhotoMaker(Job(MakeOptions(document("us-passport"), Background.KEEP)))
-    made = _timed(times, "ID photo with its check", lambda: checked.make(photo, folder / "checked.jpg"))
+    made = _timed(times, "ID photo with its check", lambda: checked.make_file(photo, folder / "checked.jpg"))
     _timed(times, "page, overlay and JSON", lambda: write_report(made))
     if peer is not None:
         times.setdefault(PEER, []).append(peer.make(photo, folder / "peer.jpg"))

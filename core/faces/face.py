@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from ..imaging.warp import block_mean, similarity
+from .anthropometry import frontal_eye_distance
 
 ARCFACE_TEMPLATE = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]],
@@ -52,6 +53,12 @@ class Face:
     def eye_distance(self) -> float:
         """Distance between the eye centres, in pixels."""
         return float(np.linalg.norm(self.landmarks[1] - self.landmarks[0]))
+
+    @property
+    def frontal_eye_distance(self) -> float:
+        """The eye distance as if the face were seen from the front, in pixels; see `anthropometry`."""
+        down = self.landmarks[3:5].mean(0) - self.landmarks[:2].mean(0)
+        return frontal_eye_distance(self.eye_distance, float(np.hypot(*down)))
 
     @property
     def roll(self) -> float:

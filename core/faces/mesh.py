@@ -21,7 +21,6 @@ from ..imaging.tensors import pixels, planes
 from ..imaging.warp import Cut, rotate, sample
 from ..models import store
 from ..models.runtimes import Network, network
-from .anthropometry import frontal_eye_distance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -280,9 +279,7 @@ def find_mesh(image: torch.Tensor, face: Face) -> FaceMesh:
     mesh, iris = (network(path) for path in store.paths(*MODELS))
     photo = planes(image[None])
     middle = face.landmarks[:3].mean(0)
-    span = np.hypot(*(face.landmarks[3:5].mean(0) - face.landmarks[:2].mean(0)))
-    side = FIRST_CLOSE_UP * frontal_eye_distance(face.eye_distance, float(span))
-    points, presence = _mesh(photo, mesh, middle, side, face.roll)
+    points, presence = _mesh(photo, mesh, middle, FIRST_CLOSE_UP * face.frontal_eye_distance, face.roll)
     for _ in range(ROUNDS - 1):
         across = points[263, :2] - points[33, :2]
         roll = float(np.degrees(np.arctan2(across[1], across[0])))

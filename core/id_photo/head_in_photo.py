@@ -16,7 +16,6 @@ import torch.nn.functional as F
 
 from ..choices import FacePolicy
 from ..errors import FaceNotUsable
-from ..faces.anthropometry import frontal_eye_distance
 from ..faces.choose import DOCUMENT, choose_face
 from ..faces.mesh import LEFT_SIDE, RIGHT_SIDE, find_mesh
 from ..imaging.files import opened
@@ -272,8 +271,7 @@ def _starts(length: int, side: int) -> list[int]:
 def _round_head(source: Source, face: Face) -> tuple[Box, int]:
     """The part of the photo round the head, and how many times it is reduced."""
     middle = face.landmarks[:2].mean(0)
-    down = float(np.hypot(*(face.landmarks[3:5].mean(0) - middle)))
-    unit = frontal_eye_distance(face.eye_distance, down)
+    unit = face.frontal_eye_distance
     reach = ROUND_HEAD * unit
     low, high = np.maximum(middle - reach, 0), np.minimum(middle + reach, [source.width, source.height])
     box = (int(low[0]), int(low[1]), int(np.ceil(high[0])), int(np.ceil(high[1])))

@@ -22,8 +22,7 @@ from ..imaging.tensors import pixels, planes
 from ..imaging.warp import Cut, rotate, sample
 from ..node_facts import Effect
 from ..portrait.compose import foreground_colours
-from ..portrait.framing import border_points
-from ..portrait.matte import Band, PersonFinder, refine_alpha
+from ..portrait.matte import Band, PersonFinder, border_points, refine_alpha
 from .document import MM_PER_INCH, Document, Edits
 from .framing import HEAD_ADVICE, Bounds, Framing, choose_frame, picture_size
 from .head_in_photo import LocatedHead, locate_head

@@ -17,6 +17,7 @@ from ..choices import FULL, PRESETS, Preset
 from ..faces.anthropometry import EYE_TO_CHIN, EYE_TO_CROWN, frontal_eye_distance
 from ..imaging.tensors import pixels, planes
 from ..imaging.warp import Cut, rotate, sample
+from .matte import border_points
 
 HAIR = 0.2
 """Hair above the skull, in eye distances, where no matte shows it: 13 mm."""
@@ -29,9 +30,6 @@ LARGEST_TILT = 30.0
 
 HEAD_PULL = 0.5
 """How far the frame's middle follows the middle of the whole head instead of the face, for a head that is turned."""
-
-BORDER_POINTS = 96
-"""How many points of each side of the photo are looked at."""
 
 
 @dataclass(frozen=True)
@@ -118,27 +116,6 @@ def _look(
     values = np.zeros(len(spots), dtype=np.float32)
     values[known] = mask[spots[known, 1], spots[known, 0]]
     return values.reshape(len(ys), len(xs))
-
-
-def border_points(height: int, width: int, mask: np.ndarray | None) -> np.ndarray:
-    """Points [N,2] on the photo's border where the photo cuts the person off; all of the border without a matte.
-
-    `mask` is the matte [h,w] at any scale.
-    """
-    xs = np.linspace(0, width, BORDER_POINTS)
-    ys = np.linspace(0, height, BORDER_POINTS)
-    sides = [
-        (np.stack([xs, np.zeros_like(xs)], 1)),
-        (np.stack([xs, np.full_like(xs, height)], 1)),
-        (np.stack([np.zeros_like(ys), ys], 1)),
-        (np.stack([np.full_like(ys, width), ys], 1)),
-    ]
-    points = np.concatenate(sides)
-    if mask is None:
-        return points
-    column = np.clip(points[:, 0] * mask.shape[1] / width, 0, mask.shape[1] - 1).astype(int)
-    row = np.clip(points[:, 1] * mask.shape[0] / height, 0, mask.shape[0] - 1).astype(int)
-    return points[mask[row, column] > 0.3]
 
 
 def choose_cut(head: Head, preset: Preset, aspect: float, cuts: np.ndarray) -> Cut:

@@ -249,3 +249,28 @@ def _layer(source: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tensor, tor
     colours = filled[:, :3]
     spread = filled[:, 3:] - (colours * colours).sum(1, keepdim=True)
     return colours, box(spread.clamp_min_(0), SPREAD_RADIUS)
+
+
+BORDER_POINTS = 96
+"""How many points of each side of the photo are looked at."""
+
+
+def border_points(height: int, width: int, mask: np.ndarray | None) -> np.ndarray:
+    """Points [N,2] on the photo's border where the photo cuts the person off; all of the border without a matte.
+
+    `mask` is the matte [h,w] at any scale.
+    """
+    xs = np.linspace(0, width, BORDER_POINTS)
+    ys = np.linspace(0, height, BORDER_POINTS)
+    sides = [
+        (np.stack([xs, np.zeros_like(xs)], 1)),
+        (np.stack([xs, np.full_like(xs, height)], 1)),
+        (np.stack([np.zeros_like(ys), ys], 1)),
+        (np.stack([np.full_like(ys, width), ys], 1)),
+    ]
+    points = np.concatenate(sides)
+    if mask is None:
+        return points
+    column = np.clip(points[:, 0] * mask.shape[1] / width, 0, mask.shape[1] - 1).astype(int)
+    row = np.clip(points[:, 1] * mask.shape[0] / height, 0, mask.shape[0] - 1).astype(int)
+    return points[mask[row, column] > 0.3]

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from ..errors import Misuse
     from .check import CheckedPhoto, CheckResult, UncheckedPhoto, check_photos
     from .id_photos import IDPhotoFile, IDPhotos, RefusedPhoto, make_id_photos
+    from .inspect import (
+        InspectedWorkflow,
+        MachineFacts,
+        WorkflowFindings,
+        diagnose_machine,
+        diagnose_workflow,
+        inspect_workflow,
+    )
     from .lookups import (
         ModelFiles,
         ModelInfo,
@@ -42,6 +50,8 @@ __all__ = [
     "Finished",
     "IDPhotoFile",
     "IDPhotos",
+    "InspectedWorkflow",
+    "MachineFacts",
     "Misuse",
     "ModelFiles",
     "ModelInfo",
@@ -53,11 +63,15 @@ __all__ = [
     "UncheckedPhoto",
     "VerifiedFile",
     "VerifiedFiles",
+    "WorkflowFindings",
     "batch_status",
     "check_photos",
     "compare",
+    "diagnose_machine",
+    "diagnose_workflow",
     "get_document",
     "get_models",
+    "inspect_workflow",
     "lay_out_sheet",
     "list_documents",
     "list_models",
@@ -75,6 +89,7 @@ HOMES = {
     "..errors": "Misuse",
     ".check": "CheckedPhoto CheckResult UncheckedPhoto check_photos",
     ".id_photos": "IDPhotoFile IDPhotos RefusedPhoto make_id_photos",
+    ".inspect": "InspectedWorkflow MachineFacts WorkflowFindings diagnose_machine diagnose_workflow inspect_workflow",
     ".lookups": "ModelFiles ModelInfo VerifiedFile VerifiedFiles get_document get_models list_documents list_models "
     "verify_file verify_files verify_models",
     ".sheet": "PrintedSheet lay_out_sheet",

@@ -23,9 +23,10 @@ from ..workflow.input_files import photos_in
 if TYPE_CHECKING:
     from ...core.id_photo.judge import Compliance
     from ...core.id_photo.make import Made, MakeOptions
+    from ...core.id_photo.measures import FileFacts
     from ...core.imaging.encode import Encoded, Form
     from ...core.provenance.credentials import Signing
-    from ...core.provenance.save import Signature, Target
+    from ...core.provenance.save import Target
     from ...core.provenance.trace import Making
     from ...core.provenance.xmp import Record
 
@@ -190,7 +191,7 @@ def make_id_photos(
             on_event(Event("node", node=str(index), title=file.name, index=index, total=len(tasks)))
             place = target if form is not None else target / f"{file.stem}.{document.id}.jpg"
             try:
-                made.append(write_report(IDPhotoMaker(job).make(file, place)))
+                made.append(write_report(IDPhotoMaker(job).make_file(file, place)))
             except LikenessError as error:
                 if len(tasks) == 1:
                     raise
@@ -234,47 +235,78 @@ class IDPhotoMaker:
         """Take the job; a change that its document forbids is left out, and said of each photo."""
         self.job, self.refusal = _allowed(job)
 
-    def make(self, photo: Path, target: Path) -> IDPhotoFile:
-        """Make the ID photo of the file `photo` and write it to `target`, or to name_2 and so on where that is taken.
-
-        Raises what reading, `make_id_photo`, encoding and `check_id_photo` raise, and OutputUnwritable.
-        """
+    def make(self, photo: Path) -> Made:
+        """The ID photo of a file, not yet written or checked. Raises what reading and `make_id_photo` raise."""
         import torch
 
-        from ...core.provenance.save import SUFFIXES, picture_file, record_of, target_for
-
-        began = time.perf_counter()
-        with torch.inference_mode():
-            made = self.picture(photo)
-            making, steps = self.making(photo, made), self.steps(made)
-            record = record_of(making, steps, SAVE_STEP, made.id_photo)
-            wanted = cast("Form", self.job.form)
-            form = target_for(made.id_photo.document, wanted, QUALITY, made.id_photo.dpi)
-            if form.form != self.job.form:
-                title = made.id_photo.document.title
-                made.report["notes"].append(
-                    f"Saved as {form.form.upper()}: the {title} takes no {self.job.form.upper()}."
-                )
-            encoded = picture_file(made.picture[0], form, record, signature=self._signature(photo, making, made))
-            compliance = self._check(photo, made, encoded, form, target) if self.job.check else None
-        written = save_new(target.with_suffix(SUFFIXES[form.form]), encoded.data)
-        seconds = time.perf_counter() - began
-        return IDPhotoFile(photo, written, made, encoded, record, compliance, seconds, self.refusal)
-
-    def picture(self, photo: Path) -> Made:
-        """The ID photo of a file, not yet written or checked."""
         from ...core.faces.engines import load_engine
         from ...core.id_photo.head_in_photo import FileSource
         from ...core.id_photo.make import make_id_photo
         from ...core.portrait.matte import PersonFinder
 
-        return make_id_photo(FileSource(photo), load_engine(), self.job.options, PersonFinder(self.job.matte))
+        with torch.inference_mode():
+            return make_id_photo(FileSource(photo), load_engine(), self.job.options, PersonFinder(self.job.matte))
+
+    def make_file(self, photo: Path, path: Path) -> IDPhotoFile:
+        """Make the ID photo of the file `photo`, check it, and write it to `path`, or to name_2 where that is taken.
+
+        The document decides on the format, and so on the ending. Raises what `make`, `encode` and `check` raise, and
+        OutputUnwritable.
+        """
+        from ...core.id_photo.measures import FileFacts
+        from ...core.provenance.save import SUFFIXES, target_for
+
+        began = time.perf_counter()
+        made, document = self.make(photo), self.job.options.document
+        target = target_for(document, cast("Form", self.job.form), QUALITY, made.id_photo.dpi)
+        path = path.with_suffix(SUFFIXES[target.form])
+        if target.form != self.job.form:
+            taken = f"the {document.title} takes no {self.job.form.upper()}"
+            made.report["notes"].append(f"Saved as {target.form.upper()}: {taken}.")
+        encoded, record = self.encode(photo, made, target)
+        compliance = None
+        if self.job.check:
+            quality = encoded.quality if target.form == "jpeg" else None
+            file = FileFacts(path.name, len(encoded.data), target.form, target.dpi, quality)
+            compliance = self.check(photo, made, file)
+        written = save_new(path, encoded.data)
+        seconds = time.perf_counter() - began
+        return IDPhotoFile(photo, written, made, encoded, record, compliance, seconds, self.refusal)
+
+    def encode(self, photo: Path, made: Made, target: Target) -> tuple[Encoded, Record]:
+        """The file of the picture, signed where that is asked for, and the record of its making that stands in it."""
+        from ...core.provenance.save import Signature, ingredients_from, picture_file, record_of
+        from ...core.provenance.trace import actions_of
+
+        making, signature = self.making(photo, made), None
+        record = record_of(making, self.steps(made), SAVE_STEP, made.id_photo)
+        if self.job.signing is not None:
+            actions = actions_of(making.steps, made.id_photo.edits_made)
+            signature = Signature(self.job.signing, actions, ingredients_from([photo]))
+        return picture_file(made.picture[0], target, record, signature=signature), record
+
+    def check(self, photo: Path, made: Made, file: FileFacts) -> Compliance:
+        """The report on what was made. The original's JPEG quality counts, too: turning hides the blocks, no more."""
+        import torch
+
+        from ...core.faces.engines import load_engine
+        from ...core.id_photo.judge import About, check_id_photo
+        from ...core.id_photo.measures import read_facts
+
+        saved = [quality for quality in (file.quality, read_facts(photo).quality) if quality is not None]
+        file = dataclasses.replace(file, quality=min(saved, default=None))
+        cover = None if made.matte is None else made.matte[0]
+        document = self.job.options.document
+        with torch.inference_mode():
+            about = About(file=file, made=made.id_photo)
+            found = check_id_photo(made.picture[0], load_engine(), document, cover, about)
+        refused = [] if self.refusal is None else [f"Refused: {self.refusal}"]
+        found.notes[:0] = [*refused, *made.report["to_do"], *made.report["warnings"]]
+        found.notes.extend(f"{document.title}: {note}" for note in document.notes)
+        return found
 
     def steps(self, made: Made) -> dict[str, Any]:
-        """Every step from the photo's file to the finished one, as they ran: those of `made`, the check, and the file.
-
-        A graph in API format, so that its hash is that of the bundled workflow `id_photo` with the same settings.
-        """
+        """Every step that ran, in API format: its hash is that of the bundled workflow `id_photo` with these settings."""
         from ...core.id_photo.make import ENGINE_STEP, MAKE_STEP
 
         picture, about, engine = [MAKE_STEP, 0], [MAKE_STEP, 1], [ENGINE_STEP, 0]
@@ -293,32 +325,6 @@ class IDPhotoMaker:
         from ...core.provenance.trace import trace
 
         return trace(self.steps(made), [SAVE_STEP], lambda node: origin_of(photo), {MAKE_ID_PHOTO: made.effect})
-
-    def _signature(self, photo: Path, making: Making, made: Made) -> Signature | None:
-        from ...core.provenance.save import Signature, ingredients_from
-        from ...core.provenance.trace import actions_of
-
-        if self.job.signing is None:
-            return None
-        actions = actions_of(making.steps, made.id_photo.edits_made)
-        return Signature(self.job.signing, actions, ingredients_from([photo]))
-
-    def _check(self, photo: Path, made: Made, encoded: Encoded, form: Target, target: Path) -> Compliance:
-        """The report on what was made. The original's JPEG quality counts, too: turning hides the blocks, no more."""
-        from ...core.faces.engines import load_engine
-        from ...core.id_photo.judge import About, check_id_photo
-        from ...core.id_photo.measures import FileFacts, read_facts
-
-        qualities = (encoded.quality if form.form == "jpeg" else None, read_facts(photo).quality)
-        saved = [quality for quality in qualities if quality is not None]
-        facts = FileFacts(target.name, len(encoded.data), form.form, form.dpi, min(saved, default=None))
-        cover = None if made.matte is None else made.matte[0]
-        document = made.id_photo.document
-        found = check_id_photo(made.picture[0], load_engine(), document, cover, About(file=facts, made=made.id_photo))
-        refused = [] if self.refusal is None else [f"Refused: {self.refusal}"]
-        found.notes[:0] = [*refused, *made.report["to_do"], *made.report["warnings"]]
-        found.notes.extend(f"{document.title}: {note}" for note in document.notes)
-        return found
 
 
 def _allowed(job: Job) -> tuple[Job, AlterationForbidden | None]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,10 +12,8 @@ from .output import FAILED, Output, current_output, json_option
 from .run import HeaderParam
 
 if TYPE_CHECKING:
-    from ..backends import Backend
+    from ..api.inspect import MachineFacts, WorkflowFindings
     from ..backends.base import Fact
-    from ..workflow.graph import Workflow
-    from ..workflow.preflight import Findings
 
 
 @click.command()
@@ -31,32 +28,26 @@ def doctor(workflow: str | None, server: str | None, headers: tuple[tuple[str, s
 
     Nothing is uploaded, fetched or changed. Exit codes: 0 it can run, 1 something stands in the way, 2 usage.
     """
-    from ..backends import BackendOptions, connect
+    from ..api.inspect import diagnose_machine, diagnose_workflow
 
     out = current_output()
-    with closing(connect(server or None, BackendOptions(headers=dict(headers)))) as backend:
-        well = _look(out, backend) if workflow is None else _examine(out, workflow, backend)
+    if workflow is None:
+        facts = diagnose_machine(server or None, headers=dict(headers))
+        out.result(facts.as_dict(), lambda: _show_machine(out, facts))
+        well = facts.can_run
+    else:
+        found = diagnose_workflow(workflow, server or None, headers=dict(headers))
+        out.result(found.as_dict(), lambda: _show_findings(out, found))
+        well = found.can_run
     if not well:
         sys.exit(FAILED)
 
 
-def _look(out: Output, backend: Backend) -> bool:
-    """Facts about this machine and the server."""
-    from ..backends import doctor as facts
-
-    found = {"machine": facts.machine(), "server": backend.facts()}
-    found = {part: known for part, known in found.items() if known}
-    well = all(fact.ok for part in found.values() for fact in part)
-    values = {part: [fact.as_dict() for fact in known] for part, known in found.items()}
-
-    def show() -> None:
-        titles = {"machine": "This machine", "server": "The server"}
-        for part, known in found.items():
-            out.say(titles[part])
+def _show_machine(out: Output, facts: MachineFacts) -> None:
+    for title, known in (("This machine", facts.machine), ("The server", facts.server)):
+        if known:
+            out.say(title)
             _show_facts(out, known)
-
-    out.result({"can_run": well} | values, show)
-    return well
 
 
 def _show_facts(out: Output, known: Sequence[Fact]) -> None:
@@ -67,25 +58,8 @@ def _show_facts(out: Output, known: Sequence[Fact]) -> None:
             out.say(f"       {' ' * width}  -> {fact.hint}")
 
 
-def _examine(out: Output, source: str, backend: Backend) -> bool:
-    """The problems of one workflow."""
-    backend.wait_ready()
-    workflow = backend.load(source)
-    found, place = backend.check(workflow), backend.name
-    values = {"can_run": not found.problems, "where": place} | _as_dict(workflow, found)
-    out.result(values, lambda: _show_findings(out, workflow, found, place))
-    return not found.problems
-
-
-def _as_dict(workflow: Workflow, found: Findings) -> dict[str, Any]:
-    return {
-        "workflow": {"name": workflow.name, "hash": workflow.hash},
-        "problems": [problem.as_dict() for problem in found.problems],
-        "doubts": [doubt.as_dict() for doubt in found.doubts],
-    }
-
-
-def _show_findings(out: Output, workflow: Workflow, found: Findings, place: str) -> None:
+def _show_findings(out: Output, diagnosed: WorkflowFindings) -> None:
+    workflow, found, place = diagnosed.workflow, diagnosed.findings, diagnosed.place
     if found.problems:
         out.say(f"{workflow.name} cannot run on {place}; problems: {len(found.problems)}")
     else:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from .output import Output, current_output, json_option
 from .run import HeaderParam
-
-if TYPE_CHECKING:
-    from ..workflow.graph import Node, Workflow
-    from ..workflow.object_info import Catalog, InputSpec
 
 MANY = 8
 """More options than this are counted instead of listed."""
@@ -27,63 +22,11 @@ MANY = 8
 @json_option
 def inspect(workflow: str, server: str | None, headers: tuple[tuple[str, str], ...]) -> None:
     """List the photos, settings and results of WORKFLOW: a JSON file or a bundled workflow's name."""
-    from ..backends import BackendOptions, connect
+    from ..api.inspect import inspect_workflow
 
     out = current_output()
-    with closing(connect(server, BackendOptions(headers=dict(headers)))) as backend:
-        backend.wait_ready()
-        graph = backend.load(workflow)
-        described = describe(graph, backend.catalog())
+    described = inspect_workflow(workflow, server, headers=dict(headers)).as_dict()
     out.result(described, lambda: _show(out, described))
-
-
-def describe(workflow: Workflow, catalog: Catalog) -> dict[str, Any]:
-    """The workflow as data: the files it reads, its nodes with their settable inputs, its outputs, its hash."""
-    nodes = [_node(node, catalog) for node in workflow]
-    return {
-        "workflow": {"name": workflow.name, "hash": workflow.hash},
-        "runs_here": all(entry["known"] for entry in nodes),
-        "files": [
-            {"node": node.id, "title": node.title, "kind": node.file_kind, "optional": node.optional}
-            for node in workflow.file_nodes()
-        ],
-        "stages": [{"name": stage.name, "on": stage.on} for stage in workflow.stages.by_name.values()],
-        "nodes": nodes,
-        "outputs": [entry["title"] for entry in nodes if entry["output"]],
-    }
-
-
-def _node(node: Node, catalog: Catalog) -> dict[str, Any]:
-    spec = catalog.get(node.class_type)
-    sockets = [socket for socket in spec.inputs if socket.takes_value] if spec else _as_written(node)
-    settable = [_input(node, s) for s in sockets if s.name not in node.links and s.name != node.file_input]
-    return {
-        "id": node.id,
-        "title": node.title,
-        "class_type": node.class_type,
-        "known": spec is not None,
-        "output": bool(spec and spec.is_output),
-        "inputs": settable,
-    }
-
-
-def _as_written(node: Node) -> list[InputSpec]:
-    """The inputs that the file gives a node whose class is not known here, by the types of their values."""
-    from ..workflow.object_info import InputSpec
-    from ..workflow.overrides import type_of
-
-    return [InputSpec(name, type_of(value), required=True) for name, value in node.inputs.items()]
-
-
-def _input(node: Node, socket: InputSpec) -> dict[str, Any]:
-    limits = {key: socket.options[key] for key in ("min", "max", "default", "tooltip") if key in socket.options}
-    return {
-        "set": f"{node.title}.{socket.name}",
-        "type": socket.type,
-        "value": node.inputs.get(socket.name, socket.options.get("default")),
-        "options": socket.choices,
-        **limits,
-    }
 
 
 def _show(out: Output, described: dict[str, Any]) -> None:

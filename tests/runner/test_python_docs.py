@@ -75,6 +75,7 @@ def check(number: int, printed: str, desk: Path) -> None:
 
 
 CALLS = (
+    ("Backdrop ['Backdrop.", "True"),
     ("True report.html", "Likeness 0."),
     ("1 done; 1 confirmed",),
     ("['navy', 'white'] True",),

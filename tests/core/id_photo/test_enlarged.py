@@ -69,7 +69,7 @@ def test_a_small_photo_fails_by_its_own_pixels(astronaut, tmp_path):
     with Image.open(astronaut) as photo:
         ImageOps.contain(photo, (256, 256)).save(small)
     maker = IDPhotoMaker(Job(MakeOptions(US), matte="u2netp"))
-    file = maker.make(small, tmp_path / "out.jpg")
+    file = maker.make_file(small, tmp_path / "out.jpg")
     assert file.made.id_photo.enlarged > 2
     assert file.made.report["photo_dpi"] == pytest.approx(file.made.id_photo.source_dpi, abs=0.1)
     assert file.compliance is not None
@@ -109,7 +109,7 @@ def test_an_opaque_alpha_channel_is_no_edit(astronaut, tmp_path):
 def test_a_photo_without_its_background_fails_where_edits_are_forbidden(astronaut, tmp_path):
     assert US.edits is Edits.NONE
     cut = transparent(astronaut, tmp_path / "cut.png")
-    file = IDPhotoMaker(Job(MakeOptions(US), matte="u2netp")).make(cut, tmp_path / "out.jpg")
+    file = IDPhotoMaker(Job(MakeOptions(US), matte="u2netp")).make_file(cut, tmp_path / "out.jpg")
     assert FILLED in file.made.id_photo.edits_made
     assert file.compliance is not None
     (check,) = [check for check in file.compliance.checks if check.name == "unaltered"]

@@ -232,7 +232,7 @@ def test_the_statement_is_not_made_of_a_generated_photo(astronaut, tmp_path):
     with Image.open(astronaut) as photo:
         photo.save(tmp_path / "generated.jpg", xmp=packet)
     job = Job(MakeOptions(document("linkedin")), matte="u2netp", check=False)
-    finished = IDPhotoMaker(job).make(tmp_path / "generated.jpg", tmp_path / "out.jpg")
+    finished = IDPhotoMaker(job).make_file(tmp_path / "generated.jpg", tmp_path / "out.jpg")
     assert finished.record.generative.value == "some"
 
 

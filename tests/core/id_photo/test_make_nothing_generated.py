@@ -111,7 +111,7 @@ def test_the_walk_finds_what_generates():
 @pytest.mark.models
 def test_the_steps_of_the_command_have_no_generative_one(astronaut):
     maker = IDPhotoMaker(Job(MakeOptions(document("us-passport")), matte="u2netp"))
-    effects = {node["class_type"]: effect(node) for node in maker.steps(maker.picture(astronaut)).values()}
+    effects = {node["class_type"]: effect(node) for node in maker.steps(maker.make(astronaut)).values()}
     assert {"LikenessMakeIDPhoto", "LikenessMattePerson", "LikenessSaveWithProvenance"} <= set(effects)
     assert not {Effect.GENERATES, Effect.UNKNOWN} & set(effects.values())
 
@@ -143,7 +143,7 @@ def test_its_networks_only_look(astronaut, tmp_path):
     from likeness_studio.core.provenance import Generative
 
     made = IDPhotoMaker(Job(MakeOptions(document("us-passport")), matte="u2netp", check=False))
-    finished = made.make(astronaut, tmp_path / "me.jpg")
+    finished = made.make_file(astronaut, tmp_path / "me.jpg")
     assert finished.record.generative is Generative.NONE
     assert finished.record.models
     for name, _ in finished.record.models:
