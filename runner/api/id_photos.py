@@ -306,7 +306,7 @@ class IDPhotoMaker:
         return found
 
     def steps(self, made: Made) -> dict[str, Any]:
-        """Every step that ran, in API format: its hash is that of the bundled workflow `id_photo` with these settings."""
+        """Every step that ran, in API format: its hash is that of the workflow `id_photo` with the same settings."""
         from ...core.id_photo.make import ENGINE_STEP, MAKE_STEP
 
         picture, about, engine = [MAKE_STEP, 0], [MAKE_STEP, 1], [ENGINE_STEP, 0]
