@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 
 from ..core.interrupt import Stopped, never
 from .backends.base import Backend, Event, OnEvent, RunResult, ignore
-from .backends.execute import execute, make_folder
-from .backends.factory import BackendOptions, connect
+from .backends.execute import BackendOptions, connect, execute, make_folder
 from .workflow.graph import Workflow
 from .workflow.input_files import Photos, files_of
 

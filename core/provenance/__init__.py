@@ -8,9 +8,8 @@ from ..lazy import lazy
 
 if TYPE_CHECKING:
     from .credentials import MIME, Action, Ingredient, Signing, available, credentials_of, padding_is_clean, sign
-    from .models_used import UNKNOWN_LICENCE
     from .origin import origin_of, origin_of_node, packet_of, photo_files, this_run
-    from .save import Signature, Target, picture_file, target_for
+    from .save import UNKNOWN_LICENCE, Signature, Target, picture_file, target_for
     from .source_types import COMPOSITE, GENERATED
     from .trace import UNKNOWN, effect
     from .verify_file import State, check_credentials, check_file
@@ -20,9 +19,8 @@ __getattr__ = lazy(
     __name__,
     {
         ".credentials": "Action available credentials_of Ingredient MIME padding_is_clean sign Signing",
-        ".models_used": "UNKNOWN_LICENCE",
         ".origin": "origin_of origin_of_node packet_of photo_files this_run",
-        ".save": "picture_file Signature Target target_for",
+        ".save": "picture_file Signature Target target_for UNKNOWN_LICENCE",
         ".source_types": "COMPOSITE GENERATED",
         ".trace": "effect UNKNOWN",
         ".verify_file": "check_credentials check_file State",

@@ -1,19 +1,21 @@
-"""A picture, what is known of its making, and a signature, as one file: what the node and the commands write."""
+"""Which models a graph names or loads unasked: what is recorded of a workflow without the workflow itself."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any, get_args
 
 from ..errors.formats import FileSizeOutOfReach
-from ..graph import hash_graph
+from ..graph import file_input, hash_graph, links, upstream
 from ..imaging.encode import Encoded, Form, encode_picture
+from ..models.manifest import models
+from ..node_facts import ENGINE, facts_of
 from . import xmp
 from .credentials import Action, Ingredient, Signing, sign
-from .models_used import models_used
 from .source_types import COMPOSITE
 from .verify_file import MIME as MIME_OF_FORMAT
 from .xmp import Record
@@ -24,6 +26,65 @@ if TYPE_CHECKING:
     from ..id_photo.document import Document
     from ..id_photo.measures import IDPhoto
     from .trace import Making
+
+UNKNOWN_LICENCE = "its publisher's: not known here"
+"""The words of the runner's report for the same."""
+
+NON_COMMERCIAL = "non-commercial research only (insightface)"
+"""Of insightface's packs and of inswapper, in the words of the nodes that load them."""
+
+MODEL_SUFFIXES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".sft", ".onnx", ".tflite")
+"""Endings of model files."""
+
+_ROW = re.compile(r"_(\d+)$")
+
+
+def models_used(graph: Mapping[str, Any], nodes: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Name and licence of the models that `nodes` and what they depend on name in their inputs, or load unasked.
+
+    Of a file's name only the last part is given: no folder. Rows of a LoRA stack that are off are left out.
+    """
+    found: dict[str, str] = {}
+    living = upstream(graph, nodes)
+    for node_id in (each for each in graph if each in living):
+        node = graph[node_id]
+        for name in _named(node):
+            found.setdefault(name, _licence(name))
+    return tuple(found.items())
+
+
+def _licence(name: str) -> str:
+    if name in models():
+        return models()[name].licence
+    return NON_COMMERCIAL if name.startswith(("insightface/", "inswapper")) else UNKNOWN_LICENCE
+
+
+def _named(node: Mapping[str, Any]) -> list[str]:
+    inputs = _inputs(node)
+    given = ENGINE if "engine" in links(node) else ()
+    facts = facts_of(node.get("class_type", ""))
+    names = [name for name in (facts.loads if facts is not None else ()) if name not in given]
+    if node.get("class_type") == "LikenessLoadFaceEngine":
+        packs = {"insightface": (f"insightface/{inputs.get('pack', 'buffalo_l')}",)}
+        names += packs.get(str(inputs.get("engine")), ENGINE)
+    for key, value in inputs.items():
+        if not isinstance(value, str) or key == file_input(node) or key.startswith("filename") or _is_off(key, inputs):
+            continue
+        if value in models() and key in ("model", "matte"):
+            names.append(value)
+        elif value.lower().endswith(MODEL_SUFFIXES):
+            names.append(PureWindowsPath(value).name)
+    return [name for name in names if name in models() or "/" in name or name.lower().endswith(MODEL_SUFFIXES)]
+
+
+def _is_off(key: str, inputs: Mapping[str, Any]) -> bool:
+    row = _ROW.search(key)
+    return row is not None and inputs.get(f"on_{row[1]}") is False
+
+
+def _inputs(node: Mapping[str, Any]) -> Mapping[str, Any]:
+    return node.get("inputs") or {}
+
 
 SUFFIXES: Mapping[Form, str] = {"jpeg": ".jpg", "png": ".png", "webp": ".webp"}
 FORMS: tuple[Form, ...] = get_args(Form)

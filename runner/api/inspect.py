@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..backends.factory import BackendOptions, connect
+from ..backends.execute import BackendOptions, connect
 
 if TYPE_CHECKING:
     from ..backends.base import Fact

@@ -59,7 +59,7 @@ def run(
     else output/NAME. `server`: a ComfyUI server's URL or @NAME; without it the workflow runs in this process. Raises
     Misuse, OutputUnwritable, and what reading the workflow, its settings, its photos and the run raise.
     """
-    from ..backends.factory import BackendOptions, connect
+    from ..backends.execute import BackendOptions, connect
     from ..workflow.graph import Workflow
     from ..workflow.overrides import apply_settings
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         report_passed,
     )
     from .core_nodes import CORE_NODES
-    from .factory import BackendOptions, connect
+    from .execute import BackendOptions, connect
     from .local import LocalEngine
     from .local_nodes import describe, local_catalog, local_classes, local_object_info, plan
     from .pool import Fleet, Place, ServerView
@@ -33,7 +33,7 @@ __getattr__ = lazy(
         ".backoff": "OutageWait",
         ".base": ("Backend Event Fact Folders ignore judged_images NodeTime OnEvent report_passed RunResult SavedFile"),
         ".core_nodes": "CORE_NODES",
-        ".factory": "BackendOptions connect",
+        ".execute": "BackendOptions connect",
         ".local": "LocalEngine",
         ".local_nodes": "describe local_catalog local_classes local_object_info plan",
         ".pool": "Fleet Place ServerView",

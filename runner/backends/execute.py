@@ -1,11 +1,12 @@
-"""One run from photos to results, wherever the workflow runs: what the client, the commands and a batch share."""
+"""One run from an address and photos to results, wherever the workflow runs: for client, commands and batches."""
 
 from __future__ import annotations
 
 import errno
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...core.errors import PhotoUnreadable
@@ -14,6 +15,50 @@ from ..errors import OutputUnwritable
 from ..workflow.graph import Workflow
 from ..workflow.input_files import Given, named_models, stage_input_files
 from .base import Backend, Folders, OnEvent, RunResult, ignore
+
+
+@dataclass(frozen=True)
+class BackendOptions:
+    """How to use a place; this process needs none of it.
+
+    `headers` go with every request. `capacity` is how many runs at a time the place is given. `wait_seconds` bounds the
+    wait for a server that does not answer at the start, `outage_seconds` for one that goes away during a run.
+    `previews` also fetches pictures that are only shown, `keep_history` leaves the server's history alone, and
+    `allow_black` accepts completely black pictures.
+    """
+
+    headers: Mapping[str, str] | None = field(default=None, repr=False, compare=False)
+    capacity: int = 2
+    wait_seconds: float = 10.0
+    outage_seconds: float = 120.0
+    previews: bool = False
+    keep_history: bool = False
+    allow_black: bool = False
+
+
+def connect(address: str | None = None, options: BackendOptions | None = None) -> Backend:
+    """The backend for a ComfyUI server's URL, for the managed server ``@NAME``, or, without one, for this process.
+
+    Nothing is sent yet. Raises BadServerAddress, NoManagedServer, and ServerUnreachable where the URL leads nowhere.
+    """
+    if address is None:
+        from .local import LocalEngine
+
+        return LocalEngine()
+    from .comfy.backend import ServerBackend
+
+    chosen = options or BackendOptions()
+    return ServerBackend(
+        address,
+        chosen.headers,
+        capacity=chosen.capacity,
+        wait_seconds=chosen.wait_seconds,
+        outage_seconds=chosen.outage_seconds,
+        previews=chosen.previews,
+        keep_history=chosen.keep_history,
+        allow_black=chosen.allow_black,
+    )
+
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 """What the system says of a disk that takes no more."""

@@ -21,10 +21,9 @@ from ..workflow.graph import Workflow, load
 from ..workflow.object_info import Catalog
 from ..workflow.preflight import Findings
 from ..workflow.validate import Step
-from .base import Event, Folders, NodeTime, OnEvent, RunResult, ignore
+from .base import Event, Folders, NodeTime, OnEvent, RunResult, RunsUnderWay, ignore
 from .local_nodes import describe, findings_here, local_catalog, local_classes, overridden, plan
 from .saved_files import collect_files
-from .under_way import RunsUnderWay
 
 if TYPE_CHECKING:
     from ...nodes.schema import io

@@ -20,9 +20,8 @@ from ...workflow.graph import Workflow, load
 from ...workflow.object_info import Catalog
 from ...workflow.preflight import Findings
 from ..backoff import OutageWait
-from ..base import Event, Folders, OnEvent, RunResult, ignore
+from ..base import Event, Folders, OnEvent, RunResult, RunsUnderWay, ignore
 from ..saved_files import announced_files
-from ..under_way import RunsUnderWay
 from .catalog import ServerCatalog, findings_on, require
 from .events import Listener
 from .follow_prompt import Job

@@ -9,7 +9,7 @@ from likeness_studio.core.faces import insightface_engine
 from likeness_studio.core.graph import hash_graph
 from likeness_studio.core.models import models
 from likeness_studio.core.provenance import UNKNOWN_LICENCE
-from likeness_studio.core.provenance.models_used import models_used
+from likeness_studio.core.provenance.save import models_used
 from likeness_studio.nodes.extension import node_classes, node_facts
 from likeness_studio.runner.workflow import Workflow
 from likeness_studio.runner.workflow import input_files as model_files
