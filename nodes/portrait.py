@@ -185,6 +185,12 @@ class FrameHeadshot(io.ComfyNode):
                 portrait_several_input(),
                 io.Mask.Input("mask", optional=True, tooltip="The person's mask, cut in the same way."),
                 portrait_engine_input(),
+                io.Image.Input(
+                    "photo",
+                    optional=True,
+                    tooltip="The photo that image was cut out of: the face is looked for there. What Refine Matte "
+                    "makes up behind the person can look like a second face.",
+                ),
             ],
             outputs=[
                 io.Image.Output(display_name="image", tooltip="The framed pictures."),
@@ -207,6 +213,7 @@ class FrameHeadshot(io.ComfyNode):
         several_faces: str,
         mask: torch.Tensor | None = None,
         engine: FaceEngine | None = None,
+        photo: torch.Tensor | None = None,
     ) -> io.NodeOutput:
         from ..core.choices import FacePolicy
         from ..core.faces.choose import choose_face, steady_landmarks
@@ -219,17 +226,21 @@ class FrameHeadshot(io.ComfyNode):
         if mask is not None:
             mask = match_batch(check_mask(mask), image.shape[0], "masks")
             check_same_size(mask, image, "mask")
+        seen = image
+        if photo is not None:
+            seen = match_batch(check_image(photo, "photo"), image.shape[0], "photos")
+            check_same_size(seen, image, "photo")
         engine = engine or load_engine()
         options = FrameOptions(crop, width, height, straighten, Outside(outside))
         policy = FacePolicy(several_faces)
         progress = Progress(image.shape[0])
         framed, not_counted = [], []
         for index in range(image.shape[0]):
-            choice = choose_face(engine.detect(image[index]), image.shape[1:3], policy)
+            choice = choose_face(engine.detect(seen[index]), image.shape[1:3], policy)
             face = choice.require(picture=index)
             cover = mask[index : index + 1] if mask is not None else None
-            picture = image[index : index + 1]
-            result = frame_headshot(picture, cover, steady_landmarks(engine, picture, face), options)
+            landmarks = steady_landmarks(engine, seen[index : index + 1], face)
+            result = frame_headshot(image[index : index + 1], cover, landmarks, options)
             result.report["notes"] = choice.notes + result.report["notes"]
             framed.append(result)
             not_counted += choice.not_counted

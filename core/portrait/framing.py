@@ -25,8 +25,9 @@ HAIR = 0.2
 TALLEST_HAIR = 4.0
 """Highest point of hair or hat that is looked for, in eye distances above the eye line."""
 
-LARGEST_TILT = 30.0
-"""A head that leans more than this many degrees is not straightened any further: it is a pose, not an accident."""
+LARGEST_TURN = 5.0
+"""Degrees by which a picture is turned to level the eyes, at most: a head that leans further is a pose, and a body
+that stands upright would lean when the head does not."""
 
 HEAD_PULL = 0.5
 """How far the frame's middle follows the middle of the whole head instead of the face, for a head that is turned."""
@@ -49,16 +50,17 @@ class Head:
     unit: float
 
 
-def measure_head(landmarks: np.ndarray, mask: np.ndarray | None, scale: float, straighten: bool) -> Head:
+def measure_head(landmarks: np.ndarray, mask: np.ndarray | None, scale: float, straighten: float = 1.0) -> Head:
     """Find the head from landmarks [5,2] in pixels and, for the top of the hair, from a matte if there is one.
 
-    `mask` is [h,w], the matte of the photo shrunk by `scale` (0..1).
+    `mask` is [h,w], the matte of the photo shrunk by `scale` (0..1). `straighten`: the share of the lean that is taken
+    away, 0..1, within LARGEST_TURN.
     """
     eyes = landmarks[:2].mean(0)
     pivot = (float(eyes[0]), float(eyes[1]))
     across = landmarks[1] - landmarks[0]
     tilt = math.degrees(math.atan2(float(across[1]), float(across[0])))
-    angle = float(np.clip(tilt, -LARGEST_TILT, LARGEST_TILT)) if straighten else 0.0
+    angle = float(np.clip(tilt, -LARGEST_TURN, LARGEST_TURN)) * straighten
     level = rotate(landmarks.astype(np.float64), pivot, -angle)
     mouth = level[3:5].mean(0)
     down = math.hypot(mouth[0] - pivot[0], mouth[1] - pivot[1])
@@ -118,27 +120,44 @@ def _look(
     return values.reshape(len(ys), len(xs))
 
 
-def choose_cut(head: Head, preset: Preset, aspect: float, cuts: np.ndarray) -> Cut:
-    """The frame nearest to the preset that has none of the `cuts` [N,2] (pixels of the photo) inside.
+SIZE_COST, ROOM_COST, EYES_COST, SHIFT_COST, LEAN_COST = 1.0, 4.0, 3.5, 2.5, 0.02
+"""What a frame costs that differs from the preset: per e-fold of the head's size, per height of head room that lacks,
+per height by which the eyes lie too low, per width of shift to the side, per degree of lean that is left."""
 
-    Smaller frames, shifts to the side and less head room are tried; the cheapest change wins. If none of them is
-    free of cuts, the one with the fewest is taken and a note says so.
+CUT_COST, BODY_COST = 60.0, 1000.0
+"""Per share of the head's outline that the frame cuts off; per point where the photo cuts the body off inside it."""
+
+SIZES, SHIFTS = np.geomspace(1.0, 0.3, 49), np.linspace(-0.2, 0.2, 17)
+ROOMS = np.concatenate([np.linspace(-0.04, 0.12, 17), np.linspace(0.14, 0.26, 7)])
+"""Frames that are tried: sizes by the preset's, shifts by the width, head room by the height."""
+
+
+def choose_cut(head: Head, preset: Preset, aspect: float, cuts: np.ndarray, outline: np.ndarray) -> tuple[Cut, float]:
+    """The frame nearest to the preset that has none of the `cuts` [N,2] inside and cuts none of the `outline` [M,2].
+
+    Both are points in pixels of the photo: where the body ends, and the head. Smaller frames, shifts to the side, less
+    head room and more of it are tried; the cheapest is taken, with its cost. What had to be changed is in its notes.
     """
     tall = (head.chin - head.crown) / preset.head
-    points = rotate(cuts, head.pivot, -head.angle)
-    scales = np.linspace(1.0, max(0.3, 0.9 * preset.head), 36)
-    shifts = np.linspace(-0.12, 0.12, 9)
-    rooms = np.array([0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0])
-    scale, shift, room = (axis.ravel() for axis in np.meshgrid(scales, shifts, rooms, indexing="ij"))
-    height = tall * scale
+    size, shift, room = (axis.ravel() for axis in np.meshgrid(SIZES, SHIFTS, [*ROOMS, preset.room], indexing="ij"))
+    height = tall * size
     width = height * aspect
-    left = head.centre + shift * width - width / 2
-    top = head.crown - preset.room * (1 - room) * height
+    left, top = head.centre + shift * width - width / 2, head.crown - room * height
     slack = 0.002 * tall
-    inside = np.zeros(len(scale))
-    for x, y in points:
-        inside += (x > left + slack) & (x < left + width - slack) & (y > top + slack) & (y < top + height - slack)
-    cost = 1000.0 * inside + 1.5 * (1 - scale) + 2.5 * np.abs(shift) + 0.2 * room + 0.4 * np.maximum(room - 1, 0)
+    box = (left + slack, top + slack, left + width - slack, top + height - slack)
+    ends = _count_inside(rotate(cuts, head.pivot, -head.angle), box)
+    lost = 1 - _count_inside(rotate(outline, head.pivot, -head.angle), (left, top, left + width, top + height)) / max(
+        len(outline), 1
+    )
+    low = (head.eyes - top) / height - (preset.room + preset.head * (head.eyes - head.crown) / (head.chin - head.crown))
+    cost = (
+        BODY_COST * ends
+        + CUT_COST * lost * bool(len(outline))
+        - SIZE_COST * np.log(size)
+        + ROOM_COST * np.maximum(preset.room - room, 0)
+        + EYES_COST * np.maximum(low, 0)
+        + SHIFT_COST * np.abs(shift)
+    )
     best = int(np.argmin(cost))
     cut = Cut(
         x=float(left[best] + width[best] / 2),
@@ -148,20 +167,36 @@ def choose_cut(head: Head, preset: Preset, aspect: float, cuts: np.ndarray) -> C
         pivot=head.pivot,
         angle=head.angle,
     )
-    cut.notes = _explain(float(scale[best]), float(shift[best]), float(room[best]), int(inside[best]))
-    return cut
+    cut.notes = _explain(float(size[best]), float(shift[best]), float(room[best] / preset.room), int(ends[best]))
+    if len(outline) and lost[best] > CLIPPED:
+        cut.notes.append("The frame cuts off a part of the head: the photo leaves no other.")
+    return cut, float(cost[best])
 
 
-def _explain(scale: float, shift: float, room: float, inside: int) -> list[str]:
+CLIPPED = 0.01
+"""Share of the head's outline outside the frame from which on the head counts as cut."""
+
+
+def _count_inside(points: np.ndarray, box: tuple[np.ndarray, ...]) -> np.ndarray:
+    """How many `points` [N,2] lie inside each of the frames (left, top, right, bottom, each [K])."""
+    left, top, right, bottom = box
+    inside = np.zeros(len(left))
+    for x, y in points:
+        inside += (x > left) & (x < right) & (y > top) & (y < bottom)
+    return inside
+
+
+def _explain(size: float, shift: float, room: float, ends: int) -> list[str]:
     notes = []
-    if scale < 0.995:
-        notes.append(f"The frame is {100 * (1 - scale):.0f} % smaller than the preset's, because the photo ends there.")
+    if size < 0.995:
+        notes.append(f"The frame is {100 * (1 - size):.0f} % smaller than the preset's, because the photo ends there.")
     if abs(shift) > 0.005:
         side = "right" if shift > 0 else "left"
         notes.append(f"The frame is shifted to the {side} by {100 * abs(shift):.0f} % of its width.")
-    if room > 0.01:
-        notes.append(f"Head room is {100 * (1 - room):.0f} % of the preset's, because the photo ends above the head.")
-    if inside:
+    if abs(room - 1) > 0.05:
+        why = "the photo ends above the head" if room < 1 else "the body ends below"
+        notes.append(f"Head room is {100 * max(room, 0):.0f} % of the preset's, because {why}.")
+    if ends:
         notes.append("The photo cuts the person off inside the frame: every frame around this face shows it.")
     return notes
 
@@ -243,6 +278,10 @@ def frame_headshot(
     cover = known if mask is None else framed[:, 3:] * known
     outside = int(known.numel() - known.sum())
     report = _report(cut, head, tall, wide)
+    if mask is not None:
+        report["body_below"] = round(body_below(cover[:, 0], head, cut), 2)
+        if options.crop != FULL and report["body_below"] < LEAST_BODY:
+            report["notes"].append("There is no body below the chin: the cut-out has lost it, or the photo ends there.")
     report["outside_pixels"] = outside
     report["made_up_pixels"] = outside if mask is None else 0
     if outside and mask is None:
@@ -255,20 +294,97 @@ def frame_headshot(
 
 def _cut(
     height: int, width: int, mask: torch.Tensor | None, landmarks: np.ndarray, options: FrameOptions, aspect: float
-) -> tuple[Cut, Any]:
+) -> tuple[Cut, Head]:
     block = -(-max(height, width) // MASK_GRID)
     matte = None
     if mask is not None:
         matte = torch.nn.functional.avg_pool2d(planes(mask), block, ceil_mode=True)[0, 0].cpu().numpy()
-    head = measure_head(landmarks, matte, 1 / block, options.straighten)
     if options.crop == FULL:
+        head = measure_head(landmarks, matte, 1 / block, float(options.straighten))
         return full_cut(height, width, aspect, head), head
     extends = mask is None and options.outside == Outside.EXTEND
-    cuts = NO_POINTS if extends else border_points(height, width, matte)
-    return choose_cut(head, PRESETS[options.crop], aspect, cuts), head
+    border = NO_POINTS if extends else border_points(height, width, matte)
+    found = []
+    for share in TURNS if options.straighten else (0.0,):
+        head = measure_head(landmarks, matte, 1 / block, share)
+        cuts, outline = border, NO_POINTS
+        if matte is not None:
+            cuts, outline = np.concatenate([border, body_end(head, matte, block)]), head_outline(head, matte, block)
+        cut, cost = choose_cut(head, PRESETS[options.crop], aspect, cuts, outline)
+        found.append((cost + LEAN_COST * abs(_lean(landmarks) - head.angle), cut, head))
+    _, cut, head = min(found, key=lambda each: each[0])
+    return cut, head
 
 
-def _report(cut: Cut, head: Any, height: int, width: int) -> dict[str, Any]:
+TURNS = (1.0, 0.5, 0.0)
+"""Shares of the lean that are tried; the photo decides how much of it can be taken away."""
+
+
+def _lean(landmarks: np.ndarray) -> float:
+    across = landmarks[1] - landmarks[0]
+    return math.degrees(math.atan2(float(across[1]), float(across[0])))
+
+
+FACE_WIDTH = 2.2
+"""Width of a face at the cheekbones, in eye distances: 140 by 63 mm (Gordon et al., ANSUR 1988; Dodgson 2004)."""
+
+NECK = 0.45
+"""Half the width round the middle in which a body is looked for below the chin, in eye distances: a neck's."""
+
+
+def _levelled(head: Head, matte: np.ndarray, block: int) -> tuple[np.ndarray, np.ndarray]:
+    """Places [N,2] of the matte's covered pixels in level coordinates, and in pixels of the photo."""
+    rows, columns = np.nonzero(matte > 0.5)
+    spots = (np.stack([columns, rows], 1) + 0.5) * block
+    return rotate(spots, head.pivot, -head.angle), spots
+
+
+def head_outline(head: Head, matte: np.ndarray, block: int) -> np.ndarray:
+    """Points [N,2] in pixels of the photo of the head's outline in its matte [h,w], from the crown to the chin.
+
+    What lies further beside the face than a head is long is not the head: a raised hand, another person.
+    """
+    level, spots = _levelled(head, matte, block)
+    reach = 0.7 * (head.chin - head.crown)
+    near = (level[:, 1] < head.chin) & (np.abs(level[:, 0] - head.centre) < reach)
+    level, spots = level[near], spots[near]
+    rows = np.floor((level[:, 1] - level[:, 1].min()) / (2 * block)).astype(int) if len(level) else []
+    found = []
+    for row in np.unique(rows):
+        members = np.flatnonzero(rows == row)
+        found += [members[level[members, 0].argmin()], members[level[members, 0].argmax()]]
+    return spots[found]
+
+
+def body_end(head: Head, matte: np.ndarray, block: int) -> np.ndarray:
+    """Points [N,2] in pixels of the photo where the matte [h,w] ends below the chin before the photo does.
+
+    A network that loses a dark suit leaves a head and a neck: a frame that goes on below shows them in mid-air.
+    """
+    level, spots = _levelled(head, matte, block)
+    below = (np.abs(level[:, 0] - head.pivot[0]) < NECK * head.unit) & (level[:, 1] > head.eyes)
+    if not below.any():
+        return NO_POINTS
+    lowest = spots[below][level[below, 1].argmax()]
+    height, width = matte.shape[0] * block, matte.shape[1] * block
+    edge = 0.02 * height
+    if lowest[1] > height - edge or not edge < lowest[0] < width - edge:
+        return NO_POINTS
+    across = np.linspace(-FACE_WIDTH, FACE_WIDTH, 9)[:, None] * [head.unit / 2, 0.0]
+    return lowest + across
+
+
+def body_below(mask: torch.Tensor, head: Head, cut: Cut) -> float:
+    """How wide the person is at the lower edge of a framed MASK [1,h,w], in face widths; a bust has 1.5 to 3."""
+    rows = mask[0, -max(1, mask.shape[1] // 50) :]
+    return float(rows.mean(0).sum()) * cut.width / mask.shape[2] / (FACE_WIDTH * head.unit)
+
+
+LEAST_BODY = 0.9
+"""Face widths of body at the frame's lower edge below which a head floats: a neck alone has 0.8."""
+
+
+def _report(cut: Cut, head: Head, height: int, width: int) -> dict[str, Any]:
     enlarged = height / cut.height
     top = cut.y - cut.height / 2
     notes = list(cut.notes)
