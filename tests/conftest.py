@@ -25,8 +25,17 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 START_SECONDS = 120
 
 
+class RootIsAFolder:
+    """Else pytest imports the pack's own `__init__.py` and cannot, where the folder is named likeness-studio."""
+
+    @pytest.hookimpl
+    def pytest_collect_directory(self, path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+        return pytest.Dir.from_parent(parent, path=path) if path == REPOSITORY else None
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """A run of all tests proves that each error of the registry is raised."""
+    config.pluginmanager.register(RootIsAFolder())
     rooms = [REPOSITORY / name for name in ("core", "nodes", "runner", "install.py")]
     own = [REPOSITORY / room / "errors" for room in ("core", "runner")]
     config.pluginmanager.register(RaisedCodes(LikenessError, known_codes, rooms, own), "raised_codes")

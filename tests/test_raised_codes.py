@@ -1,8 +1,10 @@
-"""The plugin `raised_codes` on a small tree of its own: one product, its errors, and tests that make it fail."""
+"""The suite's own plugins: `raised_codes` on a small tree with a product and its errors; a clone of any name."""
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -130,3 +132,15 @@ def test_an_error_without_a_code_fails_any_run(tree, words):
     returned, said = pytest_in(tree, *words)
     assert returned == 1
     assert "made Broken, which has no code" in said
+
+
+def test_the_suite_runs_in_a_folder_that_is_named_as_the_repository(tmp_path):
+    """A clone is called likeness-studio, which is no name of a package."""
+    clone, here = tmp_path / "likeness-studio", Path(__file__).parent
+    (clone / "tests").mkdir(parents=True)
+    for name in ("__init__.py", "pyproject.toml"):
+        shutil.copy(here.parent / name, clone / name)
+    shutil.copy(here / "conftest.py", clone / "tests")
+    (clone / "tests" / "test_tear.py").write_text("def test_tear(): pass")
+    returned, said = pytest_in(clone, "tests/test_tear.py")
+    assert (returned, "1 passed" in said) == (0, True), said
