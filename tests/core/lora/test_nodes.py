@@ -64,7 +64,7 @@ def test_without_an_active_row_model_and_clip_come_back_as_they_are():
 
 def test_a_row_needs_a_file_that_is_there_and_inside_the_folder(loras):
     model = SimpleNamespace(get_attachment=lambda name: None)
-    with pytest.raises(ModelMissing, match=r"gone.safetensors"):
+    with pytest.raises(ModelMissing, match=r"^There is no file 'gone\.safetensors' in loras; put it into .*loras\.$"):
         LoadLoraStack.execute(model, lora_1="gone.safetensors")
     with pytest.raises(UnsafePath):
         LoadLoraStack.execute(model, lora_1="../secret.safetensors")
@@ -87,7 +87,9 @@ def test_a_pickle_or_a_truncated_file_is_refused_by_every_node(loras):
 def test_outside_comfyui_a_lora_cannot_be_applied_and_says_so(loras, formats):
     formats.make("kohya").save(loras / "ada.safetensors")
     model = SimpleNamespace(get_attachment=lambda name: None, model=torch.nn.Linear(1, 1))
-    with pytest.raises(DependencyMissing):
+    with pytest.raises(
+        DependencyMissing, match=r"^LoRAs are applied by ComfyUI, which does not run here; run the graph on a server\.$"
+    ):
         LoadLoraStack.execute(model, lora_1="ada.safetensors")
 
 

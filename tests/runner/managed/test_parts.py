@@ -51,7 +51,9 @@ class TestPorts:
     def test_a_port_given_to_another_is_passed_over(self):
         first = ports.choose("127.0.0.1", None)
         assert ports.choose("127.0.0.1", None, {first}) > first
-        with pytest.raises(PortTaken, match="8188"):
+        with pytest.raises(
+            PortTaken, match=r"^No port from 8188 to 8387 is free on 127\.0\.0\.1; give one with --port\.$"
+        ):
             ports.choose("127.0.0.1", None, range(8188, 8388))
 
     @pytest.mark.parametrize(
@@ -158,7 +160,10 @@ class TestState:
         assert places.root().name == "likeness-studio"
 
     def test_an_unknown_name_is_an_error_and_a_url_is_not(self):
-        with pytest.raises(NoManagedServer, match="'default' is running"):
+        with pytest.raises(
+            NoManagedServer,
+            match=r"^No managed server 'default' is running \(none is running\); start it: likeness server start\.$",
+        ):
             managed.resolve("@default")
         assert managed.resolve("http://gpu-box:8188") == "http://gpu-box:8188"
         with pytest.raises(BadServerName):
