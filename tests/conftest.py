@@ -36,6 +36,9 @@ class RootIsAFolder:
 def pytest_configure(config: pytest.Config) -> None:
     """A run of all tests proves that each error of the registry is raised."""
     config.pluginmanager.register(RootIsAFolder())
+    if hasattr(config, "workerinput"):
+        # A worker for each core: torch's threads would only wait for one another.
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
     rooms = [REPOSITORY / name for name in ("core", "nodes", "runner", "install.py")]
     own = [REPOSITORY / room / "errors" for room in ("core", "runner")]
     config.pluginmanager.register(RaisedCodes(LikenessError, known_codes, rooms, own), "raised_codes")
