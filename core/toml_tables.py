@@ -82,11 +82,11 @@ class TomlFile:
             return _adapter(form).validate_json(text)[0]
         except ValidationError as error:
             fault = error.errors()[0]
-            raise self.wrong(where, ".".join(map(str, fault["loc"][1:])), _said(fault)) from error
+            raise self.wrong(where, str((*fault["loc"], "")[1]), _said(fault)) from error
 
     def wrong(self, where: str, key: str, what: str) -> Exception:
-        """An error that says `what` is wrong with a table, or with a key of it; ``a.b`` is the key b of the key a."""
-        line = self._line(where, key.partition(".")[0])
+        """An error that says `what` is wrong with the table called `where`, or with a key of it."""
+        line = self._line(where, key)
         place = f"line {line}, " if line else ""
         return self.invalid(f"{self.file}, {place}[{where}]{key and f' key {key}'} {what}.".replace("?.", "?"))
 
@@ -122,11 +122,12 @@ def _adapter(form: type[Any]) -> TypeAdapter[list[Any]]:
 
 def _said(fault: ErrorDetails) -> str:
     """A fault as pydantic found it, to follow on the key's name."""
+    inside = fault["loc"][-1] if len(fault["loc"]) > 2 else None
     if fault["type"] == "value_error":
         return str(fault["ctx"]["error"])  # pyright: ignore[reportTypedDictNotRequiredAccess]
     if fault["type"] == "missing":
-        return "is missing; add it"
+        return "is missing; add it" if inside is None else f"lacks the value {inside}; add it"
     if fault["type"] == "unexpected_keyword_argument":
-        return "is not known here"
+        return f"has a key {inside}, which is not known here; leave it out"
     should = re.sub(r"^\w+ should", "should", fault["msg"]).replace("an object", "a table")
     return f"is {repr(fault['input'])[:100]} and {should}; correct it"
