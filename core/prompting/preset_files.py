@@ -19,6 +19,7 @@ from .wording import balanced
 log = logging.getLogger(__name__)
 
 _RESERVED = (UNSPECIFIED, SUITS_THE_ROLE)
+_WORDED = {"words", *(dialect.key for dialect in Dialect)}
 
 
 @dataclass(frozen=True)
@@ -255,7 +256,7 @@ def _preset(toml: TomlFile, kind: Kind, name: str, table: Any) -> Preset:
         for words in wordings[dialect]:
             if set(re.findall(r"{(.*?)}", words)) - ({"colour"} if kind is Kind.SETTING else set()):
                 raise toml.wrong(where, key, f"has {words!r}; only {{colour}} is filled in, and only in a setting")
-    values = {key: value for key, value in vars(row).items() if key not in {"words", *(each.key for each in Dialect)}}
+    values = {key: value for key, value in vars(row).items() if key not in _WORDED}
     if isinstance(row, _Framing):
         words = row.pose.words
         values |= {"pose": words, "pose_tags": row.pose.tags or words, "pose_claims": row.pose.claims}
