@@ -82,6 +82,9 @@ def models() -> dict[str, Model]:
     return read()
 
 
+NON_COMMERCIAL = "non-commercial research only (insightface)"
+"""The licence of insightface's packs and of inswapper, which users bring themselves."""
+
 SAFE_SUFFIXES = (".onnx", ".safetensors", ".tflite")
 WORD_LISTS = (".txt.gz",)
 """Vocabularies: read line by line as text, so that nothing in them can run."""

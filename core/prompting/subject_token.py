@@ -17,7 +17,7 @@ from typing import Any
 
 from ..errors import NameUnusable
 from ..toml_tables import TomlFile
-from .clip_vocabulary import FIRST_MERGE, SIZE, Piece, Vocabulary
+from .token_count import FIRST_MERGE, SIZE, Piece, Vocabulary
 from .wording import indefinite
 
 RARE = 36_000

@@ -8,14 +8,11 @@ from pathlib import PureWindowsPath
 from typing import Any
 
 from ..graph import file_input, links, upstream
-from ..models.manifest import models
+from ..models.manifest import NON_COMMERCIAL, models
 from ..node_facts import ENGINE, facts_of
 
 UNKNOWN_LICENCE = "its publisher's: not known here"
 """The words of the runner's report for the same."""
-
-NON_COMMERCIAL = "non-commercial research only (insightface)"
-"""Of insightface's packs and of inswapper, in the words of the nodes that load them."""
 
 SUFFIXES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".sft", ".onnx", ".tflite")
 """Endings of model files."""
