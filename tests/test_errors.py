@@ -32,8 +32,8 @@ def abstract(cls=LikenessError):
 
 
 def makes(cls):
-    """Whether the source makes an instance of the class."""
-    return re.search(rf"\b{cls.__name__}\(", SOURCE.replace(f"class {cls.__name__}(", ""))
+    """Whether the source makes an instance of the class, or tells the reader of a TOML file to make one."""
+    return re.search(rf"\b{cls.__name__}\(|\(file, .*\b{cls.__name__}\)", SOURCE.replace(f"class {cls.__name__}(", ""))
 
 
 def is_a_sentence(text):
