@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -119,11 +119,7 @@ class Judgement:
         own = self.identity
         baseline = None
         if own.baseline is not None:
-            baseline = {
-                "median": round(own.baseline, 4),
-                "low": round(min(own.agreement), 4),
-                "photos": own.photos,
-            }
+            baseline = {"median": round(own.baseline, 4), "low": round(min(own.agreement), 4), "photos": own.photos}
         return {
             "engine": own.engine,
             "person": own.name,
@@ -196,13 +192,9 @@ class Ranked:
 
     def as_dict(self) -> dict[str, object]:
         """For reports."""
-        return {
-            "index": self.index,
-            "passed": self.passed,
-            "cosine": None if self.cosine is None else round(self.cosine, 4),
-            "sharpness": round(self.sharpness, 6),
-            "exposure": round(self.exposure, 4),
-        }
+        cosine = None if self.cosine is None else round(self.cosine, 4)
+        rounded = {"cosine": cosine, "sharpness": round(self.sharpness, 6), "exposure": round(self.exposure, 4)}
+        return asdict(self) | rounded
 
 
 def rank(judgement: Judgement, images: Sequence[torch.Tensor]) -> list[Ranked]:

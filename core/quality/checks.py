@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -180,20 +180,10 @@ class Check:
     def as_dict(self) -> dict[str, Any]:
         """For reports; a value that is no finite number is left out."""
         finite = self.value is not None and math.isfinite(self.value)
-        return {
-            "name": self.name,
-            "title": self.title,
-            "group": self.group,
+        return asdict(self) | {
             "outcome": str(self.outcome),
             "value": round(self.value, 6) if finite and self.value is not None else None,
-            "unit": self.unit,
             "uncertainty": None if self.uncertainty is None else round(self.uncertainty, 6),
-            "shown": self.shown,
-            "limit": self.limit,
-            "advice": self.advice,
-            "detail": self.detail,
-            "source": self.source,
-            "failing": self.failing,
         }
 
 
