@@ -70,9 +70,9 @@ class TomlFile:
         if not isinstance(table, dict):
             raise self.wrong(where, "", "must be a table of keys and values")
         known = sorted({each.name for each in fields(form) if each.init} - set(named))
-        for key in table.keys() - set(known):
+        for key in (key for key in table if key not in known):
             near = difflib.get_close_matches(key, known, n=1)
-            advice = f"did you mean {near[0]}?" if near else f"known keys are {', '.join(known)}"
+            advice = f"did you mean {near[0]}?" if near else f"known keys are {', '.join(known)}."
             raise self.wrong(where, key, f"is not known here; {advice}")
         try:
             text = json.dumps([table | named])
@@ -88,7 +88,8 @@ class TomlFile:
         """An error that says `what` is wrong with the table called `where`, or with a key of it."""
         line = self._line(where, key)
         place = f"line {line}, " if line else ""
-        return self.invalid(f"{self.file}, {place}[{where}]{key and f' key {key}'} {what}.".replace("?.", "?"))
+        end = "" if what.endswith(("?", ".")) else "."
+        return self.invalid(f"{self.file}, {place}[{where}]{key and f' key {key}'} {what}{end}")
 
     def _line(self, where: str, key: str) -> int:
         """The line of a table's key, else of its header, counted from 1; 0 when it is not written as a header."""
