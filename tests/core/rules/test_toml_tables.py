@@ -63,9 +63,8 @@ def test_only_what_toml_lacks_is_converted(hats):
     ],
 )
 def test_a_fault_is_a_sentence_with_file_line_table_key_and_value(hats, line, said):
-    text = b"[bowler]\n" + (line if isinstance(line, bytes) else line.encode())
-    if line == "[[fez]]":
-        text = line.encode()
+    raw = line if isinstance(line, bytes) else line.encode()
+    text = raw if raw == b"[[fez]]" else b"[bowler]\n" + raw
     with pytest.raises(PresetInvalid, match=said) as caught:
         hats(text)
     assert "hats.toml" in str(caught.value)
