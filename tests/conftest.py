@@ -17,8 +17,36 @@ from pathlib import Path
 
 import pytest
 
+from likeness_studio.core.errors import LikenessError
+from likeness_studio.runner.errors import registry
+from likeness_studio.tests.raised_codes import RaisedCodes
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 START_SECONDS = 120
+
+
+class RootIsAFolder:
+    """Else pytest imports the pack's own `__init__.py` and cannot, where the folder is named likeness-studio."""
+
+    @pytest.hookimpl
+    def pytest_collect_directory(self, path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+        return pytest.Dir.from_parent(parent, path=path) if path == REPOSITORY else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A run of all tests proves that each error of the registry is raised."""
+    config.pluginmanager.register(RootIsAFolder())
+    if hasattr(config, "workerinput"):
+        # A worker for each core: torch's threads would only wait for one another.
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+    rooms = [REPOSITORY / name for name in ("core", "nodes", "runner", "install.py")]
+    own = [REPOSITORY / room / "errors" for room in ("core", "runner")]
+    config.pluginmanager.register(RaisedCodes(LikenessError, known_codes, rooms, own), "raised_codes")
+
+
+def known_codes() -> list[str]:
+    """The codes of the pack's own errors: tests may define others."""
+    return [code for code, cls in registry().items() if cls.__module__.startswith("likeness_studio.")]
 
 
 @pytest.fixture(scope="session")

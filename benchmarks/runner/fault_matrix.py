@@ -26,9 +26,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from cells import Cell, Outcome, new_proxy
 from clients import not_installed, versions
 from contestants import NAMES, home_of
-from faults import ROWS, Cell, Outcome, new_proxy
+from faults import ROWS
 from graphs import new_mark
 from report import circumstances, table, write
 from servers import Server, add_arguments, running

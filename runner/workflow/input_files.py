@@ -205,7 +205,11 @@ def _link(source: Path, target: Path) -> None:
     try:
         os.link(source.resolve(), target)
     except OSError:
-        shutil.copyfile(source, target)
+        try:
+            shutil.copyfile(source, target)
+        except OSError as error:
+            error.filename = error.filename or str(source)
+            raise
 
 
 UNKNOWN_LICENCE = "its publisher's: not known here"

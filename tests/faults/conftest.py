@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from likeness_studio.runner.backends import Folders
+from likeness_studio.runner.backends.comfy import follow_prompt as job
 from likeness_studio.tests.conftest import ComfyUIServer, free_port, start_comfyui
 from likeness_studio.tests.faults.graphs import SecondClient, until
+from likeness_studio.tests.faults.pretend import Pretend, png
 from likeness_studio.tests.faults.proxy import Proxy
 
 MAX_UPLOAD_MB = 1
@@ -122,3 +124,14 @@ def new_folders(tmp_path: Path) -> Callable[[str], Folders]:
         return found
 
     return made
+
+
+@pytest.fixture
+def pretend(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pretend]:
+    """A server that needs no ComfyUI: it gives recorded answers, and a test changes one."""
+    monkeypatch.setattr(job, "ASK_FIRST", 0.05)
+    monkeypatch.setattr(job, "RECHECK_SECONDS", 0.02)
+    (folders.input / "photo.png").write_bytes(png())
+    server = Pretend()
+    yield server
+    server.close()

@@ -160,7 +160,7 @@ def test_fault_14_subfolders_and_types(server: ComfyUIServer, folders: Folders):
 
 
 def test_fault_18_black_picture_of_nan(server: ComfyUIServer, folders: Folders):
-    with pytest.raises(errors.OutputBlank, match="black") as caught:
+    with pytest.raises(errors.OutputBlank) as caught:
         run_on(server.url, through(picture(colour()), "FaultNotANumber"), folders)
     assert caught.value.code == "output_blank"
 
@@ -168,7 +168,7 @@ def test_fault_18_black_picture_of_nan(server: ComfyUIServer, folders: Folders):
 def test_fault_18_one_black_picture_among_good_ones(server: ComfyUIServer, folders: Folders):
     graph = through(picture(colour()), "FaultNotANumber")
     graph["3"] = node("SaveImage", "Good", images=["1", 0], filename_prefix="good")
-    with pytest.raises(errors.OutputBlank, match=r"fault_00001_\.png is completely black"):
+    with pytest.raises(errors.OutputBlank, match=r"fault_00001_\.png"):
         run_on(server.url, graph, folders)
 
 

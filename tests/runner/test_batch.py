@@ -36,7 +36,7 @@ def test_a_batch_is_done_once(mirror, photos, tmp_path):
 
 
 def test_a_workflow_that_needs_a_server_is_refused_once_and_not_for_each_photo(photos, tmp_path):
-    with pytest.raises(errors.NeedsServer, match="give one with --server"):
+    with pytest.raises(errors.NeedsServer, match="--server"):
         run_batch(BatchOptions("img2img_headshot_sd15", photos, tmp_path / "out"))
     assert not list((tmp_path / "out").glob("*.html"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def test_a_relative_folder_gives_whole_paths(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("make", [lambda p: p, lambda p: p / "no", lambda p: touch(p, "me.jpg") / "me.jpg"])
 def test_what_is_no_batch_is_refused(tmp_path, make):
-    with pytest.raises(BatchInputsInvalid, match=r"photo|folder"):
+    with pytest.raises(BatchInputsInvalid, match=re.escape(str(tmp_path))):
         read_inputs(make(tmp_path))
 
 

@@ -94,21 +94,24 @@ def test_until_pass_keeps_the_best_when_none_passes(judge, judged, tmp_path, pho
 
 
 def test_until_pass_needs_a_seed(mirror, photos, tmp_path):
-    with pytest.raises(errors.NothingToVary, match="has no node with a seed"):
+    with pytest.raises(
+        errors.NothingToVary,
+        match=r"^mirror has no node with a seed, so that another try gives the same picture; leave --until-pass out\.$",
+    ):
         run_batch(BatchOptions(mirror, photos, tmp_path / "out", until_pass=True, attempts=3))
 
 
 def test_until_pass_does_not_take_the_backdrops_seed_for_the_faces(workflow, make, photos, tmp_path):
     """Another backdrop behind the same face gets the same verdict: four tries would be three for nothing."""
     graph = workflow({"1": make("LikenessStudioBackdrop", "Wall", seed=3), "2": make("TestJudge", "Judge")})
-    with pytest.raises(errors.NothingToVary, match=r"The only seed of .* is that of Wall, which moves the background"):
+    with pytest.raises(errors.NothingToVary, match="Wall"):
         require_seeds(graph)
     graph.nodes["3"] = workflow({"3": make("KSampler", seed=5)}).nodes["3"]
     require_seeds(graph)
     changed = reseeded(graph, 77)
     assert changed.nodes["3"].inputs["seed"] == 77
     assert changed.nodes["1"].inputs["seed"] == 3, "the backdrop stays the one that was chosen"
-    with pytest.raises(errors.NothingToVary, match="moves the background"):
+    with pytest.raises(errors.NothingToVary):
         run_batch(BatchOptions("studio_headshot", photos, tmp_path / "out", until_pass=True, attempts=3))
 
 

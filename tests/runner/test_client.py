@@ -131,7 +131,7 @@ def test_photo_names_with_spaces_and_unicode(backend, workflow, folders, make, a
 @comfyui
 def test_unknown_nodes_are_all_named(no_preflight, backend, workflow, invert, folders, make):
     invert["7"], invert["8"] = make("NoSuchNode", "One"), make("NorThis", "Two")
-    with pytest.raises(errors.WorkflowRejected, match=r"One: the server has no node NoSuchNode; Two: .* NorThis"):
+    with pytest.raises(errors.WorkflowRejected, match=r"One: .*NoSuchNode; Two: .*NorThis"):
         backend.run(workflow(invert), folders)
 
 
@@ -139,7 +139,7 @@ def test_unknown_nodes_are_all_named(no_preflight, backend, workflow, invert, fo
 def test_bad_values_are_all_named(no_preflight, backend, workflow, invert, folders):
     invert["1"]["inputs"]["width"] = 0
     invert["1"]["inputs"]["color"] = "red"
-    with pytest.raises(errors.WorkflowRejected, match=r"Blank \(node 1\): Value 0 smaller than min") as caught:
+    with pytest.raises(errors.WorkflowRejected, match=r"Blank \(node 1\)") as caught:
         backend.run(workflow(invert), folders)
     assert "red" in str(caught.value)
     assert "1" in caught.value.as_dict()["node_errors"]
@@ -158,9 +158,7 @@ def test_node_that_fails_on_the_server(backend, workflow, invert, folders, make)
     invert["4"] = make("ImageToMask", "Channel", image=["2", 0], channel="alpha")
     invert["5"] = make("MaskToImage", mask=["4", 0])
     invert["6"] = make("PreviewImage", images=["5", 0])
-    with pytest.raises(
-        errors.ServerExecutionError, match=r"Channel \(node 4\) failed on the server: IndexError"
-    ) as caught:
+    with pytest.raises(errors.ServerExecutionError, match=r"Channel \(node 4\) .*IndexError") as caught:
         backend.run(workflow(invert), folders)
     assert caught.value.as_dict()["node"] == "4"
 

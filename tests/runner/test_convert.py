@@ -103,7 +103,11 @@ def test_reroutes_in_a_circle_end(canvas):
 
 def test_unknown_nodes_are_named_with_what_to_do(canvas):
     canvas["nodes"].append(canvas_node(7, "KSampler"))
-    with pytest.raises(errors.NotConvertible, match=r"KSampler.*Export \(API\)"):
+    with pytest.raises(
+        errors.NotConvertible,
+        match=r"^test\.json is in canvas format and has nodes that are not known here "
+        r"\(KSampler\); export it with 'Export \(API\)' .*\.$",
+    ):
         convert(canvas)
     canvas["nodes"][-1]["mode"] = 2
     assert "7" not in convert(canvas)
@@ -111,7 +115,7 @@ def test_unknown_nodes_are_named_with_what_to_do(canvas):
 
 def test_damaged_canvas_is_one_error(canvas):
     del canvas["nodes"][0]["id"]
-    with pytest.raises(errors.WorkflowUnreadable, match="damaged"):
+    with pytest.raises(errors.WorkflowUnreadable):
         convert(canvas)
 
 

@@ -139,7 +139,10 @@ class local_catalog_with:
 
 @needs_comfy_cli
 def test_comfy_cli_says_why_it_cannot():
-    with pytest.raises(errors.ComfyCliFailed, match=r"could not convert test.json: .*Export \(API\)"):
+    with pytest.raises(
+        errors.ComfyCliFailed,
+        match=r"^comfy-cli could not convert test\.json: .*; export it with 'Export \(API\)' in ComfyUI instead\.$",
+    ):
         comfy_cli.to_api({"nodes": [{"id": 1}], "links": []}, {}, "test.json", "a test")
 
 

@@ -94,7 +94,9 @@ def test_a_folder_by_name_turns_load_image_into_load_photos(graph, tmp_path):
 def test_a_folder_cannot_take_the_place_of_a_photo_whose_mask_is_used(graph, tmp_path):
     graph.nodes["4"].inputs["image1"] = ["2", 1]
     photo(tmp_path / "mine" / "a.jpg")
-    with pytest.raises(errors.PhotoNotPlaced, match="mask"):
+    with pytest.raises(
+        errors.PhotoNotPlaced, match=r"^Photo also gives a mask, which a folder of photos cannot; name one file\.$"
+    ):
         stage_input_files(graph, [Given(tmp_path / "mine", "Photo")], tmp_path / "in")
 
 

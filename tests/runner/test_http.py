@@ -163,13 +163,16 @@ def test_a_header_with_a_line_end_is_cleaned_and_its_value_never_shown(start):
     there = start()
     ComfyServer(there.url, {"Authorization": "Bearer secret\n"}).system_stats()
     assert there.seen[0][2]["Authorization"] == "Bearer secret"
-    with pytest.raises(ServerUnreachable, match="a header has characters") as caught:
+    with pytest.raises(ServerUnreachable, match="header") as caught:
         ComfyServer(there.url, {"Authorization": "Bearer\nsecret"}).system_stats()
     assert "secret" not in str(caught.value)
 
 
 def test_a_bad_address_is_named_without_its_login():
-    with pytest.raises(BadServerAddress, match=r"'gpu:99999' is not") as caught:
+    with pytest.raises(
+        BadServerAddress,
+        match=r"^'gpu:99999' is not a server's address; write it like http://127\.0\.0\.1:8188, or @NAME\.$",
+    ) as caught:
         ComfyServer("http://me:secret@gpu:99999")
     assert "secret" not in str(caught.value)
 
@@ -282,7 +285,10 @@ def test_an_answer_that_ends_early_is_a_broken_connection(start):
 def test_a_refusal_is_quoted_and_its_connection_can_be_used_again(start):
     there = start(lambda path: (500, {}, b"out of order") if "stats" in path else (200, {}, b"{}"))
     server = ComfyServer(there.url)
-    with pytest.raises(ServerRefused, match=r"500.*out of order") as caught:
+    with pytest.raises(
+        ServerRefused,
+        match=r"^The ComfyUI server at \S+ answered GET /system_stats with 500 Internal Server Error: out of order\.$",
+    ) as caught:
         server.system_stats()
     assert caught.value.status == 500
     assert server.object_info() == {}

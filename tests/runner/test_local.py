@@ -109,7 +109,7 @@ def test_hidden_values_reach_the_node(test_engine, workflow, folders, make):
 
 def test_failing_node_is_named_with_its_cause(test_engine, workflow, folders, make):
     graph = {"1": make("TestFail", "Glass", word="sneeze"), "2": make("PreviewAny", source=["1", 0])}
-    with pytest.raises(errors.NodeFailed, match=r"Glass \(node 1\) failed: RuntimeError: broken by sneeze") as caught:
+    with pytest.raises(errors.NodeFailed, match=r"^Glass \(node 1\) failed: RuntimeError: broken by sneeze$") as caught:
         test_engine.run(workflow(graph), folders)
     assert caught.value.as_dict() == {
         "code": "node_failed", "message": str(caught.value), "node": "1", "title": "Glass",

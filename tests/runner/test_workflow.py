@@ -44,7 +44,10 @@ def test_what_is_no_workflow_is_refused(tmp_path, content):
 
 
 def test_missing_workflow(tmp_path):
-    with pytest.raises(errors.WorkflowMissing, match="no such file"):
+    with pytest.raises(
+        errors.WorkflowMissing,
+        match=r"^There is no workflow '.*nothing\.json': no such file; there are: 'check_id_photo', .*\.$",
+    ):
         load(tmp_path / "nothing.json")
 
 
@@ -80,10 +83,12 @@ def test_the_mark_of_an_optional_node_need_not_be_typed(workflow, make):
 def test_find_by_title_id_and_case(invert, workflow):
     graph = workflow(invert)
     assert graph.find("Blank").id == graph.find("1").id == graph.find("blank ").id == "1"
-    with pytest.raises(errors.UnknownTitle, match="did you mean 'Blank'"):
+    with pytest.raises(errors.UnknownTitle, match=r"^No node of test is called 'Blnk'; did you mean 'Blank'\?$"):
         graph.find("Blnk")
     invert["2"]["_meta"]["title"] = "Blank"
-    with pytest.raises(errors.AmbiguousTitle, match="1, 2"):
+    with pytest.raises(
+        errors.AmbiguousTitle, match=r"^Several nodes are called 'Blank'; use one of their ids instead: 1, 2\.$"
+    ):
         workflow(invert).find("Blank")
 
 
@@ -162,7 +167,9 @@ def test_unknown_classes_take_values_like_the_one_they_have(workflow, make):
     for text in ("Sampler.steps=30", "Sampler.cfg=8", "Sampler.sampler_name=heun"):
         change(graph, text)
     assert graph.nodes["1"].inputs == {"steps": 30, "cfg": 8.0, "sampler_name": "heun", "model": ["2", 0]}
-    with pytest.raises(errors.UnknownInput, match="linked"):
+    with pytest.raises(
+        errors.UnknownInput, match=r"^Sampler\.model is linked to another node and cannot be set to a value\.$"
+    ):
         change(graph, "Sampler.model=x")
     with pytest.raises(errors.UnknownInput, match="did you mean 'steps'"):
         change(graph, "Sampler.step=3")
@@ -175,7 +182,7 @@ def test_options_keep_their_own_type(workflow, make):
     graph = workflow({"1": make("N", size=512, s="a")})
     settings.apply_setting(graph, settings.parse_setting("N.size=1024"), catalog)
     assert graph.nodes["1"].inputs["size"] == 1024
-    with pytest.raises(errors.NotAnOption, match="'a'"):
+    with pytest.raises(errors.NotAnOption, match=r"^N\.s cannot be 'b'; there are: 'a'\.$"):
         settings.apply_setting(graph, settings.parse_setting("N.s=b"), catalog)
 
 

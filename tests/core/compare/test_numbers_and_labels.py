@@ -26,7 +26,9 @@ def test_what_is_no_list_of_numbers_is_refused(text):
 
 
 def test_too_many_numbers_are_refused_with_both_counts():
-    with pytest.raises(BadNumbers, match=f"{MOST_VALUES + 1} values are more than the {MOST_VALUES}"):
+    with pytest.raises(
+        BadNumbers, match=f"{MOST_VALUES + 1} values are more than the {MOST_VALUES} of one run; leave some out"
+    ):
         numbers(" ".join(["0.5"] * (MOST_VALUES + 1)))
 
 
@@ -76,5 +78,7 @@ def test_labels_go_to_the_pictures_of_their_batch():
 
 
 def test_labels_that_do_not_fit_are_refused():
-    with pytest.raises(LabelsMismatch, match="2 labels for 3 pictures in 1 entries"):
+    with pytest.raises(
+        LabelsMismatch, match=r"^There are 2 labels for 3 pictures in 1 entries; give one label for each\.$"
+    ):
         spread(["a", "b"], [3])

@@ -99,7 +99,7 @@ def rules_with(edits, colours=("#FFFFFF",)):
 
 def test_where_edits_are_forbidden_plain_is_refused_by_name():
     rules = document("us-passport")
-    with pytest.raises(AlterationForbidden, match=r"US passport.*U\.S\. Department of State"):
+    with pytest.raises(AlterationForbidden, match="US passport"):
         choose_background(rules, Background.PLAIN, has_matte=True)
     colour, notes = choose_background(rules, Background.ALLOWED, has_matte=True)
     assert colour is None

@@ -56,5 +56,5 @@ def test_an_awkward_file_still_shows_the_person(engine, portrait, person, tmp_pa
 
 def test_a_truncated_file_is_refused(portraits, tmp_path):
     (tmp_path / "photo.jpg").write_bytes((portraits / "obama3.jpg").read_bytes()[:100_000])
-    with pytest.raises(PhotoUnreadable, match=r"photo\.jpg cannot be decoded"):
+    with pytest.raises(PhotoUnreadable, match=r"photo\.jpg"):
         load_photo(tmp_path / "photo.jpg")

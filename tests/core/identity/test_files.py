@@ -54,5 +54,5 @@ def test_anything_else_is_refused(write, tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(IdentityFileInvalid, match="no saved identity"):
+    with pytest.raises(IdentityFileInvalid, match="nobody"):
         load_identity(tmp_path / "nobody.safetensors")

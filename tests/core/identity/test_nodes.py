@@ -13,7 +13,7 @@ from likeness_studio.core.choices import DEFAULT_STRICTNESS
 from likeness_studio.core.errors import EnrollmentRefused, ModelUnknown, PhotoMissing, UnsafePath
 from likeness_studio.core.faces import load_engine
 from likeness_studio.core.identity import Identity
-from likeness_studio.core.identity import independence as conditioning
+from likeness_studio.core.identity import verdict as conditioning
 from likeness_studio.core.imaging import to_pil
 from likeness_studio.nodes.identity import EnrollIdentity, LoadFaceEngine, LoadIdentity, LoadPhotos, SaveIdentity
 from likeness_studio.nodes.likeness import CheckLikeness, KeepBest
@@ -75,7 +75,9 @@ def test_photos_of_different_sizes_come_through_growing_sockets(portrait):
 
 def test_no_photo_at_all_is_an_error(monkeypatch):
     monkeypatch.setattr("likeness_studio.core.faces.engines.load_engine", lambda: None)
-    with pytest.raises(EnrollmentRefused, match="No reference photo"):
+    with pytest.raises(
+        EnrollmentRefused, match=r"^No reference photo was given; connect at least one photo of the person\.$"
+    ):
         enroll()
 
 
@@ -150,11 +152,11 @@ def test_an_identity_survives_saving_and_loading(portrait, local):
 @pytest.mark.parametrize("name", ["../outside", "/etc/outside", "people/../../outside"])
 def test_names_never_leave_their_folder(name):
     person = Identity(np.ones(4) / 2, (), 1, "yunet-sface")
-    with pytest.raises(UnsafePath, match="outside"):
+    with pytest.raises(UnsafePath):
         SaveIdentity.execute(person, name)
-    with pytest.raises(UnsafePath, match="outside"):
+    with pytest.raises(UnsafePath):
         LoadIdentity.execute(name)
-    with pytest.raises(UnsafePath, match="outside"):
+    with pytest.raises(UnsafePath):
         LoadPhotos.execute(name)
 
 

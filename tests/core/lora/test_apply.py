@@ -38,5 +38,5 @@ def test_a_quantised_weight_is_not_compared_by_its_packed_shape(monkeypatch, for
 def test_a_weight_is_not_enlarged_beyond_any_memory(size, formats, tmp_path):
     file = open_path(formats.make("kohya").save(tmp_path / "a.safetensors"), "a.safetensors")
     _check_growth(file, ["x"], {"x.reshape_weight": torch.tensor([8, 8])})
-    with pytest.raises(LoraFileDamaged, match=r"a.safetensors would enlarge 'x'"):
+    with pytest.raises(LoraFileDamaged, match=r"a\.safetensors.*'x'"):
         _check_growth(file, ["x"], {"x.reshape_weight": torch.tensor(size)})

@@ -173,7 +173,7 @@ def test_a_kronecker_factor_with_a_core_of_any_size(tmp_path):
 def test_numbers_that_do_not_fit_the_precision_are_refused(tmp_path):
     path = tmp_path / "large.safetensors"
     save_file({"a.lora_up.weight": torch.full((4, 1), 1e6), "a.lora_down.weight": torch.full((1, 4), 1e6)}, path)
-    with pytest.raises(LoraNotMergeable, match="float16 cannot hold"):
+    with pytest.raises(LoraNotMergeable, match="float16"):
         merge([Source(open_path(path, "large"), 1, 1)], 0, "float16")
     assert merge([Source(open_path(path, "large"), 1, 1)], 0, "float32").tensors
 
@@ -187,7 +187,7 @@ def test_numbers_that_are_not_finite_are_refused_by_file(part, rank, made, tmp_p
     tensors[bad] = torch.full_like(tensors[bad], float("nan" if part == "up" else "inf"))
     path = tmp_path / "broken.safetensors"
     save_file(tensors, path)
-    with pytest.raises(LoraFileDamaged, match=f"broken.safetensors holds numbers that are not finite.*{bad}"):
+    with pytest.raises(LoraFileDamaged, match=rf"broken\.safetensors.*{bad}"):
         merge([Source(good, 1, 1), Source(open_path(path, path.name), 1, 1)], rank)
 
 
@@ -224,7 +224,7 @@ def test_a_whole_change_without_a_kernel_is_stored_so_that_a_convolution_takes_i
 def test_a_file_that_is_no_lora_is_not_left_out_silently(made, tmp_path):
     path = tmp_path / "model.safetensors"
     save_file({"model.diffusion_model.out.0.weight": torch.ones(4)}, path)
-    with pytest.raises(LoraNotMergeable, match=r"model.safetensors has no LoRA layer, it is a checkpoint"):
+    with pytest.raises(LoraNotMergeable, match=r"model\.safetensors.*checkpoint"):
         merge([Source(made("kohya")[0], 1, 1), Source(open_path(path, path.name), 1, 1)], 0)
 
 
@@ -265,7 +265,7 @@ def test_what_cannot_be_merged_is_refused_by_name(made, tmp_path):
     for word, tensors in cases.items():
         path = tmp_path / f"{word}.safetensors"
         save_file(tensors, path)
-        with pytest.raises(LoraNotMergeable, match=f"{word}.safetensors cannot be merged.*{word}"):
+        with pytest.raises(LoraNotMergeable, match=rf"{word}\.safetensors.*{word}"):
             merge([Source(plain, 1, 1), Source(open_path(path, path.name), 1, 1)], 0)
 
 
@@ -290,7 +290,11 @@ def test_loras_of_different_base_models_are_not_merged(made, tmp_path):
     base = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k"
     path = tmp_path / "xl.safetensors"
     save_file({f"{base}.lora_up.weight": torch.zeros(640, 4), f"{base}.lora_down.weight": torch.zeros(4, 2048)}, path)
-    with pytest.raises(LoraWrongBase, match=r"is a LoRA for SD 1.5 and xl.safetensors is one for SDXL"):
+    with pytest.raises(
+        LoraWrongBase,
+        match=r"^kohya 0\.safetensors is a LoRA for SD 1\.5 and xl\.safetensors is one for "
+        r"SDXL; merge LoRAs of one base model\.$",
+    ):
         merge([Source(one, 1, 1), Source(open_path(path, path.name), 1, 1)], 0)
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from likeness_studio.core.errors import DependencyMissing, ModelMissing, UnsafePath, UnsafeWeights
-from likeness_studio.core.errors.formats import LoraFileDamaged, LoraNotSaved, NoLoraChosen
+from likeness_studio.core.errors.formats import LoraFileDamaged, LoraMatchesNothing, LoraNotSaved, NoLoraChosen
 from likeness_studio.core.lora import Cache, open_lora
 from likeness_studio.core.lora import lora_file as files
 from likeness_studio.nodes.lora import InspectLora, LoadLoraStack, MergeLoras
@@ -64,7 +64,7 @@ def test_without_an_active_row_model_and_clip_come_back_as_they_are():
 
 def test_a_row_needs_a_file_that_is_there_and_inside_the_folder(loras):
     model = SimpleNamespace(get_attachment=lambda name: None)
-    with pytest.raises(ModelMissing, match=r"gone.safetensors"):
+    with pytest.raises(ModelMissing, match=r"^There is no file 'gone\.safetensors' in loras; put it into .*loras\.$"):
         LoadLoraStack.execute(model, lora_1="gone.safetensors")
     with pytest.raises(UnsafePath):
         LoadLoraStack.execute(model, lora_1="../secret.safetensors")
@@ -87,8 +87,21 @@ def test_a_pickle_or_a_truncated_file_is_refused_by_every_node(loras):
 def test_outside_comfyui_a_lora_cannot_be_applied_and_says_so(loras, formats):
     formats.make("kohya").save(loras / "ada.safetensors")
     model = SimpleNamespace(get_attachment=lambda name: None, model=torch.nn.Linear(1, 1))
-    with pytest.raises(DependencyMissing, match="applied by ComfyUI"):
+    with pytest.raises(
+        DependencyMissing, match=r"^LoRAs are applied by ComfyUI, which does not run here; run the graph on a server\.$"
+    ):
         LoadLoraStack.execute(model, lora_1="ada.safetensors")
+
+
+def test_a_checkpoint_in_a_row_is_refused_and_called_one(loras):
+    weights = {"model.diffusion_model.input_blocks.0.0.weight": torch.zeros(2), "first_stage_model.a": torch.zeros(2)}
+    save_file(weights, loras / "whole.safetensors")
+    model = SimpleNamespace(get_attachment=lambda name: None)
+    with pytest.raises(LoraMatchesNothing) as refused:
+        LoadLoraStack.execute(model, lora_1="whole.safetensors")
+    assert str(refused.value) == (
+        "whole.safetensors is no LoRA but a checkpoint, which belongs into models/checkpoints; choose a LoRA."
+    )
 
 
 def test_inspecting_says_everything(loras, formats, local):
@@ -200,7 +213,7 @@ def test_a_merge_stays_in_its_folder(name, loras, formats):
 @pytest.mark.parametrize("name", [".", "a/..", "./"])
 def test_the_folder_itself_is_no_name_for_a_merge(name, loras, formats, local):
     formats.make("kohya").save(loras / "1.safetensors")
-    with pytest.raises(UnsafePath, match="folder"):
+    with pytest.raises(UnsafePath):
         MergeLoras.execute(0, "float16", name, lora_1="1.safetensors", strength_1=1.0)
     assert list(local.output_dir.rglob("*.safetensors")) == []
 
@@ -256,7 +269,7 @@ def test_a_file_that_is_replaced_after_its_check_is_not_used(loras, formats):
     with pytest.raises(LoraFileDamaged, match="was changed"):
         file.read()
     (loras / "1.safetensors").write_bytes(b"gone")
-    with pytest.raises(LoraFileDamaged, match=r"1\.safetensors cannot be read"):
+    with pytest.raises(LoraFileDamaged, match=r"1\.safetensors"):
         file.read()
 
 

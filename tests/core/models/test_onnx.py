@@ -81,7 +81,7 @@ def test_gpu_that_does_not_start_is_an_error_only_when_insisted_on(model, monkey
         onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"]
     )
     monkeypatch.delattr(onnxruntime, "preload_dlls", raising=False)
-    with pytest.raises(DependencyMissing, match="could not start CUDAExecutionProvider"):
+    with pytest.raises(DependencyMissing, match="CUDAExecutionProvider"):
         onnx.session(model, "gpu")
     assert onnx.session(model, "auto").get_providers() == ["CPUExecutionProvider"]
 
@@ -95,7 +95,7 @@ def test_without_onnxruntime_it_says_how_to_install_it(model, monkeypatch):
 def test_a_file_that_is_no_model_is_corrupt(tmp_path):
     file = tmp_path / "net.onnx"
     file.write_bytes(b"\x08\x07 this is no protobuf")
-    with pytest.raises(ModelCorrupt, match="cannot load"):
+    with pytest.raises(ModelCorrupt, match=r"net\.onnx"):
         onnx.session(file)
 
 

@@ -87,7 +87,7 @@ def test_offline_uses_what_is_there(net, monkeypatch):
 
 def test_an_unknown_name_lists_the_known(publish):
     publish("net")
-    with pytest.raises(ModelUnknown, match="known models are net"):
+    with pytest.raises(ModelUnknown, match="are net"):
         store.path("nett")
 
 

@@ -107,12 +107,16 @@ def test_an_unknown_node_lets_nothing_be_claimed():
     making = trace(graph, ["9"], looking(SILENT))
     assert (making.generative, making.source_type) == (Generative.UNKNOWN, None)
     assert making.reasons == ("what SomebodysBeautifier (node 2) does is not known",)
-    with pytest.raises(GenerationFound, match=r"SomebodysBeautifier \(node 2\)"):
+    with pytest.raises(
+        GenerationFound,
+        match=r"^The file cannot state .*: what SomebodysBeautifier \(node 2\) does is not "
+        r"known; take that out of the workflow, .*\.$",
+    ):
         making.refuse_generation()
 
 
 def test_the_statement_is_refused_where_a_sampler_is_and_given_where_none_is():
-    with pytest.raises(GenerationFound, match=r"KSampler \(node 3\) generates"):
+    with pytest.raises(GenerationFound, match=r"KSampler \(node 3\)"):
         trace(IMG2IMG, ["9"], looking(SILENT)).refuse_generation()
     with pytest.raises(GenerationFound, match="it says that it was generated"):
         trace(CROP, ["9"], looking(MADE)).refuse_generation()

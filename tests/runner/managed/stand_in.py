@@ -1,7 +1,7 @@
 """Stands for ComfyUI where the supervisor's own behaviour is tested: crashes, hangs and job counts at will, in no time.
 
 A real ComfyUI takes ten seconds to start, cannot be told to hang, and does not crash on request; it has its own tests
-in test_managed_real.py. This one has ComfyUI's command line, its `/system_stats`, `/queue` and `/history`, and prints
+in test_real.py. This one has ComfyUI's command line, its `/system_stats`, `/queue` and `/history`, and prints
 its line for a finished prompt. POST /job finishes one; /hang, /die, /busy, /history and /spawn do what they say.
 """
 

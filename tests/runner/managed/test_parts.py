@@ -1,0 +1,228 @@
+"""The parts of a managed server: ports, logs, names, states, processes, and its command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from likeness_studio.runner import managed
+from likeness_studio.runner.errors import (
+    BadServerName,
+    NoManagedServer,
+    OutputUnwritable,
+    PortTaken,
+)
+from likeness_studio.runner.managed import options as places
+from likeness_studio.runner.managed import options as ports
+from likeness_studio.runner.managed import processes, state
+from likeness_studio.runner.managed.child import Child, RotatingLog, follow, tail
+from likeness_studio.runner.managed.options import Limits, Options, Place, command
+from likeness_studio.runner.managed.processes import ProcessId
+from likeness_studio.tests.runner.managed.servers import known_of
+
+
+def process_of(pid) -> Any:
+    return ProcessId.of(pid)
+
+
+class TestPorts:
+    def test_a_port_with_a_listener_is_not_free(self):
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            listener.listen()
+            port = listener.getsockname()[1]
+            assert not ports.is_free("127.0.0.1", port)
+            assert not ports.is_free("0.0.0.0", port)
+            assert not ports.wait_free("127.0.0.1", port, 0.2)
+            with pytest.raises(PortTaken):
+                ports.choose("127.0.0.1", port)
+        assert ports.wait_free("127.0.0.1", port, 2)
+        assert ports.choose("127.0.0.1", port) == port
+
+    def test_a_port_given_to_another_is_passed_over(self):
+        first = ports.choose("127.0.0.1", None)
+        assert ports.choose("127.0.0.1", None, {first}) > first
+        with pytest.raises(
+            PortTaken, match=r"^No port from 8188 to 8387 is free on 127\.0\.0\.1; give one with --port\.$"
+        ):
+            ports.choose("127.0.0.1", None, range(8188, 8388))
+
+    @pytest.mark.parametrize(
+        ("listen", "loopback", "host"),
+        [
+            ("127.0.0.1", True, "127.0.0.1"),
+            ("::1", True, "::1"),
+            ("localhost", True, "localhost"),
+            ("0.0.0.0", False, "127.0.0.1"),
+            ("0.0.0.0,::", False, "127.0.0.1"),
+            ("127.0.0.1,192.168.0.7", False, "127.0.0.1"),
+            ("gpu-box", False, "gpu-box"),
+        ],
+    )
+    def test_what_can_be_reached_from_outside(self, listen, loopback, host):
+        assert ports.is_loopback(listen) is loopback
+        assert ports.reachable_host(listen) == host
+
+
+class TestLog:
+    def test_the_tail_reaches_into_the_older_log_and_leaves_bars_out(self, tmp_path):
+        log = RotatingLog(tmp_path / "a.log", 100)
+        for number in range(30):
+            log.write(f"line {number}\n".encode())
+        log.write(b" 0%\r50%\r100%\nl\xc3\xa4st\xff\n")
+        log.close()
+        assert (tmp_path / "a.log").stat().st_size <= 100
+        assert tail(tmp_path / "a.log", 3) == ["line 29", "100%", "läst\ufffd"]
+        assert tail(tmp_path / "a.log", 14)[0] == "line 18"
+        assert tail(tmp_path / "a.log", 0) == []
+        assert tail(tmp_path / "none.log", 5) == []
+
+    def test_long_logs_are_read_from_their_end(self, tmp_path):
+        (tmp_path / "a.log").write_bytes(b"".join(b"%07d\n" % number for number in range(50_000)))
+        assert tail(tmp_path / "a.log", 20_000) == [f"{number:07d}" for number in range(30_000, 50_000)]
+
+    def test_a_rotation_that_fails_loses_words_and_nothing_else(self, tmp_path):
+        """Else the reader of ComfyUI's output ends, and ComfyUI stops as soon as nobody reads it."""
+        (tmp_path / "a.log.1" / "in the way").mkdir(parents=True)
+        log = RotatingLog(tmp_path / "a.log", 10)
+        for _ in range(3):
+            log.write(b"12345678\n")
+        (tmp_path / "a.log.1" / "in the way").rmdir()
+        (tmp_path / "a.log.1").rmdir()
+        log.write(b"again\n")
+        log.close()
+        assert tail(tmp_path / "a.log", 1) == ["again"]
+
+    def test_following_goes_on_past_a_rotation(self, tmp_path):
+        log = RotatingLog(tmp_path / "a.log", 50)
+        log.write(b"before\n")
+        ended = threading.Event()
+
+        def write():
+            for number in range(40):
+                log.write(f"l\u00efne {number}\n".encode())
+                time.sleep(0.05)
+            ended.set()
+
+        reader = follow(tmp_path / "a.log", ended.is_set)
+        threading.Timer(0.3, write).start()
+        text = "".join(reader)
+        assert text.splitlines() == [f"l\u00efne {number}" for number in range(40)]
+
+
+class TestState:
+    @pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "a b", "x" * 65, "-x", "a\n"])
+    def test_a_name_never_leaves_its_folder(self, name):
+        with pytest.raises(BadServerName):
+            Place(name)
+
+    def test_what_is_written_is_read(self):
+        gone = ProcessId(1, "of another boot")
+        state.ServerState("a", url="http://x", state="stopped", supervisor=gone, jobs=3).write()
+        known = known_of("a")
+        assert (known.url, known.jobs, known.supervisor, known.state) == ("http://x", 3, gone, "stopped")
+        stray = places.root() / "servers" / "not a name"
+        stray.mkdir()
+        (stray / "server.json").write_text("{}")
+        assert places.names() == ["a"]
+
+    @pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"name": 1, "supervisor": 5}', '{"supervisor": {}}'])
+    def test_a_damaged_file_is_no_server(self, text):
+        Place("a").make()
+        Place("a").state.write_text(text)
+        assert state.read("a") is None
+        assert managed.find("a") is None
+
+    def test_a_state_folder_that_cannot_be_written_is_an_error(self, tmp_path, monkeypatch):
+        (tmp_path / "file").touch()
+        monkeypatch.setenv("LIKENESS_STATE", str(tmp_path / "file"))
+        with pytest.raises(OutputUnwritable, match="LIKENESS_STATE"):
+            managed.start(Options())
+
+    def test_options_survive_the_state_file(self, tmp_path):
+        options = Options("a", tmp_path, None, True, 5, "::1", 7, tmp_path, ("--x", "1"), 3.0, False, Limits(hang=9))
+        assert Options.read(json.loads(json.dumps(options.as_dict()))) == options
+
+    def test_the_state_folder_is_the_users(self, monkeypatch, tmp_path):
+        monkeypatch.delenv("LIKENESS_STATE")
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+        monkeypatch.setenv("HOME", str(tmp_path))
+        assert places.root().is_relative_to(tmp_path)
+        assert places.root().name == "likeness-studio"
+
+    def test_an_unknown_name_is_an_error_and_a_url_is_not(self):
+        with pytest.raises(
+            NoManagedServer,
+            match=r"^No managed server 'default' is running \(none is running\); start it: likeness server start\.$",
+        ):
+            managed.resolve("@default")
+        assert managed.resolve("http://gpu-box:8188") == "http://gpu-box:8188"
+        with pytest.raises(BadServerName):
+            managed.resolve("@../default")
+
+
+class TestProcesses:
+    def test_a_process_is_told_from_another_with_its_pid(self):
+        me = process_of(os.getpid())
+        assert me.alive()
+        assert not ProcessId(me.pid, me.stamp + "0").alive()
+
+    def test_one_that_ended_and_was_not_collected_is_gone(self):
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        known = process_of(child.pid)
+        assert known.alive()
+        child.kill()
+        assert known.wait_gone(10)
+        assert ProcessId.of(child.pid) is None
+        child.wait()
+
+    def test_psutil_tells_the_same_as_proc(self):
+        """What macOS and Windows use works here as well."""
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        stamp = processes._stamp_elsewhere(child.pid)
+        assert stamp
+        assert stamp == processes._stamp_elsewhere(child.pid)
+        child.kill()
+        time.sleep(0.2)
+        assert processes._stamp_elsewhere(child.pid) == ""
+        child.wait()
+        assert processes._stamp_elsewhere(child.pid) == ""
+
+
+class TestAnotherPython:
+    """ComfyUI's Python has modules of its own; ours would be found before them, and it would not start."""
+
+    def test_comfyui_does_not_get_where_our_python_finds_its_modules(self, tmp_path, monkeypatch):
+        for name in processes.OF_OUR_PYTHON:
+            monkeypatch.setenv(name, str(tmp_path / "ours"))
+        monkeypatch.setenv("HF_HOME", "kept")
+        ended = threading.Event()
+        says = "import os, sys; print(sorted(os.environ), os.environ['HF_HOME'], sys.path)"
+        log = RotatingLog(tmp_path / "log")
+        child = Child([sys.executable, "-c", says], tmp_path, log, lambda jobs: None, ended.set)
+        assert ended.wait(30)
+        (said,) = tail(tmp_path / "log", 9)
+        assert "'PYTHONUNBUFFERED'" in said
+        assert "kept" in said
+        assert str(tmp_path / "ours") not in said
+        assert not [name for name in processes.OF_OUR_PYTHON if f"'{name}'" in said]
+        assert child.exit_code() in {0, None}
+
+
+def test_the_command_line_keeps_to_this_machine_and_to_its_own_temporary_files(tmp_path):
+    words = command(Options("a", cpu=True, extra=("--lowvram",)), tmp_path, Path("python"), 8199)
+    assert words[:6] == ["python", str(tmp_path / "main.py"), "--listen", "127.0.0.1", "--port", "8199"]
+    assert words[words.index("--temp-directory") + 1] == str(Place("a").temp)
+    assert words[-1] == "--lowvram"
+    words = command(Options("a", extra=("--temp-directory", "/x")), tmp_path, Path("python"), 8199)
+    assert words.count("--temp-directory") == 1
+    assert "--cpu" not in words
