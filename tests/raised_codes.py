@@ -78,7 +78,11 @@ class RaisedCodes:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if hasattr(session.config, "workeroutput"):
-            vars(session.config)["workeroutput"][HANDED_OVER] = (sorted(self.raised), sorted(self.without_code), self._all_there)
+            vars(session.config)["workeroutput"][HANDED_OVER] = (
+                sorted(self.raised),
+                sorted(self.without_code),
+                self._all_there,
+            )
             return
         if self._all_there and is_whole(session, exitstatus):
             self.missing = sorted(set(self._codes()) - self.raised)

@@ -9,7 +9,7 @@ from ..lazy import lazy
 if TYPE_CHECKING:
     from .backdrop import Light
     from .compose import ComposeOptions, foreground_colours
-    from .framing import FrameOptions, Outside, frame_headshot
+    from .framing import LARGEST_TURN, LEAST_BODY, FrameOptions, Outside, frame_headshot
     from .match_light import hue_change, mean_hue, skin_mask
     from .matte import CENTRED, IMAGENET, Band, normalisation_for, refine_alpha, tidy
     from .protect import EYE_TO_HAIRLINE, SOLID, ProtectOptions, cells_of, face_oval, kept_region, protect_masks
@@ -20,7 +20,7 @@ __getattr__ = lazy(
     {
         ".backdrop": "Light",
         ".compose": "ComposeOptions foreground_colours",
-        ".framing": "frame_headshot FrameOptions Outside",
+        ".framing": "frame_headshot FrameOptions LARGEST_TURN LEAST_BODY Outside",
         ".match_light": "hue_change mean_hue skin_mask",
         ".matte": "Band CENTRED IMAGENET normalisation_for refine_alpha tidy",
         ".protect": "cells_of EYE_TO_HAIRLINE face_oval kept_region protect_masks ProtectOptions SOLID",

@@ -10,7 +10,7 @@ from likeness_studio.core.choices import CROPS, PRESETS, FacePolicy
 from likeness_studio.core.errors import FaceNotUsable
 from likeness_studio.core.faces import Face, choose_face
 from likeness_studio.core.imaging import Cut, rotate, sample
-from likeness_studio.core.portrait import FrameOptions, Outside, frame_headshot
+from likeness_studio.core.portrait import LARGEST_TURN, LEAST_BODY, FrameOptions, Outside, frame_headshot
 
 FACE = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, 0.6], [-0.4, 1.155], [0.4, 1.155]])
 """A face in eye distances from the eye centre."""
@@ -52,7 +52,7 @@ def test_proportions(crop):
     assert centre == pytest.approx(0.5, abs=0.02)
 
 
-@pytest.mark.parametrize("tilt", [-25, -7, 0, 7, 20])
+@pytest.mark.parametrize("tilt", [-5, -2, 0, 3, 4.5])
 def test_eyes_become_level(tilt):
     """A mark on each eye is found again on one level in the result."""
     landmarks = _landmarks(400, 350, 70, tilt)
@@ -72,7 +72,68 @@ def test_eyes_become_level(tilt):
 
 def test_a_pose_is_not_straightened_away():
     framed = frame_headshot(_photo(900, 900), None, _landmarks(450, 400, 60, 50), FrameOptions(width=256))
-    assert framed.report["turned_degrees"] == -30
+    assert framed.report["turned_degrees"] == -LARGEST_TURN
+
+
+def test_a_photo_that_cannot_afford_it_is_not_turned():
+    """Levelling would swing the corner of the tight photo into the frame, or shrink it."""
+    unit, tilt = 170, 5
+    mask = torch.ones(1, 900, 700)
+    level = frame_headshot(_photo(900, 700), mask, _landmarks(350, 380, unit), FrameOptions(width=256))
+    framed = frame_headshot(_photo(900, 700), mask, _landmarks(350, 380, unit, tilt), FrameOptions(width=256))
+    assert abs(framed.report["turned_degrees"]) < tilt
+    assert framed.report["head_share"] == pytest.approx(level.report["head_share"], rel=0.06)
+
+
+def _turned_head(height, width, x, y, unit):
+    """A bust whose head reaches 2.6 eye distances back to the right of the face, as MASK [1,H,W]."""
+    ys, xs = torch.arange(height)[:, None] + 0.5, torch.arange(width)[None, :] + 0.5
+    back = ((xs - x - unit) / (1.9 * unit)) ** 2 + ((ys - y + 0.4 * unit) / (1.6 * unit)) ** 2 < 1
+    return torch.maximum(_bust(height, width, x, y, unit), back.float()[None])
+
+
+def test_the_back_of_a_turned_head_is_in_the_frame():
+    unit = 120
+    image, mask = _photo(900, 1100), _turned_head(900, 1100, 420, 400, unit)
+    framed = frame_headshot(image, mask, _landmarks(420, 400, unit), FrameOptions("tight portrait", 320))
+    right = 420 + 2.9 * unit
+    assert np.array(framed.report["corners"])[:, 0].max() > right
+    assert not any("cuts off" in note for note in framed.report["notes"])
+
+
+@pytest.mark.parametrize("above", [0.1, 0.5])
+def test_tall_hair_is_in_the_frame(above):
+    """A hat or an afro that the photo shows is not cut, where only the backdrop is above it."""
+    unit = 100
+    mask = _bust(900, 900, 450, 380, unit)
+    mask[:, round(380 - (2 + above) * unit) : 380, 330:570] = 1
+    framed = frame_headshot(_photo(900, 900), mask, _landmarks(450, 380, unit), FrameOptions(width=320))
+    rows = torch.nonzero(framed.mask[0].amax(1) > 0.5)[:, 0]
+    assert int(rows[0]) > 0
+
+
+def test_a_body_that_the_matte_lost_is_said_and_ends_at_the_frame():
+    unit = 100
+    mask = _bust(1000, 900, 450, 380, unit)
+    mask[:, 620:] = 0
+    framed = frame_headshot(_photo(1000, 900), mask, _landmarks(450, 380, unit), FrameOptions(width=320))
+    assert framed.report["body_below"] < LEAST_BODY
+    assert any("no body below the chin" in note for note in framed.report["notes"])
+    assert float(framed.mask[0, -3:, 140:180].mean()) > 0.5
+    whole = frame_headshot(
+        _photo(1000, 900), _bust(1000, 900, 450, 380, unit), _landmarks(450, 380, unit), FrameOptions(width=320)
+    )
+    assert whole.report["body_below"] > 1.5
+    assert not any("no body" in note for note in whole.report["notes"])
+
+
+def test_another_body_beside_the_head_does_not_move_the_frame():
+    unit = 90
+    image, mask = _photo(1000, 1200), _bust(1000, 1200, 500, 380, unit)
+    alone = frame_headshot(image, mask, _landmarks(500, 380, unit), FrameOptions(width=320))
+    mask[:, 200:500, 900:1000] = 1
+    beside = frame_headshot(image, mask, _landmarks(500, 380, unit), FrameOptions(width=320))
+    assert beside.report["corners"] == alone.report["corners"]
 
 
 def test_not_straightened_when_not_asked():

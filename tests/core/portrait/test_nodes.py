@@ -1,6 +1,7 @@
 """The portrait nodes: thin, honest about models, clear about mismatches; and the whole studio on a real photo."""
 
 import json
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from likeness_studio.core import host
 from likeness_studio.core.errors import BadColour, FaceNotUsable, ShapeMismatch
 from likeness_studio.core.faces import Face, steady_landmarks
 from likeness_studio.core.imaging import rotate
-from likeness_studio.core.portrait import hue_change, mean_hue, skin_mask
+from likeness_studio.core.portrait import LARGEST_TURN, hue_change, mean_hue, skin_mask
 from likeness_studio.nodes import portrait as nodes
 
 
@@ -128,9 +129,9 @@ def test_studio_on_a_real_photo():
 
 
 @pytest.mark.models
-@pytest.mark.parametrize("degrees", [-7, 7])
+@pytest.mark.parametrize("degrees", [-7, 2, 7])
 def test_a_turned_photo_comes_out_straight(degrees):
-    """Turned by 7 degrees with Pillow, framed, and measured by detecting the face again."""
+    """Turned by a little with Pillow, framed, and measured by detecting the face again."""
     from likeness_studio.core.faces import load_engine
     from likeness_studio.core.imaging import from_pil, to_pil
 
@@ -140,11 +141,41 @@ def test_a_turned_photo_comes_out_straight(degrees):
     output = nodes.FrameHeadshot.execute(turned, "head and shoulders", 640, 0, True, "extend the edge", "refuse")
     level = steady_landmarks(engine, photo, engine.detect(photo[0])[0])
     own_lean = np.degrees(np.arctan2(*(level[1] - level[0])[::-1]))
-    assert json.loads(output[2])[0]["turned_degrees"] == pytest.approx(degrees - own_lean, abs=2)
+    lean = own_lean - degrees
+    turned_by = json.loads(output[2])[0]["turned_degrees"]
+    assert turned_by == pytest.approx(-np.clip(lean, -LARGEST_TURN, LARGEST_TURN), abs=2)
     (face,) = engine.detect(output[0][0])
     landmarks = steady_landmarks(engine, output[0], face)
     across = landmarks[1] - landmarks[0]
-    assert abs(np.degrees(np.arctan2(across[1], across[0]))) < 1
+    left = np.degrees(np.arctan2(across[1], across[0]))
+    assert abs(left) < max(abs(lean) - LARGEST_TURN, 0) + 1, "what leans further is a pose"
+
+
+class _Seeing:
+    """A face engine that finds as many faces as the picture's first value says, in tenths."""
+
+    models: ClassVar = []
+
+    def detect(self, image):
+        count = round(float(image[0, 0, 0]) * 10)
+        points = np.array([[40.0, 50], [60, 50], [50, 62], [42, 73], [58, 73]])
+        return [Face((30.0, 30, 70, 85), points + np.array([each, 0]), 0.9) for each in range(count)]
+
+
+def test_the_face_is_looked_for_in_the_photo_and_not_in_the_cut_out():
+    """What stands behind the person in a foreground is made up, and has been taken for a second face."""
+    foreground, photo, mask = (
+        torch.full((1, 128, 100, 3), 0.2),
+        torch.full((1, 128, 100, 3), 0.1),
+        torch.ones(1, 128, 100),
+    )
+    options = ("head and shoulders", 64, 0, True, "stay inside", "refuse")
+    with pytest.raises(FaceNotUsable, match="2 faces"):
+        nodes.FrameHeadshot.execute(foreground, *options, mask=mask, engine=_Seeing())
+    framed = nodes.FrameHeadshot.execute(foreground, *options, mask=mask, engine=_Seeing(), photo=photo)
+    assert framed[0][0].mean() == pytest.approx(0.2, abs=0.01), "it is the cut-out that is framed"
+    with pytest.raises(ShapeMismatch, match="photo is 90 x 128"):
+        nodes.FrameHeadshot.execute(foreground, *options, engine=_Seeing(), photo=photo[:, :, :90])
 
 
 def test_rotation_is_its_own_inverse():
