@@ -89,6 +89,16 @@ DISAGREES = "disagrees"
 AGREEMENT_FMR = 1e-3
 """A reference photo disagrees when a stranger would match the others as well as it does once in a thousand times."""
 
+COPY = 0.985
+"""Cosine from which on two photos are one: copies of a file, in another size or saved again."""
+
+TWO_PEOPLE_FMR = 1e-2
+"""Two groups of photos are two people when a stranger would match as well as they do between them, on the mean of all
+pairs, once in a hundred times. `python benchmarks/identity/enrollment.py` measures what that accepts and refuses."""
+
+CLEAR_MAJORITY = 2.0
+"""So many times more photos of one person than of another say who is meant; with fewer, nobody is."""
+
 
 @dataclass(frozen=True, eq=False)
 class Identity:
@@ -124,6 +134,7 @@ class Reference:
     reason: str
     subject: Subject
     agreement: float | None = None
+    copy_of: int | None = None
 
     @property
     def accepted(self) -> bool:
@@ -139,8 +150,11 @@ class Reference:
             "reason": self.reason,
             "agreement": None if self.agreement is None else round(self.agreement, 4),
             "box": None if face is None else [round(value, 1) for value in face.box],
-            "notes": list(self.subject.notes),
+            "notes": [*self.subject.notes, *self._copied()],
         }
+
+    def _copied(self) -> list[str]:
+        return [] if self.copy_of is None else [f"It is the same photo as photo {self.copy_of + 1}, and counts once."]
 
 
 def unit_mean(embeddings: np.ndarray) -> np.ndarray:
@@ -181,9 +195,9 @@ def enroll(
     if refused and (not leave_out or not accepted):
         problems = " ".join(f"Photo {each.index + 1}: {each.reason}" for each in refused)
         raise EnrollmentRefused(f"{len(refused)} of {len(references)} reference photos cannot be used. {problems}")
-    embeddings = np.stack([embedding_of(reference.subject) for reference in accepted])
-    scores = agreement(embeddings) if len(accepted) > 1 else np.empty(0)
-    identity = Identity(unit_mean(embeddings), tuple(map(float, scores)), len(accepted), engine.key, name)
+    embeddings = np.stack([embedding_of(reference.subject) for reference in accepted if reference.copy_of is None])
+    scores = agreement(embeddings) if len(embeddings) > 1 else np.empty(0)
+    identity = Identity(unit_mean(embeddings), tuple(map(float, scores)), len(embeddings), engine.key, name)
     return identity, references
 
 
@@ -195,16 +209,24 @@ def embedding_of(subject: Subject) -> np.ndarray:
 
 
 def judge_references(engine: FaceEngine, subjects: Sequence[Subject]) -> list[Reference]:
-    """Accept or refuse each photo. The worst outlier is taken out first, then the rest are compared again.
+    """Accept or refuse each photo; copies of one photo count once.
 
-    Of two photos that disagree, neither can be called the right one: both are refused.
+    Photos of two people are told apart first: those of the second are refused, or all of them where neither has a clear
+    majority. Then the worst outlier is taken out, and the rest are compared again. Of two photos that disagree,
+    neither can be called the right one: both are refused.
     """
-    usable = [index for index, subject in enumerate(subjects) if subject.problem is None]
-    limit = calibration_of(engine.key).threshold(AGREEMENT_FMR)
+    found = {index: embedding_of(subject) for index, subject in enumerate(subjects) if subject.problem is None}
+    copies = find_copies(found)
+    usable = [index for index in found if index not in copies]
+    calibration = calibration_of(engine.key)
+    limit = calibration.threshold(AGREEMENT_FMR)
     outliers: dict[int, float] = {}
     scores: dict[int, float] = {}
+    refused = others_than_the_person([found[index] for index in usable], calibration.threshold(TWO_PEOPLE_FMR))
+    outliers |= {usable[place]: cosine for place, cosine in refused.items()}
+    usable = [index for index in usable if index not in outliers]
     while len(usable) > 1:
-        values = agreement(np.stack([embedding_of(subjects[index]) for index in usable]))
+        values = agreement(np.stack([found[index] for index in usable]))
         scores = dict(zip(usable, map(float, values), strict=True))
         worst = min(usable, key=lambda index: scores[index])
         if scores[worst] >= limit:
@@ -212,7 +234,47 @@ def judge_references(engine: FaceEngine, subjects: Sequence[Subject]) -> list[Re
         dropped = usable if len(usable) == 2 else [worst]
         outliers |= {index: scores[index] for index in dropped}
         usable = [index for index in usable if index not in dropped]
-    return [_reference(index, subject, scores, outliers, limit) for index, subject in enumerate(subjects)]
+    references = [_reference(index, subject, scores, outliers, limit) for index, subject in enumerate(subjects)]
+    return [
+        replace(references[copies[each.index]], index=each.index, subject=each.subject, copy_of=copies[each.index])
+        if each.index in copies
+        else each
+        for each in references
+    ]
+
+
+def find_copies(embeddings: Mapping[int, np.ndarray]) -> dict[int, int]:
+    """The photos by index that are the same as an earlier one, and which."""
+    originals: list[int] = []
+    copies: dict[int, int] = {}
+    for index, embedding in embeddings.items():
+        same = next((each for each in originals if float(embeddings[each] @ embedding) >= COPY), None)
+        if same is None:
+            originals.append(index)
+        else:
+            copies[index] = same
+    return copies
+
+
+def others_than_the_person(embeddings: Sequence[np.ndarray], limit: float) -> dict[int, float]:
+    """The places among unit embeddings [D] that show somebody else than most do, with the cosine between both.
+
+    The photos are split in two by average linkage (Sokal and Michener 1958). Where the mean cosine between both groups
+    is below `limit` they are two people, and without a clear majority all places are returned.
+    """
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    if len(embeddings) < 3:
+        return {}
+    tree = linkage(np.stack(embeddings), "average", metric="cosine")
+    between = 1.0 - float(tree[-1, 2])
+    if between >= limit:
+        return {}
+    groups = fcluster(tree, 2, "maxclust")
+    first, second = (np.flatnonzero(groups == number) for number in (1, 2))
+    fewer, more = sorted((first, second), key=len)
+    refused = fewer if len(more) >= CLEAR_MAJORITY * len(fewer) else np.concatenate([first, second])
+    return dict.fromkeys(map(int, refused), between)
 
 
 def _reference(
