@@ -15,13 +15,15 @@ class FacePolicy(StrEnum):
     """Which face of a picture of several is meant.
 
     STRICT: none, and every face counts, however small; documents ask for that. All others leave background faces out
-    of account: REFUSE takes none of several people, LARGEST and CENTRAL take one.
+    of account: REFUSE takes none of several people, LARGEST and CENTRAL take one, and so does LIKEST, which looks at
+    every face and can be asked for where a person is known.
     """
 
     STRICT = "strict"
     REFUSE = "refuse"
     LARGEST = "largest"
     CENTRAL = "most central"
+    LIKEST = "most like the person"
 
 
 STRICTNESS = {

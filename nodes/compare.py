@@ -179,7 +179,7 @@ class CompareLikeness(io.ComfyNode):
                 io.Image.Input("images", tooltip="The pictures to compare, such as those of VAE Decode."),
                 IdentityType.Input("identity", tooltip="The person, from Enroll Identity or Load Identity."),
                 *strictness_inputs(),
-                several_input(),
+                several_input(person_known=True),
                 min_face_input(),
                 io.String.Input("axis", default="value", tooltip="What was varied, such as denoise."),
                 io.String.Input(

@@ -216,7 +216,7 @@ class FrameHeadshot(io.ComfyNode):
         photo: torch.Tensor | None = None,
     ) -> io.NodeOutput:
         from ..core.choices import FacePolicy
-        from ..core.faces.choose import choose_face, steady_landmarks
+        from ..core.faces.choose import choose_face, detect_faces, steady_landmarks
         from ..core.faces.engines import load_engine
         from ..core.host import Progress
         from ..core.imaging.tensors import check_image, check_mask, check_same_size, joined, match_batch
@@ -236,7 +236,7 @@ class FrameHeadshot(io.ComfyNode):
         progress = Progress(image.shape[0])
         framed, not_counted = [], []
         for index in range(image.shape[0]):
-            choice = choose_face(engine.detect(seen[index]), image.shape[1:3], policy)
+            choice = choose_face(detect_faces(engine, seen[index]), image.shape[1:3], policy)
             face = choice.require(picture=index)
             cover = mask[index : index + 1] if mask is not None else None
             landmarks = steady_landmarks(engine, seen[index : index + 1], face)

@@ -27,13 +27,16 @@ def engine_input() -> Any:
     )
 
 
-def several_input() -> Any:
-    """What to do with a picture of several people."""
+def several_input(*, person_known: bool = False) -> Any:
+    """What to do with a picture of several people; `person_known`: the node compares them with somebody."""
+    choices = [FacePolicy.REFUSE, FacePolicy.LARGEST, FacePolicy.CENTRAL]
+    likest = " Most like the person looks at every face; a stranger among many passes more easily."
     return io.Combo.Input(
         "several_faces",
-        options=[choice.value for choice in (FacePolicy.REFUSE, FacePolicy.LARGEST, FacePolicy.CENTRAL)],
+        options=[choice.value for choice in (*choices, *([FacePolicy.LIKEST] if person_known else []))],
         default=FacePolicy.REFUSE.value,
-        tooltip="What to do with a picture of several people. Small background faces are not counted.",
+        tooltip="What to do with a picture of several people. Small background faces are not counted."
+        + (likest if person_known else ""),
     )
 
 

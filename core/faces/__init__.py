@@ -8,7 +8,7 @@ from ..lazy import lazy
 
 if TYPE_CHECKING:
     from .annotate import GOOD_COLOUR, contact_sheet
-    from .choose import Outcome, Subject, choose_face, find_subject, find_subjects, steady_landmarks
+    from .choose import Outcome, Subject, choose_face, detect_faces, find_subject, find_subjects, steady_landmarks
     from .engines import FaceEngine, YuNetSFace, engine_of, load_engine
     from .face import ARCFACE_TEMPLATE, Face, align
     from .insightface_engine import InsightFaceEngine
@@ -20,7 +20,7 @@ __getattr__ = lazy(
     __name__,
     {
         ".annotate": "contact_sheet GOOD_COLOUR",
-        ".choose": "choose_face find_subject find_subjects Outcome steady_landmarks Subject",
+        ".choose": "choose_face detect_faces find_subject find_subjects Outcome steady_landmarks Subject",
         ".engines": "engine_of FaceEngine load_engine YuNetSFace",
         ".face": "align ARCFACE_TEMPLATE Face",
         ".insightface_engine": "InsightFaceEngine",

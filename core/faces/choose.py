@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -17,6 +17,9 @@ from ..imaging.tensors import pixels, planes
 from ..imaging.warp import Cut, rotate, sample
 from .engines import FaceEngine
 from .face import Face
+
+Likeness = Callable[[Face], float]
+"""How like a face is to the person who is meant: the higher, the more."""
 
 BACKGROUND = 0.35
 """A face smaller than this fraction of the largest one is background: it is named in the notes, and not counted."""
@@ -82,7 +85,8 @@ class Choice:
         """All that has to be said of the faces that are not meant."""
         notes = self.not_counted
         if len(self.people) > 1 and self.problem is not Outcome.SEVERAL_FACES:
-            notes.append(f"{len(self.people)} faces were found; the {self.policy.value} one was taken, as chosen.")
+            which = "one most like the person" if self.policy is FacePolicy.LIKEST else f"{self.policy.value} one"
+            notes.append(f"{len(self.people)} faces were found; the {which} was taken, as chosen.")
         return notes
 
     def reason(self, wording: Wording, picture: int = 0) -> str:
@@ -101,21 +105,32 @@ class Choice:
 
 
 def choose_face(
-    faces: Sequence[Face], size: Sequence[int], policy: FacePolicy = FacePolicy.REFUSE, min_face: float = 0
+    faces: Sequence[Face],
+    size: Sequence[int],
+    policy: FacePolicy = FacePolicy.REFUSE,
+    min_face: float = 0,
+    likeness: Likeness | None = None,
 ) -> Choice:
     """Which of the `faces` that a detector found in a picture of `size` (height, width) is meant.
 
-    This is the one rule. A face whose size is below `min_face` pixels is meant by nobody: it is a problem.
+    This is the one rule. A face whose size is below `min_face` pixels is meant by nobody: it is a problem. `likeness`
+    is what LIKEST goes by; without it LIKEST is REFUSE.
     """
+    if policy is FacePolicy.LIKEST and likeness is None:
+        policy = FacePolicy.REFUSE
     found = sorted(faces, key=lambda face: -face.size)
-    counts_all = policy is FacePolicy.STRICT
+    counts_all = policy in (FacePolicy.STRICT, FacePolicy.LIKEST)
     people = tuple(face for face in found if counts_all or face.size >= BACKGROUND * found[0].size)
     choice = Choice(people[0] if people else None, people, tuple(found[len(people) :]), policy, min_face)
     if choice.face is None:
         return replace(choice, problem=Outcome.NO_FACE)
     if len(people) > 1 and policy in (FacePolicy.STRICT, FacePolicy.REFUSE):
         return replace(choice, problem=Outcome.SEVERAL_FACES)
-    face = min(people, key=lambda each: off_centre(each, size)) if policy is FacePolicy.CENTRAL else choice.face
+    face = choice.face
+    if policy is FacePolicy.CENTRAL:
+        face = min(people, key=lambda each: off_centre(each, size))
+    elif policy is FacePolicy.LIKEST and likeness is not None and len(people) > 1:
+        face = max([each for each in people if each.size >= min_face] or people[:1], key=likeness)
     return replace(choice, face=face, problem=Outcome.FACE_TOO_SMALL if face.size < min_face else None)
 
 
@@ -143,14 +158,96 @@ class Subject:
     notes: list[str] = field(default_factory=list)
 
 
+Box = tuple[int, int, int, int]
+"""left, top, right, bottom in pixels."""
+
+TILES = 3
+"""Where a whole photo shows no face, squares of this part of its longer side are looked at, by halves overlapping."""
+
+SEEN_AT = 640
+"""Pixels on the longer side at which detectors see a picture, about: a larger one is reduced for them."""
+
+SMALL_SEEN = 0.1
+"""A face below this share of a large photo's longer side is looked at again: at 64 pixels or fewer of the detector's
+input its landmarks are a pixel off, and likeness falls by half."""
+
+ROUND_FACE = 4.0
+"""Side of the part that is looked at again, in face sizes."""
+
+
+def detect_faces(engine: FaceEngine, image: torch.Tensor) -> list[Face]:
+    """The faces of image [H,W,3] in 0..1, in its pixels; also small ones in a photo of many megapixels."""
+    height, width = image.shape[:2]
+
+    def look(box: Box) -> list[Face]:
+        left, top, right, bottom = box
+        return [face.moved(-left, -top) for face in engine.detect(image[top:bottom, left:right])]
+
+    return detect_in_tiles(look, (height, width)) if max(height, width) > SEEN_AT else engine.detect(image)
+
+
+def detect_in_tiles(look: Callable[[Box], list[Face]], size: Sequence[int]) -> list[Face]:
+    """The faces that `look` finds in the whole picture of `size` (height, width), or else in tiles of it.
+
+    `look` gives the faces of a part in the pixels of the whole picture.
+    """
+    height, width = size[:2]
+    found = look((0, 0, width, height))
+    if found:
+        return found
+    for tile in _tiles(height, width):
+        for face in look(tile):
+            if all(np.hypot(*np.subtract(face.centre, other.centre)) > 0.5 * other.size for other in found):
+                found.append(face)
+    return found
+
+
+def _tiles(height: int, width: int) -> Iterator[Box]:
+    side = -(-max(width, height) // TILES)
+    for top in _starts(height, side):
+        for left in _starts(width, side):
+            yield left, top, min(left + side, width), min(top + side, height)
+
+
+def _starts(length: int, side: int) -> list[int]:
+    return [0] if length <= side else [*range(0, length - side, side // 2), length - side]
+
+
+def look_closer(engine: FaceEngine, image: torch.Tensor, face: Face) -> Face:
+    """`face` of a large image [H,W,3] as it is seen in the part round it, at full size; itself where it is large."""
+    height, width = image.shape[:2]
+    if max(height, width) <= SEEN_AT or face.size >= SMALL_SEEN * max(height, width):
+        return face
+    reach = 0.5 * ROUND_FACE * face.size
+    (x, y), (left, top) = face.centre, (max(0, int(at - reach)) for at in face.centre)
+    part = image[top : min(height, int(y + reach)), left : min(width, int(x + reach))]
+    near = [each.moved(-left, -top) for each in engine.detect(part)]
+    near = [each for each in near if np.hypot(*np.subtract(each.centre, face.centre)) < 0.5 * face.size]
+    return max(near, key=lambda each: each.score, default=face)
+
+
 def find_subject(
-    engine: FaceEngine, image: torch.Tensor, policy: FacePolicy = FacePolicy.REFUSE, min_face: int = MIN_FACE
+    engine: FaceEngine,
+    image: torch.Tensor,
+    policy: FacePolicy = FacePolicy.REFUSE,
+    min_face: int = MIN_FACE,
+    person: np.ndarray | None = None,
 ) -> Subject:
-    """The face of image [H,W,3] in 0..1 that is meant, embedded."""
-    choice = choose_face(engine.detect(image), image.shape, policy, min_face)
+    """The face of image [H,W,3] in 0..1 that is meant, embedded. `person`: the embedding [D] that LIKEST goes by."""
+    seen: dict[int, Face] = {}
+
+    def embedded(face: Face) -> Face:
+        return seen.setdefault(id(face), engine.embed(image, look_closer(engine, image, face)))
+
+    def likeness(face: Face) -> float:
+        embedding = embedded(face).embedding
+        return -1.0 if embedding is None or person is None else float(embedding @ person)
+
+    faces = detect_faces(engine, image)
+    choice = choose_face(faces, image.shape, policy, min_face, None if person is None else likeness)
     if choice.face is None or choice.problem is not None:
         return Subject(choice.face, choice.problem, choice.reason(JUDGED), choice.notes)
-    return Subject(engine.embed(image, choice.face), notes=choice.notes)
+    return Subject(embedded(choice.face), notes=choice.notes)
 
 
 def find_subjects(
@@ -158,12 +255,13 @@ def find_subjects(
     images: Sequence[torch.Tensor],
     policy: FacePolicy = FacePolicy.REFUSE,
     min_face: int = MIN_FACE,
+    person: np.ndarray | None = None,
 ) -> list[Subject]:
     """`find_subject` for each picture, spread over the cores."""
     if len(images) < 2:
-        return [find_subject(engine, image, policy, min_face) for image in images]
+        return [find_subject(engine, image, policy, min_face, person) for image in images]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(lambda image: find_subject(engine, image, policy, min_face), images))
+        return list(pool.map(lambda image: find_subject(engine, image, policy, min_face, person), images))
 
 
 CLOSE_UP = 4.0

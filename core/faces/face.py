@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -53,6 +53,12 @@ class Face:
     def eye_distance(self) -> float:
         """Distance between the eye centres, in pixels."""
         return float(np.linalg.norm(self.landmarks[1] - self.landmarks[0]))
+
+    def moved(self, left: float, top: float, block: float = 1.0) -> Face:
+        """The face in a picture that begins at `left`, `top` and has `block` times fewer pixels on each side."""
+        x0, y0, x1, y1 = self.box
+        box = ((x0 - left) / block, (y0 - top) / block, (x1 - left) / block, (y1 - top) / block)
+        return replace(self, box=box, landmarks=(self.landmarks - [left, top]) / block)
 
     @property
     def frontal_eye_distance(self) -> float:

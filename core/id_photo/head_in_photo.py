@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,7 +16,7 @@ import torch.nn.functional as F
 
 from ..choices import FacePolicy
 from ..errors import FaceNotUsable
-from ..faces.choose import DOCUMENT, choose_face
+from ..faces.choose import DOCUMENT, Box, choose_face, detect_in_tiles
 from ..faces.mesh import LEFT_SIDE, RIGHT_SIDE, find_mesh
 from ..imaging.files import opened
 from ..imaging.tensors import planes, resize
@@ -25,9 +25,6 @@ from .head import Head, find_head
 
 if TYPE_CHECKING:
     from PIL import Image, ImageCms
-
-Box = tuple[int, int, int, int]
-"""left, top, right, bottom in pixels."""
 
 PROFILED = ("RGB", "CMYK", "L")
 """Colour models for which a file's profile can be meant; others become RGB first."""
@@ -172,9 +169,6 @@ SMALLEST_EYES = 64
 """Pixels between the eyes below which a photo is not reduced: more than the mesh's network sees (42), and what the
 iris network does (62)."""
 
-TILES = 3
-"""Where the whole photo shows no face, squares of this part of its longer side are looked at, by halves overlapping."""
-
 ROUND_HEAD = 12.0
 """How far the part that is kept reaches from the eyes to each side, in eye distances: three heads, so that no frame of
 any document leaves it unless it leaves the photo."""
@@ -221,7 +215,7 @@ def locate_head(source: Source, engine: FaceEngine, matte: Matte | None = None, 
     rough = choose_face(faces, (source.height, source.width), policy).require(DOCUMENT)
     box, block = _round_head(source, rough)
     small = source.region(box, block)[0].permute(1, 2, 0)
-    face = _again(engine, small, _moved(rough, box, block))
+    face = _again(engine, small, rough.moved(box[0], box[1], block))
     mesh = find_mesh(small, face)
     if mesh.presence < CLEAR:
         raise FaceNotUsable(
@@ -240,32 +234,16 @@ def coarse_block(source: Source) -> int:
 
 def find_faces(source: Source, engine: FaceEngine) -> list[Face]:
     """The faces of a photo in its own pixels; one that is lost in a panorama or a crowd's width too."""
-    whole = (0, 0, source.width, source.height)
-    found = _faces_in(source, engine, whole)
-    if found or coarse_block(source) == 1:
-        return found
-    for tile in _tiles(source):
-        for face in _faces_in(source, engine, tile):
-            if all(np.hypot(*np.subtract(face.centre, other.centre)) > 0.5 * other.size for other in found):
-                found.append(face)
-    return found
+    size = (source.height, source.width)
+    if coarse_block(source) == 1:
+        return _faces_in(source, engine, (0, 0, source.width, source.height))
+    return detect_in_tiles(lambda box: _faces_in(source, engine, box), size)
 
 
 def _faces_in(source: Source, engine: FaceEngine, box: Box) -> list[Face]:
     block = max(1, -(-max(box[2] - box[0], box[3] - box[1]) // LOOKED_AT))
     small = source.region(box, block)[0].permute(1, 2, 0)
-    return [_moved(face, (-box[0] / block, -box[1] / block), 1 / block) for face in engine.detect(small)]
-
-
-def _tiles(source: Source) -> Iterator[Box]:
-    side = -(-max(source.width, source.height) // TILES)
-    for top in _starts(source.height, side):
-        for left in _starts(source.width, side):
-            yield left, top, min(left + side, source.width), min(top + side, source.height)
-
-
-def _starts(length: int, side: int) -> list[int]:
-    return [0] if length <= side else [*range(0, length - side, side // 2), length - side]
+    return [face.moved(-box[0] / block, -box[1] / block, 1 / block) for face in engine.detect(small)]
 
 
 def _round_head(source: Source, face: Face) -> tuple[Box, int]:
@@ -286,14 +264,6 @@ def _again(engine: FaceEngine, small: torch.Tensor, expected: Face) -> Face:
         if np.hypot(*(face.landmarks.mean(0) - expected.landmarks.mean(0))) < 0.5 * expected.size
     ]
     return max(found, key=lambda face: face.size, default=expected)
-
-
-def _moved(face: Face, origin: tuple[float, ...], block: float) -> Face:
-    """The face in a picture that begins at `origin` and has `block` times fewer pixels on each side."""
-    x, y = origin[0], origin[1]
-    x0, y0, x1, y1 = face.box
-    box = ((x0 - x) / block, (y0 - y) / block, (x1 - x) / block, (y1 - y) / block)
-    return dataclasses.replace(face, box=box, landmarks=(face.landmarks - [x, y]) / block)
 
 
 def _mask(matte: Matte, source: Source, box: Box, small: torch.Tensor) -> torch.Tensor:

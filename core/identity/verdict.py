@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import torch
 
 from ..choices import MIN_FACE, FacePolicy, OnNone
-from ..errors import EngineMismatch, NoneLikeEnough
+from ..errors import DependencyMissing, EngineMismatch, NoneLikeEnough
 from ..faces.choose import Outcome, Subject, find_subjects
 from ..faces.engines import FaceEngine
 from ..graph import upstream
+from ..models import store
 from ..node_facts import facts_of
 from ..quality.sharpness import face_quality
 from .calibration import Calibration, calibration_of
-from .enrollment import Identity, embedding_of
+from .enrollment import NETWORKS, Identity, embedding_of
 
 
 @dataclass(frozen=True)
@@ -152,8 +153,9 @@ def check_likeness(
             "use the same engine, or enroll the person again."
         )
     calibration = calibration_of(engine.key)
-    subjects = find_subjects(engine, images, several, min_face)
+    subjects = find_subjects(engine, images, several, min_face, identity.embedding)
     verdicts = [_judge(index, subject, identity, gate, calibration) for index, subject in enumerate(subjects)]
+    verdicts = [each if each.passed else _why(each, engine, images[each.index]) for each in verdicts]
     warnings = []
     if calibration.borrowed and gate.fmr is not None:
         warnings.append(f"The threshold is {calibration.source}.")
@@ -174,6 +176,19 @@ def _judge(index: int, subject: Subject, identity: Identity, gate: Gate, calibra
         reason += f"; the person's own photos agree by {identity.baseline:.2f}"
     outcome = Outcome.PASS if passed else Outcome.FAIL
     return Verdict(index, outcome, f"{reason}.", subject, cosine, calibration.score(cosine))
+
+
+def _why(verdict: Verdict, engine: FaceEngine, image: torch.Tensor) -> Verdict:
+    """The verdict on a picture that was not confirmed, said to lie on its side or head where it does."""
+    from ..quality.usable_photo import upright
+
+    if any(store.locate(name) is None for name in NETWORKS):
+        return verdict
+    try:
+        tilt, _ = upright(image, engine, engine.detect(image))
+    except DependencyMissing:
+        return verdict
+    return replace(verdict, reason=f"{verdict.reason} {tilt.detail}") if tilt.value else verdict
 
 
 TIE = 0.02
