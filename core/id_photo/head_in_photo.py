@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,17 +16,14 @@ from ..choices import FacePolicy
 from ..errors import FaceNotUsable
 from ..faces.choose import DOCUMENT, Box, choose_face, detect_in_tiles
 from ..faces.mesh import LEFT_SIDE, RIGHT_SIDE, find_mesh
+from ..imaging.colour_profiles import PROFILED, eight_bit, in_srgb
 from ..imaging.files import opened
 from ..imaging.tensors import planes, resize
 from ..quality.aligned_face import Portrait
 from .head import Head, find_head
 
 if TYPE_CHECKING:
-    from PIL import Image, ImageCms
-
-PROFILED = ("RGB", "CMYK", "L")
-"""Colour models for which a file's profile can be meant; others become RGB first."""
-
+    from PIL import Image
 
 FILLED = "The photo came with its background removed: what is transparent in it was filled with white."
 """The edit that a transparent photo needs; the colours hidden under the transparency do not come back."""
@@ -88,13 +83,13 @@ class FileSource:
         """Read the file. Raises PhotoMissing, PhotoTooLarge or PhotoUnreadable."""
         from PIL import ImageOps
 
-        from ..imaging.files import eight_bit
-
         with opened(path) as photo:
             photo.load()
             self._profile = photo.info.get("icc_profile")
             picture, self.edits = _opaque(eight_bit(ImageOps.exif_transpose(photo)))
-        self._picture: Image.Image = picture if picture.mode in PROFILED else picture.convert("RGB")
+        if picture.mode not in PROFILED:
+            picture, self._profile = in_srgb(picture, None), None
+        self._picture: Image.Image = picture
 
     @property
     def width(self) -> int:
@@ -128,29 +123,6 @@ def _opaque(picture: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
     filled = Image.new("RGB", clear.size, "white")
     filled.paste(clear, mask=alpha)
     return filled, (FILLED,)
-
-
-def in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
-    """`picture` as RGB in sRGB. `profile`: the ICC profile of its file, if it has one, as phones' photos do (P3).
-
-    A profile that is damaged or is for another kind of picture is left aside, as viewers do.
-    """
-    from PIL import ImageCms
-
-    if profile:
-        try:
-            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            return ImageCms.profileToProfile(picture, source, _srgb(), outputMode="RGB") or picture.convert("RGB")
-        except (ImageCms.PyCMSError, OSError):
-            pass
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
-
-
-@cache
-def _srgb() -> ImageCms.ImageCmsProfile:
-    from PIL import ImageCms
-
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
 if TYPE_CHECKING:

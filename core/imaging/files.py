@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import host
 from ..errors import PhotoMissing, PhotoTooLarge, PhotoUnreadable
+from .colour_profiles import WITH_ALPHA, needs_conversion, to_srgb
 
 if TYPE_CHECKING:
     import torch
@@ -20,10 +23,13 @@ if TYPE_CHECKING:
 MAX_PIXELS = 100_000_000
 """Largest photo that is decoded, in pixels: 100 megapixels are 1.2 GB as float32 RGB."""
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif"})
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF")
+"""Formats that are opened. Pillow knows more, of which some run a program (EPS) or are seldom looked after."""
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".heic", ".heif"})
 """File name endings that count as photos when a folder is read."""
 
-FOREIGN_SUFFIXES = frozenset({".heic", ".heif", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2", ".psd"})
+FOREIGN_SUFFIXES = frozenset({".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".raf", ".rw2", ".psd", ".eps", ".pdf"})
 """Endings of photos that are not read here: who gives one is told so, and not left to wonder."""
 
 _ENDS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
@@ -43,7 +49,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
     if not path.is_file():
         raise PhotoMissing(f"There is no photo at {path}; check the name and the folder.")
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=picture_formats()) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise PhotoTooLarge(
                     f"{path.name} has {image.width} x {image.height} pixels, more than the limit of "
@@ -53,14 +59,40 @@ def opened(path: Path) -> Iterator[Image.Image]:
     except Image.DecompressionBombError as error:
         raise PhotoTooLarge(f"{path.name} has too many pixels to be decoded safely; scale it down first.") from error
     except UnidentifiedImageError as error:
-        raise PhotoUnreadable(
-            f"{path.name} cannot be decoded (it is no picture of a known format); save it again as JPEG or PNG."
-        ) from error
+        raise PhotoUnreadable(f"{path.name} cannot be decoded ({_what_it_is(path)}") from error
     except (OSError, SyntaxError, ValueError) as error:
         raise PhotoUnreadable(
             f"{path.name} cannot be decoded ({str(error).rstrip('.') or type(error).__name__}); "
             "save it again as JPEG or PNG."
         ) from error
+
+
+@cache
+def picture_formats() -> tuple[str, ...]:
+    """`FORMATS`, as far as this machine reads them; HEIC photos of telephones are read by pillow-heif."""
+    from PIL import Image, features
+
+    with contextlib.suppress(ImportError):
+        from pillow_heif import register_heif_opener
+
+        register_heif_opener(thumbnails=False)
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN and (name != "AVIF" or features.check("avif")))
+
+
+HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+"""Brands of HEIF files with HEVC pictures, ISO/IEC 23008-12; they stand at byte 8 behind ``ftyp``."""
+
+
+def _what_it_is(path: Path) -> str:
+    """What a file is that is not opened, and what to do; the rest of an error's sentence."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    if head[4:8] == b"ftyp" and head[8:12] in HEIC_BRANDS:
+        return "it is a HEIC photo, and pillow-heif is not installed); pip install pillow-heif, or save it as JPEG."
+    if head[:4] in (b"%!PS", b"%PDF"):
+        return "it is a PostScript or PDF file, which is a program and no photo); save it as JPEG or PNG."
+    return "it is no picture of a known format); save it again as JPEG or PNG."
 
 
 def check_whole(path: Path) -> None:
@@ -87,7 +119,8 @@ def load_photo(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
 
     Returns IMAGE [1,H,W,3] float32 in 0..1, upright by its EXIF orientation, and MASK [1,H,W] that is 1 where the
     picture is transparent ([1,64,64] zeros for a picture without transparency). Several frames of an animation are
-    a batch, except in MPO. Grayscale, CMYK, palette and 16-bit pictures become 8-bit RGB.
+    a batch, except in MPO. Grayscale, CMYK, Lab, palette, 16-bit and floating-point pictures become 8-bit RGB, and
+    colours of another profile (Display P3, Adobe RGB) sRGB, which LoadImage takes for sRGB unchanged.
 
     Raises PhotoMissing, PhotoTooLarge or PhotoUnreadable.
     """
@@ -116,23 +149,13 @@ def _tensors(frame: Image.Image) -> tuple[torch.Tensor, torch.Tensor]:
     import torch
 
     alpha = None
-    if "A" in frame.getbands():
-        alpha = frame.getchannel("A")
+    if frame.mode in WITH_ALPHA:
+        alpha = frame.getchannel("A") if "A" in frame.getbands() else frame.convert("RGBA").getchannel("A")
     elif frame.mode == "P" and "transparency" in frame.info:
         alpha = frame.convert("RGBA").getchannel("A")
     mask = torch.zeros(1, 64, 64) if alpha is None else 1.0 - _unit(alpha)[None]
-    return _unit(eight_bit(frame).convert("RGB"))[None], mask
-
-
-def eight_bit(frame: Image.Image) -> Image.Image:
-    """16-bit grayscale comes as mode I or I;16; Pillow would clip it to white instead of scaling it."""
-    import numpy as np
-    from PIL import Image
-
-    if frame.mode == "I" or frame.mode.startswith("I;16"):
-        values = np.asarray(frame, dtype=np.float64)
-        return Image.fromarray(np.clip(values / 257.0, 0, 255).astype(np.uint8))
-    return frame
+    picture = to_srgb(frame) if needs_conversion(frame) else frame
+    return _unit(picture.convert("RGB"))[None], mask
 
 
 def _unit(picture: Image.Image) -> torch.Tensor:

@@ -11,6 +11,10 @@ from urllib.parse import quote
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from ...core.errors import PhotoUnreadable
+from ...core.imaging.colour_profiles import needs_conversion, to_srgb
+from ...core.imaging.files import picture_formats
+
 if TYPE_CHECKING:
     from ..backends.base import RunResult, SavedFile
 
@@ -43,18 +47,17 @@ def small_jpeg(path: Path, side: int) -> tuple[bytes, int, int] | None:
     Upright, on white where it is transparent.
     """
     try:
-        with Image.open(path) as opened:
+        with Image.open(path, formats=picture_formats()) as opened:
             opened.draft("RGB", (side * 2, side * 2))
             picture = ImageOps.exif_transpose(opened)
-            if picture.mode == "I" or picture.mode.startswith("I;16"):
-                picture = picture.convert("I").point(lambda value: value * (1 / 257)).convert("L")
+            picture = to_srgb(picture) if needs_conversion(picture) else picture
             picture.thumbnail((side, side), Image.Resampling.LANCZOS)
             if picture.mode in {"RGBA", "LA", "PA"} or "transparency" in picture.info:
                 layer = picture.convert("RGBA")
                 picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
             buffer = io.BytesIO()
             picture.convert("RGB").save(buffer, "JPEG", quality=QUALITY, optimize=True)
-    except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError):
+    except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError, PhotoUnreadable):
         return None
     return buffer.getvalue(), picture.width, picture.height
 

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ....core.files import claim_free_path
+from ....core.imaging.files import picture_formats
 from ...errors import (
     InterruptedOnServer,
     OutputBlank,
@@ -228,7 +229,7 @@ def refuse_black(path: Path, name: str) -> None:
     from PIL import Image
 
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=picture_formats()) as picture:
             brightest = [high for _, high in _extrema(picture)]
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return

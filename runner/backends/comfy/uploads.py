@@ -1,7 +1,7 @@
 """The user's files on their way to a server: looked at, named by content, sent once; the job's id in file names.
 
-ComfyUI fills up a truncated photo with grey and makes 16-bit ones white; here the first is refused, and the second
-is sent with 8 bits, as the local engine reads it.
+ComfyUI fills up a truncated photo with grey, makes 16-bit ones white and takes every profile for sRGB; here the first
+is refused, and the others are sent with 8 bits in sRGB, as the local engine reads them.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ....core import host
 from ....core.errors import PhotoUnreadable
+from ....core.imaging.colour_profiles import needs_conversion, to_srgb
 from ....core.imaging.files import check_whole, opened
 from ...errors import OutputUnwritable, ServerRefused, ServerUnreachable
 from ...workflow.graph import Workflow
@@ -20,9 +21,6 @@ from ...workflow.input_files import safe_name
 from ..backoff import OutageWait
 from ..saved_files import File
 from .server import TOO_LARGE, ComfyServer
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 PREFIX_INPUT = "filename_prefix"
 """The input by which core's and other packs' nodes are told how to name their files."""
@@ -57,36 +55,32 @@ def without_filename_tag(file: File, prompt_id: str) -> File:
     return {**file, "filename": str(file["filename"]).replace(filename_tag(prompt_id), "", 1)}
 
 
-SIXTEEN_BIT_STEP = 257
-"""65535 / 255."""
-
-
 def checked_image(photo: Path, spare: Path) -> Path:
-    """`photo` if a server reads it as it is, else a copy in the folder `spare` that it does.
+    """`photo` if a server reads it as it is, else a copy in the folder `spare` that it does: 8 bits, in sRGB, as PNG.
 
     Raises PhotoUnreadable when it is no picture or ends too early, PhotoTooLarge, and OutputUnwritable.
     """
+    from PIL import ImageOps
+
     check_whole(photo)
     with opened(photo) as picture:
-        sixteen_bit = picture.mode == "I" or picture.mode.startswith("I;16")
-        return _eight_bit(picture, photo, spare) if sixteen_bit else photo
-
-
-def _eight_bit(picture: Image.Image, photo: Path, spare: Path) -> Path:
-    import numpy as np
-    from PIL import Image
-
-    values = np.asarray(picture, dtype=np.float64) / SIXTEEN_BIT_STEP
-    copy = spare / f"{photo.stem}.png"
+        if not needs_conversion(picture) and picture.format not in FOREIGN_TO_SERVERS:
+            return photo
+        copy = spare / f"{photo.stem}.png"
+        plain = to_srgb(ImageOps.exif_transpose(picture))
     try:
         spare.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.clip(values, 0, 255).astype(np.uint8)).save(copy, compress_level=1)
+        plain.info.clear()
+        plain.save(copy, compress_level=1)
     except OSError as error:
         raise OutputUnwritable(
             f"A copy of {photo.name} cannot be put into {spare} ({error.strerror or error}); make room, or set TMPDIR."
         ) from error
     return copy
 
+
+FOREIGN_TO_SERVERS = ("HEIF",)
+"""Formats that are read here and not by a ComfyUI."""
 
 UPLOADS = "likeness"
 """Subfolder of the server's input folder for our files."""
