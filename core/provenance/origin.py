@@ -40,7 +40,7 @@ def origin_of(path: Path) -> Origin:
             if image.format == "PNG":
                 image.load()
             origin, claims = _from_xmp(image)
-            found = [origin] if claims.record is not None else [origin, from_traces(image)]
+            found = [origin] if claims.record is not None else [origin, from_traces(image, claims)]
         found.append(_from_bytes(path, claims))
     except (LikenessError, OSError) as error:
         why = error.code if isinstance(error, LikenessError) else "file_unreadable"
@@ -150,35 +150,60 @@ SwarmUI, Fooocus, NovelAI, Easy Diffusion, TensorArt, Draw Things and those made
 GENERATORS = ("NovelAI", "Midjourney", "Stable Diffusion", "InvokeAI", "Fooocus", "Firefly", "DALL-E", "DALL·E")
 """Programs and services that only generate, by the names that they give themselves."""
 
+SERVICES = ("ChatGPT", "OpenAI", "Gemini", "Imagen", "Grok", "Sora", "Ideogram", "Recraft", "Google AI")
+"""The same with names that people and places have too: they count only where a program names itself."""
+
 CANVAS_ONLY = frozenset({"Note", "MarkdownNote", "Reroute", "PrimitiveNode"})
 """Node types of the canvas that never reach a server."""
 
 NEVER, BYPASS = 2, 4
 """Modes of a node on the canvas that keep it from working."""
 
-_IMAGE_DESCRIPTION, _MAKE, _SOFTWARE, _USER_COMMENT, _EXIF_IFD = 0x010E, 0x010F, 0x0131, 0x9286, 0x8769
+_IMAGE_DESCRIPTION, _MAKE, _MODEL, _SOFTWARE, _USER_COMMENT, _EXIF_IFD = 0x010E, 0x010F, 0x0110, 0x0131, 0x9286, 0x8769
 _EXIF_FIELDS = range(0x0100, 0x0111)
-_ABOUT = ("Software", "Title", "Source", "Author", "Description", "Comment", "comment")
+_PROGRAMS, _MAKERS = ("Software", "CreatorTool", "Credit"), ("Source", "Author")
+_CAPTIONS = ("Title", "Description", "Comment", "comment")
 _SETTINGS = re.compile(r"\bSteps: \d+.*\b(?:Sampler|CFG scale|Model hash):", re.DOTALL)
 _KEYS = re.compile(rf'"(?:{"|".join(map(re.escape, SETTING_KEYS))})"\s*:')
 _JOB = re.compile(r"\bJob ID: [0-9a-f-]{8,}|\s--(?:v|niji|ar) \d")
 _NAMES = re.compile(rf"\b(?:{'|'.join(map(re.escape, GENERATORS))})\b", re.IGNORECASE)
+_SERVICES = re.compile(rf"\b(?:{'|'.join(map(re.escape, SERVICES))})\b", re.IGNORECASE)
+_MADE_BY = re.compile(
+    rf"\b(?:made|created|generated|drawn)\s+(?:with|by|in|using)\s+(?:\w+\s)?{_NAMES.pattern}", re.IGNORECASE
+)
 _WRITES = re.compile("save|preview", re.IGNORECASE)
 
 
-def from_traces(image: Image.Image) -> Origin:
-    """What a picture that is open, and loaded if it is a PNG, tells of its making by texts and EXIF."""
+def from_traces(image: Image.Image, claims: Claims | None = None) -> Origin:
+    """What a picture that is open, and loaded if it is a PNG, tells of its making by texts, EXIF and its XMP's claims.
+
+    A generator's name in a caption is a subject, not a statement, where a camera says that it took the photo.
+    """
     texts = dict(_texts(image))
+    if claims is not None:
+        texts |= {"CreatorTool": claims.tool, "Credit": claims.credit}
+    exif = image.getexif()
     for text in texts.values():
         graph = _graph(text)
         if graph is not None:
             return _from_graph(graph)
     if any(key in texts for key in SETTING_KEYS) or any(map(_is_settings, texts.values())):
         return Origin(Generative.SOME, GENERATED, "it carries the settings of a sampler")
-    for key in _ABOUT:
-        if _NAMES.search(texts.get(key, "")) or _JOB.search(texts.get(key, "")):
-            return Origin(Generative.SOME, GENERATED, "it names a program that generates")
+    of_camera = bool(exif.get(_MAKE) and exif.get(_MODEL))
+    if any(_names_itself(key, text, of_camera=of_camera) for key, text in texts.items()):
+        return Origin(Generative.SOME, GENERATED, "it names a program that generates")
     return next((found for found in map(_from_canvas, texts.values()) if found is not None), SILENT)
+
+
+def _names_itself(key: str, text: str, *, of_camera: bool) -> bool:
+    """Whether the text under that name says that a generating program made the picture."""
+    if key in _PROGRAMS:
+        return bool(_NAMES.search(text) or _SERVICES.search(text) or _JOB.search(text))
+    if key in _MAKERS:
+        return bool(_NAMES.search(text))
+    if key not in _CAPTIONS:
+        return False
+    return bool(_JOB.search(text) or (_MADE_BY if of_camera else _NAMES).search(text))
 
 
 def _is_settings(text: str) -> bool:

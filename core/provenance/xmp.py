@@ -76,10 +76,11 @@ class Record:
 @dataclass(frozen=True)
 class Claims:
     """What an XMP packet says. `record` is None where it is not one of ours; `source_type` may come from anybody.
-    `credentials_at`: the address of content credentials that are kept outside of the file."""
+    `credentials_at`: the address of content credentials that are kept outside of the file. `credit`: who is named."""
 
     source_type: str | None = None
     tool: str = ""
+    credit: str = ""
     creator: str = ""
     credentials_at: str = ""
     record: Record | None = field(default=None)
@@ -90,6 +91,7 @@ MAX_BYTES = 1_000_000
 
 X, RDF = "adobe:ns:meta/", "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 DC, XMP = "http://purl.org/dc/elements/1.1/", "http://ns.adobe.com/xap/1.0/"
+PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
 IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 DCTERMS = "http://purl.org/dc/terms/"
 OWN = "https://github.com/likeness-studio/likeness-studio/ns/provenance/1.0/"
@@ -164,12 +166,12 @@ def read(data: bytes) -> Claims:
     root = _parsed(data)
     source = _value(root, IPTC_EXT, "DigitalSourceType")
     tool, creators = _value(root, XMP, "CreatorTool"), _values(root, DC, "creator")
-    creator = ", ".join(creators)
+    creator, credit = ", ".join(creators), _value(root, PHOTOSHOP, "Credit")
     state, away = _value(root, OWN, "generativeSteps"), _value(root, DCTERMS, "provenance")
     away = away if away.startswith("http") else ""
     source_type = normalised(source) if source else None
     if state not in set(Generative):
-        return Claims(source_type, tool, creator, away)
+        return Claims(source_type, tool, credit, creator, away)
     edits = _values(root, OWN, "editsMade")
     record = Record(
         generative=Generative(state),
@@ -183,7 +185,7 @@ def read(data: bytes) -> Claims:
         creator=creator,
         tool=tool,
     )
-    return Claims(source_type, tool, creator, away, record)
+    return Claims(source_type, tool, credit, creator, away, record)
 
 
 def _parsed(data: bytes) -> ET.Element:

@@ -24,6 +24,7 @@ from likeness_studio.core.provenance import (
     xmp,
 )
 from likeness_studio.core.provenance import source_types as iptc
+from likeness_studio.core.provenance.xmp import PHOTOSHOP, RDF, XMP, X
 
 FORMS: tuple[Form, ...] = ("jpeg", "png", "webp")
 CAPTURE = iptc.VOCABULARY + "digitalCapture"
@@ -166,6 +167,51 @@ def test_what_stands_in_exif_and_in_comments(tmp_path):
     Image.new("RGB", (9, 9)).save(tmp_path / "c.jpg", comment=b"Lavc60.3.100")
     said = [origin_of(tmp_path / f"{name}.jpg").generative for name in "abc"]
     assert said == [Generative.SOME, Generative.SOME, Generative.NONE]
+
+
+def photo_with(path, *, software="", caption="", camera=False, xmp=b""):
+    """A JPEG that says so of its making."""
+    exif = Image.Exif()
+    for tag, text in ((0x0131, software), (0x010E, caption), (0x010F, "Canon" * camera), (0x0110, "EOS R5" * camera)):
+        if text:
+            exif[tag] = text
+    Image.new("RGB", (9, 9)).save(path, exif=exif, **({"xmp": xmp} if xmp else {}))
+    return origin_of(path).generative
+
+
+@pytest.mark.parametrize(
+    "service",
+    ["ChatGPT", "Google Gemini", "Imagen 4", "Grok", "Sora", "OpenAI", "Ideogram 3", "Recraft V3", "Midjourney"],
+)
+def test_services_that_name_themselves(tmp_path, service):
+    assert photo_with(tmp_path / "a.jpg", software=service) is Generative.SOME
+    description = f'<rdf:Description xmlns:xmp="{XMP}" xmp:CreatorTool="{service}"/>'
+    assert photo_with(tmp_path / "b.jpg", xmp=packed(description)) is Generative.SOME
+
+
+def test_a_credit_to_a_generator(tmp_path):
+    description = f'<rdf:Description xmlns:p="{PHOTOSHOP}" p:Credit="Made with Google AI"/>'
+    assert photo_with(tmp_path / "a.jpg", xmp=packed(description)) is Generative.SOME
+
+
+def packed(description):
+    rdf = f'<rdf:RDF xmlns:rdf="{RDF}">{description}</rdf:RDF>'
+    return f'<x:xmpmeta xmlns:x="{X}">{rdf}</x:xmpmeta>'.encode()
+
+
+@pytest.mark.parametrize(
+    ("caption", "camera", "generative"),
+    [
+        ("The founders of Midjourney at the Firefly gala", True, Generative.NONE),
+        ("A talk on Stable Diffusion and DALL-E", True, Generative.NONE),
+        ("Sora Tanaka, Grok County", False, Generative.NONE),
+        ("Created with Adobe Firefly", True, Generative.SOME),
+        ("A portrait --v 6 Job ID: 0a1b2c3d-0000-0000-0000-000000000000", True, Generative.SOME),
+        ("Midjourney portrait of a queen", False, Generative.SOME),
+    ],
+)
+def test_a_generator_in_a_caption_is_a_subject_where_a_camera_took_the_photo(tmp_path, caption, camera, generative):
+    assert photo_with(tmp_path / "a.jpg", caption=caption, camera=camera) is generative
 
 
 def canvas(*kinds, mode=0, **more):
