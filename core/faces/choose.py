@@ -16,7 +16,7 @@ from ..errors import FaceNotUsable
 from ..imaging.tensors import pixels, planes
 from ..imaging.warp import Cut, rotate, sample
 from .engines import FaceEngine
-from .face import Face
+from .face import Face, lean_of
 
 Likeness = Callable[[Face], float]
 """How like a face is to the person who is meant: the higher, the more."""
@@ -285,7 +285,7 @@ def steady_landmarks(engine: FaceEngine, image: torch.Tensor, face: Face) -> np.
     """
     landmarks = face.landmarks.astype(np.float64)
     for _ in range(ROUNDS):
-        angle = _tilt(landmarks)
+        angle = lean_of(landmarks)
         x, y = rotate(landmarks.mean(0)[None], (0.0, 0.0), -angle)[0]
         side = CLOSE_UP * _spread(landmarks)
         cut = Cut(x, y, side, side, (0.0, 0.0), angle)
@@ -296,14 +296,9 @@ def steady_landmarks(engine: FaceEngine, image: torch.Tensor, face: Face) -> np.
             return landmarks
         level = (found[0] / CLOSE_UP_PIXELS - 0.5) * side + [x, y]
         landmarks = cut.to_photo(level)
-        if abs(_tilt(found[0])) < CLOSE_ENOUGH:
+        if abs(lean_of(found[0])) < CLOSE_ENOUGH:
             break
     return landmarks
-
-
-def _tilt(landmarks: np.ndarray) -> float:
-    across = landmarks[1] - landmarks[0]
-    return float(np.degrees(np.arctan2(across[1], across[0])))
 
 
 def _spread(landmarks: np.ndarray) -> float:

@@ -23,6 +23,12 @@ CROP = 112
 """Side of an aligned crop, in pixels."""
 
 
+def lean_of(landmarks: np.ndarray) -> float:
+    """How far the line through the eyes of landmarks [5,2] is from level, in degrees; positive is clockwise."""
+    dx, dy = landmarks[1] - landmarks[0]
+    return float(np.degrees(np.arctan2(dy, dx)))
+
+
 @dataclass(frozen=True, eq=False)
 class Face:
     """One detected face.
@@ -69,8 +75,7 @@ class Face:
     @property
     def roll(self) -> float:
         """How far the line through the eyes is from level, in degrees; positive is clockwise."""
-        dx, dy = self.landmarks[1] - self.landmarks[0]
-        return float(np.degrees(np.arctan2(dy, dx)))
+        return lean_of(self.landmarks)
 
 
 def align(image: torch.Tensor, landmarks: np.ndarray, size: int = CROP) -> torch.Tensor:

@@ -15,6 +15,7 @@ import torch
 
 from ..choices import FULL, PRESETS, Preset
 from ..faces.anthropometry import EYE_TO_CHIN, EYE_TO_CROWN, frontal_eye_distance
+from ..faces.face import lean_of
 from ..imaging.tensors import pixels, planes
 from ..imaging.warp import Cut, rotate, sample
 from .matte import border_points
@@ -59,8 +60,7 @@ def measure_head(landmarks: np.ndarray, mask: np.ndarray | None, scale: float, s
     eyes = landmarks[:2].mean(0)
     pivot = (float(eyes[0]), float(eyes[1]))
     across = landmarks[1] - landmarks[0]
-    tilt = math.degrees(math.atan2(float(across[1]), float(across[0])))
-    angle = float(np.clip(tilt, -LARGEST_TURN, LARGEST_TURN)) * straighten
+    angle = float(np.clip(lean_of(landmarks), -LARGEST_TURN, LARGEST_TURN)) * straighten
     level = rotate(landmarks.astype(np.float64), pivot, -angle)
     mouth = level[3:5].mean(0)
     down = math.hypot(mouth[0] - pivot[0], mouth[1] - pivot[1])
@@ -311,18 +311,13 @@ def _cut(
         if matte is not None:
             cuts, outline = np.concatenate([border, body_end(head, matte, block)]), head_outline(head, matte, block)
         cut, cost = choose_cut(head, PRESETS[options.crop], aspect, cuts, outline)
-        found.append((cost + LEAN_COST * abs(_lean(landmarks) - head.angle), cut, head))
+        found.append((cost + LEAN_COST * abs(lean_of(landmarks) - head.angle), cut, head))
     _, cut, head = min(found, key=lambda each: each[0])
     return cut, head
 
 
 TURNS = (1.0, 0.5, 0.0)
 """Shares of the lean that are tried; the photo decides how much of it can be taken away."""
-
-
-def _lean(landmarks: np.ndarray) -> float:
-    across = landmarks[1] - landmarks[0]
-    return math.degrees(math.atan2(float(across[1]), float(across[0])))
 
 
 FACE_WIDTH = 2.2
