@@ -297,7 +297,7 @@ class SwapFace(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        from ..core.models.swap_model_files import NONE, swap_models
+        from ..core.models.store import NO_MODEL, swap_models
 
         return io.Schema(
             node_id="LikenessSwapFace",
@@ -316,7 +316,7 @@ class SwapFace(io.ComfyNode):
                 io.Combo.Input(
                     "model",
                     options=swap_models(),
-                    default=NONE,
+                    default=NO_MODEL,
                     tooltip="An ONNX file in the insightface folder of the model folders. Non-commercial research "
                     "only; never downloaded.",
                 ),
@@ -354,7 +354,7 @@ class SwapFace(io.ComfyNode):
         engine: FaceEngine | None = None,
     ) -> io.NodeOutput:
         """Swap picture by picture, or pass them on. A picture without a usable face is passed on: its run was long."""
-        from ..core.models.swap_model_files import SWAP_LICENCE
+        from ..core.models.manifest import NON_COMMERCIAL
 
         if not enabled or source is None:
             report = {"enabled": False, "note": "Swap Face is off: the pictures are passed on as they are."}
@@ -365,7 +365,7 @@ class SwapFace(io.ComfyNode):
         from ..core.faces.engines import load_engine
         from ..core.host import Progress
         from ..core.imaging.tensors import check_image, joined, match_batch
-        from ..core.models.swap_model_files import swap_model_file
+        from ..core.models.store import swap_model_file
         from ..core.portrait.swap import check_engine, load_swapper, swap_face
 
         path = swap_model_file(model)
@@ -392,7 +392,7 @@ class SwapFace(io.ComfyNode):
             reports.append({"picture": index, **report})
             progress.step()
         unchanged = [f"{report['reason']}: passed on as it is." for report in reports if "reason" in report]
-        used = {"name": swapper.name, "licence": SWAP_LICENCE, "commercial": "no", "use": "face swapping"}
+        used = {"name": swapper.name, "licence": NON_COMMERCIAL, "commercial": "no", "use": "face swapping"}
         report = {"enabled": True, "model": used, "engine": engine.key, "warnings": warnings, "pictures": reports}
         shown = {"models": [*engine.models, used]} | ({"text": ["\n".join(unchanged)]} if unchanged else {})
         return io.NodeOutput(joined(swapped), json.dumps(report, indent=2), ui=shown)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from ..core import host
 from ..core.choices import EVEN_STRICTNESS, STRICTNESS, FacePolicy
 from ..core.identity.calibration import calibration_of
-from ..core.identity.independence import independence_warnings, restored_warnings
 from ..core.outcome_words import LIKENESS
 from .schema import io
 from .sockets import CUSTOM
@@ -47,7 +46,7 @@ def judge(
     min_face: int,
 ) -> Judgement:
     """Check likeness, and warn when in the graph of `node` the judge steered the generator, or a face was pasted."""
-    from ..core.identity.verdict import check_likeness
+    from ..core.identity.verdict import check_likeness, independence_warnings, restored_warnings
 
     judgement = check_likeness(engine, identity, pictures, gate, FacePolicy(several_faces), min_face)
     prompt, run = getattr(node.hidden, "prompt", None), host.current_run()

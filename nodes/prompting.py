@@ -18,8 +18,8 @@ from ..core.prompting.brief import (
     lines,
     phrases,
 )
-from ..core.prompting.clip_vocabulary import by_encoder, vocabulary_or_reason
 from ..core.prompting.subject_token import Scheme, judge, make_token, phrase
+from ..core.prompting.token_count import by_encoder, vocabulary_or_reason
 from ..core.prompting.traits import NOT_SAID, TraitKind, keep_traits, kinds
 from .schema import io
 from .sockets import PROMPTING, DescriptionType, clip_input

@@ -9,9 +9,4 @@ from ..lazy import lazy
 if TYPE_CHECKING:
     from .labels import MOST_VALUES, Label, numbers, of_branches, spread, written
 
-__getattr__ = lazy(
-    __name__,
-    {
-        ".labels": "Label MOST_VALUES numbers of_branches spread written",
-    },
-)
+__getattr__ = lazy(__name__, {".labels": "Label MOST_VALUES numbers of_branches spread written"})

@@ -8,7 +8,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import host
@@ -118,17 +118,7 @@ class Measured:
 
     def as_dict(self) -> dict[str, Any]:
         """For reports."""
-        return {
-            "name": self.name,
-            "seconds": None if self.seconds is None else round(self.seconds, 4),
-            "peak_memory_bytes": self.peak_memory_bytes,
-            "device": self.device,
-            "values": self.values,
-        }
-
-
-def _never() -> bool:
-    return False
+        return asdict(self) | {"seconds": None if self.seconds is None else round(self.seconds, 4)}
 
 
 class Stopwatch:
@@ -138,7 +128,7 @@ class Stopwatch:
         run = host.current_run()
         self._run = None if run is None else run.id
         self._device = device
-        self._memory = memory_of(device, _never if run is None else run.over)
+        self._memory = memory_of(device, (lambda: False) if run is None else run.over)
         self._began = time.monotonic()
 
     def read(self, name: str, values: int) -> Measured:

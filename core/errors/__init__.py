@@ -17,6 +17,11 @@ class LikenessError(Exception):
     meaning: ClassVar[str] = ""
     hint: ClassVar[str] = ""
 
+    def __init_subclass__(cls) -> None:
+        """What a code means is what the class's docstring says, unless the class says it apart."""
+        if "code" in vars(cls) and "meaning" not in vars(cls):
+            cls.meaning = cls.__doc__ or ""
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Cross to another process as it is: what the constructor made of its arguments is carried, not made again."""
         return _remade, (type(self), self.args), self.__dict__
@@ -49,26 +54,23 @@ def registry() -> dict[str, type[LikenessError]]:
 
 
 class Interrupted(LikenessError):
-    """The user stopped the run."""
+    """The run was stopped by the user before it finished."""
 
     code = "interrupted"
-    meaning = "The run was stopped by the user before it finished."
     hint = "Give the same command again; a batch goes on where it stopped, and a single run starts from the beginning."
 
 
 class DependencyMissing(LikenessError):
-    """An optional package is needed for what was asked and cannot be imported."""
+    """An optional Python package is needed for this and is not installed."""
 
     code = "dependency_missing"
-    meaning = "An optional Python package is needed for this and is not installed."
     hint = "Install it into the Python that runs this (ComfyUI may have its own), or choose an option without it."
 
 
 class UnsafePath(LikenessError):
-    """A file name from a graph or a server points outside its folder."""
+    """A file name would leave the folder it belongs to."""
 
     code = "unsafe_path"
-    meaning = "A file name would leave the folder it belongs to."
     hint = "Give a name without '..' and without a drive, and move the file into the folder first if need be."
 
 
@@ -77,26 +79,23 @@ class PhotoError(LikenessError):
 
 
 class PhotoMissing(PhotoError):
-    """There is no file under that name."""
+    """The photo does not exist."""
 
     code = "photo_missing"
-    meaning = "The photo does not exist."
     hint = "Check the spelling; a table's paths start at the table's folder, a command's where the command is given."
 
 
 class PhotoUnreadable(PhotoError):
-    """The file is not an image, is damaged, or ends too early."""
+    """The file is not a picture that can be decoded, or it is truncated."""
 
     code = "photo_unreadable"
-    meaning = "The file is not a picture that can be decoded, or it is truncated."
     hint = "Open it in a viewer and export it as JPEG or PNG, also from HEIC or RAW, or copy it from its source again."
 
 
 class PhotoTooLarge(PhotoError):
-    """The picture has more pixels than can be processed safely."""
+    """The picture has more pixels than the limit."""
 
     code = "photo_too_large"
-    meaning = "The picture has more pixels than the limit."
     hint = "Scale it to a few thousand pixels on its longer side, which is plenty for faces."
 
 
@@ -105,58 +104,51 @@ class ModelError(LikenessError):
 
 
 class ModelUnknown(ModelError):
-    """The manifest has no model of that name."""
+    """No model of that name is in the manifest or the model folders."""
 
     code = "model_unknown"
-    meaning = "No model of that name is in the manifest or the model folders."
     hint = "Choose a name that `likeness models list` shows, or update Likeness Studio if the workflow is newer."
 
 
 class ModelMissing(ModelError):
-    """The model is known but its file is not on this machine."""
+    """The model's file is not on this machine and was not downloaded."""
 
     code = "model_missing"
-    meaning = "The model's file is not on this machine and was not downloaded."
     hint = "Run `likeness models get NAME` while online, or copy the file from another machine into the model folder."
 
 
 class ModelCorrupt(ModelError):
-    """A file's sha256 is not the manifest's."""
+    """A model file's sha256 differs from the manifest."""
 
     code = "model_corrupt"
-    meaning = "A model file's sha256 differs from the manifest."
     hint = "Run `likeness models verify` to see which files are damaged and `likeness models get NAME` to replace them."
 
 
 class DownloadFailed(ModelError):
-    """No source delivered the file."""
+    """None of a model's sources could be reached or delivered the right file."""
 
     code = "download_failed"
-    meaning = "None of a model's sources could be reached or delivered the right file."
     hint = "Check the network and HTTPS_PROXY, or fetch the file on another machine and copy it into the model folder."
 
 
 class DiskFull(ModelError):
-    """There is no room for the file."""
+    """The disk has no room for a file that must be written."""
 
     code = "disk_full"
-    meaning = "The disk has no room for a file that must be written."
     hint = "Free some space, or put models on another disk with LIKENESS_MODELS and results on another with --output."
 
 
 class UnsafeWeights(ModelError):
-    """The file is a pickle or another format that can run code when loaded."""
+    """The file is in a format that can run code when it is loaded; only safetensors and ONNX are read."""
 
     code = "unsafe_weights"
-    meaning = "The file is in a format that can run code when it is loaded; only safetensors and ONNX are read."
     hint = "Get it as .safetensors or .onnx from its publisher; convert a pickle only if you trust where it is from."
 
 
 class CaptionerUnusable(ModelError):
-    """A captioning folder is incomplete, damaged, or of a kind that cannot caption."""
+    """A folder is not a captioning model that transformers can load from its safetensors."""
 
     code = "captioner_unusable"
-    meaning = "A folder is not a captioning model that transformers can load from its safetensors."
     hint = "Use BLIP, Florence-2 (the version for transformers) or a chat model with images, complete, as safetensors."
 
 
@@ -165,52 +157,46 @@ class IdentityError(LikenessError):
 
 
 class FaceNotUsable(IdentityError):
-    """A single face was needed and the picture has none, several, or one that is too small."""
+    """A step needs exactly one face of sufficient size and the picture does not have it."""
 
     code = "face_not_usable"
-    meaning = "A step needs exactly one face of sufficient size and the picture does not have it."
     hint = "Use a sharp, frontal photo and crop other people out, or set the node's several_faces to largest."
 
 
 class EnrollmentRefused(IdentityError):
-    """One or more reference photos cannot be used to enroll a person."""
+    """Reference photos have no face, several faces, a face that is too small, or disagree."""
 
     code = "enrollment_refused"
-    meaning = "Reference photos have no face, several faces, a face that is too small, or disagree."
     hint = "Replace the photos that the message names, or set on_refused to 'leave out' to enroll with the others."
 
 
 class EngineMismatch(IdentityError):
-    """An identity was enrolled with another recogniser than the one that should compare it."""
+    """Embeddings of two different recognisers were about to be compared."""
 
     code = "engine_mismatch"
-    meaning = "Embeddings of two different recognisers were about to be compared."
     hint = "Connect one Load Face Engine node to all nodes that take an engine, and enroll the person with that."
 
 
 class CalibrationMissing(IdentityError):
-    """No threshold was measured for this recogniser or this false match rate."""
+    """The recogniser has no measured threshold for the strictness that was asked for."""
 
     code = "calibration_missing"
-    meaning = "The recogniser has no measured threshold for the strictness that was asked for."
     hint = (
         "Use the default engine yunet-sface, whose thresholds are measured, or another strictness of the node's list."
     )
 
 
 class NoneLikeEnough(IdentityError):
-    """No picture of a batch passed the likeness gate and the user chose to stop then."""
+    """No picture passed the likeness check and the node was set to stop in that case."""
 
     code = "none_like_enough"
-    meaning = "No picture passed the likeness check and the node was set to stop in that case."
     hint = "Make more pictures in a run, lower the denoise, or set on_none to 'best anyway, marked as failed'."
 
 
 class IdentityFileInvalid(IdentityError):
-    """A saved identity is damaged, of another kind, or a pickle."""
+    """The file is not an identity that Likeness Studio saved."""
 
     code = "identity_file_invalid"
-    meaning = "The file is not an identity that Likeness Studio saved."
     hint = "Enroll the person again from the photos with Enroll Identity and keep the result with Save Identity."
 
 
@@ -219,42 +205,37 @@ class PortraitError(LikenessError):
 
 
 class ShapeMismatch(PortraitError):
-    """Two pictures or masks that belong together differ in size or number."""
+    """An image, mask or background does not have the size or the number that the others have."""
 
     code = "shape_mismatch"
-    meaning = "An image, mask or background does not have the size or the number that the others have."
     hint = "Take the picture and its mask from the same nodes, and resize, crop or repeat both together."
 
 
 class MatteMissing(PortraitError):
-    """More than the face is to be protected and nothing says where the person is."""
+    """A step needs the person's matte and none was connected."""
 
     code = "matte_missing"
-    meaning = "A step needs the person's matte and none was connected."
     hint = "Connect the mask of Matte Person or Refine Matte, or choose to protect the face only."
 
 
 class EngineUnsuitable(PortraitError):
-    """The face engine gives other embeddings than a model was made for."""
+    """A model that changes faces needs the embeddings of another face engine than the one connected."""
 
     code = "engine_unsuitable"
-    meaning = "A model that changes faces needs the embeddings of another face engine than the one connected."
     hint = "Connect Load Face Engine set to insightface with the pack buffalo_l, or turn the node off."
 
 
 class SwapModelUnsuitable(PortraitError):
-    """An ONNX file was chosen for swapping faces and is not made for that."""
+    """The ONNX file does not have the inputs, the output and the table of a face swapping model."""
 
     code = "swap_model_unsuitable"
-    meaning = "The ONNX file does not have the inputs, the output and the table of a face swapping model."
     hint = "Use insightface's inswapper_128.onnx; other swapping models need other code."
 
 
 class BadColour(PortraitError):
-    """A colour is not written as #rrggbb and is not a known name."""
+    """A colour could not be read; write it as #rrggbb."""
 
     code = "bad_colour"
-    meaning = "A colour could not be read; write it as #rrggbb."
     hint = "Put quotes around #rrggbb in a shell, where # begins a comment, or use a name such as navy."
 
 
@@ -263,26 +244,23 @@ class PromptingError(LikenessError):
 
 
 class PresetInvalid(PromptingError):
-    """A file of prompt presets is damaged or says something that presets cannot say."""
+    """A preset file is not TOML, or a preset in it misses a wording or has a wrong type."""
 
     code = "preset_invalid"
-    meaning = "A preset file is not TOML, or a preset in it misses a wording or has a wrong type."
     hint = "Correct the line or key that the message names, or move the file out of the presets folder."
 
 
 class PresetUnknown(PromptingError):
-    """A choice of a prompt node is in no preset file of this machine."""
+    """A workflow asks for a preset that neither the pack nor the presets folder has."""
 
     code = "preset_unknown"
-    meaning = "A workflow asks for a preset that neither the pack nor the presets folder has."
     hint = "Choose another one from the node's list, or copy the missing preset file from where the workflow is from."
 
 
 class NameUnusable(PromptingError):
-    """A subject token cannot be made from this name by this scheme."""
+    """Nothing is left of the name for the scheme that should make a token of it."""
 
     code = "name_unusable"
-    meaning = "Nothing is left of the name for the scheme that should make a token of it."
     hint = "Give a name with Latin letters, or choose the scheme 'rare vocabulary entry', which takes any name."
 
 
@@ -291,26 +269,23 @@ class TrainingError(LikenessError):
 
 
 class TrainingDataTooSmall(TrainingError):
-    """There are not enough photos to train on and to measure with."""
+    """A folder to train on does not exist, or has too few photos that can be read."""
 
     code = "training_data_too_small"
-    meaning = "A folder to train on does not exist, or has too few photos that can be read."
     hint = "Give a folder with at least two photos, better a few hundred; folders inside it are read too."
 
 
 class TrainingStateInvalid(TrainingError):
-    """A training cannot be gone on with, or a trained file is of another kind."""
+    """The file of a training is missing, damaged, of another kind, or was made with other settings."""
 
     code = "training_state_invalid"
-    meaning = "The file of a training is missing, damaged, of another kind, or was made with other settings."
     hint = "Give the same options as at the start together with --resume, or start anew without --resume."
 
 
 class TrainingDiverged(TrainingError):
-    """The loss is no number any more."""
+    """The loss of a training became infinite or no number."""
 
     code = "training_diverged"
-    meaning = "The loss of a training became infinite or no number."
     hint = "Train again with a lower --rate; what was saved before is kept and can be gone on with by --resume."
 
 
@@ -319,24 +294,21 @@ class CompareError(LikenessError):
 
 
 class BadNumbers(CompareError):
-    """The values to try are no list of numbers."""
+    """The values to be tried are missing, too many, or not all numbers."""
 
     code = "bad_numbers"
-    meaning = "The values to be tried are missing, too many, or not all numbers."
     hint = "Write numbers with a decimal point, separated by commas, such as 0.1, 0.3, 0.5."
 
 
 class NothingToCompare(CompareError):
-    """No picture came to the comparison."""
+    """A comparison was given an empty list of pictures."""
 
     code = "nothing_to_compare"
-    meaning = "A comparison was given an empty list of pictures."
     hint = "Take the pictures from before the gate: a gate that nothing passes gives an empty list."
 
 
 class LabelsMismatch(CompareError):
-    """There are more or fewer labels than pictures to compare."""
+    """The number of labels is neither that of the pictures nor that of the batches they come in."""
 
     code = "labels_mismatch"
-    meaning = "The number of labels is neither that of the pictures nor that of the batches they come in."
     hint = "Take the labels from the Try Strengths node whose values made the pictures, or leave them out."

@@ -10,42 +10,37 @@ class IDPhotoError(PortraitError):
 
 
 class AlterationForbidden(IDPhotoError):
-    """The document's rules forbid what was asked for."""
+    """A change to the photo was asked for that the document's authority forbids."""
 
     code = "alteration_forbidden"
-    meaning = "A change to the photo was asked for that the document's authority forbids."
     hint = "Keep the background as photographed, and take the photo before a plain wall in even light."
 
 
 class SizeNotDefined(IDPhotoError):
-    """The document has no size of the kind that was asked for."""
+    """A document has no print size, or no upload size, and that one was asked for."""
 
     code = "size_not_defined"
-    meaning = "A document has no print size, or no upload size, and that one was asked for."
     hint = "Choose the size auto, which takes the one that the document has."
 
 
 class PhotoTooTight(IDPhotoError):
-    """No frame of the document's shape fits into the photo."""
+    """The photo ends so near to the head that no frame of the document's proportions fits into it."""
 
     code = "photo_too_tight"
-    meaning = "The photo ends so near to the head that no frame of the document's proportions fits into it."
     hint = "Step back from the camera, so that the photo shows head and shoulders with room on all sides."
 
 
 class DocumentUnknown(LikenessError):
-    """No rules are known for a document of that name."""
+    """The table of documents has no entry of that name."""
 
     code = "document_unknown"
-    meaning = "The table of documents has no entry of that name."
     hint = "Look at `likeness documents` and give one of its ids, or `icao` for a general 35 x 45 mm photo."
 
 
 class DocumentInvalid(LikenessError):
-    """An entry of the table of documents cannot be used as it is written."""
+    """A file of the table of documents has an unknown key, a wrong type or an impossible value."""
 
     code = "document_invalid"
-    meaning = "A file of the table of documents has an unknown key, a wrong type or an impossible value."
     hint = "Correct the key that the message names, or install the pack again if you did not change the table."
 
 
@@ -54,34 +49,30 @@ class PrintError(LikenessError):
 
 
 class PrintSizeUnknown(PrintError):
-    """Nothing says how large the photo is on paper."""
+    """Photos are to be printed and nothing says in which size."""
 
     code = "print_size_unknown"
-    meaning = "Photos are to be printed and nothing says in which size."
     hint = "Connect the id_photo of Make ID Photo, or give width and height in mm, or a document that has a print size."
 
 
 class PrintProportionsDiffer(PrintError):
-    """The photo would have to be stretched."""
+    """A photo's sides have another ratio than those of its print, so that it would be stretched."""
 
     code = "print_proportions_differ"
-    meaning = "A photo's sides have another ratio than those of its print, so that it would be stretched."
     hint = "Cut the photo to the document first with Make ID Photo or `likeness id`, or correct the size."
 
 
 class PrintsDoNotFit(PrintError):
-    """The photos have no room on the paper, or too many sheets would be needed."""
+    """The photos do not fit on the paper with these margins, or make too many or too large sheets."""
 
     code = "prints_do_not_fit"
-    meaning = "The photos do not fit on the paper with these margins, or make too many or too large sheets."
     hint = "Choose a larger paper, a smaller margin or gap, fewer prints, or 300 pixels per inch."
 
 
 class SheetNotSaved(PrintError):
-    """A sheet's file cannot be written."""
+    """The file of a print sheet cannot be written: the folder or the disk does not take it."""
 
     code = "sheet_not_saved"
-    meaning = "The file of a print sheet cannot be written: the folder or the disk does not take it."
     hint = "Give another name or folder in which you may write, and look whether its disk has room."
 
 
@@ -90,50 +81,44 @@ class LoraError(ModelError):
 
 
 class LoraFileDamaged(LoraError):
-    """The file breaks the safetensors format, or parts of its layers are missing."""
+    """A LoRA file is truncated, breaks the safetensors format, or lacks parts of its layers."""
 
     code = "lora_file_damaged"
-    meaning = "A LoRA file is truncated, breaks the safetensors format, or lacks parts of its layers."
     hint = "Compare its size and sha256 with what the publisher states, and download it again."
 
 
 class LoraWrongBase(LoraError):
-    """The LoRA was made for another base model."""
+    """A LoRA was made for another base model than the one it was to be put on or merged with."""
 
     code = "lora_wrong_base"
-    meaning = "A LoRA was made for another base model than the one it was to be put on or merged with."
     hint = "Choose a checkpoint of the LoRA's base model, or a version of the LoRA for yours; Inspect LoRA names it."
 
 
 class LoraMatchesNothing(LoraError):
-    """Not one layer of the LoRA exists in the model."""
+    """Not one layer of a LoRA exists in the connected model with the same shape, so it would do nothing."""
 
     code = "lora_matches_nothing"
-    meaning = "Not one layer of a LoRA exists in the connected model with the same shape, so it would do nothing."
     hint = "Look at the LoRA with Inspect LoRA: its base model and format must be ones that ComfyUI loads."
 
 
 class LoraNotMergeable(LoraError):
-    """A LoRA changes weights in a way that cannot be added up."""
+    """A LoRA is of a kind whose effect depends on the model's weights, or is named so that layers collide."""
 
     code = "lora_not_mergeable"
-    meaning = "A LoRA is of a kind whose effect depends on the model's weights, or is named so that layers collide."
     hint = "Leave it out of the merge and apply it with Load LoRA Stack beside the merged file."
 
 
 class LoraNotSaved(LoraError):
-    """A merged LoRA cannot be written."""
+    """A merged LoRA cannot be written: the name cannot be used, or the folder or disk does not take it."""
 
     code = "lora_not_saved"
-    meaning = "A merged LoRA cannot be written: the name cannot be used, or the folder or disk does not take it."
     hint = "Give a shorter, plain name, and look whether output/loras can be written and its disk has room."
 
 
 class NoLoraChosen(LoraError):
-    """A node that needs a LoRA was given none."""
+    """No LoRA was chosen, or all rows are off or have strength 0."""
 
     code = "no_lora_chosen"
-    meaning = "No LoRA was chosen, or all rows are off or have strength 0."
     hint = "Put .safetensors files into models/loras, press R on the canvas to refresh the list, and choose one."
 
 
@@ -142,64 +127,56 @@ class ProvenanceError(LikenessError):
 
 
 class FileSizeOutOfReach(ProvenanceError):
-    """No quality gives a file of the size that a document asks for."""
+    """The picture cannot be encoded into a file of the size that is asked for."""
 
     code = "file_size_out_of_reach"
-    meaning = "The picture cannot be encoded into a file of the size that is asked for."
     hint = "Choose JPEG, or a picture with fewer pixels for a largest size and with more pixels for a smallest one."
 
 
 class MetadataTooLong(ProvenanceError):
-    """What shall be written beside the pixels does not fit into the format."""
+    """The texts beside the pixels are longer than the file format can hold."""
 
     code = "metadata_too_long"
-    meaning = "The texts beside the pixels are longer than the file format can hold."
     hint = "Save as PNG, which has no such limit, or leave the workflow out of the file."
 
 
 class MetadataUnreadable(ProvenanceError):
-    """A picture's XMP packet is damaged or of a kind that is not read."""
+    """What a picture says of itself in XMP is damaged, too long, or unsafe to parse."""
 
     code = "metadata_unreadable"
-    meaning = "What a picture says of itself in XMP is damaged, too long, or unsafe to parse."
     hint = "Ask whoever made the file for another copy, or take the metadata out with an image editor."
 
 
 class GenerationFound(ProvenanceError):
-    """The statement that no generative step was used was asked for, and cannot be made."""
+    """The file was to state that no generative step was used, and the workflow does not show that."""
 
     code = "generation_found"
-    meaning = "The file was to state that no generative step was used, and the workflow does not show that."
     hint = "Take the steps that are named out of the workflow, or set declare to what the graph shows."
 
 
 class CredentialsNotSetUp(ProvenanceError):
-    """Signing was asked for without a certificate and its key."""
+    """Content credentials are signed with a certificate of yours, and none was found."""
 
     code = "credentials_not_set_up"
-    meaning = "Content credentials are signed with a certificate of yours, and none was found."
     hint = "Set LIKENESS_C2PA_CERT and LIKENESS_C2PA_KEY to PEM files where the picture is made, or turn sign off."
 
 
 class CredentialsRefused(ProvenanceError):
-    """The C2PA library will not sign with this certificate and key, or not this file."""
+    """The file could not be signed with the certificate and key that were given."""
 
     code = "credentials_refused"
-    meaning = "The file could not be signed with the certificate and key that were given."
     hint = "See docs/provenance.md for what C2PA demands of a signing certificate."
 
 
 class PictureNotSaved(ProvenanceError):
-    """A picture's file cannot be written to the output folder."""
+    """The operating system did not let the picture be written."""
 
     code = "picture_not_saved"
-    meaning = "The operating system did not let the picture be written."
     hint = "Look whether the disk is full, the folder may be written to, and the name is not too long."
 
 
 class LimitsInvalid(LikenessError):
-    """A table of limits cannot be used as it is written."""
+    """A table of limits has an unknown key, a wrong type or a bound that contradicts itself."""
 
     code = "limits_invalid"
-    meaning = "A table of limits has an unknown key, a wrong type or a bound that contradicts itself."
     hint = "Correct the limit that is named in the message, or take the table as it comes with the pack."

@@ -11,10 +11,10 @@ import torch
 
 from .. import host
 from ..errors import DependencyMissing, ModelMissing
+from ..models.manifest import NON_COMMERCIAL
 from ..models.runtimes import silence_telemetry
 from .face import Face, align
 
-LICENCE = "non-commercial research only (insightface)"
 DETECTION_SIZES = (640, 320, 160)
 """Input sides, in pixels, tried until a face is found: SCRFD overlooks faces that fill its whole input."""
 
@@ -64,7 +64,9 @@ class InsightFaceEngine:
     @property
     def models(self) -> list[dict[str, str]]:
         """The pack with its licence."""
-        return [{"name": self.key, "licence": LICENCE, "commercial": "no", "use": "face detection and embedding"}]
+        return [
+            {"name": self.key, "licence": NON_COMMERCIAL, "commercial": "no", "use": "face detection and embedding"}
+        ]
 
     def detect(self, image: torch.Tensor) -> list[Face]:
         """Faces of image [H,W,3] in 0..1, the most certain first."""

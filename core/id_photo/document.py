@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, StringConstraints
+
+from ..toml_tables import ReadAs
 
 MM_PER_INCH = 25.4
 
@@ -45,19 +51,42 @@ class Edits(StrEnum):
     """The rule says nothing against edits (profiles, applications)."""
 
 
-KINDS = ("passport", "visa", "identity card", "residence", "driving licence", "generic", "profile", "application")
-"""What a document's `kind` may be."""
+def _span(ends: tuple[float, float]) -> Range:
+    if not 0 <= ends[0] <= ends[1]:
+        raise ValueError(f"is {ends[0]:g} to {ends[1]:g}; write [low, high], from 0, the lower number first")
+    return Range(*ends)
 
-EXPRESSIONS = ("neutral", "closed smile", "any")
-"""What `expression` may be: mouth closed and no smile; a slight smile with the mouth closed; no rule."""
 
-GLASSES = ("none", "no glare", "any")
-"""What `glasses` may be: not allowed; allowed where the eyes are seen without glare or tint; no rule."""
+def _share(ends: tuple[float, float]) -> Range:
+    if ends[1] > 1:
+        raise ValueError(f"is {ends[0]:g} to {ends[1]:g}; write [low, high] as shares of the picture, 0 to 1")
+    return _span(ends)
 
-HEAD_COVERINGS = ("none", "religious", "any")
-"""What `head_covering` may be: never; for reasons of religion (or health) with the face free; no rule."""
 
-CONFIDENCES = ("high", "medium", "low")
+def _day(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise ValueError(f"is {text!r}; write the day like 2026-11-20") from None
+
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Span = Annotated[Range, ReadAs(tuple[float, float], _span)]
+Share = Annotated[Range, ReadAs(tuple[float, float], _share)]
+Pixels = tuple[PositiveInt, PositiveInt]
+"""Width, height."""
+
+Kind = Literal["passport", "visa", "identity card", "residence", "driving licence", "generic", "profile", "application"]
+Expression = Literal["neutral", "closed smile", "any"]
+"""Mouth closed and no smile; a slight smile with the mouth closed; no rule."""
+
+Glasses = Literal["none", "no glare", "any"]
+"""Not allowed; allowed where the eyes are seen without glare or tint; no rule."""
+
+HeadCovering = Literal["none", "religious", "any"]
+"""Never; for reasons of religion (or health) with the face free; no rule."""
+
+Confidence = Literal["high", "medium", "low"]
 """How sure the figures are: the authority's text, agreed by a second source; one of both; neither, or a dispute."""
 
 
@@ -65,9 +94,12 @@ CONFIDENCES = ("high", "medium", "low")
 class Source:
     """Where a figure comes from. `says`: what it says, in a few words. `checked`: ISO date."""
 
-    url: str
-    checked: str
+    url: Annotated[str, StringConstraints(pattern="^https://")]
+    checked: Annotated[str, AfterValidator(_day)]
     says: str = ""
+
+
+Sources = Annotated[tuple[Source, ...], Field(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -86,36 +118,36 @@ class Document:
     """
 
     id: str
-    title: str
-    country: str
-    kind: str
-    width_mm: float | None = None
-    height_mm: float | None = None
-    pixels: tuple[int, int] | None = None
-    min_pixels: tuple[int, int] | None = None
-    max_pixels: tuple[int, int] | None = None
-    dpi: int = 300
-    head: Range | None = None
+    title: Text
+    country: Text
+    kind: Kind
+    width_mm: PositiveFloat | None = None
+    height_mm: PositiveFloat | None = None
+    pixels: Pixels | None = None
+    min_pixels: Pixels | None = None
+    max_pixels: Pixels | None = None
+    dpi: PositiveInt = 300
+    head: Share | None = None
     head_top: HeadTop = HeadTop.CROWN
-    eyes: Range | None = None
-    room: Range | None = None
-    chin: Range | None = None
-    head_width: Range | None = None
+    eyes: Share | None = None
+    room: Share | None = None
+    chin: Share | None = None
+    head_width: Share | None = None
     background: str = ""
-    background_colours: tuple[str, ...] = ()
-    expression: str = "neutral"
-    glasses: str = "no glare"
-    head_covering: str = "religious"
-    file_bytes: Range | None = None
-    formats: tuple[str, ...] = ("jpeg",)
+    background_colours: tuple[Annotated[str, StringConstraints(pattern="^#[0-9A-F]{6}$")], ...] = ()
+    expression: Expression = "neutral"
+    glasses: Glasses = "no glare"
+    head_covering: HeadCovering = "religious"
+    file_bytes: Span | None = None
+    formats: Annotated[tuple[Literal["jpeg", "png", "webp"], ...], Field(min_length=1)] = ("jpeg",)
     edits: Edits = Edits.NONE
     edits_rule: str = ""
     authority: str = ""
     capture: str = ""
-    notes: tuple[str, ...] = ()
-    disputes: tuple[str, ...] = ()
-    confidence: str = "low"
-    sources: tuple[Source, ...] = field(default_factory=tuple)
+    notes: tuple[Text, ...] = ()
+    disputes: tuple[Text, ...] = ()
+    confidence: Confidence = "low"
+    sources: tuple[Source, ...] = ()
 
     @property
     def rule_on_edits(self) -> str:

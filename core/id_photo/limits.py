@@ -18,49 +18,17 @@ if TYPE_CHECKING:
 
 FILE = Path(__file__).with_name("limits.toml")
 
-FRAMING = frozenset(
-    [
-        "aspect",
-        "pixels",
-        "print_density",
-        "print_size",
-        "file_format",
-        "file_size",
-        "head_height",
-        "eye_line",
-        "room_above",
-        "chin_height",
-        "head_width",
-        "centring",
-        "roll",
-    ]
-)
+FRAMING = frozenset((
+    "aspect", "pixels", "print_density", "print_size", "file_format", "file_size", "head_height", "eye_line",
+    "room_above", "chin_height", "head_width", "centring", "roll",
+))  # fmt: skip
 """What cutting, turning and saving a photo decides: not asked of a photo that is still to be cut."""
 
-PORTRAIT = frozenset(
-    [
-        "faces",
-        "upright",
-        "aspect",
-        "pixels",
-        "file_format",
-        "file_size",
-        "unaltered",
-        "head_height",
-        "eye_line",
-        "room_above",
-        "centring",
-        "whole_head",
-        "inter_eye_distance",
-        "sharpness",
-        "compression",
-        "file_compression",
-        "under_exposure",
-        "over_exposure",
-        "eyes_visible",
-        "natural_colour",
-    ]
-)
+PORTRAIT = frozenset((
+    "faces", "upright", "aspect", "pixels", "file_format", "file_size", "unaltered", "head_height", "eye_line",
+    "room_above", "centring", "whole_head", "inter_eye_distance", "sharpness", "compression", "file_compression",
+    "under_exposure", "over_exposure", "eyes_visible", "natural_colour",
+))  # fmt: skip
 """What is asked of a photo for a profile or an application, as far as it has a rule: no strict pose or light."""
 
 BACKGROUND = tuple(f"background_{each}" for each in ("uniformity", "lightness", "colour", "shadow", "pattern"))

@@ -9,15 +9,13 @@ from ..lazy import lazy
 if TYPE_CHECKING:
     from .calibration import TABLE, Calibration, calibration_of, table
     from .enrollment import Identity, agreement, check_reference_photos, enroll, load_identity, save_identity
-    from .independence import independence_warnings, restored_warnings
-    from .verdict import Gate, check_likeness, keep_best, rank
+    from .verdict import Gate, check_likeness, independence_warnings, keep_best, rank, restored_warnings
 
 __getattr__ = lazy(
     __name__,
     {
         ".calibration": "Calibration calibration_of TABLE table",
         ".enrollment": "agreement check_reference_photos enroll Identity load_identity save_identity",
-        ".independence": "independence_warnings restored_warnings",
-        ".verdict": "check_likeness Gate keep_best rank",
+        ".verdict": "check_likeness Gate independence_warnings keep_best rank restored_warnings",
     },
 )

@@ -8,12 +8,12 @@ on labelled portraits; both write the table that is read here.
 from __future__ import annotations
 
 import math
-import tomllib
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from ..errors import CalibrationMissing
+from ..toml_tables import read_tables
 
 TABLE = Path(__file__).with_name("calibration.toml")
 BORROWED = "insightface/buffalo_s"
@@ -99,21 +99,7 @@ class Calibration:
 @cache
 def table() -> dict[str, Calibration]:
     """All measured recognisers by `FaceEngine.key`."""
-    data = tomllib.loads(TABLE.read_text(encoding="utf-8"))
-    return {
-        key: Calibration(
-            engine=key,
-            source=entry["source"],
-            date=entry["date"],
-            slope=entry["slope"],
-            offset=entry["offset"],
-            points=tuple(OperatingPoint(**point) for point in entry["points"]),
-            even=tuple(EvenPoint(**point) for point in entry.get("even", ())),
-            even_source=entry.get("even_source", ""),
-            even_date=entry.get("even_date", ""),
-        )
-        for key, entry in data.items()
-    }
+    return read_tables(TABLE, Calibration)
 
 
 def calibration_of(engine: str) -> Calibration:

@@ -316,7 +316,4 @@ def open_path(path: Path, name: str) -> LoraFile:
 
 def count_kinds(layers: Mapping[str, Any]) -> dict[str, int]:
     """How many layers of each kind."""
-    found: dict[str, int] = {}
-    for layer in layers.values():
-        found[layer.kind] = found.get(layer.kind, 0) + 1
-    return found
+    return dict(Counter(layer.kind for layer in layers.values()))

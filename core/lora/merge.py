@@ -73,10 +73,7 @@ def common_family(sources: Sequence[Source]) -> Family:
 
 
 def merge(
-    sources: Sequence[Source],
-    rank: int,
-    precision: str = "float32",
-    step: Callable[[], object] = lambda: None,
+    sources: Sequence[Source], rank: int, precision: str = "float32", step: Callable[[], object] = lambda: None
 ) -> Merged:
     """The sum of the sources' changes times their weights.
 

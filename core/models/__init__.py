@@ -10,10 +10,4 @@ if TYPE_CHECKING:
     from .manifest import Model, UrlSource, WheelSource, models, refuse_pickle
     from .runtimes import session
 
-__getattr__ = lazy(
-    __name__,
-    {
-        ".manifest": "Model models refuse_pickle UrlSource WheelSource",
-        ".runtimes": "session",
-    },
-)
+__getattr__ = lazy(__name__, {".manifest": "Model models refuse_pickle UrlSource WheelSource", ".runtimes": "session"})

@@ -21,10 +21,12 @@ import tempfile
 import time
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from pickle import UnpicklingError
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from .. import host
 from ..errors import DownloadFailed, ModelCorrupt
@@ -35,6 +37,7 @@ from .transfer import meter
 
 _POLL = 0.2
 _CHUNK = 2**20
+_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile)
 _WHEEL_COPIES = 2
 """pip loads a wheel into its temporary folder and then copies it to the destination."""
 
@@ -80,20 +83,11 @@ def extract(archive: Path, member: str, target: Path, size: int) -> None:
 
     SourceFailed when the archive is damaged or has no such file; DiskFull; no other member is touched.
     """
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            info = opened.getinfo(member)
-            if info.file_size != size:
-                raise SourceFailed(f"its {member} has {info.file_size:,} bytes instead of {size:,}")
-            disk.require_space(target.parent, size, target.stem)
-            with disk.clear_when_full(target.stem, target), opened.open(info) as packed, target.open("wb") as file:
-                while chunk := packed.read(_CHUNK):
-                    host.check_interrupted()
-                    file.write(chunk)
-    except KeyError as error:
-        raise SourceFailed(f"it has no file {member}") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise SourceFailed("the archive is damaged") from error
+    with _faults_named(member), zipfile.ZipFile(archive) as opened:
+        info = opened.getinfo(member)
+        if info.file_size != size:
+            raise SourceFailed(f"its {member} has {info.file_size:,} bytes instead of {size:,}")
+        _unpack(opened.open(info), size, target)
 
 
 def extract_tarred(archive: Path, member: str, target: Path) -> None:
@@ -101,21 +95,31 @@ def extract_tarred(archive: Path, member: str, target: Path) -> None:
 
     SourceFailed when the archive is damaged or has no such file; DiskFull; no other member is touched.
     """
+    with _faults_named(member), tarfile.open(archive, "r:gz") as opened:
+        info = opened.getmember(member)
+        packed = opened.extractfile(info)
+        if packed is None:
+            raise SourceFailed(f"its {member} is no file")
+        _unpack(packed, info.size, target)
+
+
+@contextmanager
+def _faults_named(member: str) -> Iterator[None]:
+    """Turn what is wrong with an archive into SourceFailed."""
     try:
-        with tarfile.open(archive, "r:gz") as opened:
-            info = opened.getmember(member)
-            packed = opened.extractfile(info)
-            if packed is None:
-                raise SourceFailed(f"its {member} is no file")
-            disk.require_space(target.parent, info.size, target.stem)
-            with disk.clear_when_full(target.stem, target), packed, target.open("wb") as file:
-                while chunk := packed.read(_CHUNK):
-                    host.check_interrupted()
-                    file.write(chunk)
+        yield
     except KeyError as error:
         raise SourceFailed(f"it has no file {member}") from error
-    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
+    except (*_DAMAGED, zlib.error, EOFError, NotImplementedError) as error:
         raise SourceFailed("the archive is damaged") from error
+
+
+def _unpack(packed: IO[bytes], size: int, target: Path) -> None:
+    disk.require_space(target.parent, size, target.stem)
+    with disk.clear_when_full(target.stem, target), packed, target.open("wb") as file:
+        while chunk := packed.read(_CHUNK):
+            host.check_interrupted()
+            file.write(chunk)
 
 
 def _ended(process: subprocess.Popen[bytes]) -> bool:

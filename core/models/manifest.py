@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from ..errors import UnsafeWeights
+from ..toml_tables import read_tables
 
 MANIFEST = Path(__file__).with_name("manifest.toml")
 Commercial = Literal["yes", "no", "unclear"]
@@ -71,17 +71,9 @@ class Model:
         return bool(self.sha256)
 
 
-def _source(fields: dict[str, Any]) -> Source:
-    return WheelSource(**fields) if "pypi" in fields else UrlSource(**fields)
-
-
 def read(manifest: Path = MANIFEST) -> dict[str, Model]:
-    """The models of a manifest file by name, in its order. TypeError or ValueError when it is malformed."""
-    tables: dict[str, dict[str, Any]] = tomllib.loads(manifest.read_text(encoding="utf-8"))
-    return {
-        name: Model(name=name, **{**fields, "sources": tuple(map(_source, fields["sources"]))})
-        for name, fields in tables.items()
-    }
+    """The models of a manifest file by name, in its order. ValueError when it is malformed."""
+    return read_tables(manifest, Model)
 
 
 @cache
@@ -89,6 +81,9 @@ def models() -> dict[str, Model]:
     """The models of the pack's own manifest."""
     return read()
 
+
+NON_COMMERCIAL = "non-commercial research only (insightface)"
+"""The licence of insightface's packs and of inswapper, which users bring themselves."""
 
 SAFE_SUFFIXES = (".onnx", ".safetensors", ".tflite")
 WORD_LISTS = (".txt.gz",)

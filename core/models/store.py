@@ -83,6 +83,35 @@ def _user_model(file: Path, root: Path, use: str) -> Model:
     )
 
 
+NO_MODEL = "none"
+"""The choice of no model for swapping faces, of which users bring their own."""
+
+
+def swap_model_folders() -> list[Path]:
+    """Where swapping models are looked for, the folder to put one into first."""
+    return host.folders_of("insightface")
+
+
+def swap_models() -> list[str]:
+    """Names of the ONNX files there, with `NO_MODEL` first."""
+    found = {path.name for folder in swap_model_folders() for path in folder.glob("*.onnx") if path.is_file()}
+    return [NO_MODEL, *sorted(found)]
+
+
+def swap_model_file(name: str) -> Path:
+    """The file of that name. Raises UnsafePath, and ModelMissing when there is none or `NO_MODEL` was chosen."""
+    if name != NO_MODEL:
+        for folder in swap_model_folders():
+            path = host.inside(folder, name)
+            if path.is_file():
+                return path
+    what = "no model is chosen" if name == NO_MODEL else f"there is no file {name!r}"
+    raise ModelMissing(
+        f"Swap Face is enabled and {what}; put insightface's inswapper_128.onnx (for non-commercial research only) "
+        f"into {swap_model_folders()[0]} and choose it, or turn the node off."
+    )
+
+
 def entry(name: str) -> Model:
     """The model called `name`; ModelUnknown, or UnsafeWeights when only a pickle of that name is there."""
     model = models().get(name) or {own.name: own for own in user_models()}.get(name)

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
         lines,
         phrases,
     )
-    from .clip_vocabulary import CHUNK, SIZE, Vocabulary, by_encoder, by_vocabulary, clip_chunks, readable
     from .measure_background import Background, background, colour_name
     from .measure_photo import Measured, face_light, framing, measure, pose_words
     from .parts import resolve
     from .preset_files import Presets, Style, built_in
     from .read_caption import describe
     from .subject_token import RARE, Scheme, judge, make_token, phrase, rank, rare_entries
+    from .token_count import CHUNK, SIZE, Vocabulary, by_encoder, by_vocabulary, clip_chunks, readable
     from .traits import NOT_SAID, keep_traits, kinds
     from .wording import NAMES, balanced, in_words, plain, says, segments, unweighted, with_article
     from .write_prompt import negative, positive, write
@@ -35,7 +35,7 @@ __getattr__ = lazy(
     __name__,
     {
         ".brief": ("Brief CAPTION Description Dialect FIELDS Kind lines MEASURED phrases SUITS_THE_ROLE UNSPECIFIED"),
-        ".clip_vocabulary": "by_encoder by_vocabulary CHUNK clip_chunks readable SIZE Vocabulary",
+        ".token_count": "by_encoder by_vocabulary CHUNK clip_chunks readable SIZE Vocabulary",
         ".measure_background": "Background background colour_name",
         ".measure_photo": "face_light framing measure Measured pose_words",
         ".parts": "resolve",

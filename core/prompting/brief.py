@@ -92,23 +92,9 @@ def lines(text: str) -> tuple[str, ...]:
 
 
 FIELDS = (
-    "glasses",
-    "facial_hair",
-    "hair",
-    "hair_texture",
-    "hair_colour",
-    "head_covering",
-    "skin_details",
-    "jewellery",
-    "aids",
-    "expression",
-    "attire",
-    "pose",
-    "framing",
-    "light",
-    "background",
-    "sharpness",
-)
+    "glasses", "facial_hair", "hair", "hair_texture", "hair_colour", "head_covering", "skin_details", "jewellery",
+    "aids", "expression", "attire", "pose", "framing", "light", "background", "sharpness",
+)  # fmt: skip
 """The fields a description may have, in the order in which a sentence names them; an unknown one is absent."""
 
 MEASURED = "measured"

@@ -46,15 +46,8 @@ YES_NO = {
 }
 
 _FAILURES = (
-    OSError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    RuntimeError,
-    SafetensorError,
-    jinja2.TemplateError,
-)
+    OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, SafetensorError, jinja2.TemplateError,
+)  # fmt: skip
 """What transformers raises when the files of a folder are no model, or do not belong together."""
 
 FLORENCE_TASK = "<MORE_DETAILED_CAPTION>"

@@ -43,17 +43,9 @@ GREY, TINTED = 6.0, 14.0
 
 _GREYS = ((12, "black"), (32, "charcoal"), (48, "dark grey"), (68, "grey"), (88, "light grey"), (101, "white"))
 _HUES = (
-    (18, "pink"),
-    (50, "red"),
-    (76, "orange"),
-    (95, "yellow"),
-    (112, "lime"),
-    (170, "green"),
-    (220, "teal"),
-    (308, "blue"),
-    (340, "purple"),
-    (361, "pink"),
-)
+    (18, "pink"), (50, "red"), (76, "orange"), (95, "yellow"), (112, "lime"), (170, "green"), (220, "teal"),
+    (308, "blue"), (340, "purple"), (361, "pink"),
+)  # fmt: skip
 _DARK, _LIGHT = 35.0, 72.0
 
 

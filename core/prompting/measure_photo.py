@@ -250,12 +250,7 @@ def measure(image: torch.Tensor, mask: torch.Tensor | None, engine: FaceEngine) 
     light = face_light(image[0].cpu(), face, pose.yaw)
     focus, sharpness = face_sharpness(image[0].cpu(), face)
     words = {"pose": pose_words(pose), "framing": shown.words(), "light": light.words(), "sharpness": focus}
-    numbers = {
-        "pose": pose_numbers(pose),
-        "framing": shown.numbers(),
-        "light": light.numbers(),
-        "sharpness": sharpness,
-    }
+    numbers = {"pose": pose_numbers(pose), "framing": shown.numbers(), "light": light.numbers(), "sharpness": sharpness}
     behind = background(image, mask, head.centre, head.crown, head.chin, head.unit)
     if behind is not None:
         words["background"] = behind.words()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
+from ..toml_tables import ReadAs, TomlFile
 from .brief import CAPTION, FIELDS, MEASURED, Description
 from .measure_photo import Measured
 from .traits import hair_phrase
@@ -28,41 +28,41 @@ _JOINERS = ("and", ",", "or")
 _WORD = re.compile(r"[a-z]+(?:[-'][a-z]+)*|,")
 
 
+def _longest_first(nouns: dict[str, list[str]]) -> dict[str, list[tuple[str, ...]]]:
+    return {field: sorted((tuple(noun.split()) for noun in of), key=len, reverse=True) for field, of in nouns.items()}
+
+
+def _compiled(expression: dict[str, list[str]]) -> dict[str, list[re.Pattern[str]]]:
+    return {phrase: [re.compile(rf"\b{pattern}\b") for pattern in of] for phrase, of in expression.items()}
+
+
 @dataclass(frozen=True)
 class Vocabulary:
-    """The words of describe_words.toml: nouns and modifiers by field, as the file says; `things`: how nouns end."""
+    """The words of describe_words.toml: nouns and modifiers by field, as the file says."""
 
-    nouns: dict[str, list[tuple[str, ...]]]
-    before: dict[str, frozenset[str]]
     modifiers: dict[str, frozenset[str]]
+    nouns: Annotated[dict[str, list[tuple[str, ...]]], ReadAs(dict[str, list[str]], _longest_first)]
+    before: dict[str, list[str]]
     not_these: dict[str, list[str]]
     spelling: dict[str, str]
-    expression: dict[str, list[re.Pattern[str]]]
-    things: frozenset[str]
-    people: frozenset[str]
+    expression: Annotated[dict[str, list[re.Pattern[str]]], ReadAs(dict[str, list[str]], _compiled)]
+    people: Annotated[frozenset[str], ReadAs(dict[Literal["words"], frozenset[str]], lambda table: table["words"])]
+
+    @cached_property
+    def things(self) -> frozenset[str]:
+        """How nouns end."""
+        return frozenset(noun[-1] for nouns in self.nouns.values() for noun in nouns)
+
+    def may_precede(self, field: str) -> frozenset[str]:
+        """The modifiers that may stand before the nouns of a field."""
+        return frozenset().union(*(self.modifiers[name] for name in self.before.get(field, ())))
 
 
 @lru_cache(maxsize=1)
 def vocabulary() -> Vocabulary:
     """Read describe_words.toml."""
-    table: dict[str, Any] = tomllib.loads(Path(__file__).with_name("describe_words.toml").read_text("utf-8"))
-    modifiers = {name: frozenset(words) for name, words in table["modifiers"].items()}
-    return Vocabulary(
-        {
-            field: sorted((tuple(noun.split()) for noun in nouns), key=len, reverse=True)
-            for field, nouns in table["nouns"].items()
-        },
-        {field: frozenset().union(*(modifiers[name] for name in names)) for field, names in table["before"].items()},
-        modifiers,
-        table["not_these"],
-        table["spelling"],
-        {
-            phrase: [re.compile(rf"\b{pattern}\b") for pattern in patterns]
-            for phrase, patterns in table["expression"].items()
-        },
-        frozenset(noun.split()[-1] for nouns in table["nouns"].values() for noun in nouns),
-        frozenset(table["people"]["words"]),
-    )
+    file = TomlFile(Path(__file__).with_name("describe_words.toml"))
+    return file.checked("", file.tables, Vocabulary)
 
 
 def read_caption(sentences: list[str]) -> dict[str, str]:
@@ -133,7 +133,7 @@ def _spans(field: str, words: list[str]) -> list[tuple[int, int]]:
         ):
             at += 1
             continue
-        spans.append((_first_modifier(words, at, known.before.get(field, frozenset())), at + len(noun)))
+        spans.append((_first_modifier(words, at, known.may_precede(field)), at + len(noun)))
         at += len(noun)
     return spans
 

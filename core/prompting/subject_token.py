@@ -8,7 +8,6 @@ those are common, the generator already has an idea of each.
 from __future__ import annotations
 
 import hashlib
-import tomllib
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import NameUnusable
-from .clip_vocabulary import FIRST_MERGE, SIZE, Piece, Vocabulary
+from ..toml_tables import TomlFile
+from .token_count import FIRST_MERGE, SIZE, Piece, Vocabulary
 from .wording import indefinite
 
 RARE = 36_000
@@ -71,8 +71,7 @@ def phrase(token: str, class_noun: str, context: str) -> str:
 @cache
 def rare_entries() -> tuple[str, ...]:
     """Entries of the rare end of CLIP's vocabulary that are no words, read through by hand."""
-    file = Path(__file__).with_name("rare_tokens.toml")
-    return tuple(tomllib.loads(file.read_text(encoding="utf-8"))["entries"].split())
+    return tuple(TomlFile(Path(__file__).with_name("rare_tokens.toml")).tables["entries"].split())
 
 
 def _rare_entry(name: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from ..toml_tables import ReadAs, read_tables
 from .brief import Description, phrases
 
 NOT_SAID = "not said"
@@ -35,7 +35,7 @@ class TraitKind:
 
     name: str
     tooltip: str
-    choices: dict[str, Choice]
+    choices: Annotated[dict[str, Choice], ReadAs(tuple[Choice, ...], lambda all_: {each.name: each for each in all_})]
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,7 @@ class Kept:
 @lru_cache(maxsize=1)
 def kinds() -> dict[str, TraitKind]:
     """The kinds of traits in the order of the widgets, from traits.toml."""
-    table = tomllib.loads(Path(__file__).with_name("traits.toml").read_text("utf-8"))
-    return {
-        name: TraitKind(name, entry["tooltip"], dict(map(_choice, entry["choices"]))) for name, entry in table.items()
-    }
-
-
-def _choice(entry: dict[str, Any]) -> tuple[str, Choice]:
-    excludes = tuple(entry.get("excludes", ()))
-    return entry["name"], Choice(entry["name"], entry.get("words", ""), entry.get("avoid", ""), excludes)
+    return read_tables(Path(__file__).with_name("traits.toml"), TraitKind)
 
 
 def keep_traits(said: dict[str, str], more: str = "", description: Description | None = None) -> Kept:

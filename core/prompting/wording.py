@@ -8,41 +8,12 @@ from collections.abc import Iterable, Iterator
 from ..errors import BadColour
 
 _DETERMINERS = (
-    "a",
-    "an",
-    "the",
-    "one",
-    "some",
-    "his",
-    "her",
-    "their",
-    "my",
-    "our",
-    "your",
-    "this",
-    "that",
-    "no",
-    "two",
-)
+    "a", "an", "the", "one", "some", "his", "her", "their", "my", "our", "your", "this", "that", "no", "two",
+)  # fmt: skip
 _UNCOUNTED = (
-    "attire",
-    "clothing",
-    "wear",
-    "workwear",
-    "knitwear",
-    "clothes",
-    "light",
-    "lighting",
-    "daylight",
-    "sunlight",
-    "greenery",
-    "foliage",
-    "grass",
-    "snow",
-    "water",
-    "furniture",
-    "jewellery",
-)
+    "attire", "clothing", "wear", "workwear", "knitwear", "clothes", "light", "lighting", "daylight", "sunlight",
+    "greenery", "foliage", "grass", "snow", "water", "furniture", "jewellery",
+)  # fmt: skip
 _COUNTED = ("building", "ceiling", "painting", "railing", "string", "ring")
 _SOUNDS_LIKE_YOU = re.compile(r"(uni(?![dmn])|use|usu|eu|one\b|uk[ru]|ur[aeio])", re.IGNORECASE)
 _SILENT_H = re.compile(r"(hour|honest|honou?r|heir)", re.IGNORECASE)
@@ -191,49 +162,17 @@ def _outermost(text: str) -> Iterator[str]:
 
 
 NAMES = {
-    "white": "#ffffff",
-    "ivory": "#f6f1e1",
-    "light grey": "#c9cdd1",
-    "mid-grey": "#8d9399",
-    "charcoal grey": "#3d4146",
-    "black": "#101010",
-    "beige": "#d8c8ac",
-    "sand": "#c6b48e",
-    "tan": "#b08d60",
-    "brown": "#6b4a30",
-    "dark brown": "#40291a",
-    "cream yellow": "#f3e6a6",
-    "yellow": "#f5d327",
-    "golden yellow": "#e0a526",
-    "orange": "#ef7d22",
-    "burnt orange": "#bf5520",
-    "coral": "#f27c68",
-    "red": "#d4252f",
-    "dark red": "#8e1b22",
-    "burgundy": "#5a1e2d",
-    "pale pink": "#f2cdd3",
-    "pink": "#e77fa3",
-    "magenta": "#c2257f",
-    "plum": "#66305f",
-    "lavender": "#b9aede",
-    "purple": "#6f3fa0",
-    "indigo": "#3a2f83",
-    "pale blue": "#bcd6ea",
-    "sky blue": "#6db4e3",
-    "blue": "#2563c9",
-    "cobalt blue": "#1746a2",
-    "navy blue": "#182a4e",
-    "slate blue": "#5b6b85",
-    "turquoise": "#38b6b3",
-    "teal": "#1f7a80",
-    "deep teal": "#12494f",
-    "mint green": "#a9dcc0",
-    "sage green": "#9bab8b",
-    "olive green": "#6d7038",
-    "green": "#2f9a45",
-    "dark green": "#1d4a31",
+    "white": "#ffffff", "ivory": "#f6f1e1", "light grey": "#c9cdd1", "mid-grey": "#8d9399", "charcoal grey": "#3d4146",
+    "black": "#101010", "beige": "#d8c8ac", "sand": "#c6b48e", "tan": "#b08d60", "brown": "#6b4a30",
+    "dark brown": "#40291a", "cream yellow": "#f3e6a6", "yellow": "#f5d327", "golden yellow": "#e0a526",
+    "orange": "#ef7d22", "burnt orange": "#bf5520", "coral": "#f27c68", "red": "#d4252f", "dark red": "#8e1b22",
+    "burgundy": "#5a1e2d", "pale pink": "#f2cdd3", "pink": "#e77fa3", "magenta": "#c2257f", "plum": "#66305f",
+    "lavender": "#b9aede", "purple": "#6f3fa0", "indigo": "#3a2f83", "pale blue": "#bcd6ea", "sky blue": "#6db4e3",
+    "blue": "#2563c9", "cobalt blue": "#1746a2", "navy blue": "#182a4e", "slate blue": "#5b6b85",
+    "turquoise": "#38b6b3", "teal": "#1f7a80", "deep teal": "#12494f", "mint green": "#a9dcc0",
+    "sage green": "#9bab8b", "olive green": "#6d7038", "green": "#2f9a45", "dark green": "#1d4a31",
     "lime green": "#a4cf37",
-}
+}  # fmt: skip
 """Colour words that photographers and captions use, and a typical value of each."""
 
 _HEX = re.compile(r"#([0-9a-fA-F]{6}|[0-9a-fA-F]{3})")

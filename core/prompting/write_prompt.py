@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from .brief import PERSON, Brief, Dialect
-from .clip_vocabulary import Length, by_encoder, by_vocabulary
 from .parts import Parts, resolve
 from .preset_files import Presets
+from .token_count import Length, by_encoder, by_vocabulary
 from .wording import indefinite, listed, plain, says, sentence, with_article, without_article
 
 _TRAIT_WEIGHT = 1.2
@@ -237,7 +237,7 @@ def counter(dialect: Dialect, clip: Any | None) -> tuple[Counter | None, str]:
     """What counts tokens: a connected CLIP, else CLIP's vocabulary. None and the reason when that cannot be had."""
     if clip is not None:
         return lambda text: by_encoder(text, clip), ""
-    from .clip_vocabulary import vocabulary_or_reason
+    from .token_count import vocabulary_or_reason
 
     vocabulary, reason = vocabulary_or_reason()
     if vocabulary is None:

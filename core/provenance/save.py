@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from ..errors.formats import FileSizeOutOfReach
 from ..graph import file_input, hash_graph, links, upstream
 from ..imaging.encode import Encoded, Form, encode_picture
-from ..models.manifest import models
+from ..models.manifest import NON_COMMERCIAL, models
 from ..node_facts import ENGINE, facts_of
 from . import xmp
 from .credentials import Action, Ingredient, Signing, sign
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 UNKNOWN_LICENCE = "its publisher's: not known here"
 """The words of the runner's report for the same."""
-
-NON_COMMERCIAL = "non-commercial research only (insightface)"
-"""Of insightface's packs and of inswapper, in the words of the nodes that load them."""
 
 MODEL_SUFFIXES = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf", ".sft", ".onnx", ".tflite")
 """Endings of model files."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from ..errors.formats import LimitsInvalid
+from ..toml_tables import ReadAs, read_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,6 +53,17 @@ class Bound:
         return self.passes == self.fails
 
 
+def _bound(figures: float | tuple[float, float], sign: int) -> Bound:
+    passes, fails = figures if isinstance(figures, tuple) else (figures, figures)
+    if sign * fails > sign * passes:
+        raise ValueError(f"is [{passes:g}, {fails:g}]: what fails must lie beyond what passes; swap them")
+    return Bound(passes, fails)
+
+
+AtLeast = Annotated[Bound, ReadAs(float | tuple[float, float], partial(_bound, sign=1))]
+AtMost = Annotated[Bound, ReadAs(float | tuple[float, float], partial(_bound, sign=-1))]
+
+
 @dataclass(frozen=True)
 class Limit:
     """How one measure is judged and what is said of it.
@@ -67,8 +78,8 @@ class Limit:
     name: str
     title: str
     group: str
-    at_least: Bound | None = None
-    at_most: Bound | None = None
+    at_least: AtLeast | None = None
+    at_most: AtMost | None = None
     failing: str = ""
     failing_high: str = ""
     too_low: str = ""
@@ -112,57 +123,12 @@ class Limit:
         return f"{figures}{unit}" if unit == "°" else f"{figures} {unit}".rstrip()
 
 
-KEYS = {
-    "title": str,
-    "failing": str,
-    "failing_high": str,
-    "group": str,
-    "too_low": str,
-    "too_high": str,
-    "unseen": str,
-    "wanted": str,
-    "source": str,
-    "unit": str,
-    "times": int,
-    "digits": int,
-    "shown": bool,
-}
-
-
 def read_limits(file: Path) -> dict[str, Limit]:
     """The limits of a TOML file by measure, in its order: that is the order of a report.
 
     A bound is one number, or ``[passes, fails]``. Raises LimitsInvalid, which names the file, the entry and the key.
     """
-    try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise LimitsInvalid(f"{file.name} cannot be read as TOML ({error}); repair it.") from error
-    return {name: _limit(f"{file.name}, [{name}]", name, entry) for name, entry in table.items()}
-
-
-def _limit(where: str, name: str, entry: Any) -> Limit:
-    if not isinstance(entry, Mapping) or not {"title", "group"} <= set(entry):
-        raise LimitsInvalid(f"{where}: this is no table with a title and a group; add them.")
-    values: dict[str, Any] = {}
-    for key, value in entry.items():
-        if key in ("at_least", "at_most"):
-            values[key] = _bound(f"{where}: {key}", value, rising=key == "at_least")
-        elif key in KEYS and isinstance(value, KEYS[key]):
-            values[key] = value
-        else:
-            raise LimitsInvalid(f"{where}: {key} = {value!r} is no key and value of a limit; correct it.")
-    return Limit(name, **values)
-
-
-def _bound(where: str, value: Any, *, rising: bool) -> Bound:
-    numbers = value if isinstance(value, list) else [value, value]
-    if len(numbers) != 2 or any(isinstance(each, bool) or not isinstance(each, int | float) for each in numbers):
-        raise LimitsInvalid(f"{where} = {value!r} must be a number, or [what passes, what fails].")
-    passes, fails = (float(each) for each in numbers)
-    if passes != fails and (passes > fails) != rising:
-        raise LimitsInvalid(f"{where} = {value!r}: what fails must lie beyond what passes; swap them.")
-    return Bound(passes, fails)
+    return read_tables(file, Limit, LimitsInvalid)
 
 
 class Outcome(StrEnum):
@@ -214,20 +180,10 @@ class Check:
     def as_dict(self) -> dict[str, Any]:
         """For reports; a value that is no finite number is left out."""
         finite = self.value is not None and math.isfinite(self.value)
-        return {
-            "name": self.name,
-            "title": self.title,
-            "group": self.group,
+        return asdict(self) | {
             "outcome": str(self.outcome),
             "value": round(self.value, 6) if finite and self.value is not None else None,
-            "unit": self.unit,
             "uncertainty": None if self.uncertainty is None else round(self.uncertainty, 6),
-            "shown": self.shown,
-            "limit": self.limit,
-            "advice": self.advice,
-            "detail": self.detail,
-            "source": self.source,
-            "failing": self.failing,
         }
 
 

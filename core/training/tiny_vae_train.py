@@ -183,12 +183,7 @@ def measure(training: Training, photos: Photos) -> Measured:
             every += values
     codes = torch.cat(latents)
     return Measured(
-        training.step,
-        training.seconds,
-        sum(every) / len(every),
-        by_folder,
-        codes.mean().item(),
-        codes.std().item(),
+        training.step, training.seconds, sum(every) / len(every), by_folder, codes.mean().item(), codes.std().item()
     )
 
 

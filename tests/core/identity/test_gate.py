@@ -156,7 +156,7 @@ def test_a_swapped_face_is_not_judged_by_its_own_recogniser_unsaid(enabled, key,
 
 
 def test_the_gate_looks_through_its_graph(monkeypatch):
-    from likeness_studio.core.identity import independence as conditioning
+    from likeness_studio.core.identity import verdict as conditioning
 
     graph = {"5": {"class_type": "LikenessSwapFace", "inputs": {"enabled": True}}}
     assert gate(0.6, prompt=graph).ui["likeness"][0]["warnings"] == []

@@ -22,7 +22,7 @@ from likeness_studio.core.errors import (
 )
 from likeness_studio.core.faces import Face
 from likeness_studio.core.imaging import rotate
-from likeness_studio.core.models import swap_model_files as user_files
+from likeness_studio.core.models import store as user_files
 from likeness_studio.core.portrait import swap
 from likeness_studio.nodes.face import SwapFace
 

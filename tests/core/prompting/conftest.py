@@ -10,7 +10,7 @@ import pytest
 from likeness_studio.core.errors import ModelError
 from likeness_studio.core.faces import FaceEngine, load_engine
 from likeness_studio.core.prompting import preset_files
-from likeness_studio.core.prompting.clip_vocabulary import vocabulary
+from likeness_studio.core.prompting.token_count import vocabulary
 
 
 @pytest.fixture(scope="session")

@@ -136,7 +136,7 @@ def test_a_damaged_vocabulary_is_named_and_not_read(model_dir, monkeypatch):
 
 def test_comfyuis_own_vocabulary_is_used_inside_comfyui(clip_words, tmp_path, monkeypatch):
     """The same entries and merges as files of ComfyUI's form give the same tokens."""
-    from likeness_studio.core.prompting import clip_vocabulary
+    from likeness_studio.core.prompting import token_count
 
     words = clip_words._entries
     merges = json.loads(clip_words._tokenizer.to_str())["model"]["merges"]
@@ -144,7 +144,7 @@ def test_comfyuis_own_vocabulary_is_used_inside_comfyui(clip_words, tmp_path, mo
     (tmp_path / "merges.txt").write_text("\n".join(["#version: 0.2", *(" ".join(pair) for pair in merges), ""]))
     monkeypatch.setattr(host, "clip_vocabulary_files", lambda: (tmp_path / "vocab.json", tmp_path / "merges.txt"))
     monkeypatch.setenv("LIKENESS_MODELS", str(tmp_path / "none"))
-    own = clip_vocabulary.vocabulary()
+    own = token_count.vocabulary()
     assert own.source == "ComfyUI's CLIP vocabulary"
     assert own.pieces("a naïve 85mm portrait") == clip_words.pieces("a naïve 85mm portrait")
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from likeness_studio.core.faces import insightface_engine
 from likeness_studio.core.graph import hash_graph
 from likeness_studio.core.models import models
+from likeness_studio.core.models.manifest import NON_COMMERCIAL
 from likeness_studio.core.provenance import UNKNOWN_LICENCE
 from likeness_studio.core.provenance.save import models_used
 from likeness_studio.nodes.extension import node_classes, node_facts
@@ -63,7 +63,7 @@ def test_models_with_their_licences_and_without_folders():
     assert models_used(graph, ["7"]) == (
         ("sd15.safetensors", UNKNOWN_LICENCE),
         ("u2net", "Apache-2.0"),
-        ("insightface/buffalo_l", insightface_engine.LICENCE),
+        ("insightface/buffalo_l", NON_COMMERCIAL),
         ("b.safetensors", UNKNOWN_LICENCE),
     )
 
