@@ -9,10 +9,11 @@ from typing import Any
 
 from ..core import host
 from ..core.errors.formats import LoraFileDamaged, LoraMatchesNothing, LoraWrongBase
-from ..core.lora.base_model import UNKNOWN, fits, is_text, of_model_class
+from ..core.lora.base_model import UNKNOWN, may_fit, of_model_class
 from ..core.lora.header import TensorInfo
 from ..core.lora.layers import MAX_NUMBERS, Layer, layers_of
 from ..core.lora.lora_file import MEMORY_LIMIT, Cache, LoraFile, open_lora
+from ..core.lora.names import is_text
 from . import host as comfy_host
 from .sockets import Row, Stack
 
@@ -227,7 +228,7 @@ def _apply_row(outcome: Outcome, on_model: Patched, on_clip: Patched, token: str
 def check_base(file: LoraFile, model: str) -> None:
     """Raise LoraWrongBase if a LoRA was made for another base model than the family `model`."""
     family = file.family
-    if not fits(family.name, model):
+    if not may_fit(family, model):
         raise LoraWrongBase(
             f"{file.name} is a LoRA for {family.name} ({family.why}) and the model is {model}; connect a model of "
             f"{family.name}, or choose a LoRA for {model}."

@@ -17,9 +17,10 @@ from .. import host
 from ..errors import UnsafePath
 from ..errors.formats import LoraNotMergeable, LoraNotSaved, LoraWrongBase
 from ..files import claim_free_path
-from .base_model import UNKNOWN, Family, canonical, flat_name, is_text, split_prefix
+from .base_model import UNKNOWN, Family
 from .layers import Delta, Factors, Layer, Whole, bias_of, delta_of, flat, why_not
 from .lora_file import LoraFile, hashes, joined_words, licence
+from .names import canonical, flat_name, is_text, split_prefix
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
