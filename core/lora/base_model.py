@@ -69,6 +69,22 @@ _LUMINA_WIDTHS = {2304: "Lumina 2", 3840: "Z-Image"}
 _SD3_WIDTHS = {1536, 2432}
 _PIXART_WIDTH = 1152
 
+_LAYER_NAMES = (
+    (r"double_stream_blocks_|single_stream_blocks_", "HiDream"),
+    (r"joint_transformer_blocks_", "AuraFlow"),
+    (r"joint_blocks_\d", "SD 3"),
+    (r"distilled_guidance_layer_", "Chroma"),
+    (r"(double_stream|single_stream)_modulation|to_qkv_mlp_proj|ff_(context_)?linear_in", "Flux.2"),
+    (r"double_blocks_\d|single_blocks_\d", "streams"),
+    (r"(?m)(?:_|^)layers_\d+_attention_", "Lumina"),
+    (r"(?m)(?:_|^)blocks_\d+_(attn1_Wqkv|attn2_(q|kv)_proj|default_modulation)", "HunyuanDiT"),
+    (r"(?m)(?:_|^)blocks_\d+_((self|cross)_attn_(q|k|v|o|k_img|v_img)$|ffn_[02]$)", "Wan"),
+    (r"single_transformer_blocks_", "streams of diffusers"),
+    (r"transformer_blocks_\d+_(img_mlp|txt_mlp|img_mod|txt_mod)_", "Qwen-Image"),
+    (r"transformer_blocks_\d+_(attn|ff|norm1)", "transformer"),
+)  # fmt: skip
+"""Parts of layers' names, with underscores only, by which models other than UNets are told; in this order."""
+
 _METADATA = (
     (r"stable-diffusion-xl-v1-refiner|sdxl_refiner", "SDXL refiner"),
     (r"sdxl|stable-diffusion-xl|\bxl\b|pony|illustrious|noobai", "SDXL"),
@@ -193,31 +209,18 @@ def _from_layers(layers: list[Layer]) -> tuple[str, str, tuple[str, ...]]:
         return "Stable Cascade", "the names of its layers", ()
     if re.search(r"(down_blocks|up_blocks|input_blocks|output_blocks|mid_block|middle_block)_", names):
         return *_from_unet(bodies, layers, names), ()
-    for pattern, family in (
-        (r"double_stream_blocks_|single_stream_blocks_", "HiDream"),
-        (r"joint_transformer_blocks_", "AuraFlow"),
-        (r"joint_blocks_\d", "SD 3"),
-        (r"distilled_guidance_layer_", "Chroma"),
-        (r"(double_stream|single_stream)_modulation|to_qkv_mlp_proj", "Flux.2"),
-        (r"double_blocks_\d|single_blocks_\d", "streams"),
-        (r"(?m)(?:_|^)layers_\d+_attention_", "Lumina"),
-        (r"(?m)(?:_|^)blocks_\d+_(attn1_Wqkv|attn2_(q|kv)_proj|default_modulation)", "HunyuanDiT"),
-        (r"(?m)(?:_|^)blocks_\d+_((self|cross)_attn_(q|k|v|o|k_img|v_img)$|ffn_[02]$)", "Wan"),
-        (r"single_transformer_blocks_|ff_context_linear_in|norm1_context_linear$", ""),
-        (r"transformer_blocks_\d+_(img_mlp|txt_mlp|img_mod|txt_mod)_", "Qwen-Image"),
-    ):
-        if re.search(pattern, names):
-            break
-    else:
-        found = _from_transformer(bodies, names) if re.search(r"transformer_blocks_\d+_attn", names) else (UNKNOWN, "")
-        return *found, ()
+    family = next((family for pattern, family in _LAYER_NAMES if re.search(pattern, names)), UNKNOWN)
     if family == "streams":
         return _from_streams(bodies, names)
     if family == "Lumina":
         return _from_widths(bodies, r"attention[._](qkv|to_[qkv])$", _LUMINA_WIDTHS, ("Lumina 2", "Z-Image"))
-    if family == "":
-        return _from_flux_of_diffusers(bodies, names)
-    return family, "the names of its layers", ()
+    if family == "streams of diffusers":
+        return _from_widths(
+            bodies, r"attn[._]to_[qkv]$", {4096: "Flux.2", 6144: "Flux.2"}, ("Flux", "Chroma", "Flux.2")
+        )
+    if family == "transformer":
+        return *_from_transformer(bodies, names), ()
+    return family, "the names of its layers" if family != UNKNOWN else "", ()
 
 
 def _from_widths(
@@ -251,18 +254,8 @@ def _from_streams(bodies: list[Layer], names: str) -> tuple[str, str, tuple[str,
 
 def _is_gated(bodies: list[Layer]) -> bool:
     """Whether a single block's first layer has nine times as many rows as columns, as Flux.2's; elsewhere seven."""
-    rows = [
-        layer.matrix for layer in bodies if layer.matrix and re.search(r"single_blocks[._]\d+[._]linear1$", layer.base)
-    ]
-    return any(height == 9 * width for height, width in rows)
-
-
-def _from_flux_of_diffusers(bodies: list[Layer], names: str) -> tuple[str, str, tuple[str, ...]]:
-    """Diffusers' names of Flux, Chroma and Flux.2; SD 3 and AuraFlow share some of them."""
-    if "single_transformer_blocks_" not in names:
-        found = _from_transformer(bodies, names)
-        return (*found, ()) if found[0] in ("SD 3", "Flux") else (UNKNOWN, "", ())
-    return _from_widths(bodies, r"attn[._]to_[qkv]$", {4096: "Flux.2", 6144: "Flux.2"}, ("Flux", "Chroma", "Flux.2"))
+    first = [layer.matrix for layer in bodies if re.search(r"single_blocks[._]\d+[._]linear1$", layer.base)]
+    return any(matrix is not None and matrix[0] == 9 * matrix[1] for matrix in first)
 
 
 def _from_transformer(bodies: list[Layer], names: str) -> tuple[str, str]:

@@ -11,8 +11,8 @@ TEXT_PREFIXES = ("lora_te", "text_encoder", "lora_prior_te", "lora_clip")
 
 PREFIXES = (
     "Hunyuan_video_I2V_lora_", "lora_prior_unet_", "transformer.base_model.model.", "unet.base_model.model.",
-    "base_model.model.", "model.diffusion_model.", "diffusion_model.", "lora_transformer_", "lora_unet_", "transformer.",
-    "lycoris_", "unet.", "",
+    "base_model.model.", "model.diffusion_model.", "diffusion_model.", "lora_transformer_", "lora_unet_",
+    "transformer.", "lycoris_", "unet.", "",
 )  # fmt: skip
 """What trainers write before a layer's name inside the diffusion model; the first that fits counts."""
 

@@ -43,7 +43,8 @@ def _scheme(own: re.Pattern[str], rows: list[tuple[str, str]]) -> Scheme:
 
 _STREAM_OWN = (
     r"double_blocks_\d+_(img|txt)_(attn_(qkv|proj)|mlp_[02]|mod_lin)", r"single_blocks_\d+_(linear[12]|modulation_lin)",
-    r"(time|vector|guidance)_in_(in|out)_layer", r"img_in(_proj)?", "txt_in", r"final_layer_(linear|adaLN_modulation_1)",
+    r"(time|vector|guidance)_in_(in|out)_layer", r"img_in(_proj)?", "txt_in",
+    r"final_layer_(linear|adaLN_modulation_1)",
 )  # fmt: skip
 """The double and single streams of Flux, which many models took over."""
 
@@ -74,7 +75,8 @@ _FLUX_ROWS = [
     (r"transformer_blocks_\d+_attn_(to_[qkv]|add_[qkv]_proj|norm_(added_)?[qk])", r"lora_transformer_\g<0>"),
     (r"single_transformer_blocks_\d+_(attn_to_[qkv]|attn_norm_[qk]|proj_mlp)", r"lora_transformer_\g<0>"),
     ("norm_out_linear", r"lora_transformer_\g<0>"),
-    (r"double_blocks_(\d+)_img_attn_norm_(q|k)(?:uery|ey)_norm", r"lora_transformer_transformer_blocks_\1_attn_norm_\2"),
+    (r"double_blocks_(\d+)_img_attn_norm_(q|k)(?:uery|ey)_norm",
+     r"lora_transformer_transformer_blocks_\1_attn_norm_\2"),
     (r"double_blocks_(\d+)_txt_attn_norm_(q|k)(?:uery|ey)_norm",
      r"lora_transformer_transformer_blocks_\1_attn_norm_added_\2"),
     (r"single_blocks_(\d+)_norm_(q|k)(?:uery|ey)_norm", r"lora_transformer_single_transformer_blocks_\1_attn_norm_\2"),
@@ -117,7 +119,8 @@ _AURA_DOUBLE = {
     **{f"attn_add_{part}_proj": f"attn_w1{part}" for part in "qkv"}, "attn_to_add_out": "attn_w1o",
     "norm1_linear": "modX_1", "norm1_context_linear": "modC_1",
     "ff_linear_1": "mlpX_c_fc1", "ff_linear_2": "mlpX_c_fc2", "ff_out_projection": "mlpX_c_proj",
-    "ff_context_linear_1": "mlpC_c_fc1", "ff_context_linear_2": "mlpC_c_fc2", "ff_context_out_projection": "mlpC_c_proj",
+    "ff_context_linear_1": "mlpC_c_fc1", "ff_context_linear_2": "mlpC_c_fc2",
+    "ff_context_out_projection": "mlpC_c_proj",
 }  # fmt: skip
 _AURA_SINGLE = {
     **{f"attn_to_{part}": f"attn_w1{part}" for part in "qkv"}, "attn_to_out_0": "attn_w1o", "norm1_linear": "modCX_1",
@@ -190,8 +193,8 @@ def _aura() -> Scheme:
 
 def _pixart() -> Scheme:
     own = _own(
-        r"blocks_\d+_(attn_(qkv|proj)|cross_attn_(q_linear|kv_linear|proj)|mlp_fc[12])", "final_layer_linear", "t_block_1",
-        r"(t|csize|ar)_embedder_mlp_[02]", "x_embedder_proj", r"y_embedder_y_proj_fc[12]",
+        r"blocks_\d+_(attn_(qkv|proj)|cross_attn_(q_linear|kv_linear|proj)|mlp_fc[12])", "final_layer_linear",
+        "t_block_1", r"(t|csize|ar)_embedder_mlp_[02]", "x_embedder_proj", r"y_embedder_y_proj_fc[12]",
     )  # fmt: skip
     conditions = {"timestep_embedder": "t", "resolution_embedder": "csize", "aspect_ratio_embedder": "ar"}
     rows = [
@@ -204,7 +207,8 @@ def _pixart() -> Scheme:
         }),
         *_outside({
             "adaln_single_linear": "t_block_1", "pos_embed_proj": "x_embedder_proj", "proj_out": "final_layer_linear",
-            "caption_projection_linear_1": "y_embedder_y_proj_fc1", "caption_projection_linear_2": "y_embedder_y_proj_fc2",
+            "caption_projection_linear_1": "y_embedder_y_proj_fc1",
+            "caption_projection_linear_2": "y_embedder_y_proj_fc2",
         }),
     ]  # fmt: skip
     return _scheme(own, rows)
@@ -212,8 +216,9 @@ def _pixart() -> Scheme:
 
 def _lumina() -> Scheme:
     own = _own(
-        _LUMINA_BLOCK + r"_(adaLN_modulation_[01]|attention_([qk]_norm|out|qkv)|(attention|ffn)_norm[12]|feed_forward_w[123])",
-        r"cap_embedder_[01]", r"final_layer_(linear|adaLN_modulation_1)", r"t_embedder_mlp_[02]", "x_embedder", "norm_final",
+        _LUMINA_BLOCK + r"_(adaLN_modulation_[01]|attention_([qk]_norm|out|qkv)|feed_forward_w[123])",
+        _LUMINA_BLOCK + r"_(attention|ffn)_norm[12]", r"final_layer_(linear|adaLN_modulation_1)",
+        r"cap_embedder_[01]", r"t_embedder_mlp_[02]", "x_embedder", "norm_final",
         r"(clip_text_pooled_proj|time_text_embed|siglip).*",
     )  # fmt: skip
     return _scheme(own, _LUMINA_ROWS)
@@ -222,7 +227,8 @@ def _lumina() -> Scheme:
 def _wan() -> Scheme:
     own = _own(
         r"(vace_|face_adapter_\w+_|motion_encoder_\w+_)?\w*blocks_\d+_((self|cross)_attn_\w+|ffn_[02]|norm\d|\w+_proj)",
-        "head_head", r"(patch|text|time)_embedding(_\d)?", "time_projection_1", r"(img|ref|cond|control|audio|pose)_?\w*",
+        "head_head", r"(patch|text|time)_embedding(_\d)?", "time_projection_1",
+        r"(img|ref|cond|control|audio|pose)_?\w*",
     )  # fmt: skip
     return Scheme(own)
 
@@ -253,7 +259,8 @@ def _hunyuan_dit() -> Scheme:
 
 def _ltx() -> Scheme:
     own = _own(
-        r"transformer_blocks_\d+_.+", r"\w*adaln_single_.+", r"\w*caption_projection_.+", r"\w*patchify_proj", r"\w*proj_out",
+        r"transformer_blocks_\d+_.+", r"\w*adaln_single_.+", r"\w*caption_projection_.+", r"\w*patchify_proj",
+        r"\w*proj_out",
     )  # fmt: skip
     return Scheme(own)
 
