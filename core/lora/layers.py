@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
 from ..errors.formats import LoraFileDamaged
+from .adapter_metadata import adapter_scales
 from .header import MAX_DIMENSIONS, Header, TensorInfo
 
 ROLES = {
@@ -19,6 +20,9 @@ ROLES = {
     ".lora_B.weight": "up", ".lora_A.weight": "down",
     ".lora_B.default.weight": "up", ".lora_A.default.weight": "down",
     ".lora_B": "up", ".lora_A": "down",
+    ".lora_B.bias": "up_bias", ".lora_B.default.bias": "up_bias",
+    ".lora_magnitude_vector": "magnitude", ".lora_magnitude_vector.weight": "magnitude",
+    ".lora_magnitude_vector.default": "magnitude", ".lora_magnitude_vector.default.weight": "magnitude",
     ".lora_linear_layer.up.weight": "up", ".lora_linear_layer.down.weight": "down",
     ".alpha": "alpha", ".dora_scale": "dora_scale", ".reshape_weight": "reshape",
     ".hada_w1_a": "w1_a", ".hada_w1_b": "w1_b", ".hada_w2_a": "w2_a", ".hada_w2_b": "w2_b",
@@ -30,11 +34,22 @@ ROLES = {
     ".w_norm": "w_norm", ".b_norm": "b_norm", ".diff": "diff", ".diff_b": "diff_b", ".set_weight": "set",
     ".on_input": "on_input",
 }  # fmt: skip
-"""How a tensor's name ends, and what it is: the endings that ComfyUI's comfy/lora.py and comfy/weight_adapter read."""
+"""How a tensor's name ends, and what it is: the endings that ComfyUI's comfy/lora.py and comfy/weight_adapter read.
+
+`UNREAD` are those of PEFT that ComfyUI does not read.
+"""
+
+UNREAD = {
+    "up_bias": "biases of lora_B",
+    "magnitude": "DoRA magnitudes (lora_magnitude_vector)",
+}
+
+ENDINGS = {role: ending for ending, role in reversed(ROLES.items())}
+"""One ending of each role, the first."""
 
 _NAME = re.compile(rf"(.+?)({'|'.join(re.escape(ending) for ending in ROLES)})")
 
-SETTINGS = {"alpha", "dora_scale", "rescale", "reshape"}
+SETTINGS = {"alpha", "dora_scale", "magnitude", "rescale", "reshape"}
 """Roles that say how another tensor is used and change nothing alone."""
 
 DIMENSIONS = (
@@ -42,6 +57,7 @@ DIMENSIONS = (
     (2, 5, {"up", "down", "mid", "k2", "a1", "a2", "b1", "b2"}),
     (4, 4, {"t1", "t2", "k_t2"}),
     (1, 5, {"diff", "diff_b", "w_norm", "b_norm", "set"}),
+    (1, 1, {"up_bias"}),
 )
 """How many dimensions tensors of a role may have, least and most, so that ComfyUI and we can multiply them."""
 
@@ -58,11 +74,15 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Layer:
-    """What a LoRA file has for one weight of a model. `base` is the layer's name without endings."""
+    """What a LoRA file has for one weight of a model. `base` is the layer's name without endings.
+
+    `stated_alpha` is the alpha that the file's metadata state, where no tensor of the layer does.
+    """
 
     base: str
     kind: str
     parts: Mapping[str, TensorInfo] = field(hash=False)
+    stated_alpha: float | None = None
 
     @property
     def names(self) -> list[str]:
@@ -72,7 +92,12 @@ class Layer:
     @property
     def dora(self) -> bool:
         """Whether it also changes the lengths of the weight's rows or columns (DoRA)."""
-        return "dora_scale" in self.parts
+        return not {"dora_scale", "magnitude"}.isdisjoint(self.parts)
+
+    @property
+    def changes_bias(self) -> bool:
+        """Whether it also changes the bias beside the weight."""
+        return not BIASES.isdisjoint(self.parts)
 
     @property
     def rank(self) -> int | None:
@@ -133,6 +158,13 @@ class Layers:
     found: dict[str, Layer]
     other: list[str]
 
+    @property
+    def unknown(self) -> list[str]:
+        """The tensors that belong to no layer and may change something: not alphas and other settings alone."""
+        return [
+            name for name in self.other if (found := _NAME.fullmatch(name)) is None or ROLES[found[2]] not in SETTINGS
+        ]
+
 
 def layers_of(header: Header, tensors: Mapping[str, TensorInfo] | None = None) -> Layers:
     """Group the tensors of a file (or `tensors`, those under other names) by layer.
@@ -141,6 +173,7 @@ def layers_of(header: Header, tensors: Mapping[str, TensorInfo] | None = None) -
     """
     grouped: dict[str, dict[str, TensorInfo]] = {}
     other = []
+    scales = adapter_scales(header.metadata)
     for name, tensor in (header.tensors if tensors is None else tensors).items():
         match = _NAME.fullmatch(name)
         if match is None:
@@ -154,7 +187,10 @@ def layers_of(header: Header, tensors: Mapping[str, TensorInfo] | None = None) -
             continue
         kind = _kind(header, base, parts)
         _check(header, base, kind, parts)
-        found[base] = layer = Layer(base, kind, parts)
+        layer = Layer(base, kind, parts)
+        if "alpha" not in parts and layer.rank is not None:
+            layer = replace(layer, stated_alpha=scales.alpha(base, layer.rank))
+        found[base] = layer
         if layer.matrix is not None and math.prod(layer.matrix) > MAX_NUMBERS:
             raise LoraFileDamaged(
                 f"{header.path.name} has a change of {list(layer.matrix)} for its layer {base[:120]!r}, larger than "
@@ -279,7 +315,7 @@ Delta = Factors | Whole
 Read = Callable[[str], torch.Tensor]
 
 
-_BIAS = {"diff_b", "b_norm"}
+BIASES = {"diff_b", "b_norm", "up_bias"}
 
 
 def why_not(layer: Layer) -> str | None:
@@ -289,7 +325,7 @@ def why_not(layer: Layer) -> str | None:
     if "reshape" in layer.parts:
         return "enlarges the model's weights"
     used = next((needed | telling for kind, needed, telling in NEEDS if kind == layer.kind), KRONECKER)
-    if not layer.parts.keys() <= {*used, *SETTINGS, *_BIAS}:
+    if not layer.parts.keys() <= {*used, *SETTINGS, *BIASES}:
         return "is of two kinds at once"
     reason = CANNOT.get(layer.kind)
     return None if reason is None else f"is {WORDS[layer.kind]}, which {reason}"
@@ -301,7 +337,7 @@ def delta_of(layer: Layer, tensors: Mapping[str, torch.Tensor]) -> Delta:
     The formulas are those by which ComfyUI's comfy/weight_adapter applies each kind.
     """
     parts = {role: tensors[part.name].to(torch.float64) for role, part in layer.parts.items()}
-    scale = float(parts["alpha"]) / layer.rank if "alpha" in parts and layer.rank else 1.0
+    scale = _scale(layer, tensors)
     if layer.kind == "lora":
         return _scaled(parts["up"].flatten(1), parts["down"].flatten(1), scale)
     if layer.kind == "locon":
@@ -316,9 +352,23 @@ def delta_of(layer: Layer, tensors: Mapping[str, torch.Tensor]) -> Delta:
 
 
 def bias_of(layer: Layer, tensors: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
-    """The change of a layer's bias in float64, where it has one."""
-    part = layer.parts.get("diff_b") or layer.parts.get("b_norm")
-    return None if part is None else tensors[part.name].to(torch.float64)
+    """The change of a layer's bias in float64, where it has one; a bias of PEFT's lora_B is scaled as its matrix."""
+    found: torch.Tensor | None = None
+    for role in ("diff_b", "b_norm", "up_bias"):
+        if role in layer.parts:
+            change = tensors[layer.parts[role].name].to(torch.float64)
+            change = change * _scale(layer, tensors) if role == "up_bias" else change
+            found = change if found is None else found + change
+    return found
+
+
+def _scale(layer: Layer, tensors: Mapping[str, torch.Tensor]) -> float:
+    """Alpha, as a tensor or the metadata say it, by the rank; 1 where nothing says it."""
+    if not layer.rank:
+        return 1.0
+    if "alpha" in layer.parts:
+        return float(tensors[layer.parts["alpha"].name]) / layer.rank
+    return 1.0 if layer.stated_alpha is None else layer.stated_alpha / layer.rank
 
 
 def _scaled(up: torch.Tensor, down: torch.Tensor, scale: float) -> Factors:

@@ -20,6 +20,7 @@ from ..errors.formats import LoraFileDamaged
 from .base_model import Family, family_of
 from .header import Header, file_kind, read_header, stamp_of
 from .layers import Layers, layers_of
+from .publishers import common_names
 
 if TYPE_CHECKING:
     import torch
@@ -195,7 +196,8 @@ class LoraFile:
     @cached_property
     def layers(self) -> Layers:
         """Its layers. Raises LoraFileDamaged."""
-        return layers_of(self.header)
+        names = common_names(self.header.tensors)
+        return layers_of(self.header, {names[name]: tensor for name, tensor in self.header.tensors.items()})
 
     @cached_property
     def family(self) -> Family:
