@@ -116,7 +116,8 @@ def _placed(base: str, family: str) -> tuple[str, bool]:
     flat = flat_name(rest)
     scheme = scheme_of(family)
     if prefix.endswith("diffusion_model.") and _WEIGHTLESS.search(base):
-        return f"diffusion_model.{rest}", True
+        norm = None if scheme is None else _renamed(flat_name(rest.removesuffix(".scale")), scheme)
+        return norm or f"diffusion_model.{rest}", True
     if scheme is not None:
         return _by_scheme(base, prefix, flat, scheme)
     unet = _diffusers_unet(_numbered(flat))
@@ -131,13 +132,17 @@ def _placed(base: str, family: str) -> tuple[str, bool]:
 def _by_scheme(base: str, prefix: str, flat: str, scheme: Scheme) -> tuple[str, bool]:
     if scheme.own.fullmatch(flat):
         return f"lora_unet_{flat}", True
-    for pattern, name in scheme.renamed:
-        found = pattern.fullmatch(_numbered(flat))
-        if found is not None:
-            return found.expand(name), True
+    renamed = _renamed(_numbered(flat), scheme)
+    if renamed is not None:
+        return renamed, True
     if scheme.own.fullmatch(_numbered(flat)):
         return f"lora_unet_{_numbered(flat)}", True
     return (f"lora_unet_{flat}" if prefix in OWN_PREFIXES else base), False
+
+
+def _renamed(flat: str, scheme: Scheme) -> str | None:
+    matches = ((pattern.fullmatch(flat), name) for pattern, name in scheme.renamed)
+    return next((found.expand(name) for found, name in matches if found is not None), None)
 
 
 def _text(base: str, family: str) -> tuple[str, bool]:
