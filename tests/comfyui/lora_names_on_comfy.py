@@ -82,7 +82,7 @@ HIDREAM = {
 FAMILIES = {
     "SD 1.5": ("SD15", UNET),
     "SD 2": ("SD20", UNET | {"context_dim": 1024, "use_linear_in_transformer": True, "num_heads": -1,
-                             "num_head_channels": 8}),
+                             "model_channels": 64}),
     "SDXL": ("SDXL", XL),
     "Flux": ("Flux", STREAMS | {"image_model": "flux"}),
     "Chroma": ("Chroma", STREAMS | {"image_model": "chroma", "in_dim": 64, "out_dim": 128, "hidden_dim": 128,

@@ -121,6 +121,30 @@ def test_a_header_that_breaks_the_format(raw, header, data, words):
     assert len(str(caught.value)) < 400
 
 
+def test_metadata_that_are_null_are_none(raw):
+    assert read_header(raw({"__metadata__": None, "a": tensor(0, 4, [1])}, b"\0" * 4)).metadata == {}
+
+
+def test_sft_is_safetensors(tmp_path):
+    save_file({"a": torch.ones(2)}, tmp_path / "style.sft")
+    assert list(read_header(tmp_path / "style.sft").tensors) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 5\n", "a Git LFS pointer"),
+        ("<!DOCTYPE html>\n<html><title>Log in</title>", "a web page"),
+        ("\ufeff \n<HTML>", "a web page"),
+    ],
+)
+@pytest.mark.parametrize("name", ["style.safetensors", "style.sft"])
+def test_a_text_in_the_place_of_a_lora_is_called_what_it_is(text, words, name, tmp_path):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(LoraFileDamaged, match=rf"^{name} is {words}.*; get the file itself from its source\.$"):
+        read_header(tmp_path / name)
+
+
 def test_a_pickle_is_refused_by_every_name(tmp_path):
     for name in ("lora.pt", "lora.ckpt", "lora.bin", "lora.safetensors", "lora.onnx", "lora.txt"):
         path = tmp_path / name
