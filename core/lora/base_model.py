@@ -74,11 +74,12 @@ _LAYER_NAMES = (
     (r"joint_transformer_blocks_", "AuraFlow"),
     (r"joint_blocks_\d", "SD 3"),
     (r"distilled_guidance_layer_", "Chroma"),
-    (r"(double_stream|single_stream)_modulation|to_qkv_mlp_proj|ff_(context_)?linear_in", "Flux.2"),
+    (r"(double_stream|single_stream)_modulation", "Flux.2"),
     (r"double_blocks_\d|single_blocks_\d", "streams"),
     (r"(?m)(?:_|^)layers_\d+_attention_", "Lumina"),
     (r"(?m)(?:_|^)blocks_\d+_(attn1_Wqkv|attn2_(q|kv)_proj|default_modulation)", "HunyuanDiT"),
     (r"(?m)(?:_|^)blocks_\d+_((self|cross)_attn_(q|k|v|o|k_img|v_img)$|ffn_[02]$)", "Wan"),
+    (r"to_qkv_mlp_proj|ff_(context_)?linear_in", "streams of Flux.2 in diffusers"),
     (r"single_transformer_blocks_", "streams of diffusers"),
     (r"transformer_blocks_\d+_(img_mlp|txt_mlp|img_mod|txt_mod)_", "Qwen-Image"),
     (r"transformer_blocks_\d+_(attn|ff|norm1)", "transformer"),
@@ -214,10 +215,9 @@ def _from_layers(layers: list[Layer]) -> tuple[str, str, tuple[str, ...]]:
         return _from_streams(bodies, names)
     if family == "Lumina":
         return _from_widths(bodies, r"attention[._](qkv|to_[qkv])$", _LUMINA_WIDTHS, ("Lumina 2", "Z-Image"))
-    if family == "streams of diffusers":
-        return _from_widths(
-            bodies, r"attn[._]to_[qkv]$", {4096: "Flux.2", 6144: "Flux.2"}, ("Flux", "Chroma", "Flux.2")
-        )
+    if family.endswith("diffusers"):
+        families = ("Flux.2", "Flux", "Chroma") if "Flux.2" in family else ("Flux", "Chroma", "Flux.2")
+        return _from_widths(bodies, r"attn[._]to_[qkv]$", {4096: "Flux.2", 6144: "Flux.2"}, families)
     if family == "transformer":
         return *_from_transformer(bodies, names), ()
     return family, "the names of its layers" if family != UNKNOWN else "", ()

@@ -229,7 +229,7 @@ def test_a_layer_is_loaded_under_the_name_that_comfyui_knows(lora):
     [
         ({"transformer.lora_alpha": 1, "transformer.r": 2}, 1.0),
         ({"transformer": {"lora_alpha": 1}}, 1.0),
-        ({"transformer.lora_alpha": 1, "transformer.alpha_pattern": {"blocks.0.attn.to_q": 6}}, 6.0),
+        ({"transformer.lora_alpha": 1, "transformer.alpha_pattern": {"0.attn.to_q": 6}}, 6.0),
         ({"transformer.lora_alpha": 1, "transformer.alpha_pattern": {"attn.to_k": 6}}, 1.0),
         ({"transformer.lora_alpha": 1, "transformer.use_rslora": True}, 2**0.5),
         ({"text_encoder.lora_alpha": 1}, None),
