@@ -15,6 +15,7 @@ from ..imaging.text import fitted, write
 from .base_model import block_of, block_order
 from .layers import SETTINGS, WORDS, Layer, delta_of, why_not
 from .lora_file import TAGS_SHOWN, LoraFile, count_kinds, hashes, licence, plain, tags, training
+from .publishers import publisher_of
 
 FORMATS = (
     ("kohya", ("lora_unet_", "lora_te", "lora_prior_", "lora_clip")),
@@ -43,6 +44,9 @@ class Block:
 
 def naming(file: LoraFile) -> str:
     """Whose naming the layers have."""
+    publisher = publisher_of(file.header.tensors)
+    if publisher is not None:
+        return publisher
     bases = list(file.layers.found)
     for name, prefixes in FORMATS:
         if any(base.startswith(prefixes) for base in bases):

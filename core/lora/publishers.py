@@ -20,8 +20,20 @@ _CONTROL = re.compile(r"single_blocks\.\d+\.norm\.key_norm\.scale")
 def common_names(names: Iterable[str]) -> dict[str, str]:
     """By each tensor's name in the file, its name as the model's own layers and ComfyUI's endings have it."""
     known = list(names)
-    control = "img_in.lora_A.weight" in known and any(_CONTROL.fullmatch(name) for name in known)
+    control = _is_control(known)
     return {name: _control(name) if control else _xlabs(name) for name in known}
+
+
+def publisher_of(names: Iterable[str]) -> str | None:
+    """Whose own way of naming the tensors have, in words; None where it is one of the common ones."""
+    known = list(names)
+    if _is_control(known):
+        return "Black Forest Labs (control LoRA)"
+    return "XLabs" if any(_xlabs(name) != name for name in known) else None
+
+
+def _is_control(names: list[str]) -> bool:
+    return "img_in.lora_A.weight" in names and any(_CONTROL.fullmatch(name) for name in names)
 
 
 def _xlabs(name: str) -> str:

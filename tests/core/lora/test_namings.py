@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 
 from likeness_studio.core.errors.formats import LoraMatchesNothing, LoraNotMergeable
 from likeness_studio.core.lora import Source, bias_of, canonical, delta_of, flat, loads, metadata_of, open_path, save
+from likeness_studio.core.lora.inspect import naming
 from likeness_studio.core.lora.merge import common_family, merge
 from likeness_studio.nodes.lora_patching import Target, _known_names
 
@@ -131,6 +132,7 @@ def test_every_block_of_xlabs_is_merged(lora):
     file = lora("xlabs", [*names, "single_blocks.0.processor.qkv_lora", "single_blocks.0.processor.proj_lora"],
                 ("up", "down"))  # fmt: skip
     assert file.layers.other == []
+    assert naming(file) == "XLabs"
     assert layers_of_merge(merge([Source(file, 1, 1)], 0)) == {
         "lora_unet_double_blocks_0_img_attn_qkv", "lora_unet_double_blocks_0_txt_attn_qkv",
         "lora_unet_double_blocks_0_img_attn_proj", "lora_unet_double_blocks_0_txt_attn_proj",
@@ -153,6 +155,7 @@ def test_every_block_of_xlabs_is_merged(lora):
     ],
 )  # fmt: skip
 def test_what_a_merge_would_lose_is_refused_by_name(base, more, words, lora):
+    assert naming(lora("odd", [base], PEFT, more=more)).startswith("Black Forest Labs") == (base == "img_in")
     with pytest.raises(LoraNotMergeable, match=rf"^odd\.safetensors cannot be merged: .*{words}"):
         merge([Source(lora("odd", [base], PEFT, more=more), 1, 1)], 0)
 
