@@ -214,7 +214,7 @@ def _notes(layers: Mapping[str, Layer], known: Mapping[str, str], lost: int) -> 
             f"{len(renamed)} of its layers have names that ComfyUI's own loader does not know and were loaded under "
             f"those that it does; the first is {renamed[0][:100]!r}"
         )
-    stated = sorted({layer.stated_alpha for layer in layers.values() if layer.stated_alpha is not None})
+    stated = sorted({layer.stated_alpha for layer in layers.values() if layer.stated_alpha not in (None, layer.rank)})
     if stated:
         notes.append(
             f"its alpha ({', '.join(f'{alpha:g}' for alpha in stated[:3])}) stands in its metadata alone and was used; "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import lru_cache
 
 from .schemes import Scheme, scheme_of
 
@@ -108,7 +108,7 @@ def _numbered(flat: str) -> str:
     return re.sub(r"_to_out$", "_to_out_0", flat)
 
 
-@cache
+@lru_cache(2**16)
 def _placed(base: str, family: str) -> tuple[str, bool]:
     if is_text(base):
         return _text(base, family)

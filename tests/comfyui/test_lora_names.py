@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from likeness_studio.core.errors.formats import LoraNotMergeable
 from likeness_studio.core.lora import Source, canonical, loads, open_path, save
 from likeness_studio.core.lora.merge import merge
 
@@ -95,9 +96,10 @@ def test_every_name_that_comfyui_knows_has_a_canonical_name_that_it_loads_as_the
 
 
 def prefix_of(name):
-    return re.match(
-        r"(lora_unet|lora_transformer|lycoris)_|(unet\.|transformer\.)?(base_model\.model\.)?(diffusion_model\.)?", name
-    )[0]
+    found = re.match(
+        r"((lora_unet|lora_transformer|lycoris)_|(unet\.|transformer\.)?((base_|diffusion_)model\.)*)", name
+    )
+    return found[0] if found is not None else ""
 
 
 def chosen(names, prefix, seed):
@@ -149,6 +151,50 @@ def test_a_merge_of_any_naming_is_loaded_as_the_sum(family, known, merged):
         assert answer["loaded"] == count, (prefix, answer)
         assert answer["as_core"] < TOLERANCE, prefix
         assert answer["notes"] == [], prefix
+
+
+@pytest.mark.parametrize(
+    ("family", "base"),
+    [
+        ("Flux", "transformer.norm_out.linear"),
+        ("SD 3", "lora_transformer_norm_out_linear"),
+        ("SD 3", "base_model.model.transformer_blocks.23.norm1_context.linear"),
+        ("AuraFlow", "transformer.norm_out.linear"),
+    ],
+)
+def test_a_weight_whose_halves_diffusers_swaps_is_loaded_and_merged(family, base, folder, known, on_comfy):
+    names = family_names(known, family)
+    assert names[base][2], "ComfyUI swaps its halves"
+    paths = []
+    for number in (1, 2):
+        path = folder / f"{family}_{base}_{number}.safetensors"
+        paths.append(made(path, [base], names, number, family.lower(), ("lora_B", "lora_A")))
+    file = save(merge([Source(open_path(path, path.name), 0.5, 1) for path in paths], 0), {}, folder / f"{base}_sum")
+    cases = [{"family": family, "sources": [[str(path), 0.5] for path in paths], "merged": str(file)}]
+    (answer,) = on_comfy(cases)["cases"]
+    assert (answer["merged"], answer["loaded"], answer["unmatched"]) == (1, 1, 0)
+    assert answer["apart"] < TOLERANCE
+    assert answer["as_core"] < TOLERANCE
+
+
+def test_a_control_lora_is_loaded_as_comfyui_does_and_not_merged(folder, known, on_comfy):
+    """Of Black Forest Labs: biases of lora_B, norms that replace the model's, and an enlarged `img_in`."""
+    names = known["names"]["Flux"]
+    rows, columns = names["lora_unet_img_in"][3]
+    generator = torch.Generator().manual_seed(8)
+    tensors = {"single_blocks.0.norm.key_norm.scale": torch.rand(128, generator=generator)}
+    for base, shape in (("img_in", (rows, 2 * columns)), ("txt_in", names["lora_unet_txt_in"][3])):
+        tensors[f"{base}.lora_B.weight"] = torch.randn(shape[0], 2, generator=generator)
+        tensors[f"{base}.lora_A.weight"] = torch.randn(2, shape[1], generator=generator)
+        tensors[f"{base}.lora_B.bias"] = torch.randn(shape[0], generator=generator)
+    path = folder / "control.safetensors"
+    save_file(tensors, path)
+    (answer,) = on_comfy([{"family": "Flux", "sources": [[str(path), 1.0]]}])["cases"]
+    assert answer["source"] == [5]
+    assert (answer["loaded"], answer["unmatched"], answer["notes"]) == (3, 0, [])
+    assert answer["as_core"] < TOLERANCE
+    with pytest.raises(LoraNotMergeable, match="replaces the model's weights"):
+        merge([Source(open_path(path, path.name), 1, 1)], 0)
 
 
 def test_what_comfyui_itself_does_not_know_is_loaded_where_its_layer_is_known(folder, known, on_comfy):
