@@ -8,8 +8,9 @@ from ..lazy import lazy
 
 if TYPE_CHECKING:
     from .base_model import block_of, block_order, family_of, fits, may_fit, of_model_class
+    from .delta import Factors, bias_of, delta_of, flat
     from .header import MAX_HEADER, TensorInfo, file_kind, read_header
-    from .layers import Factors, Layer, bias_of, delta_of, flat
+    from .layers import Layer
     from .lora_file import (
         Cache,
         LoraFile,
@@ -31,7 +32,8 @@ __getattr__ = lazy(
     {
         ".base_model": "block_of block_order family_of fits may_fit of_model_class",
         ".header": "file_kind MAX_HEADER read_header TensorInfo",
-        ".layers": "bias_of delta_of Factors flat Layer",
+        ".delta": "bias_of delta_of Factors flat",
+        ".layers": "Layer",
         ".lora_file": (
             "Cache hashes joined_words licence LoraFile open_lora open_path plain tags training trigger_words"
         ),

@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw
 from ..imaging.files import from_pil
 from ..imaging.text import fitted, write
 from .base_model import block_of, block_order
-from .layers import SETTINGS, WORDS, Layer, delta_of, why_not
+from .delta import delta_of, why_not
+from .layers import SETTINGS, WORDS, Layer
 from .lora_file import TAGS_SHOWN, LoraFile, count_kinds, hashes, licence, plain, tags, training
 from .publishers import publisher_of
 

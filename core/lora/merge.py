@@ -18,7 +18,8 @@ from ..errors import UnsafePath
 from ..errors.formats import LoraMatchesNothing, LoraNotMergeable, LoraNotSaved, LoraWrongBase
 from ..files import claim_free_path
 from .base_model import UNKNOWN, Family, fits
-from .layers import Delta, Factors, Layer, Whole, bias_of, delta_of, flat, why_not
+from .delta import Delta, Factors, Whole, bias_of, delta_of, flat, why_not
+from .layers import Layer
 from .lora_file import LoraFile, hashes, joined_words, licence
 from .names import canonical, flat_name, is_described, is_text, loads, split_prefix
 
