@@ -304,7 +304,8 @@ def _merge_report(
         "relative_error": merged.error,
         "worst_layer": worst[0],
         "worst_relative_error": worst[1],
-        "warnings": [
+        "warnings": merged.warnings
+        + [
             f"the licence of {each['file']} ({each['licence']}) seems to forbid merging"
             for each in facts
             if forbids_merging(each["licence"])

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..core import host
 from ..core.errors.formats import LoraFileDamaged, LoraMatchesNothing, LoraWrongBase
-from ..core.lora.base_model import UNKNOWN, fits, is_text, of_model_class
+from ..core.lora.base_model import UNKNOWN, may_fit, of_model_class
 from ..core.lora.header import TensorInfo
-from ..core.lora.layers import MAX_NUMBERS, Layer, layers_of
+from ..core.lora.layers import ENDINGS, MAX_NUMBERS, UNREAD, Layer, Layers, layers_of
 from ..core.lora.lora_file import MEMORY_LIMIT, Cache, LoraFile, open_lora
+from ..core.lora.names import canonical, is_text
 from . import host as comfy_host
 from .sockets import Row, Stack
 
@@ -61,18 +63,22 @@ def _patcher(value: Any) -> Any:
 
 @dataclass(frozen=True)
 class Target:
-    """The names of a model's LoRA layers (`comfy_host.lora_names`) and the shapes of its weights.
+    """The names of a model's LoRA layers (`comfy_host.lora_names`), the shapes of its weights, and its family.
 
+    A name stands for a weight, for a part of one with where that lies, or for a weight whose halves are swapped.
     The shape of a weight that is kept quantised, packed into whole numbers, says nothing and is empty here.
     """
 
     names: dict[str, Any]
     shapes: dict[str, tuple[int, ...]]
     key: int
+    family: str = UNKNOWN
 
     def shape(self, base: str) -> tuple[int, ...] | None:
         """The shape of the weight (or of the part of one) that a layer changes; None if the model has none."""
         where = self.names.get(base)
+        if isinstance(where, tuple) and where[1] is None:
+            return self.shapes.get(where[0])
         if isinstance(where, tuple):
             weight, (axis, _, length) = where[0], where[1]
             whole = self.shapes.get(weight)
@@ -82,7 +88,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Mapped:
-    """A LoRA's patches for one model, and what of the file found its place."""
+    """A LoRA's patches for one model, what of the file found its place, and what is worth saying of these layers."""
 
     patches: dict[Any, Any]
     matched: list[str]
@@ -90,6 +96,7 @@ class Mapped:
     misshapen: list[str]
     other: list[str]
     size: int
+    notes: list[str]
 
 
 _targets: weakref.WeakKeyDictionary[Any, Target] = weakref.WeakKeyDictionary()
@@ -104,7 +111,8 @@ def target_of(model: Any = None, clip: Any = None) -> Target:
         names = comfy_host.lora_names(model, clip)
         weights = module.state_dict()
         shapes = {name: tuple(weight.shape) if weight.is_floating_point() else () for name, weight in weights.items()}
-        found = Target(names, shapes, hash((tuple(sorted(map(repr, names.items()))), tuple(sorted(shapes.items())))))
+        key = hash((tuple(sorted(map(repr, names.items()))), tuple(sorted(shapes.items()))))
+        found = Target(names, shapes, key, of_model_class(comfy_host.model_config(model)))
         _targets[module] = found
     return found
 
@@ -136,29 +144,89 @@ def map_lora(file: LoraFile, target: Target) -> Mapped:
 
 def _map(file: LoraFile, target: Target) -> Mapped:
     """Layers are compared by the header; only the tensors of those that match are read."""
-    layers, infos, new = file.layers, file.header.tensors, {}
-    renamed = comfy_host.lora_renamed(dict(infos))
-    if renamed.keys() != infos.keys():
-        new = {name: value for name, value in renamed.items() if not isinstance(value, TensorInfo)}
-        infos = renamed | {name: TensorInfo(name, "", tuple(value.shape), 0, 0) for name, value in new.items()}
-        layers = layers_of(file.header, infos)
+    layers, new = _as_comfy_renames(file)
+    known = _known_names(layers, target, file.family.name if target.family == UNKNOWN else target.family)
     matched, unmatched, misshapen = [], [], []
     for base, layer in layers.found.items():
-        shape = target.shape(base)
+        shape = target.shape(known[base]) if base in known else None
         if shape is None or layer.kind == "ia3":
             unmatched.append(base)
         else:
             (matched if fits_shape(layer, shape) else misshapen).append(base)
-    wanted = {part.name for base in matched for part in layers.found[base].parts.values()} - new.keys()
+    found = {base: layers.found[base] for base in matched}
+    wanted = {part.name for layer in found.values() for part in layer.parts.values()} - new.keys()
     read = file.read_finite(list(wanted)) if wanted else {}
-    tensors = {name: read[info.name] for name, info in infos.items() if info.name in read} | new
-    _check_growth(file, matched, tensors)
-    patches = comfy_host.lora_patches(tensors, {base: target.names[base] for base in matched}) if matched else {}
-    patches = {
-        key: patch for key, patch in patches.items() if (key if isinstance(key, str) else key[0]) in target.shapes
-    }
+    tensors = _under_known_names(found, known, read | new)
+    _check_growth(file, [known[base] for base in matched], tensors)
+    names = {known[base]: target.names[known[base]] for base in matched}
+    patches = comfy_host.lora_patches(tensors, names) if names else {}
+    there = {key: patch for key, patch in patches.items() if (key if isinstance(key, str) else key[0]) in target.shapes}
+    notes = _notes(found, known, len(patches) - len(there))
     size = sum(tensor.nbytes for tensor in read.values())
-    return Mapped(patches, matched, unmatched, misshapen, layers.other, size)
+    return Mapped(there, matched, unmatched, misshapen, layers.other, size, notes)
+
+
+def _as_comfy_renames(file: LoraFile) -> tuple[Layers, dict[str, Any]]:
+    """The layers under the names that ComfyUI brings a few publishers' formats to, and the tensors that it adds."""
+    infos = file.header.tensors
+    renamed = comfy_host.lora_renamed(dict(infos))
+    if renamed.keys() == infos.keys():
+        return file.layers, {}
+    new = {name: value for name, value in renamed.items() if not isinstance(value, TensorInfo)}
+    added = {name: TensorInfo(name, "", tuple(value.shape), 0, 0) for name, value in new.items()}
+    return layers_of(file.header, renamed | added), new
+
+
+def _known_names(layers: Layers, target: Target, family: str) -> dict[str, str]:
+    """By layer, the name that ComfyUI knows: the file's, or another one of the same layer; each weight once."""
+    found: dict[str, str] = {}
+    taken: set[Any] = set()
+    for base in layers.found:
+        name = base if base in target.names else canonical(base, family)
+        if name in target.names and target.names[name] not in taken:
+            taken.add(target.names[name])
+            found[base] = name
+    return found
+
+
+def _under_known_names(
+    layers: Mapping[str, Layer], known: Mapping[str, str], tensors: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The tensors of layers as ComfyUI reads them: its names and endings, and alphas that only the metadata state."""
+    import torch
+
+    found = {}
+    for base, layer in layers.items():
+        for role, part in layer.parts.items():
+            if role not in UNREAD:
+                found[known[base] + ENDINGS[role]] = tensors[part.name]
+        if layer.stated_alpha is not None:
+            found[f"{known[base]}.alpha"] = torch.tensor(layer.stated_alpha)
+    return found
+
+
+def _notes(layers: Mapping[str, Layer], known: Mapping[str, str], lost: int) -> list[str]:
+    """What differs from what the file's author trained, or from what ComfyUI's own loader does."""
+    notes = []
+    renamed = [base for base in layers if known[base] != base]
+    if renamed:
+        notes.append(
+            f"{len(renamed)} of its layers have names that ComfyUI's own loader does not know and were loaded under "
+            f"those that it does; the first is {renamed[0][:100]!r}"
+        )
+    stated = sorted({layer.stated_alpha for layer in layers.values() if layer.stated_alpha not in (None, layer.rank)})
+    if stated:
+        notes.append(
+            f"its alpha ({', '.join(f'{alpha:g}' for alpha in stated[:3])}) stands in its metadata alone and was used; "
+            "ComfyUI's own loader does not read it there and takes the rank"
+        )
+    for role, what in UNREAD.items():
+        count = sum(role in layer.parts for layer in layers.values())
+        if count:
+            notes.append(f"the {what} of {count} layers are not applied, because ComfyUI does not read them")
+    if lost:
+        notes.append(f"{lost} of its changes are to biases that the model does not have, and are left out")
+    return notes
 
 
 def _check_growth(file: LoraFile, matched: list[str], tensors: dict[str, Any]) -> None:
@@ -227,7 +295,7 @@ def _apply_row(outcome: Outcome, on_model: Patched, on_clip: Patched, token: str
 def check_base(file: LoraFile, model: str) -> None:
     """Raise LoraWrongBase if a LoRA was made for another base model than the family `model`."""
     family = file.family
-    if not fits(family.name, model):
+    if not may_fit(family, model):
         raise LoraWrongBase(
             f"{file.name} is a LoRA for {family.name} ({family.why}) and the model is {model}; connect a model of "
             f"{family.name}, or choose a LoRA for {model}."
@@ -267,6 +335,7 @@ def _count(outcome: Outcome, mapped: Mapped, mapped_text: Mapped | None) -> None
             f"{cores} of its layers are LoKr with a Tucker core, which ComfyUI leaves out with some versions of torch "
             "(its log says so); Merge LoRAs makes them ordinary ones"
         )
+    outcome.warnings += mapped.notes + (mapped_text.notes if mapped_text is not None else [])
     if file.family.contradiction:
         outcome.warnings.append(
             f"its metadata say {file.family.stated} and its layers {file.family.name}, which counts"

@@ -95,14 +95,14 @@ class LoraWrongBase(LoraError):
 
 
 class LoraMatchesNothing(LoraError):
-    """Not one layer of a LoRA exists in the connected model with the same shape, so it would do nothing."""
+    """Not one layer of a LoRA is in the connected model, or has a name that ComfyUI loads, so it would do nothing."""
 
     code = "lora_matches_nothing"
     hint = "Look at the LoRA with Inspect LoRA: its base model and format must be ones that ComfyUI loads."
 
 
 class LoraNotMergeable(LoraError):
-    """A LoRA is of a kind whose effect depends on the model's weights, or is named so that layers collide."""
+    """A LoRA is of a kind whose effect depends on the model, holds what a merge would lose, or names layers twice."""
 
     code = "lora_not_mergeable"
     hint = "Leave it out of the merge and apply it with Load LoRA Stack beside the merged file."

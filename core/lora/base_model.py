@@ -1,4 +1,4 @@
-"""Which base model a LoRA was made for: one name for one layer, then the shapes of its layers, then its metadata."""
+"""Which base model a LoRA was made for: by the names and shapes of its layers, then by its metadata."""
 
 from __future__ import annotations
 
@@ -7,103 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from .layers import Layer
-
-TEXT_PREFIXES = ("lora_te", "text_encoder", "lora_prior_te", "lora_clip")
-
-PREFIXES = ("lora_unet_", "lycoris_", "unet.", "diffusion_model.", "lora_transformer_", "transformer.", "")
-
-ONE_TEXT_ENCODER = {"SD 1.5", "SD 2"}
-OWN_NAMES = {"Qwen-Image", "HiDream"}
-"""Models whose layers have the same names in diffusers; ComfyUI takes these after any of the prefixes."""
-
-TRANSFORMER_NAMES = {"Flux", "SD 3"}
-"""Models whose layers have other names in diffusers, which ComfyUI takes as `lora_transformer_`."""
-
-_RESNET = {
-    "in_layers_0": "norm1", "in_layers_2": "conv1", "emb_layers_1": "time_emb_proj",
-    "out_layers_0": "norm2", "out_layers_3": "conv2", "skip_connection": "conv_shortcut",
-}  # fmt: skip
-_OUTSIDE = {
-    "time_embed_0": "time_embedding_linear_1", "time_embed_2": "time_embedding_linear_2",
-    "label_emb_0_0": "add_embedding_linear_1", "label_emb_0_2": "add_embedding_linear_2",
-    "input_blocks_0_0": "conv_in", "out_0": "conv_norm_out", "out_2": "conv_out",
-}  # fmt: skip
-"""Names inside the original Stable Diffusion UNet, and diffusers' names for the same layers."""
-
-_ORIGINAL = re.compile(r"(input_blocks|output_blocks)_(\d+)_(\d+)_(.+)")
-_MIDDLE = re.compile(r"middle_block_([012])_(.+)")
-_UNET = re.compile(r"(down_blocks|up_blocks|mid_block|conv_in|conv_out|time_embedding|add_embedding)[._]")
-
-
-def is_text(base: str) -> bool:
-    """Whether a layer belongs to a text encoder."""
-    return base.startswith(TEXT_PREFIXES)
-
-
-def canonical(base: str, family: str = "unknown") -> str:
-    """The name of a layer in kohya's style with diffusers' blocks, the same for every naming of one layer.
-
-    `family` is the base model's name (see family.py): kohya begins text layers with ``lora_te_`` where there is one
-    text encoder, and some models' layers have the same names in diffusers as in the model itself. A name that has no
-    such form comes back as it is.
-    """
-    if is_text(base):
-        return _text(base, family in ONE_TEXT_ENCODER)
-    prefix, rest = split_prefix(base)
-    flat = flat_name(rest)
-    unet = _diffusers_unet(flat)
-    if unet is not None:
-        return f"lora_unet_{unet}"
-    if prefix in ("lora_unet_", "diffusion_model.") or family in OWN_NAMES:
-        return f"lora_unet_{flat}"
-    if prefix == "lora_transformer_" or family in TRANSFORMER_NAMES:
-        return f"lora_transformer_{flat}"
-    return base
-
-
-def split_prefix(base: str) -> tuple[str, str]:
-    """What tells the part of the pipeline, and the name inside it."""
-    prefix = next(each for each in PREFIXES if base.startswith(each))
-    return prefix, base[len(prefix) :]
-
-
-def flat_name(rest: str) -> str:
-    """A name inside a model with underscores only, as kohya writes it."""
-    return re.sub(r"_to_out$", "_to_out_0", rest.replace(".processor.", ".").replace(".", "_"))
-
-
-def _text(base: str, one: bool) -> str:
-    flat = base.replace(".", "_")
-    number = re.match(r"(?:lora_te|text_encoder)_?(\d?)_(.+)", flat)
-    if number is None:
-        return base
-    which = number[1] or "1"
-    return f"lora_te_{number[2]}" if one and which == "1" else f"lora_te{which}_{number[2]}"
-
-
-def _diffusers_unet(flat: str) -> str | None:
-    """A Stable Diffusion UNet's layer by diffusers' name, or None for a layer of another kind of model."""
-    if _UNET.match(flat + "_"):
-        return flat
-    if flat in _OUTSIDE:
-        return _OUTSIDE[flat]
-    middle = _MIDDLE.fullmatch(flat)
-    if middle is not None:
-        if middle[1] == "1":
-            return f"mid_block_attentions_0_{middle[2]}"
-        return f"mid_block_resnets_{int(middle[1]) // 2}_{_RESNET.get(middle[2], middle[2])}"
-    found = _ORIGINAL.fullmatch(flat)
-    if found is None:
-        return None
-    side, index, part, inner = found[1], int(found[2]), int(found[3]), found[4]
-    down = side == "input_blocks"
-    block, layer = divmod(index - 1, 3) if down else divmod(index, 3)
-    name = f"{'down' if down else 'up'}_blocks_{block}"
-    if inner in ("op", "conv"):
-        return f"{name}_{'downsamplers' if down else 'upsamplers'}_0_conv"
-    if part == 0:
-        return f"{name}_resnets_{layer}_{_RESNET.get(inner, inner)}"
-    return f"{name}_attentions_{layer}_{inner}"
+from .names import canonical, is_text
 
 
 def block_of(base: str) -> str:
@@ -149,10 +53,38 @@ TEXT_WIDTH = {768: "SD 1.5", 1024: "SD 2"}
 """Width of the only text encoder, CLIP ViT-L of SD 1.5 and OpenCLIP ViT-H of SD 2 (kohya's `lora_te_`)."""
 
 _FLUX_DOUBLE, _FLUX_SINGLE = 19, 38
-"""Blocks of Flux; Hunyuan Video has 20 and 40 of the same width and names."""
+"""Blocks of Flux and Chroma; Hunyuan Video has 20 and 40 of the same width and names."""
+
+_FLUX2_SINGLE = 48
+"""Single blocks of the largest Flux.2, which has 8 double ones."""
+
+_STREAM_WIDTHS = {2048: "Hunyuan Video", 3584: "Hunyuan Image", 4096: "Flux.2", 6144: "Flux.2"}
+"""Widths of models with double and single streams; 3072 is that of Flux, Chroma, Hunyuan Video and a small Flux.2."""
+
+_STREAMS = ("Flux", "Chroma", "Hunyuan Video", "Hunyuan Image", "Flux.2")
+"""Models with double and single streams of the same names, as far as a LoRA of a few attention layers shows."""
+
+_LUMINA_WIDTHS = {2304: "Lumina 2", 3840: "Z-Image"}
 
 _SD3_WIDTHS = {1536, 2432}
 _PIXART_WIDTH = 1152
+
+_LAYER_NAMES = (
+    (r"double_stream_blocks_|single_stream_blocks_", "HiDream"),
+    (r"joint_transformer_blocks_", "AuraFlow"),
+    (r"joint_blocks_\d", "SD 3"),
+    (r"distilled_guidance_layer_", "Chroma"),
+    (r"(double_stream|single_stream)_modulation", "Flux.2"),
+    (r"double_blocks_\d|single_blocks_\d", "streams"),
+    (r"(?m)(?:_|^)layers_\d+_attention_", "Lumina"),
+    (r"(?m)(?:_|^)blocks_\d+_(attn1_Wqkv|attn2_(q|kv)_proj|default_modulation)", "HunyuanDiT"),
+    (r"(?m)(?:_|^)blocks_\d+_((self|cross)_attn_(q|k|v|o|k_img|v_img)$|ffn_[02]$)", "Wan"),
+    (r"to_qkv_mlp_proj|ff_(context_)?linear_in", "streams of Flux.2 in diffusers"),
+    (r"single_transformer_blocks_", "streams of diffusers"),
+    (r"transformer_blocks_\d+_(img_mlp|txt_mlp|img_mod|txt_mod)_", "Qwen-Image"),
+    (r"transformer_blocks_\d+_(attn|ff|norm1)", "transformer"),
+)  # fmt: skip
+"""Parts of layers' names, with underscores only, by which models other than UNets are told; in this order."""
 
 _METADATA = (
     (r"stable-diffusion-xl-v1-refiner|sdxl_refiner", "SDXL refiner"),
@@ -161,12 +93,14 @@ _METADATA = (
     (r"sd_v2|stable-diffusion-v2|stable-diffusion-2|sd ?2\.|stable diffusion 2", "SD 2"),
     (r"sd_v1|sd_?1\.|sd15|stable-diffusion-v1|sd ?1\.|stable diffusion 1", "SD 1.5"),
     (r"chroma", "Chroma"),
+    (r"flux[-_. ]?2", "Flux.2"),
     (r"flux", "Flux"),
     (r"qwen", "Qwen-Image"),
     (r"wan_?-?2|^wan", "Wan"),
     (r"hunyuan_?-?image", "Hunyuan Image"),
     (r"hunyuan_?-?video", "Hunyuan Video"),
     (r"auraflow", "AuraFlow"),
+    (r"z[-_ ]?image", "Z-Image"),
     (r"lumina", "Lumina 2"),
     (r"hidream", "HiDream"),
     (r"pixart", "PixArt"),
@@ -183,6 +117,7 @@ _CLASSES = (
     (r"SD15", "SD 1.5"),
     (r"SD2|SD_X4|LotusD", "SD 2"),
     (r"SD3", "SD 3"),
+    (r"Flux2", "Flux.2"),
     (r"Flux", "Flux"),
     (r"Chroma", "Chroma"),
     (r"QwenImage", "Qwen-Image"),
@@ -192,6 +127,7 @@ _CLASSES = (
     (r"HunyuanDiT", "HunyuanDiT"),
     (r"AuraFlow", "AuraFlow"),
     (r"Lumina2", "Lumina 2"),
+    (r"ZImage", "Z-Image"),
     (r"HiDream", "HiDream"),
     (r"PixArt", "PixArt"),
     (r"Stable_Cascade", "Stable Cascade"),
@@ -199,17 +135,24 @@ _CLASSES = (
 )
 """Names of ComfyUI's model configurations (comfy/supported_models.py)."""
 
-RELATED = ({"Flux", "Chroma"},)
-"""Families that share most of their layers: a LoRA of one is let through to the other, and what matches is counted."""
+RELATED = ({"Flux", "Chroma"}, {"Lumina 2", "Z-Image"})
+"""Families that share most of their layers: a LoRA of one is let through to the other, and what matches is counted.
+
+ComfyUI had Z-Image as a Lumina 2 at first.
+"""
 
 
 @dataclass(frozen=True)
 class Family:
-    """A base model, why it is thought to be that one, and what the metadata say."""
+    """A base model, why it is thought to be that one, and what the metadata say.
+
+    `others` are models that it may be as well, because the layers of this LoRA are named alike in them.
+    """
 
     name: str
     why: str
     stated: str = UNKNOWN
+    others: frozenset[str] = frozenset()
 
     @property
     def contradiction(self) -> bool:
@@ -227,12 +170,22 @@ def fits(lora: str, model: str) -> bool:
     return UNKNOWN in (lora, model) or lora == model or {lora, model} in RELATED
 
 
+def may_fit(lora: Family, model: str) -> bool:
+    """Whether a LoRA may be put on a model of a family, by the models that it may have been made for."""
+    return fits(lora.name, model) or model in lora.others
+
+
 def family_of(layers: Iterable[Layer], metadata: Mapping[str, str]) -> Family:
-    """The base model of a LoRA. Layers count more than metadata, which people copy and tools guess."""
+    """The base model of a LoRA. Layers count more than metadata, which people copy and tools guess.
+
+    Where the layers leave several models open, metadata decide between these.
+    """
     stated, key = _stated(metadata)
-    name, why = _from_layers(list(layers))
+    name, why, others = _from_layers(list(layers))
+    if stated in others:
+        return Family(stated, f"{why}, and {key} in its metadata", stated)
     if name != UNKNOWN:
-        return Family(name, why, stated)
+        return Family(name, why, stated, frozenset(others) - {name})
     if stated != UNKNOWN:
         return Family(stated, f"{key} in its metadata", stated)
     return Family(UNKNOWN, "neither layers nor metadata tell", UNKNOWN)
@@ -247,38 +200,62 @@ def _stated(metadata: Mapping[str, str]) -> tuple[str, str]:
     return UNKNOWN, ""
 
 
-def _from_layers(layers: list[Layer]) -> tuple[str, str]:
+def _from_layers(layers: list[Layer]) -> tuple[str, str, tuple[str, ...]]:
+    """The family, why, and all families that are open where it is not sure."""
     bodies = [layer for layer in layers if not is_text(layer.base)]
     if not bodies:
-        return _from_text(layers)
+        return *_from_text(layers), ()
     names = "\n".join(layer.base.replace(".", "_") for layer in bodies)
     if "lora_prior_unet_" in names:
-        return "Stable Cascade", "the names of its layers"
+        return "Stable Cascade", "the names of its layers", ()
     if re.search(r"(down_blocks|up_blocks|input_blocks|output_blocks|mid_block|middle_block)_", names):
-        return _from_unet(bodies, layers, names)
-    for pattern, family in (
-        (r"double_stream_blocks_|single_stream_blocks_", "HiDream"),
-        (r"joint_transformer_blocks_", "AuraFlow"),
-        (r"joint_blocks_\d", "SD 3"),
-        (r"double_blocks_\d|single_blocks_\d", ""),
-        (r"(?m)(?:_|^)layers_\d+_attention_", "Lumina 2"),
-        (r"(?m)(?:_|^)blocks_\d+_(cross_attn|ffn)_", "Wan"),
-        (r"single_transformer_blocks_", "Flux"),
-        (r"transformer_blocks_\d+_(img_mlp|txt_mlp|img_mod|txt_mod)_", "Qwen-Image"),
+        return *_from_unet(bodies, layers, names), ()
+    family = next((family for pattern, family in _LAYER_NAMES if re.search(pattern, names)), UNKNOWN)
+    if family == "streams":
+        return _from_streams(bodies, names)
+    if family == "Lumina":
+        return _from_widths(bodies, r"attention[._](qkv|to_[qkv])$", _LUMINA_WIDTHS, ("Lumina 2", "Z-Image"))
+    if family.endswith("diffusers"):
+        families = ("Flux.2", "Flux", "Chroma") if "Flux.2" in family else ("Flux", "Chroma", "Flux.2")
+        return _from_widths(bodies, r"attn[._]to_[qkv]$", {4096: "Flux.2", 6144: "Flux.2"}, families)
+    if family == "transformer":
+        return *_from_transformer(bodies, names), ()
+    return family, "the names of its layers" if family != UNKNOWN else "", ()
+
+
+def _from_widths(
+    bodies: list[Layer], ending: str, widths: Mapping[int, str], families: tuple[str, ...]
+) -> tuple[str, str, tuple[str, ...]]:
+    """Which of some families of the same names it is, by how many columns the layers of an ending have."""
+    for layer in bodies:
+        if layer.matrix is not None and re.search(ending, layer.base) and layer.matrix[1] in widths:
+            return widths[layer.matrix[1]], f"{layer.base[:60]} of width {layer.matrix[1]}", ()
+    return families[0], "the names of its layers", families
+
+
+def _from_streams(bodies: list[Layer], names: str) -> tuple[str, str, tuple[str, ...]]:
+    """Flux, Chroma, Flux.2 and both Hunyuans call the layers of their streams alike."""
+    double = {int(number) for number in re.findall(r"double_blocks_(\d+)", names)}
+    single = {int(number) for number in re.findall(r"single_blocks_(\d+)", names)}
+    inner = r"(?:img|txt)_attn[._]qkv$|single_blocks[._]\d+[._]linear1(?:_qkv)?$|(?:img|txt)_mlp[._](?:0|fc1)$"
+    name, why, others = _from_widths(bodies, inner, _STREAM_WIDTHS, _STREAMS)
+    if not others:
+        return name, why, ()
+    if _is_gated(bodies) or max(single, default=0) >= _FLUX2_SINGLE - 1:
+        return "Flux.2", "the shapes or number of its blocks", ()
+    if re.search(r"(img|txt)_mlp_fc\d|individual_token_refiner|img_in_proj|_mod_linear|modulation_linear", names) or (
+        max(double, default=0) >= _FLUX_DOUBLE or max(single, default=0) >= _FLUX_SINGLE
     ):
-        if re.search(pattern, names):
-            return (family, "the names of its layers") if family else _flux_or_hunyuan(names)
-    if re.search(r"transformer_blocks_\d+_attn", names):
-        return _from_transformer(bodies, names)
-    return UNKNOWN, ""
+        return "Hunyuan Video", "the names and number of its blocks", ("Hunyuan Video", "Hunyuan Image")
+    if double == set(range(_FLUX_DOUBLE)) or single == set(range(_FLUX_SINGLE)):
+        return "Flux", "the names and number of its blocks", ("Flux", "Chroma")
+    return name, why, others
 
 
-def _flux_or_hunyuan(names: str) -> tuple[str, str]:
-    double = max((int(number) for number in re.findall(r"double_blocks_(\d+)", names)), default=0)
-    single = max((int(number) for number in re.findall(r"single_blocks_(\d+)", names)), default=0)
-    if double >= _FLUX_DOUBLE or single >= _FLUX_SINGLE or re.search(r"(img|txt)_mlp_fc\d", names):
-        return "Hunyuan Video", "the names and number of its blocks"
-    return "Flux", "the names of its layers"
+def _is_gated(bodies: list[Layer]) -> bool:
+    """Whether a single block's first layer has nine times as many rows as columns, as Flux.2's; elsewhere seven."""
+    first = [layer.matrix for layer in bodies if re.search(r"single_blocks[._]\d+[._]linear1$", layer.base)]
+    return any(matrix is not None and matrix[0] == 9 * matrix[1] for matrix in first)
 
 
 def _from_transformer(bodies: list[Layer], names: str) -> tuple[str, str]:
@@ -291,6 +268,8 @@ def _from_transformer(bodies: list[Layer], names: str) -> tuple[str, str]:
         return "PixArt", f"attention of width {_PIXART_WIDTH}"
     if 3072 in widths and last >= _FLUX_DOUBLE:
         return "Qwen-Image", f"attention of width 3072 in more than {_FLUX_DOUBLE} blocks"
+    if 3072 in widths and re.search(r"ff_context_|norm1_context_", names):
+        return "Flux", "attention of width 3072 and the names of its layers"
     return UNKNOWN, ""
 
 

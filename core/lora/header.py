@@ -1,8 +1,8 @@
 """The header of a safetensors file, checked strictly before anything is loaded; files of other kinds are named.
 
 The rules of the format (https://github.com/huggingface/safetensors, "Format") are checked by safetensors itself. What
-it lets pass and we do not: headers above `MAX_HEADER`, names twice, unknown keys, null metadata, no tensor, and tensors
-of other types, with many dimensions, or with long names.
+it lets pass and we do not: headers above `MAX_HEADER`, names twice, unknown keys, no tensor, and tensors of other
+types, with many dimensions, or with long names.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from ..errors import UnsafeWeights
 from ..errors.formats import LoraFileDamaged
-from ..models.manifest import refuse_pickle
+from ..models.manifest import SAFETENSORS_SUFFIXES, refuse_pickle, words_instead
 
 MAX_HEADER = 32 * 2**20
 """Bytes of a header that are read. The format allows 100 MB; a LoRA with every tag of its training has a few."""
@@ -75,13 +75,19 @@ def stamp_of(path: Path) -> tuple[str, int, int]:
 def read_header(path: Path) -> Header:
     """The header of the safetensors file at `path`, checked by safetensors, and by us where that is too lenient.
 
-    Raises UnsafeWeights for a pickle or any other kind of file, LoraFileDamaged for a file that breaks the format.
+    Raises UnsafeWeights for a pickle or any other kind of file, LoraFileDamaged for a file that breaks the format, or
+    that has a Git LFS pointer or a web page in it.
     """
     from safetensors import SafetensorError, safe_open
 
-    if path.suffix.lower() != ".safetensors":
+    if path.suffix.lower() not in SAFETENSORS_SUFFIXES:
         refuse_pickle(path)
-        raise UnsafeWeights(f"{path.name} is no safetensors file by its name; LoRAs are read as .safetensors only.")
+        raise UnsafeWeights(
+            f"{path.name} is no safetensors file by its name; LoRAs are read as .safetensors or .sft only."
+        )
+    text_instead = words_instead(path)
+    if text_instead is not None:
+        raise LoraFileDamaged(f"{path.name} is {text_instead}; get the file itself from its source.")
     with path.open("rb") as file:
         found = os.fstat(file.fileno())
         opening = file.read(9)
@@ -99,9 +105,7 @@ def read_header(path: Path) -> Header:
     if stamp_of(path) != (str(path), found.st_mtime_ns, found.st_size):
         _refuse(path, "was changed while it was read")
     entries = _parse(path, text)
-    metadata = entries.pop("__metadata__", {})
-    if metadata is None:
-        _refuse(path, "has metadata that are not words")
+    metadata = entries.pop("__metadata__", None) or {}
     if not entries:
         _refuse(path, "holds no tensor")
     tensors = {name: _tensor(path, name, entry) for name, entry in entries.items()}

@@ -13,8 +13,10 @@ from PIL import Image, ImageDraw
 from ..imaging.files import from_pil
 from ..imaging.text import fitted, write
 from .base_model import block_of, block_order
-from .layers import SETTINGS, WORDS, Layer, delta_of, why_not
+from .delta import delta_of, why_not
+from .layers import SETTINGS, WORDS, Layer
 from .lora_file import TAGS_SHOWN, LoraFile, count_kinds, hashes, licence, plain, tags, training
+from .publishers import publisher_of
 
 FORMATS = (
     ("kohya", ("lora_unet_", "lora_te", "lora_prior_", "lora_clip")),
@@ -30,6 +32,7 @@ FORMATS = (
 class Block:
     """The layers of one block: ranks and alphas that occur, and the Frobenius norm of the change at strength 1.
 
+    `alphas` are those that the file states, in a tensor or in its metadata; a layer without one has its rank's effect.
     `norm` is None where the change depends on the model's weights, and where numbers are not finite (`damaged`).
     """
 
@@ -42,6 +45,9 @@ class Block:
 
 def naming(file: LoraFile) -> str:
     """Whose naming the layers have."""
+    publisher = publisher_of(file.header.tensors)
+    if publisher is not None:
+        return publisher
     bases = list(file.layers.found)
     for name, prefixes in FORMATS:
         if any(base.startswith(prefixes) for base in bases):
@@ -72,8 +78,10 @@ def blocks_of(file: LoraFile, step: Callable[[], object] = lambda: None) -> dict
 def _note_rank(block: Block, layer: Layer, tensors: dict[str, torch.Tensor]) -> None:
     if layer.rank is None:
         return
-    alpha = float(tensors[layer.parts["alpha"].name]) if "alpha" in layer.parts else float(layer.rank)
+    alpha = float(tensors[layer.parts["alpha"].name]) if "alpha" in layer.parts else layer.stated_alpha
     block.ranks = sorted({*block.ranks, layer.rank})
+    if alpha is None:
+        return
     if math.isfinite(alpha):
         block.alphas = sorted({*block.alphas, round(alpha, 6)})
     else:
@@ -110,6 +118,7 @@ def inspect(file: LoraFile, step: Callable[[], object] = lambda: None) -> dict[s
         "parameters": sum(part.numel for part in parts),
         "dtypes": sorted({part.dtype for part in parts}),
         "blocks": {name: asdict(block) for name, block in blocks.items()},
+        "alpha_from_metadata": any(layer.stated_alpha is not None for layer in file.layers.found.values()),
         "trigger_words": file.trigger_words,
         "tags": tags(metadata)[:TAGS_SHOWN],
         "training": training(metadata),
@@ -136,6 +145,10 @@ def text_of(found: dict[str, Any]) -> str:
         lines.append(f"Its metadata say {found['base_model_stated']}, its layers {found['base_model']}.")
     if found["stated_hash_agrees"] is False:
         lines.append("The hash in its metadata is another one: the tensors were changed after training.")
+    if found["alpha_from_metadata"]:
+        lines.append(
+            "Alpha stands in its metadata alone (lora_adapter_metadata), which ComfyUI's own loader does not read."
+        )
     if found["other_tensors"]:
         lines.append(f"Tensors that belong to no layer: {', '.join(found['other_tensors'][:3])} …")
     lines += [f"{name}: {value}" for name, value in found["training"].items()]
@@ -150,7 +163,7 @@ def block_text(name: str, block: Block) -> str:
     norm = "norm depends on the model" if block.norm is None else f"norm {block.norm:.4g}"
     norm = "holds numbers that are not finite" if block.damaged else norm
     ranks = "/".join(map(str, block.ranks)) or "none"
-    alphas = "/".join(f"{alpha:g}" for alpha in block.alphas) or "none"
+    alphas = "/".join(f"{alpha:g}" for alpha in block.alphas) or ("not stated" if block.ranks else "none")
     return f"{name}: {_layers(block.layers)}, rank {ranks}, alpha {alphas}, {norm}"
 
 

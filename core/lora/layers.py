@@ -1,15 +1,14 @@
-"""The layers of a LoRA file from the header alone, and the change that each makes to its weight, exactly."""
+"""The layers of a LoRA file from the header alone: which tensors belong together, and of which kind they are."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-
-import torch
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from ..errors.formats import LoraFileDamaged
+from .adapter_metadata import adapter_scales
 from .header import MAX_DIMENSIONS, Header, TensorInfo
 
 ROLES = {
@@ -19,6 +18,9 @@ ROLES = {
     ".lora_B.weight": "up", ".lora_A.weight": "down",
     ".lora_B.default.weight": "up", ".lora_A.default.weight": "down",
     ".lora_B": "up", ".lora_A": "down",
+    ".lora_B.bias": "up_bias", ".lora_B.default.bias": "up_bias",
+    ".lora_magnitude_vector": "magnitude", ".lora_magnitude_vector.weight": "magnitude",
+    ".lora_magnitude_vector.default": "magnitude", ".lora_magnitude_vector.default.weight": "magnitude",
     ".lora_linear_layer.up.weight": "up", ".lora_linear_layer.down.weight": "down",
     ".alpha": "alpha", ".dora_scale": "dora_scale", ".reshape_weight": "reshape",
     ".hada_w1_a": "w1_a", ".hada_w1_b": "w1_b", ".hada_w2_a": "w2_a", ".hada_w2_b": "w2_b",
@@ -30,11 +32,22 @@ ROLES = {
     ".w_norm": "w_norm", ".b_norm": "b_norm", ".diff": "diff", ".diff_b": "diff_b", ".set_weight": "set",
     ".on_input": "on_input",
 }  # fmt: skip
-"""How a tensor's name ends, and what it is: the endings that ComfyUI's comfy/lora.py and comfy/weight_adapter read."""
+"""How a tensor's name ends, and what it is: the endings that ComfyUI's comfy/lora.py and comfy/weight_adapter read.
+
+`UNREAD` are those of PEFT that ComfyUI does not read.
+"""
+
+UNREAD = {
+    "up_bias": "biases of lora_B",
+    "magnitude": "DoRA magnitudes (lora_magnitude_vector)",
+}
+
+ENDINGS = {role: ending for ending, role in reversed(ROLES.items())}
+"""One ending of each role, the first."""
 
 _NAME = re.compile(rf"(.+?)({'|'.join(re.escape(ending) for ending in ROLES)})")
 
-SETTINGS = {"alpha", "dora_scale", "rescale", "reshape"}
+SETTINGS = {"alpha", "dora_scale", "magnitude", "rescale", "reshape"}
 """Roles that say how another tensor is used and change nothing alone."""
 
 DIMENSIONS = (
@@ -42,11 +55,15 @@ DIMENSIONS = (
     (2, 5, {"up", "down", "mid", "k2", "a1", "a2", "b1", "b2"}),
     (4, 4, {"t1", "t2", "k_t2"}),
     (1, 5, {"diff", "diff_b", "w_norm", "b_norm", "set"}),
+    (1, 1, {"up_bias"}),
 )
 """How many dimensions tensors of a role may have, least and most, so that ComfyUI and we can multiply them."""
 
 MAX_NUMBERS = 2**28
 """Of a change. A few thin parts can stand for a matrix that fills any memory; the largest weights have 2**27."""
+
+BIASES = {"diff_b", "b_norm", "up_bias"}
+"""Roles that change the bias beside the weight."""
 
 WORDS = {
     "lora": "LoRA", "locon": "LoRA with a Tucker core", "loha": "LoHa", "lokr": "LoKr", "glora": "GLoRA",
@@ -58,11 +75,15 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Layer:
-    """What a LoRA file has for one weight of a model. `base` is the layer's name without endings."""
+    """What a LoRA file has for one weight of a model. `base` is the layer's name without endings.
+
+    `stated_alpha` is the alpha that the file's metadata state, where no tensor of the layer does.
+    """
 
     base: str
     kind: str
     parts: Mapping[str, TensorInfo] = field(hash=False)
+    stated_alpha: float | None = None
 
     @property
     def names(self) -> list[str]:
@@ -72,7 +93,12 @@ class Layer:
     @property
     def dora(self) -> bool:
         """Whether it also changes the lengths of the weight's rows or columns (DoRA)."""
-        return "dora_scale" in self.parts
+        return not {"dora_scale", "magnitude"}.isdisjoint(self.parts)
+
+    @property
+    def changes_bias(self) -> bool:
+        """Whether it also changes the bias beside the weight."""
+        return not BIASES.isdisjoint(self.parts)
 
     @property
     def rank(self) -> int | None:
@@ -133,6 +159,13 @@ class Layers:
     found: dict[str, Layer]
     other: list[str]
 
+    @property
+    def unknown(self) -> list[str]:
+        """The tensors that belong to no layer and may change something: not alphas and other settings alone."""
+        return [
+            name for name in self.other if (found := _NAME.fullmatch(name)) is None or ROLES[found[2]] not in SETTINGS
+        ]
+
 
 def layers_of(header: Header, tensors: Mapping[str, TensorInfo] | None = None) -> Layers:
     """Group the tensors of a file (or `tensors`, those under other names) by layer.
@@ -141,6 +174,7 @@ def layers_of(header: Header, tensors: Mapping[str, TensorInfo] | None = None) -
     """
     grouped: dict[str, dict[str, TensorInfo]] = {}
     other = []
+    scales = adapter_scales(header.metadata)
     for name, tensor in (header.tensors if tensors is None else tensors).items():
         match = _NAME.fullmatch(name)
         if match is None:
@@ -154,7 +188,10 @@ def layers_of(header: Header, tensors: Mapping[str, TensorInfo] | None = None) -
             continue
         kind = _kind(header, base, parts)
         _check(header, base, kind, parts)
-        found[base] = layer = Layer(base, kind, parts)
+        layer = Layer(base, kind, parts)
+        if "alpha" not in parts and layer.rank is not None:
+            layer = replace(layer, stated_alpha=scales.alpha(base, layer.rank))
+        found[base] = layer
         if layer.matrix is not None and math.prod(layer.matrix) > MAX_NUMBERS:
             raise LoraFileDamaged(
                 f"{header.path.name} has a change of {list(layer.matrix)} for its layer {base[:120]!r}, larger than "
@@ -240,127 +277,3 @@ def _check(header: Header, base: str, kind: str, parts: Mapping[str, TensorInfo]
         raise LoraFileDamaged(
             f"{header.path.name} has {parts['alpha'].numel} alphas for its layer {base[:120]!r}; get it again."
         )
-
-
-CANNOT = {
-    "glora": "multiplies the model's weights",
-    "oft": "rotates the model's weights",
-    "set": "replaces the model's weights",
-    "ia3": "scales the model's activations, which ComfyUI does not load",
-}
-"""Kinds whose change is not known without the model's weights, and why."""
-
-
-@dataclass(frozen=True)
-class Factors:
-    """A change [rows, columns] = `up` [rows, r] times `down` [r, columns], in float64, alpha included."""
-
-    up: torch.Tensor
-    down: torch.Tensor
-
-    def norm(self) -> float:
-        """Its Frobenius norm from two r x r matrices: |UD|^2 = sum of (U'U) * (DD'), elementwise."""
-        squared = torch.sum((self.up.T @ self.up) * (self.down @ self.down.T))
-        return float(torch.sqrt(squared.clamp(min=0)))
-
-
-@dataclass(frozen=True)
-class Whole:
-    """A change as the matrix itself, in float64, where factors would be no smaller."""
-
-    matrix: torch.Tensor
-
-    def norm(self) -> float:
-        """Its Frobenius norm."""
-        return float(torch.linalg.norm(self.matrix))
-
-
-Delta = Factors | Whole
-Read = Callable[[str], torch.Tensor]
-
-
-_BIAS = {"diff_b", "b_norm"}
-
-
-def why_not(layer: Layer) -> str | None:
-    """Why a layer's change cannot be told from the file alone; None if it can."""
-    if layer.dora:
-        return "is a DoRA, whose effect depends on the lengths of the model's weights"
-    if "reshape" in layer.parts:
-        return "enlarges the model's weights"
-    used = next((needed | telling for kind, needed, telling in NEEDS if kind == layer.kind), KRONECKER)
-    if not layer.parts.keys() <= {*used, *SETTINGS, *_BIAS}:
-        return "is of two kinds at once"
-    reason = CANNOT.get(layer.kind)
-    return None if reason is None else f"is {WORDS[layer.kind]}, which {reason}"
-
-
-def delta_of(layer: Layer, tensors: Mapping[str, torch.Tensor]) -> Delta:
-    """The change of a layer for which `why_not` is None and that has a matrix; `tensors` by their names in the file.
-
-    The formulas are those by which ComfyUI's comfy/weight_adapter applies each kind.
-    """
-    parts = {role: tensors[part.name].to(torch.float64) for role, part in layer.parts.items()}
-    scale = float(parts["alpha"]) / layer.rank if "alpha" in parts and layer.rank else 1.0
-    if layer.kind == "lora":
-        return _scaled(parts["up"].flatten(1), parts["down"].flatten(1), scale)
-    if layer.kind == "locon":
-        down = torch.einsum("mn...,nj->mj...", parts["mid"], parts["down"].flatten(1))
-        return _scaled(parts["up"].flatten(1), down.flatten(1), scale)
-    if layer.kind == "loha":
-        return _loha(layer, parts, scale)
-    if layer.kind == "lokr":
-        return _lokr(layer, parts, scale)
-    whole = next(parts[role] for role in ("diff", "w_norm") if role in parts)
-    return Whole(whole.reshape(whole.shape[0], -1))
-
-
-def bias_of(layer: Layer, tensors: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
-    """The change of a layer's bias in float64, where it has one."""
-    part = layer.parts.get("diff_b") or layer.parts.get("b_norm")
-    return None if part is None else tensors[part.name].to(torch.float64)
-
-
-def _scaled(up: torch.Tensor, down: torch.Tensor, scale: float) -> Factors:
-    return Factors(up * scale, down)
-
-
-def _loha(layer: Layer, parts: Mapping[str, torch.Tensor], scale: float) -> Delta:
-    """(A1 B1) * (A2 B2) elementwise has the row-wise products of A1, A2 and column-wise ones of B1, B2 as factors."""
-    if "t1" in parts:
-        first, second = (
-            torch.einsum("ijkl,jr,ip->prkl", parts[f"t{n}"], parts[f"w{n}_b"], parts[f"w{n}_a"]) for n in (1, 2)
-        )
-        return Whole((first * second).flatten(1) * scale)
-    rank = parts["w1_b"].shape[0] * parts["w2_b"].shape[0]
-    rows, columns = layer.matrix or (0, 0)
-    if rank > min(rows, columns):
-        return Whole((parts["w1_a"] @ parts["w1_b"]) * (parts["w2_a"] @ parts["w2_b"]) * scale)
-    up = torch.einsum("or,os->ors", parts["w1_a"], parts["w2_a"]).flatten(1)
-    down = torch.einsum("rc,sc->rsc", parts["w1_b"], parts["w2_b"]).flatten(0, 1)
-    return _scaled(up, down, scale)
-
-
-def _lokr(layer: Layer, parts: Mapping[str, torch.Tensor], scale: float) -> Delta:
-    """Kronecker product of a small matrix and a larger one; with B = CD it is (A x C) (1 x D)."""
-    left = parts["k1"] if "k1" in parts else parts["k1_a"] @ parts["k1_b"]
-    scale = scale if "k1_b" in parts or "k2_b" in parts else 1.0
-    rows, columns = layer.matrix or (0, 0)
-    if "k2_b" in parts and "k_t2" not in parts:
-        rank = left.shape[1] * parts["k2_b"].shape[0]
-        if rank <= min(rows, columns):
-            ones = torch.eye(left.shape[1], dtype=torch.float64)
-            return _scaled(torch.kron(left, parts["k2_a"]), torch.kron(ones, parts["k2_b"]), scale)
-        right = parts["k2_a"] @ parts["k2_b"]
-    elif "k_t2" in parts:
-        right = torch.einsum("ijkl,jr,ip->prkl", parts["k_t2"], parts["k2_b"], parts["k2_a"])
-    else:
-        right = parts["k2"]
-    left = left.reshape(*left.shape[:2], *[1] * (right.ndim - 2))
-    # torch.kron fails on some tensors whose dimensions einsum left in another order.
-    return Whole(torch.kron(left, right.contiguous()).flatten(1) * scale)
-
-
-def flat(delta: Delta) -> torch.Tensor:
-    """The change as a full matrix; for small ones and for tests."""
-    return delta.matrix if isinstance(delta, Whole) else delta.up @ delta.down

@@ -20,6 +20,7 @@ from ..errors.formats import LoraFileDamaged
 from .base_model import Family, family_of
 from .header import Header, file_kind, read_header, stamp_of
 from .layers import Layers, layers_of
+from .publishers import common_names
 
 if TYPE_CHECKING:
     import torch
@@ -83,7 +84,8 @@ def plain(text: str, limit: int = WORD_LIMIT) -> str:
 def trigger_words(metadata: Mapping[str, str]) -> list[str]:
     """The words that call the LoRA up: as published, else tags on nearly every training picture, else folder names.
 
-    kohya trains on folders named ``10_sks person`` and counts captions' tags per folder. Empty if nothing is known.
+    kohya trains on folders named ``10_sks person``, or on class tokens of a configuration, and counts captions' tags
+    per folder. Those of regularisation pictures are no trigger words. Empty if nothing is known.
     Words go into prompts: what a publisher wrote is taken as a prompt already, brackets in tags are made literal.
     """
     for key in PHRASE_KEYS:
@@ -111,12 +113,35 @@ def joined_words(groups: Iterable[Iterable[str]]) -> list[str]:
     return list(found.values())
 
 
-def _object(metadata: Mapping[str, str], key: str) -> dict[str, Any]:
+def _parsed(metadata: Mapping[str, str], key: str) -> Any:
     try:
-        found = json.loads(metadata.get(key, "{}"))
+        return json.loads(metadata.get(key, "null"))
     except (ValueError, RecursionError):
-        return {}
+        return None
+
+
+def _object(metadata: Mapping[str, str], key: str) -> dict[str, Any]:
+    found = _parsed(metadata, key)
     return found if isinstance(found, dict) else {}
+
+
+def _subsets(metadata: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The folders of kohya's dataset configuration (`ss_datasets`), which FluxGym and other front ends write."""
+    datasets = _parsed(metadata, "ss_datasets")
+    listed = [each.get("subsets") for each in datasets if isinstance(each, dict)] if isinstance(datasets, list) else []
+    return [subset for subsets in listed if isinstance(subsets, list) for subset in subsets if isinstance(subset, dict)]
+
+
+def _training_folders(metadata: Mapping[str, str], folders: Iterable[str]) -> list[str]:
+    """Of folders, those of the training pictures: not of regularisation pictures, which show the class in general."""
+    known = set(_object(metadata, "ss_dataset_dirs"))
+    subsets = _subsets(metadata)
+    trained = {str(each.get("image_dir")) for each in subsets if each.get("is_reg") is not True}
+    regularising = set(_object(metadata, "ss_reg_dataset_dirs")) | {
+        str(each.get("image_dir")) for each in subsets if each.get("is_reg") is True
+    }
+    left = [folder for folder in folders if folder not in regularising - trained]
+    return [folder for folder in left if folder in known] or left if known else left
 
 
 def _number(value: Any) -> int:
@@ -124,9 +149,19 @@ def _number(value: Any) -> int:
 
 
 def _concepts(metadata: Mapping[str, str]) -> list[tuple[str, int]]:
-    folders = _object(metadata, "ss_dataset_dirs") or {name: {} for name in _object(metadata, "ss_tag_frequency")}
+    """What was trained, in words, and on how many pictures: class tokens, or the names of kohya's folders."""
     found = []
-    for folder, info in folders.items():
+    for subset in _subsets(metadata):
+        if subset.get("is_reg") is not True:
+            folder = str(subset.get("image_dir") or "")
+            named = re.match(r"\d+_(.+)", folder)
+            tokens = subset.get("class_tokens") or (named[1].replace("_", " ") if named is not None else "")
+            found.append((plain(str(tokens)), _number(subset.get("img_count"))))
+    if found:
+        return found
+    folders = _object(metadata, "ss_dataset_dirs") or {name: {} for name in _object(metadata, "ss_tag_frequency")}
+    for folder in _training_folders(metadata, folders):
+        info = folders[folder]
         name = plain(re.sub(r"^\d+_", "", folder).replace("_", " "))
         found.append((name, _number(info.get("img_count")) if isinstance(info, dict) else 0))
     return found
@@ -144,7 +179,9 @@ def _pictures(metadata: Mapping[str, str]) -> int:
 def tags(metadata: Mapping[str, str]) -> list[tuple[str, int]]:
     """All tags of the training captions and on how many pictures they are, the most frequent first."""
     counted: Counter[str] = Counter()
-    for folder in _object(metadata, "ss_tag_frequency").values():
+    folders = _object(metadata, "ss_tag_frequency")
+    for name in _training_folders(metadata, folders):
+        folder = folders[name]
         if isinstance(folder, dict):
             for tag, count in folder.items():
                 counted[plain(str(tag), 100)] += _number(count)
@@ -195,7 +232,8 @@ class LoraFile:
     @cached_property
     def layers(self) -> Layers:
         """Its layers. Raises LoraFileDamaged."""
-        return layers_of(self.header)
+        names = common_names(self.header.tensors)
+        return layers_of(self.header, {names[name]: tensor for name, tensor in self.header.tensors.items()})
 
     @cached_property
     def family(self) -> Family:

@@ -15,11 +15,13 @@ import torch
 
 from .. import host
 from ..errors import UnsafePath
-from ..errors.formats import LoraNotMergeable, LoraNotSaved, LoraWrongBase
+from ..errors.formats import LoraMatchesNothing, LoraNotMergeable, LoraNotSaved, LoraWrongBase
 from ..files import claim_free_path
-from .base_model import UNKNOWN, Family, canonical, flat_name, is_text, split_prefix
-from .layers import Delta, Factors, Layer, Whole, bias_of, delta_of, flat, why_not
+from .base_model import UNKNOWN, Family, fits
+from .delta import Delta, Factors, Whole, bias_of, delta_of, flat, why_not
+from .layers import Layer
 from .lora_file import LoraFile, hashes, joined_words, licence
+from .names import canonical, flat_name, is_described, is_text, loads, split_prefix
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
@@ -37,7 +39,8 @@ class Source:
 class Merged:
     """The tensors of a merged LoRA in kohya's naming, and what the reduction lost.
 
-    `errors` holds, by layer, the Frobenius norm of what was cut off, relative to the layer's own norm.
+    `errors` holds, by layer, the Frobenius norm of what was cut off, relative to the layer's own norm; `warnings` say
+    which layers ComfyUI will not load.
     """
 
     tensors: dict[str, torch.Tensor] = field(default_factory=dict)
@@ -45,6 +48,7 @@ class Merged:
     ranks: dict[str, int] = field(default_factory=dict)
     lost: float = 0.0
     total: float = 0.0
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def error(self) -> float:
@@ -63,13 +67,15 @@ class _Term:
 def common_family(sources: Sequence[Source]) -> Family:
     """The base model of all sources. Raises LoraWrongBase when two were made for different ones."""
     known = [source.file for source in sources if source.file.family.name != UNKNOWN]
+    surest = min(known, key=lambda file: len(file.family.others), default=sources[0].file)
     for file in known:
-        if file.family.name != known[0].family.name:
+        if surest.family.name not in {file.family.name, *file.family.others}:
+            one, other = (surest, file) if known.index(surest) < known.index(file) else (file, surest)
             raise LoraWrongBase(
-                f"{known[0].name} is a LoRA for {known[0].family.name} and {file.name} is one for "
-                f"{file.family.name}; merge LoRAs of one base model."
+                f"{one.name} is a LoRA for {one.family.name} and {other.name} is one for {other.family.name}; merge "
+                "LoRAs of one base model."
             )
-    return known[0].family if known else sources[0].file.family
+    return surest.family
 
 
 def merge(
@@ -78,10 +84,12 @@ def merge(
     """The sum of the sources' changes times their weights.
 
     `rank` is the largest rank of a layer; 0 keeps the exact sum. Sums and decompositions are done in float64 and
-    stored in `precision`. `step` is called after each layer. Raises LoraWrongBase and LoraNotMergeable.
+    stored in `precision`. `step` is called after each layer. Raises LoraWrongBase, LoraNotMergeable, and
+    LoraMatchesNothing for a source of which ComfyUI would load no layer.
     """
-    terms = _terms(sources, common_family(sources).name)
-    merged = Merged()
+    family = common_family(sources).name
+    terms = _terms(sources, family)
+    merged = Merged(warnings=_unloaded(sources, family))
     for name, summands in terms.items():
         _merge_layer(merged, name, summands, rank, DTYPES[precision])
         step()
@@ -97,22 +105,18 @@ def _terms(sources: Sequence[Source], family: str) -> dict[str, list[_Term]]:
     found: dict[str, list[_Term]] = {}
     inside: dict[tuple[bool, str], tuple[str, str]] = {}
     for source in sources:
-        if not source.file.layers.found:
-            raise LoraNotMergeable(
-                f"{source.file.name} has no LoRA layer, it is {source.file.stranger or 'of no known format'}; leave it "
-                "out."
-            )
+        _check_whole(source)
         tensors = source.file.read_finite()
-        for base, layer in source.file.layers.found.items():
-            weight = source.text if is_text(base) else source.model
-            if weight == 0:
-                continue
-            reason = why_not(layer)
-            if reason is not None:
-                raise LoraNotMergeable(
-                    f"{source.file.name} cannot be merged: its layer {base[:100]!r} {reason}; leave it out."
-                )
+        names: dict[str, str] = {}
+        for base, layer in _weighted_layers(source).items():
             name = canonical(base, family)
+            _check_layer(source.file, layer, name)
+            if name in names:
+                raise LoraNotMergeable(
+                    f"{source.file.name} has one layer twice, as {names[name][:100]!r} and {base[:100]!r}, of which "
+                    "ComfyUI loads one; leave it out."
+                )
+            names[name] = base
             key = (is_text(base), flat_name(split_prefix(base)[1] if not is_text(base) else base))
             other, file = inside.setdefault(key, (name, source.file.name))
             if other != name:
@@ -120,11 +124,68 @@ def _terms(sources: Sequence[Source], family: str) -> dict[str, list[_Term]]:
                     f"{source.file.name} calls a layer {base[:100]!r} and {file} has it under another prefix, so "
                     "that it is not sure whether both mean the same; merge LoRAs of one format."
                 )
-            found.setdefault(name, []).append(_Term(layer, source.file.name, weight, tensors))
+            found.setdefault(name, []).append(_Term(layer, source.file.name, _weight(source, base), tensors))
     if not found:
-        names = ", ".join(source.file.name for source in sources)
-        raise LoraNotMergeable(f"There is no layer to merge in {names}; choose LoRAs with layers and weights above 0.")
+        names_of_all = ", ".join(source.file.name for source in sources)
+        raise LoraNotMergeable(
+            f"There is no layer to merge in {names_of_all}; choose LoRAs with layers and weights above 0."
+        )
     return found
+
+
+def _weight(source: Source, base: str) -> float:
+    return source.text if is_text(base) else source.model
+
+
+def _weighted_layers(source: Source) -> dict[str, Layer]:
+    return {base: layer for base, layer in source.file.layers.found.items() if _weight(source, base) != 0}
+
+
+def _check_whole(source: Source) -> None:
+    """A merge has layers and nothing else, so that what else a source has would be lost."""
+    file = source.file
+    if not file.layers.found:
+        raise LoraNotMergeable(
+            f"{file.name} has no LoRA layer, it is {file.stranger or 'of no known format'}; leave it out."
+        )
+    if file.layers.unknown and _weighted_layers(source):
+        raise LoraNotMergeable(
+            f"{file.name} cannot be merged: its tensor {file.layers.unknown[0][:100]!r} is of no kind that ComfyUI "
+            "loads and would be lost; leave it out."
+        )
+
+
+def _check_layer(file: LoraFile, layer: Layer, name: str) -> None:
+    reason = why_not(layer)
+    if reason is None and layer.changes_bias and not name.startswith(("lora_unet_", "lora_te", "text_encoders.")):
+        reason = "changes the bias of a part of a weight, which ComfyUI does not load"
+    if reason is not None:
+        raise LoraNotMergeable(f"{file.name} cannot be merged: its layer {layer.base[:100]!r} {reason}; leave it out.")
+
+
+def _unloaded(sources: Sequence[Source], family: str) -> list[str]:
+    """What ComfyUI will not load of the sources, in words. Raises LoraMatchesNothing where that is a whole source."""
+    warnings: list[str] = []
+    unsure = False
+    for source in sources:
+        layers = list(_weighted_layers(source))
+        lost = [base for base in layers if not loads(base, family)]
+        bodies = [base for base in layers if not is_text(base)]
+        if layers and set(bodies or layers) <= set(lost):
+            made_for = "" if family == UNKNOWN else f" for {family}"
+            raise LoraMatchesNothing(
+                f"{source.file.name} has no layer{made_for} under a name that ComfyUI loads, the first is "
+                f"{lost[0][:100]!r}, so that a merge of it would do nothing; convert it first, or leave it out."
+            )
+        if lost:
+            warnings.append(
+                f"{len(lost)} of {len(layers)} layers of {source.file.name} have names that ComfyUI does not load, the "
+                f"first is {lost[0][:100]!r}"
+            )
+        unsure = unsure or any(not is_described(base, family) for base in layers)
+    if unsure:
+        warnings.append("the base model is not known here, so that it is not sure that ComfyUI loads the layers")
+    return warnings
 
 
 def _merge_layer(merged: Merged, name: str, terms: list[_Term], rank: int, dtype: torch.dtype) -> None:
@@ -282,7 +343,7 @@ def metadata_of(
     words = joined_words([each["trigger_words"] for each in facts])
     if words:
         found["modelspec.trigger_phrase"] = ", ".join(words)
-    if family.name in KOHYA_VERSION:
+    if family.name in KOHYA_VERSION and all(fits(family.name, other) for other in family.others):
         found["ss_base_model_version"] = KOHYA_VERSION[family.name]
         found["modelspec.architecture"] = ARCHITECTURE[family.name]
     return found

@@ -85,13 +85,30 @@ def models() -> dict[str, Model]:
 NON_COMMERCIAL = "non-commercial research only (insightface)"
 """The licence of insightface's packs and of inswapper, which users bring themselves."""
 
-SAFE_SUFFIXES = (".onnx", ".safetensors", ".tflite")
+SAFETENSORS_SUFFIXES = (".safetensors", ".sft")
+"""Both names of one format; ComfyUI lists and loads both."""
+SAFE_SUFFIXES = (".onnx", *SAFETENSORS_SUFFIXES, ".tflite")
 WORD_LISTS = (".txt.gz",)
 """Vocabularies: read line by line as text, so that nothing in them can run."""
 PICKLE_SUFFIXES = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pth", ".t7")
 _PICKLE_OPENINGS = tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
 # What pickles come wrapped in: torch's zip archives, gzip and bzip2 (joblib), numpy's object arrays.
 _CONTAINERS = {b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\x93NUMPY": "a numpy file"}
+
+
+def words_instead(path: Path) -> str | None:
+    """What a file holds in the place of a model, in words to follow "is"; None where it holds none of these.
+
+    A repository that was cloned without Git LFS has pointers, and a download without a log-in has the page that asks
+    for it.
+    """
+    with path.open("rb") as file:
+        opening = file.read(512).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if opening.startswith(b"version https://git-lfs.github.com/spec/"):
+        return "a Git LFS pointer, a few words that stand for a file which was not fetched"
+    if opening.startswith((b"<!doctype html", b"<html")):
+        return "a web page (HTML), such as one that asks to log in"
+    return None
 
 
 def refuse_pickle(path: Path) -> None:
@@ -110,7 +127,7 @@ def refuse_pickle(path: Path) -> None:
         head = file.read(8)
     if head.startswith(_PICKLE_OPENINGS) and path.suffix.lower() == ".onnx":
         raise UnsafeWeights(f"{path} begins like a pickle and is not loaded; {advice}.")
-    if path.suffix.lower() == ".safetensors":
+    if path.suffix.lower() in SAFETENSORS_SUFFIXES:
         _refuse_unless_safetensors(path, advice)
     for magic, kind in _CONTAINERS.items():
         if head.startswith(magic):
@@ -119,6 +136,9 @@ def refuse_pickle(path: Path) -> None:
 
 def _refuse_unless_safetensors(path: Path, advice: str) -> None:
     """A safetensors file is an 8-byte little-endian header length, then JSON."""
+    text = words_instead(path)
+    if text is not None:
+        raise UnsafeWeights(f"{path} is {text} and no model; get the file itself from its source.")
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         opening = file.read(1)

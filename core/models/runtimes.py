@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DependencyMissing, ModelCorrupt
-from .manifest import refuse_pickle
+from .manifest import refuse_pickle, words_instead
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -39,11 +39,18 @@ def session(path: Path, device: str = "auto") -> onnxruntime.InferenceSession:
     if device not in DEVICES:
         raise ValueError(f"The device {device!r} is not one of {', '.join(DEVICES)}.")
     refuse_pickle(path)
+    _refuse_words(path)
     key = (str(path.resolve()), path.stat().st_mtime_ns, device)
     with _lock:
         if key not in _sessions:
             _sessions[key] = _open(path, device)
         return _sessions[key]
+
+
+def _refuse_words(path: Path) -> None:
+    text = words_instead(path)
+    if text is not None:
+        raise ModelCorrupt(f"{path} is {text} and no model; get the file itself from its source.")
 
 
 def release() -> None:
@@ -157,6 +164,7 @@ def network(path: Path) -> Network:
     another kind of file.
     """
     refuse_pickle(path)
+    _refuse_words(path)
     key = (str(path.resolve()), path.stat().st_mtime_ns)
     with _litert_lock:
         if key not in _networks:

@@ -172,7 +172,8 @@ def test_a_kronecker_factor_with_a_core_of_any_size(tmp_path):
 
 def test_numbers_that_do_not_fit_the_precision_are_refused(tmp_path):
     path = tmp_path / "large.safetensors"
-    save_file({"a.lora_up.weight": torch.full((4, 1), 1e6), "a.lora_down.weight": torch.full((1, 4), 1e6)}, path)
+    large = {"lora_unet_a.lora_up.weight": torch.full((4, 1), 1e6)}
+    save_file(large | {"lora_unet_a.lora_down.weight": torch.full((1, 4), 1e6)}, path)
     with pytest.raises(LoraNotMergeable, match="float16"):
         merge([Source(open_path(path, "large"), 1, 1)], 0, "float16")
     assert merge([Source(open_path(path, "large"), 1, 1)], 0, "float32").tensors
@@ -194,9 +195,10 @@ def test_numbers_that_are_not_finite_are_refused_by_file(part, rank, made, tmp_p
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2, torch.int8])
 def test_every_kind_of_number_is_checked_and_merged(dtype, tmp_path):
     path = tmp_path / f"{dtype}.safetensors"
-    save_file({"a.lora_up.weight": torch.ones(4, 1).to(dtype), "a.lora_down.weight": torch.ones(1, 4).to(dtype)}, path)
+    pair = {"lora_unet_a.lora_up.weight": torch.ones(4, 1), "lora_unet_a.lora_down.weight": torch.ones(1, 4)}
+    save_file({name: tensor.to(dtype) for name, tensor in pair.items()}, path)
     merged = merge([Source(open_path(path, path.name), 1, 1)], 0)
-    up, down = (merged.tensors[f"a.lora_{side}.weight"] for side in ("up", "down"))
+    up, down = (merged.tensors[f"lora_unet_a.lora_{side}.weight"] for side in ("up", "down"))
     assert torch.equal(up @ down, torch.ones(4, 4))
 
 

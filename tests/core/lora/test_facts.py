@@ -19,6 +19,18 @@ def dataset(**folders):
     }
 
 
+def configured(*subsets, tags=None):
+    """Metadata of a training by a dataset configuration, as FluxGym's."""
+    dirs = {
+        each["image_dir"]: {"n_repeats": 1, "img_count": each["img_count"]} for each in subsets if "is_reg" not in each
+    }
+    found = {
+        "ss_datasets": json.dumps([{"is_dreambooth": True, "subsets": subsets}]),
+        "ss_dataset_dirs": json.dumps(dirs),
+    }
+    return found | ({"ss_tag_frequency": json.dumps(tags)} if tags else {})
+
+
 @pytest.mark.parametrize(
     ("metadata", "words"),
     [
@@ -44,6 +56,34 @@ def dataset(**folders):
         ({"ss_tag_frequency": "not json"}, []),
         ({"ss_tag_frequency": "[1, 2]", "ss_dataset_dirs": "[" * 100_000}, []),
         ({"ss_tag_frequency": json.dumps({"a": 3, "b": {"t": "many", "u": True}})}, ["a", "b"]),
+        (configured({"image_dir": "my-lora", "class_tokens": "p3rs0n", "img_count": 4}), ["p3rs0n"]),
+        (configured({"image_dir": "my-lora", "class_tokens": None, "img_count": 4}), []),
+        (configured({"image_dir": "10_sks man", "img_count": 4}), ["sks man"]),
+        (
+            configured(
+                {"image_dir": "mine", "class_tokens": "sks man", "img_count": 4},
+                {"image_dir": "reg", "class_tokens": "man", "img_count": 9, "is_reg": True},
+                tags={"mine": {"smile": 4}, "reg": {"man": 9, "beard": 9}},
+            ),
+            ["sks man", "smile"],
+        ),
+        (
+            {
+                "ss_dataset_dirs": json.dumps({"10_sks man": {"img_count": 4}}),
+                "ss_reg_dataset_dirs": json.dumps({"1_man": {"img_count": 9}}),
+                "ss_tag_frequency": json.dumps({"10_sks man": {"smile": 4}, "1_man": {"man": 9}}),
+            },
+            ["sks man", "smile"],
+        ),
+        (
+            {
+                "ss_tag_frequency": json.dumps({"10_a": {"x": 4}, "1_man": {"man": 9}}),
+                "ss_reg_dataset_dirs": json.dumps({"1_man": {}}),
+            },
+            ["a", "x"],
+        ),
+        ({"ss_datasets": json.dumps([7, {"subsets": [7, {}]}, {"subsets": 7}])}, []),
+        ({"ss_datasets": "[" * 100_000}, []),
     ],
 )
 def test_trigger_words(metadata, words):

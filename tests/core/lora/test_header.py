@@ -108,7 +108,6 @@ def test_a_header_length_that_is_a_lie(raw, length, words):
         (b'{"a": {}, "a": {}}', 0, "breaks the safetensors format"),
         (f'{{"a": {GOOD}, "a": {GOOD}}}'.encode(), 4, "names 'a' twice"),
         (f'{{"__metadata__": {{"b": "1", "b": "2"}}, "a": {GOOD}}}'.encode(), 4, "names 'b' twice"),
-        (f'{{"__metadata__": null, "a": {GOOD}}}'.encode(), 4, "not words"),
         ({"a": tensor(0, 8, [1], "C64")}, 8, "unknown type 'C64'"),
         ({"a": tensor(0, 1, [2], "F4")}, 1, "unknown type 'F4'"),
         (f'{{"a": {GOOD[:-1]}, "more": {"[" * 100_000}{"]" * 100_000}}}}}'.encode(), 4, "JSON|format"),
@@ -120,6 +119,30 @@ def test_a_header_that_breaks_the_format(raw, header, data, words):
         read_header(raw(header, b"\0" * data))
     assert str(caught.value).startswith("made.safetensors ")
     assert len(str(caught.value)) < 400
+
+
+def test_metadata_that_are_null_are_none(raw):
+    assert read_header(raw({"__metadata__": None, "a": tensor(0, 4, [1])}, b"\0" * 4)).metadata == {}
+
+
+def test_sft_is_safetensors(tmp_path):
+    save_file({"a": torch.ones(2)}, tmp_path / "style.sft")
+    assert list(read_header(tmp_path / "style.sft").tensors) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 5\n", "a Git LFS pointer"),
+        ("<!DOCTYPE html>\n<html><title>Log in</title>", "a web page"),
+        ("\ufeff \n<HTML>", "a web page"),
+    ],
+)
+@pytest.mark.parametrize("name", ["style.safetensors", "style.sft"])
+def test_a_text_in_the_place_of_a_lora_is_called_what_it_is(text, words, name, tmp_path):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(LoraFileDamaged, match=rf"^{name} is {words}.*; get the file itself from its source\.$"):
+        read_header(tmp_path / name)
 
 
 def test_a_pickle_is_refused_by_every_name(tmp_path):

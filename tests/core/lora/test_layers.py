@@ -13,6 +13,7 @@ from likeness_studio.core.lora import (
     canonical,
     family_of,
     fits,
+    may_fit,
     of_model_class,
     open_path,
 )
@@ -67,6 +68,20 @@ def family(*layers, **metadata):
         ([layer("lora_unet_blocks_3_ffn_0")], "Wan"),
         ([layer("transformer.joint_transformer_blocks.3.attn.to_q")], "AuraFlow"),
         ([layer("diffusion_model.layers.3.attention.qkv")], "Lumina 2"),
+        ([layer("diffusion_model.layers.3.attention.to_q", columns=3840)], "Z-Image"),
+        ([layer("diffusion_model.layers.3.attention.qkv", columns=2304)], "Lumina 2"),
+        ([layer("lora_unet_double_blocks_0_img_mlp_fc1")], "Hunyuan Video"),
+        ([layer("diffusion_model.double_blocks.0.img_attn.qkv", columns=6144)], "Flux.2"),
+        ([layer("diffusion_model.single_blocks.0.linear1", rows=27, columns=3)], "Flux.2"),
+        ([layer("diffusion_model.single_blocks.47.linear1")], "Flux.2"),
+        ([layer("transformer.single_transformer_blocks.0.attn.to_qkv_mlp_proj")], "Flux.2"),
+        ([layer("diffusion_model.double_blocks.0.img_attn.qkv", columns=3584)], "Hunyuan Image"),
+        (
+            [layer("lora_unet_distilled_guidance_layer_in_proj"), layer("lora_unet_double_blocks_0_img_attn_qkv")],
+            "Chroma",
+        ),
+        ([layer("base_model.model.blocks.0.attn1.Wqkv")], "HunyuanDiT"),
+        ([layer("lora_unet_blocks_0_cross_attn_q_proj")], "unknown"),
         ([layer("lycoris_double_stream_blocks_3_block_attn_to_q")], "HiDream"),
         ([layer("lora_prior_unet_down_blocks_0_1_attention")], "Stable Cascade"),
         ([layer("somebody.else")], "unknown"),
@@ -104,9 +119,38 @@ def test_layers_count_more_than_metadata():
     assert (found.name, found.stated, found.contradiction) == ("SDXL", "SD 1.5", True)
 
 
+@pytest.mark.parametrize(
+    ("bases", "stated", "name"),
+    [
+        (["lora_unet_double_blocks_0_img_attn_qkv"], "hunyuan_video", "Hunyuan Video"),
+        (["lora_unet_double_blocks_0_img_attn_qkv"], "chroma", "Chroma"),
+        (["lora_unet_double_blocks_0_img_attn_qkv"], "flux2", "Flux.2"),
+        (["lora_unet_double_blocks_0_img_attn_qkv"], "flux.2-klein", "Flux.2"),
+        (["lora_unet_double_blocks_0_img_attn_qkv"], "sdxl", "Flux"),
+        ([f"lora_unet_double_blocks_{number}_img_attn_qkv" for number in range(19)], "chroma", "Chroma"),
+        ([f"lora_unet_double_blocks_{number}_img_attn_qkv" for number in range(19)], "hunyuan_video", "Flux"),
+        (["diffusion_model.layers.3.attention.qkv"], "z-image", "Z-Image"),
+        (["diffusion_model.layers.3.attention.qkv"], "zimage_turbo", "Z-Image"),
+        (["diffusion_model.layers.3.attention.qkv"], "lumina2", "Lumina 2"),
+    ],
+)
+def test_metadata_decide_between_models_of_the_same_names(bases, stated, name):
+    assert family(*map(layer, bases), ss_base_model_version=stated).name == name
+
+
+def test_layers_that_several_models_have_are_let_through_to_each():
+    few = family(*(layer(f"lora_unet_double_blocks_{number}_img_attn_qkv") for number in range(10)))
+    every = family(*(layer(f"lora_unet_double_blocks_{number}_img_attn_qkv") for number in range(19)))
+    for model in ("Flux", "Chroma", "Hunyuan Video", "Flux.2"):
+        assert may_fit(few, model)
+        assert may_fit(every, model) == (model in ("Flux", "Chroma"))
+    assert not may_fit(few, "SDXL")
+
+
 def test_model_classes_of_comfyui_and_what_fits():
     classes = {"SD15": "SD 1.5", "SDXL": "SDXL", "SSD1B": "SDXL", "SD20": "SD 2", "FluxSchnell": "Flux", "SD3": "SD 3"}
     classes |= {"SDXLRefiner": "SDXL refiner", "WAN22_T2V": "Wan", "QwenImage": "Qwen-Image", "ACEStep": "unknown"}
+    classes |= {"Flux2": "Flux.2", "ZImage": "Z-Image", "ChromaRadiance": "Chroma", "HunyuanVideo15": "Hunyuan Video"}
     assert {name: of_model_class(name) for name in classes} == classes
     assert fits("Flux", "Chroma")
     assert fits("unknown", "SD 1.5")

@@ -7,8 +7,11 @@ import zipfile
 
 import pytest
 
-from likeness_studio.core.errors import UnsafeWeights
+from likeness_studio.core.errors import ModelCorrupt, UnsafeWeights
 from likeness_studio.core.models import refuse_pickle
+from likeness_studio.core.models.runtimes import network, session
+
+LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 5\n"
 
 
 def torch_zip():
@@ -51,6 +54,18 @@ def test_real_safetensors_pass(tmp_path):
     for width in (1, 40, 128 * 5):
         save_file({"x" * width: np.zeros(3, np.float32)}, file)
         refuse_pickle(file)
+
+
+@pytest.mark.parametrize(("text", "words"), [(LFS, "Git LFS pointer"), ("<!doctype html>", "web page")])
+def test_a_text_in_the_place_of_a_model_is_called_what_it_is(text, words, tmp_path):
+    for name, error, read in (
+        ("net.safetensors", UnsafeWeights, refuse_pickle),
+        ("net.onnx", ModelCorrupt, session),
+        ("net.tflite", ModelCorrupt, network),
+    ):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(error, match=rf"{name} is a.*{words}"):
+            read(tmp_path / name)
 
 
 def test_onnx_passes(tmp_path):

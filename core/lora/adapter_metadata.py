@@ -1,0 +1,60 @@
+"""The scale that diffusers states in a LoRA's metadata, where no tensor of the file says it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .names import is_text
+
+KEY = "lora_adapter_metadata"
+"""Where diffusers (from 0.34 on) keeps PEFT's LoraConfig of each part of the pipeline, as JSON."""
+
+
+@dataclass(frozen=True)
+class AdapterScales:
+    """Alphas by the part of the pipeline (``transformer``, ``unet``, ``text_encoder`` …) and by layer."""
+
+    parts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def alpha(self, base: str, rank: int) -> float | None:
+        """The alpha by which a layer of that rank is scaled as ``alpha / rank``; None where nothing is stated.
+
+        With rank-stabilised LoRA, whose scale is ``alpha / sqrt(rank)``, it is the alpha that gives the same.
+        """
+        part, inner = self._part_of(base)
+        settings = self.parts.get(part, {})
+        pattern = settings.get("alpha_pattern")
+        stated = settings.get("lora_alpha")
+        for name, value in pattern.items() if isinstance(pattern, dict) else ():
+            if f".{inner}".endswith(f".{str(name).removeprefix('^')}"):
+                stated = value
+        if isinstance(stated, bool) or not isinstance(stated, int | float) or not math.isfinite(stated):
+            return None
+        return stated * math.sqrt(rank) if settings.get("use_rslora") is True else float(stated)
+
+    def _part_of(self, base: str) -> tuple[str, str]:
+        for part in self.parts:
+            if part and base.startswith(f"{part}."):
+                return part, base[len(part) + 1 :]
+        alike = [part for part in self.parts if is_text(part) == is_text(base)]
+        return (alike[0] if len(alike) == 1 else ""), base
+
+
+def adapter_scales(metadata: Mapping[str, str]) -> AdapterScales:
+    """What a file's metadata state. They are a stranger's text: what is not as diffusers writes it is left out."""
+    try:
+        stated = json.loads(metadata.get(KEY, "{}"))
+    except (ValueError, RecursionError):
+        return AdapterScales()
+    found: dict[str, dict[str, Any]] = {}
+    for name, value in stated.items() if isinstance(stated, dict) else ():
+        if isinstance(value, dict) and "lora_alpha" in value:
+            found.setdefault(name, {}).update(value)
+        else:
+            part, _, setting = name.rpartition(".")
+            found.setdefault(part, {})[setting] = value
+    return AdapterScales(found)
