@@ -13,6 +13,7 @@ import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 COMFYUI, FOLDER, REQUEST = sys.argv[1:4]
 sys.argv = [sys.argv[0], "--cpu"]
@@ -188,7 +189,7 @@ def answer(case, model):
     shapes = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
     sources = [(patches_of(path, names), weight) for path, weight in case["sources"]]
     expected = changes(sources, shapes)
-    told = {"source": [len(patches) for patches, _ in sources]}
+    told: dict[str, Any] = {"source": [len(patches) for patches, _ in sources]}
     if case.get("merged"):
         merged = patches_of(case["merged"], names)
         told |= {"merged": len(merged), "apart": distance(changes([(merged, 1.0)], shapes), expected)}

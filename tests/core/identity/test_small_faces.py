@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from likeness_studio.core.choices import FacePolicy
 from likeness_studio.core.faces import Face, Outcome, choose_face, detect_faces, find_subject
 from likeness_studio.core.identity import Gate, calibration_of, check_likeness, enroll
+from likeness_studio.core.identity.enrollment import embedding_of
 
 pytestmark = pytest.mark.models
 
@@ -30,9 +31,12 @@ def test_a_small_face_of_a_large_photo_is_compared_as_well_as_its_crop(engine, p
     (face,) = engine.detect(portrait("obama3"))
     photo, crop = _in_a_large_photo(portrait("obama3"), face, pixels)
     found, alone = find_subject(engine, photo), find_subject(engine, crop)
+    assert found.face is not None
+    assert alone.face is not None
+    cosine, of_crop = (person.cosine(embedding_of(each)) for each in (found, alone))
     assert found.problem is None, found.reason
-    assert person.cosine(found.face.embedding) == pytest.approx(person.cosine(alone.face.embedding), abs=0.06)
-    assert person.cosine(found.face.embedding) > calibration_of(engine.key).threshold(1e-4)
+    assert cosine == pytest.approx(of_crop, abs=0.06)
+    assert cosine > calibration_of(engine.key).threshold(1e-4)
     assert found.face.size == pytest.approx(pixels, rel=0.25)
 
 

@@ -1,6 +1,8 @@
 """Photos of two people are no identity, and copies of one photo count once."""
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,14 +10,11 @@ import pytest
 from likeness_studio.core.faces import Face, Subject
 from likeness_studio.core.identity import enroll, judge_references
 
-
-class _Known:
-    """An engine of which only the calibration is asked."""
-
-    key = "yunet-sface"
+KNOWN: Any = SimpleNamespace(key="yunet-sface")
+"""An engine of which only the calibration is asked."""
 
 
-def _people(seed, counts, spread=0.9):
+def _people(seed, counts, spread=0.9) -> list[Any]:
     """Subjects with embeddings round one centre for each of `counts`: photos of one person agree by about 0.55."""
     rng, found = np.random.default_rng(seed), []
     for count in counts:
@@ -30,19 +29,19 @@ def _people(seed, counts, spread=0.9):
 def test_photos_of_two_people_are_no_identity(count):
     """Each agrees with the mean of all by about 0.6, so no single photo is an outlier."""
     for seed in range(20):
-        references = judge_references(_Known(), _people(seed, [count, count]))
+        references = judge_references(KNOWN, _people(seed, [count, count]))
         assert not any(reference.accepted for reference in references)
 
 
 @pytest.mark.parametrize(("counts", "refused"), [([4, 2], {4, 5}), ([2, 5], {0, 1}), ([6, 3], {6, 7, 8}), ([7], set())])
 def test_a_clear_majority_is_the_person(counts, refused):
     for seed in range(20):
-        references = judge_references(_Known(), _people(seed, counts))
+        references = judge_references(KNOWN, _people(seed, counts))
         assert {each.index for each in references if not each.accepted} == refused
 
 
 def test_a_third_person_is_taken_out_too():
-    references = judge_references(_Known(), _people(3, [5, 1, 2]))
+    references = judge_references(KNOWN, _people(3, [5, 1, 2]))
     assert [reference.accepted for reference in references] == [True] * 5 + [False] * 3
 
 
@@ -52,7 +51,7 @@ def test_copies_of_one_photo_count_once():
     noisy = [replace(photo, face=replace(photo.face, embedding=photo.face.embedding + 1e-3 * k)) for k in range(3)]
     for each in noisy:
         each.face.embedding[:] /= np.linalg.norm(each.face.embedding)
-    references = judge_references(_Known(), noisy)
+    references = judge_references(KNOWN, noisy)
     assert [each.copy_of for each in references] == [None, 0, 0]
     assert all(each.accepted for each in references)
     assert references[2].as_dict()["notes"] == ["It is the same photo as photo 1, and counts once."]

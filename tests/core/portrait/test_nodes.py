@@ -1,7 +1,7 @@
 """The portrait nodes: thin, honest about models, clear about mismatches; and the whole studio on a real photo."""
 
 import json
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -162,6 +162,9 @@ class _Seeing:
         return [Face((30.0, 30, 70, 85), points + np.array([each, 0]), 0.9) for each in range(count)]
 
 
+SEEING: Any = _Seeing()
+
+
 def test_the_face_is_looked_for_in_the_photo_and_not_in_the_cut_out():
     """What stands behind the person in a foreground is made up, and has been taken for a second face."""
     foreground, photo, mask = (
@@ -171,11 +174,11 @@ def test_the_face_is_looked_for_in_the_photo_and_not_in_the_cut_out():
     )
     options = ("head and shoulders", 64, 0, True, "stay inside", "refuse")
     with pytest.raises(FaceNotUsable, match="2 faces"):
-        nodes.FrameHeadshot.execute(foreground, *options, mask=mask, engine=_Seeing())
-    framed = nodes.FrameHeadshot.execute(foreground, *options, mask=mask, engine=_Seeing(), photo=photo)
+        nodes.FrameHeadshot.execute(foreground, *options, mask=mask, engine=SEEING)
+    framed = nodes.FrameHeadshot.execute(foreground, *options, mask=mask, engine=SEEING, photo=photo)
     assert framed[0][0].mean() == pytest.approx(0.2, abs=0.01), "it is the cut-out that is framed"
     with pytest.raises(ShapeMismatch, match="photo is 90 x 128"):
-        nodes.FrameHeadshot.execute(foreground, *options, engine=_Seeing(), photo=photo[:, :, :90])
+        nodes.FrameHeadshot.execute(foreground, *options, engine=SEEING, photo=photo[:, :, :90])
 
 
 def test_rotation_is_its_own_inverse():

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -175,7 +176,8 @@ def photo_with(path, *, software="", caption="", camera=False, xmp=b""):
     for tag, text in ((0x0131, software), (0x010E, caption), (0x010F, "Canon" * camera), (0x0110, "EOS R5" * camera)):
         if text:
             exif[tag] = text
-    Image.new("RGB", (9, 9)).save(path, exif=exif, **({"xmp": xmp} if xmp else {}))
+    more: dict[str, Any] = {"xmp": xmp} if xmp else {}
+    Image.new("RGB", (9, 9)).save(path, exif=exif, **more)
     return origin_of(path).generative
 
 

@@ -1,6 +1,7 @@
 """Photos with other colours than sRGB are read right or refused, on every way into the studio."""
 
 import io
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,7 +37,7 @@ def wide_profile():
     return bytes(data)
 
 
-def wide(colour):
+def wide(colour) -> Any:
     """A picture of one sRGB colour as a file with the wide profile holds it."""
     plain, target = Image.new("RGB", (96, 80), colour), ImageCms.ImageCmsProfile(io.BytesIO(wide_profile()))
     return ImageCms.profileToProfile(plain, ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")), target)
@@ -59,7 +60,9 @@ def test_a_wide_profile_is_converted_on_every_way(tmp_path):
     sent = checked_image(path, tmp_path / "spare")
     assert sent != path
     assert "icc_profile" not in Image.open(sent).info
-    thumb = torch.tensor(np.array(Image.open(io.BytesIO(small_jpeg(path, 64)[0])))) / 255
+    small = small_jpeg(path, 64)
+    assert small is not None
+    thumb = torch.tensor(np.array(Image.open(io.BytesIO(small[0])))) / 255
     for found in (load_photo(path)[0], region(path), load_photo(sent)[0], thumb):
         assert near(found, SKIN, 2.5)
 
@@ -86,7 +89,8 @@ def test_transparency_is_kept_beside_a_profile(tmp_path):
 def test_lab_is_a_colour_and_no_transparency(tmp_path):
     path = tmp_path / "lab.tif"
     spaces = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB", 5000)
-    ImageCms.profileToProfile(Image.new("RGB", (64, 48), SKIN), *spaces, outputMode="LAB").save(path)
+    lab: Any = ImageCms.profileToProfile(Image.new("RGB", (64, 48), SKIN), *spaces, outputMode="LAB")
+    lab.save(path)
     image, mask = load_photo(path)
     assert float(mask.max()) == 0
     for found in (image, region(path), load_photo(checked_image(path, tmp_path / "spare"))[0]):
