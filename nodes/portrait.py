@@ -220,7 +220,7 @@ class FrameHeadshot(io.ComfyNode):
         from ..core.faces.engines import load_engine
         from ..core.host import Progress
         from ..core.imaging.tensors import check_image, check_mask, check_same_size, joined, match_batch
-        from ..core.portrait.framing import FrameOptions, Outside, frame_headshot
+        from ..core.portrait.framing import FrameOptions, Outside, frame_headshot, look_at
 
         image = check_image(image)
         if mask is not None:
@@ -246,12 +246,14 @@ class FrameHeadshot(io.ComfyNode):
             not_counted += choice.not_counted
             progress.step()
         reports = [{"picture": index, **result.report} for index, result in enumerate(framed)]
+        look = [text for result in framed for text in look_at(result.report)]
         return io.NodeOutput(
             joined([result.image for result in framed]),
             joined([result.mask for result in framed]),
             json.dumps(reports, indent=2),
             ui={"models": [used for used in engine.models if used["use"] == "face detection"]}
-            | ({"text": ["\n".join(not_counted)]} if not_counted else {}),
+            | ({"text": ["\n".join(not_counted)]} if not_counted else {})
+            | ({"look": look} if look else {}),
         )
 
 

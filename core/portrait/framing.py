@@ -14,111 +14,11 @@ import numpy as np
 import torch
 
 from ..choices import FULL, PRESETS, Preset
-from ..faces.anthropometry import EYE_TO_CHIN, EYE_TO_CROWN, frontal_eye_distance
 from ..faces.face import lean_of
 from ..imaging.tensors import pixels, planes
 from ..imaging.warp import Cut, rotate, sample
 from .matte import border_points
-
-HAIR = 0.2
-"""Hair above the skull, in eye distances, where no matte shows it: 13 mm."""
-
-TALLEST_HAIR = 4.0
-"""Highest point of hair or hat that is looked for, in eye distances above the eye line."""
-
-LARGEST_TURN = 5.0
-"""Degrees by which a picture is turned to level the eyes, at most: a head that leans further is a pose, and a body
-that stands upright would lean when the head does not."""
-
-HEAD_PULL = 0.5
-"""How far the frame's middle follows the middle of the whole head instead of the face, for a head that is turned."""
-
-
-@dataclass(frozen=True)
-class Head:
-    """A head in level coordinates (x, y in pixels of the photo, turned about `pivot` by `angle` degrees).
-
-    `centre` is where the frame is centred, `eyes`, `chin` and `crown` are heights, `unit` is the eye distance of the
-    face seen from the front.
-    """
-
-    pivot: tuple[float, float]
-    angle: float
-    centre: float
-    eyes: float
-    chin: float
-    crown: float
-    unit: float
-
-
-def measure_head(landmarks: np.ndarray, mask: np.ndarray | None, scale: float, straighten: float = 1.0) -> Head:
-    """Find the head from landmarks [5,2] in pixels and, for the top of the hair, from a matte if there is one.
-
-    `mask` is [h,w], the matte of the photo shrunk by `scale` (0..1). `straighten`: the share of the lean that is taken
-    away, 0..1, within LARGEST_TURN.
-    """
-    eyes = landmarks[:2].mean(0)
-    pivot = (float(eyes[0]), float(eyes[1]))
-    across = landmarks[1] - landmarks[0]
-    angle = float(np.clip(lean_of(landmarks), -LARGEST_TURN, LARGEST_TURN)) * straighten
-    level = rotate(landmarks.astype(np.float64), pivot, -angle)
-    mouth = level[3:5].mean(0)
-    down = math.hypot(mouth[0] - pivot[0], mouth[1] - pivot[1])
-    unit = frontal_eye_distance(float(np.hypot(*across)), down)
-    centre, crown = float(pivot[0] + mouth[0]) / 2, None
-    if mask is not None:
-        crown = _hair_top(mask, scale, pivot, angle, unit)
-        centre += HEAD_PULL * _head_offset(mask, scale, pivot, angle, unit)
-    return Head(
-        pivot=pivot,
-        angle=angle,
-        centre=centre,
-        eyes=pivot[1],
-        chin=pivot[1] + EYE_TO_CHIN * unit,
-        crown=crown if crown is not None else pivot[1] - (EYE_TO_CROWN + HAIR) * unit,
-        unit=unit,
-    )
-
-
-def _hair_top(mask: np.ndarray, scale: float, pivot: tuple[float, float], angle: float, unit: float) -> float | None:
-    """Height of the matte's top above the face, in level coordinates, or None where the matte does not cover it."""
-    ys = np.linspace(-TALLEST_HAIR, 0.0, 161)
-    values = _look(mask, scale, pivot, angle, unit, np.linspace(-1.1, 1.1, 23), ys)
-    covered = (values > 0.5).mean(1) > 0.08
-    if not covered[-8:].any():
-        return None
-    gaps = np.flatnonzero(~covered)
-    first = int(gaps[-1]) + 1 if len(gaps) else 0
-    return pivot[1] + min(float(ys[min(first, len(ys) - 1)]), -1.2) * unit
-
-
-def _head_offset(mask: np.ndarray, scale: float, pivot: tuple[float, float], angle: float, unit: float) -> float:
-    """How far the middle of the head's matte, between brow and mouth, lies beside the eye centre, in pixels."""
-    xs = np.linspace(-2.2, 2.2, 89)
-    weight = _look(mask, scale, pivot, angle, unit, xs, np.linspace(-1.0, 0.6, 17)).sum(0)
-    if weight.sum() <= 0:
-        return 0.0
-    return float(np.clip((weight * xs).sum() / weight.sum(), -0.6, 0.6)) * unit
-
-
-def _look(
-    mask: np.ndarray,
-    scale: float,
-    pivot: tuple[float, float],
-    angle: float,
-    unit: float,
-    xs: np.ndarray,
-    ys: np.ndarray,
-) -> np.ndarray:
-    """The matte [len(ys),len(xs)] at places given in eye distances from the eye centre; 0 outside the photo."""
-    grid = np.stack(np.meshgrid(xs, ys), -1).reshape(-1, 2) * unit + np.array(pivot)
-    spots = np.floor(rotate(grid, pivot, angle) * scale).astype(int)
-    height, width = mask.shape
-    known = (spots[:, 0] >= 0) & (spots[:, 0] < width) & (spots[:, 1] >= 0) & (spots[:, 1] < height)
-    values = np.zeros(len(spots), dtype=np.float32)
-    values[known] = mask[spots[known, 1], spots[known, 0]]
-    return values.reshape(len(ys), len(xs))
-
+from .measure_head import FACE_WIDTH, NO_POINTS, Head, body_end, head_outline, measure_head
 
 SIZE_COST, ROOM_COST, EYES_COST, SHIFT_COST, LEAN_COST = 1.0, 4.0, 3.5, 2.5, 0.02
 """What a frame costs that differs from the preset: per e-fold of the head's size, per height of head room that lacks,
@@ -169,7 +69,7 @@ def choose_cut(head: Head, preset: Preset, aspect: float, cuts: np.ndarray, outl
     )
     cut.notes = _explain(float(size[best]), float(shift[best]), float(room[best] / preset.room), int(ends[best]))
     if len(outline) and lost[best] > CLIPPED:
-        cut.notes.append("The frame cuts off a part of the head: the photo leaves no other.")
+        cut.notes.append(HEAD_CUT)
     return cut, float(cost[best])
 
 
@@ -197,7 +97,7 @@ def _explain(size: float, shift: float, room: float, ends: int) -> list[str]:
         why = "the photo ends above the head" if room < 1 else "the body ends below"
         notes.append(f"Head room is {100 * max(room, 0):.0f} % of the preset's, because {why}.")
     if ends:
-        notes.append("The photo cuts the person off inside the frame: every frame around this face shows it.")
+        notes.append(BODY_CUT)
     return notes
 
 
@@ -219,8 +119,6 @@ def full_cut(height: int, width: int, aspect: float, head: Head) -> Cut:
 
 MASK_GRID = 768
 """Pixels on the longer side at which a matte is looked at; the picture itself is cut at full size."""
-
-NO_POINTS = np.zeros((0, 2))
 
 
 class Outside(StrEnum):
@@ -281,7 +179,7 @@ def frame_headshot(
     if mask is not None:
         report["body_below"] = round(body_below(cover[:, 0], head, cut), 2)
         if options.crop != FULL and report["body_below"] < LEAST_BODY:
-            report["notes"].append("There is no body below the chin: the cut-out has lost it, or the photo ends there.")
+            report["notes"].append(NO_BODY)
     report["outside_pixels"] = outside
     report["made_up_pixels"] = outside if mask is None else 0
     if outside and mask is None:
@@ -320,59 +218,25 @@ TURNS = (1.0, 0.5, 0.0)
 """Shares of the lean that are tried; the photo decides how much of it can be taken away."""
 
 
-FACE_WIDTH = 2.2
-"""Width of a face at the cheekbones, in eye distances: 140 by 63 mm (Gordon et al., ANSUR 1988; Dodgson 2004)."""
-
-NECK = 0.45
-"""Half the width round the middle in which a body is looked for below the chin, in eye distances: a neck's."""
-
-
-def _levelled(head: Head, matte: np.ndarray, block: int) -> tuple[np.ndarray, np.ndarray]:
-    """Places [N,2] of the matte's covered pixels in level coordinates, and in pixels of the photo."""
-    rows, columns = np.nonzero(matte > 0.5)
-    spots = (np.stack([columns, rows], 1) + 0.5) * block
-    return rotate(spots, head.pivot, -head.angle), spots
-
-
-def head_outline(head: Head, matte: np.ndarray, block: int) -> np.ndarray:
-    """Points [N,2] in pixels of the photo of the head's outline in its matte [h,w], from the crown to the chin.
-
-    What lies further beside the face than a head is long is not the head: a raised hand, another person.
-    """
-    level, spots = _levelled(head, matte, block)
-    reach = 0.7 * (head.chin - head.crown)
-    near = (level[:, 1] < head.chin) & (np.abs(level[:, 0] - head.centre) < reach)
-    level, spots = level[near], spots[near]
-    rows = np.floor((level[:, 1] - level[:, 1].min()) / (2 * block)).astype(int) if len(level) else []
-    found = []
-    for row in np.unique(rows):
-        members = np.flatnonzero(rows == row)
-        found += [members[level[members, 0].argmin()], members[level[members, 0].argmax()]]
-    return spots[found]
-
-
-def body_end(head: Head, matte: np.ndarray, block: int) -> np.ndarray:
-    """Points [N,2] in pixels of the photo where the matte [h,w] ends below the chin before the photo does.
-
-    A network that loses a dark suit leaves a head and a neck: a frame that goes on below shows them in mid-air.
-    """
-    level, spots = _levelled(head, matte, block)
-    below = (np.abs(level[:, 0] - head.pivot[0]) < NECK * head.unit) & (level[:, 1] > head.eyes)
-    if not below.any():
-        return NO_POINTS
-    lowest = spots[below][level[below, 1].argmax()]
-    height, width = matte.shape[0] * block, matte.shape[1] * block
-    edge = 0.02 * height
-    if lowest[1] > height - edge or not edge < lowest[0] < width - edge:
-        return NO_POINTS
-    across = np.linspace(-FACE_WIDTH, FACE_WIDTH, 9)[:, None] * [head.unit / 2, 0.0]
-    return lowest + across
-
-
 def body_below(mask: torch.Tensor, head: Head, cut: Cut) -> float:
     """How wide the person is at the lower edge of a framed MASK [1,h,w], in face widths; a bust has 1.5 to 3."""
     rows = mask[0, -max(1, mask.shape[1] // 50) :]
     return float(rows.mean(0).sum()) * cut.width / mask.shape[2] / (FACE_WIDTH * head.unit)
+
+
+NO_BODY = "There is no body below the chin: the cut-out has lost it, or the photo ends there."
+HEAD_CUT = "The frame cuts off a part of the head: the photo leaves no other."
+BODY_CUT = "The photo cuts the person off inside the frame: every frame around this face shows it."
+LOOK_AT = (NO_BODY, HEAD_CUT, BODY_CUT)
+"""Notes on a frame for which a person should look at the picture; so is one that is enlarged by `MUCH_ENLARGED`."""
+
+MUCH_ENLARGED = 2.0
+
+
+def look_at(report: dict[str, Any]) -> list[str]:
+    """The notes of a frame's report for which a person should look at the picture."""
+    enlarged = report["scale"] >= MUCH_ENLARGED
+    return [note for note in report["notes"] if note in LOOK_AT or (enlarged and note.startswith("The picture is enl"))]
 
 
 LEAST_BODY = 0.9

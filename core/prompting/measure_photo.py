@@ -19,7 +19,7 @@ from ..faces.face import CROP, Face, align
 from ..faces.pose import Pose, pose_from_points
 from ..imaging.colour import plane_luminance, to_linear
 from ..imaging.tensors import planes
-from ..portrait.framing import measure_head
+from ..portrait.measure_head import measure_head
 from ..quality.sharpness import face_quality
 from .measure_background import background
 

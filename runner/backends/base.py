@@ -185,6 +185,12 @@ class RunResult:
         kept = {time.node for time in self.times if time.cached}
         return [report | {"cached": report["node"] in kept} for report in self._reports("measured")]
 
+    @property
+    def look(self) -> list[dict[str, Any]]:
+        """What a person should look at in the pictures, in sentences, with the node that noticed it, each once."""
+        said = dict.fromkeys((node, text) for node, text in self.shown("look") if isinstance(text, str) and text)
+        return [{"text": text, "node": node, "title": self.titles.get(node, node)} for node, text in said]
+
     def _reports(self, key: str) -> list[dict[str, Any]]:
         return [
             report | {"node": node, "title": self.titles.get(node, node)}
@@ -214,6 +220,7 @@ class RunResult:
             "prompt_id": self.prompt_id,
             "notes": self.notes,
             "verdict": self.verdict,
+            "look": self.look,
             "outputs": [{"file": str(f.path), "node": f.node, "title": f.title} for f in self.outputs],
             "photos": [{"name": p.name, "node": p.node, "title": p.title} for p in self.photos],
             "likeness": self.likeness,

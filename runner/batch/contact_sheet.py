@@ -153,7 +153,7 @@ def _jobs(
             "settings": [str(setting) for setting in row.spec.settings],
             "score": finite(row.score),
             "threshold": facts.threshold(row),
-            "reason": facts.reason(row),
+            "reason": " ".join([facts.reason(row), *(f"Look: {each.text}" for each in row.report.look)]).strip(),
             "code": row.error_code,
             "tries": facts.tries(row),
             "server": row.server,

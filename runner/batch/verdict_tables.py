@@ -130,6 +130,7 @@ def as_values(row: JobRow) -> dict[str, Any]:
         "state": row.state,
         "error_code": row.error_code,
         "reason": reason(row),
+        "look": [each.text for each in row.report.look],
         "attempts": tries(row),
         "seed": kept.seed if kept else None,
         "server": row.server,

@@ -71,6 +71,7 @@ class HeaderParam(click.ParamType):
     "--header", "headers", type=HeaderParam(), multiple=True, help="A header for the server, such as a token."
 )
 @click.option("--allow-black", is_flag=True, help="Accept a server's picture that is completely black.")
+@click.option("--strict", is_flag=True, help="Also leave with exit code 3 where a person should look at the picture.")
 @json_option
 def run(
     workflow: str,
@@ -80,6 +81,7 @@ def run(
     server: str | None,
     headers: tuple[tuple[str, str], ...],
     allow_black: bool,
+    strict: bool,
 ) -> None:
     """Run WORKFLOW: a JSON file, or the name of a bundled workflow such as studio_headshot.
 
@@ -98,13 +100,13 @@ def run(
         allow_black=allow_black,
         on_event=out.on_event,
     )
-    finish(out, finished)
+    finish(out, finished, strict=strict)
 
 
-def finish(out: Output, finished: Finished) -> None:
-    """Say what came out, and leave with the verdict's exit code."""
+def finish(out: Output, finished: Finished, *, strict: bool = False) -> None:
+    """Say what came out, and leave with the exit code of the verdict, or with `strict` of what is to be looked at."""
     out.result(finished.as_dict(), lambda: _show(out, finished))
-    if finished.report.verdict is False:
+    if finished.report.verdict is False or (strict and finished.report.look):
         sys.exit(VERDICT_FAILED)
 
 
@@ -112,7 +114,7 @@ def _show(out: Output, finished: Finished) -> None:
     from rich.text import Text
 
     from ...core.imaging.files import SUFFIXES
-    from ...core.outcome_words import LIKENESS, RULES
+    from ...core.outcome_words import LIKENESS, RULES, UNSURE
 
     result, told = finished.result, finished.report
     for saved in result.outputs:
@@ -137,6 +139,8 @@ def _show(out: Output, finished: Finished) -> None:
         for image in report.images:
             for note in image.notes:
                 out.say(f"Note     picture {(image.index or 0) + 1}: {clean(note)}")
+    for each in told.look:
+        out.console.print(Text.assemble("Look at  ", (f"{clean(each.title)}: {clean(each.text)}", UNSURE.terminal)))
     for report in told.compliance:
         style = RULES.get(report.verdict, RULES["uncertain"]).tone.terminal
         out.console.print(Text.assemble("Rules    ", (report.verdict, style), f" ({clean(report.headline)})"))

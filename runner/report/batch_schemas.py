@@ -48,6 +48,7 @@ class JobReport(Report):
     state: Text = ""
     error_code: str | None = None
     reason: Text = ""
+    look: Texts = []
     attempts: Count = None
     seed: Count = None
     server: str | None = None

@@ -52,13 +52,17 @@ def render(result: RunResult, report: RunReport, folder: Path) -> str:
     """The HTML page for `result` and its `report`; its files lie in `folder`."""
     pictures = RunPictures.read(result, folder)
     compared = bool(report.comparisons and not report.likeness)
+    verdict = _verdict(report)
+    if report.look and verdict["kind"] == "pass":
+        verdict |= {"kind": "unsure", "headline": f"{verdict['headline']} Look at the picture."}
     pair, others = ([], pictures.photos) if compared else pictures.pair()
     return (
         templates()
         .get_template("report.html.j2")
         .render(
             result=result,
-            verdict=_verdict(report),
+            verdict=verdict,
+            look=report.look,
             pair=pair,
             others=others,
             more=pictures.outputs if compared else pictures.outputs[1:],

@@ -336,6 +336,12 @@ class NodeSeconds(Report):
     cached: bool = False
 
 
+class LookAt(FromNode):
+    """What a person should look at in a picture, in a sentence: the cut-out, the frame."""
+
+    text: Text = ""
+
+
 class RunReport(Report):
     """One run: report.json, the last line of `run --json`, and `result` in a batch's verdicts.json."""
 
@@ -347,6 +353,7 @@ class RunReport(Report):
     prompt_id: str | None = None
     notes: Texts = []
     verdict: Truth = None
+    look: Listed[LookAt] = []
     outputs: Listed[NodeFile] = []
     photos: Listed[NodeFile] = []
     likeness: Listed[LikenessReport] = []

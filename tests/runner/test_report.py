@@ -15,7 +15,7 @@ from likeness_studio.runner.report import write_report
 from likeness_studio.runner.report.html import chance, number
 from likeness_studio.runner.report.page import likeness_scale
 from likeness_studio.runner.report.pictures import thumbnail
-from likeness_studio.runner.report.schemas import IDPhotoReport, LikenessReport
+from likeness_studio.runner.report.schemas import IDPhotoReport, LikenessReport, RunReport
 from likeness_studio.runner.workflow import InputPhoto
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7*7 }}"
@@ -64,6 +64,19 @@ def test_page_says_what_was_found(result, tmp_path):
     assert html.count("data:image/jpeg;base64,") == 3
     assert html.count("<b>sface</b>") == 1
     assert 'href="out.png"' in html
+
+
+def test_what_a_person_should_look_at_stands_under_a_verdict_that_is_no_longer_green(result, tmp_path):
+    result.ui["2"] = {"look": [HOSTILE, HOSTILE, 5, "", "There is no body below the chin."]}
+    html, report = page(result, tmp_path), RunReport.of(result)
+    assert [each.text for each in report.look] == [HOSTILE, "There is no body below the chin."]
+    assert "It is the same person. Look at the picture." in html
+    assert 'class="verdict unsure"' in html
+    assert "Save: There is no body below the chin." in html
+    assert HOSTILE not in html
+    assert result.verdict is True, "it is still the person"
+    result.ui["1"]["likeness"] = [check(passed=False)]
+    assert 'class="verdict fail"' in page(result, tmp_path)
 
 
 def made_id_photo(**more):

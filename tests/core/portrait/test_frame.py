@@ -11,6 +11,7 @@ from likeness_studio.core.errors import FaceNotUsable
 from likeness_studio.core.faces import Face, choose_face
 from likeness_studio.core.imaging import Cut, rotate, sample
 from likeness_studio.core.portrait import LARGEST_TURN, LEAST_BODY, FrameOptions, Outside, frame_headshot
+from likeness_studio.core.portrait.framing import NO_BODY, look_at
 
 FACE = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, 0.6], [-0.4, 1.155], [0.4, 1.155]])
 """A face in eye distances from the eye centre."""
@@ -125,6 +126,20 @@ def test_a_body_that_the_matte_lost_is_said_and_ends_at_the_frame():
     )
     assert whole.report["body_below"] > 1.5
     assert not any("no body" in note for note in whole.report["notes"])
+
+
+def test_what_a_person_should_look_at():
+    unit = 100
+    lost, small = _bust(1000, 900, 450, 380, unit), _bust(250, 225, 112, 95, 25)
+    lost[:, 620:] = 0
+    options = FrameOptions(width=320)
+    assert look_at(frame_headshot(_photo(1000, 900), lost, _landmarks(450, 380, unit), options).report) == [NO_BODY]
+    (enlarged,) = look_at(
+        frame_headshot(_photo(250, 225), small, _landmarks(112, 95, 25), FrameOptions(width=800)).report
+    )
+    assert enlarged.startswith("The picture is enlarged")
+    whole = _bust(1000, 900, 450, 380, unit)
+    assert look_at(frame_headshot(_photo(1000, 900), whole, _landmarks(450, 380, unit), options).report) == []
 
 
 def test_another_body_beside_the_head_does_not_move_the_frame():
