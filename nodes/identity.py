@@ -104,7 +104,8 @@ class SaveIdentity(io.ComfyNode):
                 io.String.Input(
                     "filename",
                     default="identities/person",
-                    tooltip="Name inside the output folder; .safetensors is added.",
+                    tooltip="Name inside the output folder; .safetensors is added. Another person's file of that name "
+                    "is never written over: name_2 is taken then.",
                 ),
             ],
             outputs=[io.String.Output("path", display_name="path", tooltip="The file that was written.")],

@@ -17,7 +17,7 @@ from ..choices import MIN_FACE, FacePolicy
 from ..errors import DependencyMissing, EnrollmentRefused, IdentityFileInvalid, ModelMissing
 from ..faces.choose import Outcome, Subject, find_subjects
 from ..faces.engines import FaceEngine
-from ..files import written_whole
+from ..files import numbered_paths, written_whole
 from ..models import store
 from .calibration import calibration_of
 
@@ -296,9 +296,15 @@ SUFFIX = ".safetensors"
 
 
 def save_identity(identity: Identity, path: Path) -> Path:
-    """Write an identity to `path` (the suffix .safetensors is added), whole or not at all. Returns the path."""
-    path = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write an identity to `path` (the suffix .safetensors is added), whole or not at all. Returns the path.
+
+    Another identity there is never written over: this one goes to name_2, name_3 and so on. The same one stays.
+    """
+    wanted = path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
+    wanted.parent.mkdir(parents=True, exist_ok=True)
+    path = next(each for each in numbered_paths(wanted) if not each.exists() or _holds(each, identity))
+    if path.exists():
+        return path
     metadata = {
         "format": FORMAT,
         "engine": identity.engine,
@@ -309,6 +315,16 @@ def save_identity(identity: Identity, path: Path) -> Path:
     with written_whole(path, private=True) as part:  # biometric data is for its owner only
         save_file({"embedding": torch.from_numpy(identity.embedding.astype(np.float32))}, part, metadata)
     return path
+
+
+def _holds(path: Path, identity: Identity) -> bool:
+    """Whether the file at `path` is that identity already."""
+    try:
+        saved = load_identity(path)
+    except IdentityFileInvalid:
+        return False
+    same = (saved.engine, saved.photos, saved.name) == (identity.engine, identity.photos, identity.name)
+    return same and np.allclose(saved.embedding, identity.embedding, atol=1e-6)
 
 
 def load_identity(path: Path) -> Identity:

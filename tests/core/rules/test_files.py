@@ -11,7 +11,7 @@ import torch
 import likeness_studio
 from likeness_studio.core.files import claim_free_path, free_path, numbered, write_whole
 from likeness_studio.core.id_photo import save_as
-from likeness_studio.core.identity import Identity, save_identity
+from likeness_studio.core.identity import Identity, load_identity, save_identity
 from likeness_studio.core.lora import Merged
 from likeness_studio.core.lora import save as save_lora
 from likeness_studio.runner.api.id_photos import save_new
@@ -43,10 +43,11 @@ def test_a_taken_name_gets_a_number(tmp_path, save, name):
     assert len(list(tmp_path.iterdir())) == 5, "nothing half-written is left"
 
 
-def test_an_identity_replaces_the_older_one_and_is_for_its_owner_only(tmp_path):
-    one = Identity(np.eye(4)[0], (), 1, "stub")
-    paths = {save_identity(one, tmp_path / "ada") for _ in range(2)}
-    assert paths == {tmp_path / "ada.safetensors"} == set(tmp_path.iterdir())
+def test_an_identity_is_never_written_over_and_is_for_its_owner_only(tmp_path):
+    one, other = (Identity(np.eye(4)[row], (), 1, "stub") for row in (0, 1))
+    paths = [save_identity(each, tmp_path / "ada").name for each in (one, one, other, one, other)]
+    assert paths == ["ada.safetensors", "ada.safetensors", "ada_2.safetensors", "ada.safetensors", "ada_2.safetensors"]
+    assert load_identity(tmp_path / "ada.safetensors").embedding[0] == 1
     if os.name == "posix":
         assert stat.S_IMODE((tmp_path / "ada.safetensors").stat().st_mode) == 0o600
 
