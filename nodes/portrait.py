@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, ClassVar
 
-from ..core.choices import BACKDROP_STYLES, CROPS, PAPER_COLOURS
+from ..core.choices import BACKDROP_STYLES, CROPS, PAPER_COLOURS, PERSON_MATTE
 from ..core.node_facts import CROPPED, ENGINE, RESIZED, TURNED, Effect, NodeFacts
 from .schema import io
 from .sockets import PORTRAIT, portrait_engine_input, portrait_several_input
@@ -36,15 +36,17 @@ class MattePerson(io.ComfyNode):
             node_id="LikenessMattePerson",
             display_name="Matte Person",
             category=PORTRAIT,
-            description="Cuts the person out: a mask that is 1 on the person and 0 on the background. "
-            "Connect a mask from another node to use that one instead of a model.",
+            description="Cuts the person out: a mask that is 1 on the person and 0 on the background, and how sure "
+            "it is. Connect a mask from another node to use that one instead of a model.",
             inputs=[
                 io.Image.Input("image", tooltip="Photos of a person."),
                 io.Combo.Input(
                     "model",
-                    options=store.names("matte"),
-                    default="u2net",
-                    tooltip="u2net: best edges. u2netp: 40 times smaller, quicker, loses thin hair. "
+                    options=[PERSON_MATTE, *store.names("matte")],
+                    default=PERSON_MATTE,
+                    tooltip="u2net + modnet: two networks and the face that says who is meant; it tells doubt. "
+                    "Single networks: u2net loses dark suits and keeps flags, modnet has the finest hair and loses "
+                    "faces, u2netp is small and quick. "
                     "Own ONNX files in the model folder's matte folder are listed too.",
                 ),
                 io.Combo.Input(
@@ -57,7 +59,14 @@ class MattePerson(io.ComfyNode):
                     "With it no model runs.",
                 ),
             ],
-            outputs=[io.Mask.Output(display_name="mask", tooltip="1 = person, 0 = background, coarse at the edges.")],
+            outputs=[
+                io.Mask.Output(display_name="mask", tooltip="1 = person, 0 = background, coarse at the edges."),
+                io.String.Output(
+                    display_name="report",
+                    tooltip="For each picture as JSON: how much of the cut-out is in doubt, 0 to 1, whether a person "
+                    "should look at it, and why.",
+                ),
+            ],
         )
 
     @classmethod
@@ -69,16 +78,27 @@ class MattePerson(io.ComfyNode):
         if mask is not None:
             given = match_batch(check_mask(mask), image.shape[0], "masks")
             sized = resize(planes(given), image.shape[1], image.shape[2])[:, 0]
-            return io.NodeOutput(sized, ui={"models": []})
+            return io.NodeOutput(sized, "[]", ui={"models": []})
+        from ..core.choices import models_behind
         from ..core.host import Progress
-        from ..core.models import runtimes as onnx
+        from ..core.imaging.tensors import joined
         from ..core.models import store
-        from ..core.portrait.matte import matte, normalisation_for
+        from ..core.portrait.person_matte import PersonFinder
 
-        session = onnx.session(store.path(model), device)
+        finder = PersonFinder(model, device)
         progress = Progress(image.shape[0])
-        found = matte(image, session, normalisation_for(model), progress.step)
-        return io.NodeOutput(found, ui={"models": store.used(model)})
+        found = []
+        for picture in image:
+            found.append(finder.find(picture))
+            progress.step()
+        reports = [{"picture": index, "model": model, **each.as_dict()} for index, each in enumerate(found)]
+        told = [f"Picture {index}: {reason}" for index, each in enumerate(found) for reason in each.reasons]
+        return io.NodeOutput(
+            joined([each.mask[None] for each in found]),
+            json.dumps(reports, indent=2),
+            ui={"models": store.used(*models_behind(model)), "matte": reports}
+            | ({"text": ["\n".join(told)]} if told else {}),
+        )
 
 
 class RefineMatte(io.ComfyNode):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .framing import FrameOptions, Outside, frame_headshot
     from .match_light import hue_change, mean_hue, skin_mask
     from .matte import CENTRED, IMAGENET, Band, normalisation_for, refine_alpha, tidy
+    from .person_matte import PersonFinder, PersonMatte
     from .protect import EYE_TO_HAIRLINE, SOLID, ProtectOptions, cells_of, face_oval, kept_region, protect_masks
     from .restore import restore_aligned, restore_in_place, seam_step
 
@@ -23,6 +24,7 @@ __getattr__ = lazy(
         ".framing": "frame_headshot FrameOptions Outside",
         ".match_light": "hue_change mean_hue skin_mask",
         ".matte": "Band CENTRED IMAGENET normalisation_for refine_alpha tidy",
+        ".person_matte": "PersonFinder PersonMatte",
         ".protect": "cells_of EYE_TO_HAIRLINE face_oval kept_region protect_masks ProtectOptions SOLID",
         ".restore": "restore_aligned restore_in_place seam_step",
     },
