@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from likeness_studio.core.imaging.filters import grow, shrink
+from likeness_studio.core.imaging.filters import find_regions, grow, shrink
 
 BAND = 0.01
 """Half the width of the edge's band, as a share of the longer side."""
@@ -51,11 +51,8 @@ def _connectivity(found: np.ndarray, truth: np.ndarray) -> float:
     joined = np.zeros_like(truth)
     loose = np.zeros(truth.shape, bool)
     for level in levels:
-        labels, count = ndimage.label((found >= level) & (truth >= level))
-        if not count:
-            largest = np.zeros(truth.shape, bool)
-        else:
-            largest = labels == 1 + int(np.argmax(np.bincount(labels.ravel())[1:]))
+        regions = find_regions((found >= level) & (truth >= level))
+        largest = regions.labels == 1 + int(np.argmax(regions.sizes)) if len(regions.sizes) else np.zeros_like(loose)
         cut = ~largest & ~loose
         joined[cut] = level - 0.1
         loose |= cut

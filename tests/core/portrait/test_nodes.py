@@ -7,10 +7,13 @@ import pytest
 import torch
 
 from likeness_studio.core import host
+from likeness_studio.core.choices import PERSON_MATTE
 from likeness_studio.core.errors import BadColour, FaceNotUsable, ShapeMismatch
 from likeness_studio.core.faces import Face, steady_landmarks
 from likeness_studio.core.imaging import rotate
-from likeness_studio.core.portrait import hue_change, mean_hue, skin_mask
+from likeness_studio.core.models import runtimes, store
+from likeness_studio.core.portrait import hue_change, mean_hue, normalisation_for, skin_mask
+from likeness_studio.core.portrait.matte import matte
 from likeness_studio.nodes import portrait as nodes
 
 
@@ -47,12 +50,19 @@ def _frame(image, engine, mask=None, several="refuse"):
 
 
 def test_a_given_mask_runs_no_model(monkeypatch):
-    from likeness_studio.core.models import store
-
     monkeypatch.setattr(store, "path", lambda *_, **__: pytest.fail("a model was asked for"))
     output = nodes.MattePerson.execute(torch.rand(2, 40, 30, 3), "u2net", "auto", mask=torch.ones(1, 20, 15))
     assert output[0].shape == (2, 40, 30)
+    assert output[1] == "[]"
     assert output.ui == {"models": []}
+
+
+def test_new_workflows_get_two_networks_and_old_ones_their_own():
+    schema = nodes.MattePerson.define_schema()
+    (model,) = (each for each in schema.inputs if each.id == "model")
+    assert model.options["default"] == PERSON_MATTE
+    assert {"u2net", "u2netp", "modnet"} <= set(model.options["options"])
+    assert [output.display_name for output in schema.outputs] == ["mask", "report"]
 
 
 def test_mismatches_are_named():
@@ -102,6 +112,22 @@ def test_clean_colours_can_be_left_out():
 def _astronaut():
     data = pytest.importorskip("skimage.data")
     return torch.from_numpy(data.astronaut()).float()[None] / 255
+
+
+@pytest.mark.models
+def test_two_networks_agree_on_a_plain_portrait_and_one_has_no_doubt():
+    photo = _astronaut()
+    joined, single = (nodes.MattePerson.execute(photo, model, "cpu") for model in (PERSON_MATTE, "u2net"))
+    assert [used["name"] for used in _ui(joined)["models"]] == ["u2net", "modnet", "yunet"]
+    (report,) = json.loads(joined[1])
+    assert report["model"] == PERSON_MATTE
+    assert any("pixels wide" in reason for reason in report["reasons"])
+    assert _ui(joined)["text"]
+    assert float(joined[0][0, 60:100, 200:240].min()) > 0.9
+    (report,) = json.loads(single[1])
+    assert (report["doubt"], report["reasons"]) == (0, [])
+    session = runtimes.session(store.path("u2net"), "cpu")
+    assert torch.equal(single[0], matte(photo, session, normalisation_for("u2net")))
 
 
 @pytest.mark.models
