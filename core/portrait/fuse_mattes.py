@@ -6,8 +6,8 @@ nothing to decide. A piece that one of them alone claims is believed by where it
 distances between the eyes, and by whether the other one sees the rest of the person at all. What they differ on is also
 the doubt that is handed on.
 
-The constants were chosen by eye on 60 portraits (40 official ones of 1,024 pixels, 20 of LFW with 250), and what happens
-without a face on P3M's 12 demo pictures; the portraits of benchmarks/portrait/matting.py were not looked at for that.
+The constants were chosen by eye on 60 portraits (40 official ones of 1,024 pixels, 20 of LFW with 250), and what
+happens without a face on P3M's 12 demo pictures; the portraits of benchmarks/portrait/matting.py were not looked at.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from ..imaging.filters import find_regions, grow, shrink, touches_border
 from .matte import tidy
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..faces.face import Face
 
 SOLID = 0.5
@@ -55,8 +57,8 @@ STRAY = 0.2
 microphones and very wide hair."""
 
 LOOK_AT = 0.05
-"""Doubt from which a person should look at the cut-out. On 40 portraits that chose nothing it named all 6 that were faulty
-and 12 of 34 that were not, most of them mended; see benchmarks/portrait/matting.md."""
+"""Doubt from which a person should look at the cut-out. On 40 portraits that chose no constant it named all 6 that were
+faulty and 12 of 34 that were not; see benchmarks/README.md."""
 
 ONE_ONLY = "{share:.0%} of the cut-out was seen by one of two networks only, {where}."
 BESIDE = "{share:.0%} of the cut-out lies beside the head: a raised hand, a flag or another person."
@@ -120,11 +122,11 @@ def zones_of(face: Face, height: int, width: int) -> Zones:
     return Zones(unit, core, oval, head, body, ~(core | oval | head | body), torso, below > line - 0.6, down < -0.6)
 
 
-def fuse(broad: np.ndarray, fine: np.ndarray, face: Face | None) -> Fused:
+def fuse(broad: np.ndarray, fine: np.ndarray, face: Face | None, others: Sequence[Face] = ()) -> Fused:
     """Join U-2-Net's matte `broad` and MODNet's `fine`, both [h,w] in 0..1 on one grid.
 
-    `face` is that of the person who is meant, in pixels of the grid. Without one what is joined to what both see stays,
-    and specks go as `tidy` has it.
+    `face` is that of the person who is meant, `others` are the other ones, in pixels of the grid. Without a face what is
+    joined to what both see stays, and specks go as `tidy` has it.
     """
     zones = None if face is None else zones_of(face, *fine.shape)
     radius = max(1, round(SLACK_WITHOUT_FACE * max(fine.shape) if zones is None else SLACK * zones.unit))
@@ -138,8 +140,14 @@ def fuse(broad: np.ndarray, fine: np.ndarray, face: Face | None) -> Fused:
         kept_broad = _believed(only_broad, zones, _lost(by_fine, by_broad, zones), eager=False)
         kept_fine = _believed(only_fine, zones, _lost(by_broad, by_fine, zones), eager=True)
     dropped = (only_broad & ~kept_broad) | (only_fine & ~kept_fine)
+    if zones is not None:
+        strangers = _strangers(zones, others)
+        dropped |= strangers & (by_broad | by_fine)
+        kept_broad, kept_fine = kept_broad & ~strangers, kept_fine & ~strangers
     alpha = np.where(_grown(kept_broad, radius), np.maximum(broad, fine), fine)
-    near = _grown(dropped, radius) & ~_grown((by_broad & by_fine) | kept_broad | kept_fine, max(1, radius // 3))
+    near = _grown(dropped, radius) & ~_grown(
+        (by_broad & by_fine & ~dropped) | kept_broad | kept_fine, max(1, radius // 3)
+    )
     alpha = np.where(dropped | near, 0, alpha)
     if zones is not None:
         alpha = _joined_to_face(np.where(zones.core, np.maximum(alpha, broad), alpha), zones, radius)
@@ -158,6 +166,16 @@ def _regions(claimed: np.ndarray, at: np.ndarray, least: float) -> np.ndarray:
     touching[0] = False
     touching[1:] &= regions.sizes > least
     return touching[regions.labels]
+
+
+def _strangers(zones: Zones, others: Sequence[Face]) -> np.ndarray:
+    """The faces of other people, but nothing of one's own face and body: a face may be printed on a shirt."""
+    own = zones.core | zones.oval | zones.body
+    found = np.zeros_like(own)
+    for other in others:
+        theirs = zones_of(other, *own.shape)
+        found |= (theirs.core | theirs.oval) & ~own
+    return found
 
 
 @dataclass(frozen=True)

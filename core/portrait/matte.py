@@ -70,8 +70,8 @@ STEP = 32
 """Sides of MODNet's input are multiples of this."""
 
 ENLARGED = 1.5
-"""A small photo is enlarged at most this much for MODNet: enlarged twice and more it is so blurred that the network
-sees nobody. Of 20 photos of LFW (250 pixels) it lost the person or the face in 9 at 512 pixels and in 3 at 384, by eye."""
+"""A small photo is enlarged at most this much for MODNet: enlarged twice it is so blurred that the network sees
+nobody. Of 20 photos of LFW (250 pixels) it lost the person or the face in 9 at 512 pixels, in 3 at 384, by eye."""
 
 
 def normalisation_for(name: str) -> Normalisation:
