@@ -125,8 +125,8 @@ def zones_of(face: Face, height: int, width: int) -> Zones:
 def fuse(broad: np.ndarray, fine: np.ndarray, face: Face | None, others: Sequence[Face] = ()) -> Fused:
     """Join U-2-Net's matte `broad` and MODNet's `fine`, both [h,w] in 0..1 on one grid.
 
-    `face` is that of the person who is meant, `others` are the other ones, in pixels of the grid. Without a face what is
-    joined to what both see stays, and specks go as `tidy` has it.
+    `face` is that of the person who is meant, `others` are the other ones, in pixels of the grid. Without a face what
+    is joined to what both see stays, and specks go as `tidy` has it.
     """
     zones = None if face is None else zones_of(face, *fine.shape)
     radius = max(1, round(SLACK_WITHOUT_FACE * max(fine.shape) if zones is None else SLACK * zones.unit))
