@@ -22,8 +22,6 @@ from ..imaging.filters import find_regions, grow, shrink, touches_border
 from .matte import tidy
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from ..faces.face import Face
 
 SOLID = 0.5
@@ -122,11 +120,11 @@ def zones_of(face: Face, height: int, width: int) -> Zones:
     return Zones(unit, core, oval, head, body, ~(core | oval | head | body), torso, below > line - 0.6, down < -0.6)
 
 
-def fuse(broad: np.ndarray, fine: np.ndarray, face: Face | None, others: Sequence[Face] = ()) -> Fused:
+def fuse(broad: np.ndarray, fine: np.ndarray, face: Face | None) -> Fused:
     """Join U-2-Net's matte `broad` and MODNet's `fine`, both [h,w] in 0..1 on one grid.
 
-    `face` is that of the person who is meant, `others` are the other ones, in pixels of the grid. Without a face what
-    is joined to what both see stays, and specks go as `tidy` has it.
+    `face` is that of the person who is meant, in pixels of the grid. Without one what is joined to what both see stays,
+    and specks go as `tidy` has it.
     """
     zones = None if face is None else zones_of(face, *fine.shape)
     radius = max(1, round(SLACK_WITHOUT_FACE * max(fine.shape) if zones is None else SLACK * zones.unit))
@@ -140,14 +138,8 @@ def fuse(broad: np.ndarray, fine: np.ndarray, face: Face | None, others: Sequenc
         kept_broad = _believed(only_broad, zones, _lost(by_fine, by_broad, zones), eager=False)
         kept_fine = _believed(only_fine, zones, _lost(by_broad, by_fine, zones), eager=True)
     dropped = (only_broad & ~kept_broad) | (only_fine & ~kept_fine)
-    if zones is not None:
-        strangers = _strangers(zones, others)
-        dropped |= strangers & (by_broad | by_fine)
-        kept_broad, kept_fine = kept_broad & ~strangers, kept_fine & ~strangers
     alpha = np.where(_grown(kept_broad, radius), np.maximum(broad, fine), fine)
-    near = _grown(dropped, radius) & ~_grown(
-        (by_broad & by_fine & ~dropped) | kept_broad | kept_fine, max(1, radius // 3)
-    )
+    near = _grown(dropped, radius) & ~_grown((by_broad & by_fine) | kept_broad | kept_fine, max(1, radius // 3))
     alpha = np.where(dropped | near, 0, alpha)
     if zones is not None:
         alpha = _joined_to_face(np.where(zones.core, np.maximum(alpha, broad), alpha), zones, radius)
@@ -166,16 +158,6 @@ def _regions(claimed: np.ndarray, at: np.ndarray, least: float) -> np.ndarray:
     touching[0] = False
     touching[1:] &= regions.sizes > least
     return touching[regions.labels]
-
-
-def _strangers(zones: Zones, others: Sequence[Face]) -> np.ndarray:
-    """The faces of other people, but nothing of one's own face and body: a face may be printed on a shirt."""
-    own = zones.core | zones.oval | zones.body
-    found = np.zeros_like(own)
-    for other in others:
-        theirs = zones_of(other, *own.shape)
-        found |= (theirs.core | theirs.oval) & ~own
-    return found
 
 
 @dataclass(frozen=True)

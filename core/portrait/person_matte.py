@@ -110,13 +110,11 @@ def person_matte(
     height, width = seen.shape[:2]
     factor = min(1.0, GRID / max(height, width))
     size = max(1, round(height * factor)), max(1, round(width * factor))
-    faces = detect(seen)
-    choice = choose_face(faces, (height, width), FacePolicy.LARGEST)
-    others = [_scaled(other, factor) for other in faces if other is not choice.face]
+    choice = choose_face(detect(seen), (height, width), FacePolicy.LARGEST)
     face = None if choice.face is None else _scaled(choice.face, factor)
     image = planes(seen[None])
     by_broad = _on_grid(coarse_alpha(image, broad, normalisation_for(BROAD)), size)
-    joined = fuse(by_broad, _fine_alpha(image, fine, face, size), face, others)
+    joined = fuse(by_broad, _fine_alpha(image, fine, face, size), face)
     mask = F.interpolate(
         torch.from_numpy(joined.alpha)[None, None], size=(height, width), mode="bilinear", align_corners=False
     )[0, 0]

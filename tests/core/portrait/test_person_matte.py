@@ -80,15 +80,6 @@ def test_another_person_beside_goes_also_where_both_see_them():
     assert found.alpha[110, 160] == 1
 
 
-def test_a_neighbour_whose_cheek_touches_goes_by_their_own_face_and_a_print_on_the_shirt_stays():
-    cheek = (232, 118, 40, 62)
-    found = fuse(_draw(*PERSON, cheek), _draw(*PERSON, cheek), face_at(), [face_at(235, 112), face_at(160, 250, 10)])
-    assert found.alpha[80:150, 215:260].max() == 0
-    assert found.alpha[255, 160] == 1
-    assert found.alpha[110, 160] == 1
-    assert found.doubt > LOOK_AT
-
-
 def test_the_face_says_which_of_two_people():
     left, right = (80, 115, 36, 60), (240, 115, 36, 60)
     both = _draw(left, right)
