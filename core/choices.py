@@ -139,6 +139,17 @@ BACKDROP_STYLES = (SEAMLESS_PAPER, GRADIENT, *ROOMS)
 """Backdrop styles by name."""
 
 
+PERSON_MATTE = "u2net + modnet"
+"""The cut-out by two networks and the face that says who is meant; other names are single networks."""
+
+
+def models_behind(matte: str) -> tuple[str, ...]:
+    """The models of the store behind a choice of matte; none for ``none`` or no choice."""
+    if matte in ("", "none"):
+        return ()
+    return ("u2net", "modnet", "yunet") if matte == PERSON_MATTE else (matte,)
+
+
 PAPER_COLOURS = {
     "studio grey": "#8d9399",
     "light grey": "#c9cdd1",

@@ -8,6 +8,7 @@ from .schema import ComfyExtension, io
 
 def node_classes() -> list[type[io.ComfyNode]]:
     """Every node of the pack."""
+    from .backdrop import ComposePortrait, StudioBackdrop
     from .compare import CompareLikeness, StartMeasuring, StopMeasuring, TryStrengths
     from .describe import DescribePhoto
     from .face import ProtectFace, RestoreFace, SwapFace
@@ -15,7 +16,7 @@ def node_classes() -> list[type[io.ComfyNode]]:
     from .identity import EnrollIdentity, LoadFaceEngine, LoadIdentity, LoadPhotos, SaveIdentity
     from .likeness import CheckLikeness, GateByLikeness, KeepBest
     from .lora import InspectLora, LoadLoraStack, MergeLoras
-    from .portrait import ComposePortrait, FrameHeadshot, MattePerson, RefineMatte, StudioBackdrop
+    from .portrait import FrameHeadshot, MattePerson, RefineMatte
     from .print_sheet import PrintSheet
     from .prompting import KeepTraits, ProfessionalPrompt, SubjectToken
     from .provenance import SaveWithProvenance

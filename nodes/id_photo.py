@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
-from ..core.choices import Background, HeadSize, Size
+from ..core.choices import PERSON_MATTE, Background, HeadSize, Size
 from ..core.id_photo.documents import names
 from ..core.node_facts import CROPPED, ENGINE, RESIZED, TURNED, Effect, NodeFacts
 from .schema import io, ui
@@ -199,7 +199,7 @@ class CheckIDPhoto(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "matte_model",
-                    options=[*store.names("matte"), NO_MATTE],
+                    options=[PERSON_MATTE, *store.names("matte"), NO_MATTE],
                     default="u2net",
                     tooltip="The network that tells person and background apart where no mask is connected. none: the "
                     "background is not judged.",

@@ -33,6 +33,7 @@ from likeness_studio.core.imaging import from_pil, to_pil
 from likeness_studio.core.models import runtimes as onnx
 from likeness_studio.core.models import store
 from likeness_studio.core.portrait import foreground_colours
+from likeness_studio.nodes import backdrop
 from likeness_studio.nodes import portrait as nodes
 
 NETWORKS = {"u2net": ((1, 3, 320, 320), 1), "yunet": ((1, 3, 640, 640), 3), "sface": ((1, 3, 112, 112), 2)}
@@ -76,12 +77,14 @@ def _studio(times: dict[str, list[float]], photo: torch.Tensor) -> None:
     drawn = _timed(
         times,
         "Studio Backdrop",
-        lambda: nodes.StudioBackdrop.execute("seamless paper", "studio grey", 1, 1, 0.5, 0.3, 0, size_like=framed[0]),
+        lambda: backdrop.StudioBackdrop.execute(
+            "seamless paper", "studio grey", 1, 1, 0.5, 0.3, 0, size_like=framed[0]
+        ),
     )
     composed = _timed(
         times,
         "Compose Portrait",
-        lambda: nodes.ComposePortrait.execute(framed[0], framed[1], drawn[0], 0.25, 0.0, 0.3, 0.25, 2.0),
+        lambda: backdrop.ComposePortrait.execute(framed[0], framed[1], drawn[0], 0.25, 0.0, 0.3, 0.25, 2.0),
     )[0]
     judged = _timed(times, "Check (detect, embed)", lambda: engine.embed(composed[0], engine.detect(composed[0])[0]))
     del enrolled, judged, colours

@@ -22,7 +22,8 @@ from ..imaging.tensors import pixels, planes
 from ..imaging.warp import Cut, rotate, sample
 from ..node_facts import Effect
 from ..portrait.compose import foreground_colours
-from ..portrait.matte import Band, PersonFinder, border_points, refine_alpha
+from ..portrait.matte import Band, border_points, refine_alpha
+from ..portrait.person_matte import PersonFinder
 from .document import MM_PER_INCH, Document, Edits
 from .framing import HEAD_ADVICE, Bounds, Framing, choose_frame, picture_size
 from .head_in_photo import LocatedHead, locate_head

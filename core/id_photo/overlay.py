@@ -286,7 +286,7 @@ def matte_of(photo: torch.Tensor, given: torch.Tensor | None, model: str | None)
 
     if given is not None:
         return resize(planes(given[None]), *photo.shape[:2])[0, 0]
-    from ..portrait.matte import PersonFinder
+    from ..portrait.person_matte import PersonFinder
 
     return None if model is None else PersonFinder(model)(photo)
 
@@ -324,8 +324,10 @@ def told(found: Sequence[Compliance | Usability]) -> str:
 
 def used_models(engine: FaceEngine, matte: str | None, *, parsing: bool) -> list[dict[str, Any]]:
     """The models behind a check, for the report."""
+    from ..choices import models_behind
     from ..models import store
 
     detection = [model for model in engine.models if model["use"] == "face detection"]
-    names = ["face_mesh", "iris", *([matte] if matte else []), *(["face_parsing"] if parsing else [])]
-    return [*detection, *store.used(*names)]
+    names = ["face_mesh", "iris", *models_behind(matte or ""), *(["face_parsing"] if parsing else [])]
+    known = {model["name"] for model in detection}
+    return [*detection, *store.used(*(name for name in names if name not in known))]

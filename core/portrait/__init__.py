@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .match_light import hue_change, mean_hue, skin_mask
     from .matte import CENTRED, IMAGENET, Band, normalisation_for, refine_alpha, tidy
     from .measure_head import LARGEST_TURN
+    from .person_matte import PersonFinder, PersonMatte
     from .protect import EYE_TO_HAIRLINE, SOLID, ProtectOptions, cells_of, face_oval, kept_region, protect_masks
     from .restore import restore_aligned, restore_in_place, seam_step
 
@@ -25,6 +26,7 @@ __getattr__ = lazy(
         ".measure_head": "LARGEST_TURN",
         ".match_light": "hue_change mean_hue skin_mask",
         ".matte": "Band CENTRED IMAGENET normalisation_for refine_alpha tidy",
+        ".person_matte": "PersonFinder PersonMatte",
         ".protect": "cells_of EYE_TO_HAIRLINE face_oval kept_region protect_masks ProtectOptions SOLID",
         ".restore": "restore_aligned restore_in_place seam_step",
     },

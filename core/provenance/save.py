@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any, get_args
 
+from ..choices import PERSON_MATTE, models_behind
 from ..errors.formats import FileSizeOutOfReach
 from ..graph import file_input, hash_graph, links, upstream
 from ..imaging.encode import Encoded, Form, encode_picture
@@ -67,8 +68,8 @@ def _named(node: Mapping[str, Any]) -> list[str]:
     for key, value in inputs.items():
         if not isinstance(value, str) or key == file_input(node) or key.startswith("filename") or _is_off(key, inputs):
             continue
-        if value in models() and key in ("model", "matte"):
-            names.append(value)
+        if key in ("model", "matte") and (value in models() or value == PERSON_MATTE):
+            names += models_behind(value)
         elif value.lower().endswith(MODEL_SUFFIXES):
             names.append(PureWindowsPath(value).name)
     return [name for name in names if name in models() or "/" in name or name.lower().endswith(MODEL_SUFFIXES)]

@@ -242,7 +242,7 @@ class IDPhotoMaker:
         from ...core.faces.engines import load_engine
         from ...core.id_photo.head_in_photo import FileSource
         from ...core.id_photo.make import make_id_photo
-        from ...core.portrait.matte import PersonFinder
+        from ...core.portrait.person_matte import PersonFinder
 
         with torch.inference_mode():
             return make_id_photo(FileSource(photo), load_engine(), self.job.options, PersonFinder(self.job.matte))

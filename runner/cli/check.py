@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ...core.choices import PERSON_MATTE
 from ...core.outcome_words import RULES
 from .output import FAILED, VERDICT_FAILED, Output, clean, current_output, json_option
 
 if TYPE_CHECKING:
     from ..api.check import CheckedPhoto, UncheckedPhoto
 
-MATTES = ("u2net", "u2netp", "none")
+MATTES = ("u2net", PERSON_MATTE, "u2netp", "none")
 
 
 @click.command()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ...core.choices import PERSON_MATTE
 from ...core.id_photo.document import Document
 from ...core.id_photo.documents import document as by_id
 from ...core.id_photo.sheet_layout import PAPERS
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 BACKGROUNDS = ("keep", "as the document allows", "plain")
 SIZES = ("auto", "print", "upload")
 HEAD_SIZES = ("safest", "smaller", "larger")
+MATTES = ("u2net", PERSON_MATTE, "u2netp")
 DEFAULT_FOLDER = Path("output") / "id"
 
 
@@ -65,7 +67,7 @@ class DocumentParam(click.ParamType):
 @click.option("--size", type=click.Choice(SIZES), default="auto", show_default=True, help="For paper or for an upload.")
 @click.option("--head-size", type=click.Choice(HEAD_SIZES), default="safest", show_default=True, help="In the rule.")
 @click.option("--largest", is_flag=True, help="Of several people take the largest face.")
-@click.option("--matte", type=click.Choice(["u2net", "u2netp"]), default="u2net", show_default=True, help="Network.")
+@click.option("--matte", type=click.Choice(MATTES), default=MATTES[0], show_default=True, help="Network.")
 @click.option("--sheet", type=click.Choice(list(PAPERS), case_sensitive=False), help="Also a PDF of prints on paper.")
 @click.option("--check/--no-check", default=True, show_default=True, help="Judge the result by the document's rules.")
 @click.option("--sign", is_flag=True, help="Sign content credentials (C2PA); see docs/provenance.md.")

@@ -180,7 +180,7 @@ def _short(path: Path) -> str:
 
 WORKFLOW = "studio_headshot"
 PHOTO = Path(__file__).resolve().parent.parent / "demo.jpg"
-MODELS = ("yunet", "sface", "u2net")
+MODELS = ("yunet", "sface", "u2net", "modnet")
 """What the workflow needs; fetched first, so that the download has a bar of its own."""
 
 

@@ -8,10 +8,14 @@ import pytest
 import torch
 
 from likeness_studio.core import host
+from likeness_studio.core.choices import PERSON_MATTE
 from likeness_studio.core.errors import BadColour, FaceNotUsable, ShapeMismatch
 from likeness_studio.core.faces import Face, steady_landmarks
 from likeness_studio.core.imaging import rotate
-from likeness_studio.core.portrait import LARGEST_TURN, hue_change, mean_hue, skin_mask
+from likeness_studio.core.models import runtimes, store
+from likeness_studio.core.portrait import LARGEST_TURN, hue_change, mean_hue, normalisation_for, skin_mask
+from likeness_studio.core.portrait.matte import matte
+from likeness_studio.nodes import backdrop
 from likeness_studio.nodes import portrait as nodes
 
 
@@ -48,12 +52,19 @@ def _frame(image, engine, mask=None, several="refuse"):
 
 
 def test_a_given_mask_runs_no_model(monkeypatch):
-    from likeness_studio.core.models import store
-
     monkeypatch.setattr(store, "path", lambda *_, **__: pytest.fail("a model was asked for"))
     output = nodes.MattePerson.execute(torch.rand(2, 40, 30, 3), "u2net", "auto", mask=torch.ones(1, 20, 15))
     assert output[0].shape == (2, 40, 30)
+    assert output[1] == "[]"
     assert output.ui == {"models": []}
+
+
+def test_new_workflows_get_two_networks_and_old_ones_their_own():
+    schema = nodes.MattePerson.define_schema()
+    (model,) = (each for each in schema.inputs if each.id == "model")
+    assert model.options["default"] == PERSON_MATTE
+    assert {"u2net", "u2netp", "modnet"} <= set(model.options["options"])
+    assert [output.display_name for output in schema.outputs] == ["mask", "report"]
 
 
 def test_mismatches_are_named():
@@ -65,11 +76,11 @@ def test_mismatches_are_named():
     with pytest.raises(ShapeMismatch, match="mask is 31 x 40"):
         _frame(image, _OneFace(), torch.ones(2, 40, 31))
     with pytest.raises(ShapeMismatch, match="background is 30 x 41"):
-        nodes.ComposePortrait.execute(image, torch.ones(2, 40, 30), torch.rand(1, 41, 30, 3), 0, 0, 0, 0, 2)
+        backdrop.ComposePortrait.execute(image, torch.ones(2, 40, 30), torch.rand(1, 41, 30, 3), 0, 0, 0, 0, 2)
     with pytest.raises(ShapeMismatch, match="mask is 29 x 40"):
-        nodes.ComposePortrait.execute(image, torch.ones(2, 40, 29), image, 0, 0, 0, 0, 2)
+        backdrop.ComposePortrait.execute(image, torch.ones(2, 40, 29), image, 0, 0, 0, 0, 2)
     with pytest.raises(BadColour):
-        nodes.StudioBackdrop.execute("gradient", "blurple", 64, 64, 0.5, 0.3, 0)
+        backdrop.StudioBackdrop.execute("gradient", "blurple", 64, 64, 0.5, 0.3, 0)
 
 
 def test_faces_that_cannot_be_framed():
@@ -88,9 +99,9 @@ def test_batch_runs_through_all_nodes():
     foreground, alpha = nodes.RefineMatte.execute(image, mask, 9, True).args
     framed, cover, report = _frame(foreground, _OneFace(), alpha).args
     assert [entry["picture"] for entry in json.loads(report)] == [0, 1]
-    drawn = nodes.StudioBackdrop.execute("blurred office", "sand", 1, 1, 0.5, 0.3, 0, size_like=framed)[0]
+    drawn = backdrop.StudioBackdrop.execute("blurred office", "sand", 1, 1, 0.5, 0.3, 0, size_like=framed)[0]
     assert drawn.shape == framed.shape
-    output = nodes.ComposePortrait.execute(framed, cover, drawn, 0.25, 0.5, 0.3, 0.25, 2.0)
+    output = backdrop.ComposePortrait.execute(framed, cover, drawn, 0.25, 0.5, 0.3, 0.25, 2.0)
     assert output[0].shape == framed.shape
     assert len(json.loads(output[1])) == 2
 
@@ -103,6 +114,22 @@ def test_clean_colours_can_be_left_out():
 def _astronaut():
     data = pytest.importorskip("skimage.data")
     return torch.from_numpy(data.astronaut()).float()[None] / 255
+
+
+@pytest.mark.models
+def test_two_networks_agree_on_a_plain_portrait_and_one_has_no_doubt():
+    photo = _astronaut()
+    joined, single = (nodes.MattePerson.execute(photo, model, "cpu") for model in (PERSON_MATTE, "u2net"))
+    assert [used["name"] for used in _ui(joined)["models"]] == ["u2net", "modnet", "yunet"]
+    (report,) = json.loads(joined[1])
+    assert report["model"] == PERSON_MATTE
+    assert any("pixels wide" in reason for reason in report["reasons"])
+    assert _ui(joined)["text"]
+    assert float(joined[0][0, 60:100, 200:240].min()) > 0.9
+    (report,) = json.loads(single[1])
+    assert (report["doubt"], report["reasons"]) == (0, [])
+    session = runtimes.session(store.path("u2net"), "cpu")
+    assert torch.equal(single[0], matte(photo, session, normalisation_for("u2net")))
 
 
 @pytest.mark.models
@@ -120,8 +147,10 @@ def test_studio_on_a_real_photo():
     report = json.loads(framed[2])[0]
     assert report["head_share"] == pytest.approx(0.46, abs=0.02)
     assert report["made_up_pixels"] == 0
-    drawn = nodes.StudioBackdrop.execute("seamless paper", "corporate blue", 1, 1, 0.5, 0.3, 0, size_like=framed[0])[0]
-    composed = nodes.ComposePortrait.execute(framed[0], framed[1], drawn, 0.25, 0.0, 1.0, 1.0, 2.0)[0]
+    drawn = backdrop.StudioBackdrop.execute("seamless paper", "corporate blue", 1, 1, 0.5, 0.3, 0, size_like=framed[0])[
+        0
+    ]
+    composed = backdrop.ComposePortrait.execute(framed[0], framed[1], drawn, 0.25, 0.0, 1.0, 1.0, 2.0)[0]
     skin = skin_mask(framed[0][0], framed[1][0])
     assert abs(hue_change(mean_hue(framed[0][0][skin]), mean_hue(composed[0][skin]))) <= 2.2
     corner = composed[0, :60, :60].reshape(-1, 3)

@@ -71,5 +71,7 @@ def test_models_with_their_licences_and_without_folders():
 def test_networks_that_are_loaded_without_being_named():
     graph = {"5": node("LikenessFrameHeadshot", image=["1", 0])}
     assert [name for name, _ in models_used(graph, ["5"])] == ["yunet", "sface"]
+    graph = {"5": node("LikenessMattePerson", model="u2net + modnet")}
+    assert [name for name, _ in models_used(graph, ["5"])] == ["u2net", "modnet", "yunet"]
     graph = {"5": node("LikenessMakeIDPhoto", engine=["4", 0])}
     assert [name for name, _ in models_used(graph, ["5"])] == ["face_mesh", "iris"]

@@ -1,0 +1,154 @@
+"""The cut-out of the person who is meant, and how sure it is: which networks look, how often, and at what."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+
+from ..choices import PERSON_MATTE, FacePolicy, models_behind
+from ..faces.choose import choose_face
+from ..imaging.tensors import planes, resize
+from .fuse_mattes import FACE_LOST, LOOK_AT, SOLID, fuse, zones_of
+from .matte import MODNET, coarse_alpha, look_once, matte, normalisation_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy as np
+    import onnxruntime
+
+    from ..faces.face import Face
+    from ..faces.yunet_sface import YuNet
+
+BROAD, FINE, FACES = models_behind(PERSON_MATTE)
+"""What stands out, people, and the face that says who is meant."""
+
+GRID = 512
+"""Pixels on the longer side of the grid on which the two mattes are joined: MODNet's own."""
+
+SECOND_LOOK = 0.75
+"""Where MODNet did not see the whole face it looks again at this scale: of 20 photos of LFW that brings back two of
+three lost faces."""
+
+SMALL_FACE = 150
+"""Width of a face in pixels below which both networks are often wrong (the doubt is 0.05 or more on 14
+of 20 photos of LFW, and on 7 of 40 official portraits of 1,024 pixels)."""
+
+SEVERAL = "{count} faces were found; the person with the largest one was cut out."
+SMALL = "The face is {size:.0f} pixels wide; below {least} the cut-out is often poor, so use a larger photo."
+
+
+@dataclass(frozen=True, eq=False)
+class PersonMatte:
+    """A person's coarse MASK [H,W], 1 = person, and what is to be said of it.
+
+    `doubt`, 0..1, is the share of the cut-out that is in question: what one network alone sees at the person, and what
+    both see beside the head. From `LOOK_AT` on a person should look at it. `reasons` are sentences; some (a small face,
+    several people) raise no doubt.
+    """
+
+    mask: torch.Tensor
+    doubt: float = 0.0
+    reasons: list[str] = field(default_factory=list)
+
+    @property
+    def look(self) -> bool:
+        """Whether a person should look at the cut-out."""
+        return self.doubt >= LOOK_AT
+
+    def as_dict(self) -> dict[str, float | bool | list[str]]:
+        """For reports."""
+        return {"doubt": round(self.doubt, 3), "look": self.look, "reasons": self.reasons}
+
+
+@dataclass(frozen=True)
+class PersonFinder:
+    """Finds the person in a picture [H,W,3] by the matte of that name; gives a MASK [H,W]."""
+
+    model: str
+    device: str = "auto"
+
+    def __call__(self, picture: torch.Tensor) -> torch.Tensor:
+        """Look. Raises ModelMissing."""
+        return self.find(picture).mask
+
+    def find(self, picture: torch.Tensor) -> PersonMatte:
+        """The same with its doubt; a single network has none. Raises ModelMissing."""
+        from ..models import runtimes, store
+
+        if self.model != PERSON_MATTE:
+            session = runtimes.session(store.path(self.model), self.device)
+            return PersonMatte(matte(picture[None], session, normalisation_for(self.model))[0])
+        broad, fine, _ = (runtimes.session(path, self.device) for path in store.paths(BROAD, FINE, FACES))
+        return person_matte(picture, broad, fine, _detector(self.device).detect)
+
+
+@cache
+def _detector(device: str) -> YuNet:
+    """The default engine's detector, without its recogniser."""
+    from ..faces.yunet_sface import YuNet
+
+    return YuNet(device)
+
+
+def person_matte(
+    picture: torch.Tensor,
+    broad: onnxruntime.InferenceSession,
+    fine: onnxruntime.InferenceSession,
+    detect: Callable[[torch.Tensor], Sequence[Face]],
+) -> PersonMatte:
+    """The person of the largest face in a picture [H,W,3] in 0..1, by U-2-Net `broad` and MODNet `fine`.
+
+    `detect` gives the faces of a picture. The mask has the picture's size and device.
+    """
+    seen = picture.detach().cpu().float()
+    height, width = seen.shape[:2]
+    factor = min(1.0, GRID / max(height, width))
+    size = max(1, round(height * factor)), max(1, round(width * factor))
+    choice = choose_face(detect(seen), (height, width), FacePolicy.LARGEST)
+    face = None if choice.face is None else _scaled(choice.face, factor)
+    image = planes(seen[None])
+    by_broad = _on_grid(coarse_alpha(image, broad, normalisation_for(BROAD)), size)
+    joined = fuse(by_broad, _fine_alpha(image, fine, face, size), face)
+    mask = F.interpolate(
+        torch.from_numpy(joined.alpha)[None, None], size=(height, width), mode="bilinear", align_corners=False
+    )[0, 0]
+    reasons = list(joined.reasons)
+    if len(choice.people) > 1:
+        reasons.append(SEVERAL.format(count=len(choice.people)))
+    if choice.face is not None and choice.face.size < SMALL_FACE:
+        reasons.append(SMALL.format(size=choice.face.size, least=SMALL_FACE))
+    return PersonMatte(mask.to(picture.device), joined.doubt, reasons)
+
+
+def _fine_alpha(
+    image: torch.Tensor, session: onnxruntime.InferenceSession, face: Face | None, size: tuple[int, int]
+) -> np.ndarray:
+    """MODNet's matte on the grid of `size`; seen again at another scale where it lost the face."""
+    first = _on_grid(look_once(image, session, MODNET), size)
+    if face is None:
+        return first
+    core = zones_of(face, *size).core
+
+    def covered(alpha: np.ndarray) -> float:
+        return float((alpha[core] > SOLID).mean()) if core.any() else 1.0
+
+    if covered(first) >= FACE_LOST:
+        return first
+    second = _on_grid(look_once(image, session, MODNET, SECOND_LOOK), size)
+    return second if covered(second) > covered(first) else first
+
+
+def _on_grid(alpha: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    return resize(torch.from_numpy(alpha)[None, None], *size)[0, 0].numpy()
+
+
+def _scaled(face: Face, factor: float) -> Face:
+    """The face in a picture with `factor` times as many pixels on each side."""
+    x0, y0, x1, y1 = (factor * side for side in face.box)
+    return dataclasses.replace(face, box=(x0, y0, x1, y1), landmarks=face.landmarks * factor)
