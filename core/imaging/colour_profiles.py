@@ -20,6 +20,12 @@ WITH_ALPHA = ("RGBA", "LA", "PA", "RGBa", "La")
 SRGB_NAMES = ("srgb", "iec61966-2.1", "iec 61966-2-1")
 """What descriptions of sRGB profiles have in them; such photos are left as they are."""
 
+SRGB_PRIMARIES = ((0.4361, 0.2225, 0.0139), (0.3851, 0.7169, 0.0971), (0.1431, 0.0606, 0.7141))
+"""XYZ of red, green and blue of IEC 61966-2-1, adapted to D50."""
+
+NEAR = 0.003
+"""By how much a profile's primaries may differ from them."""
+
 
 def eight_bit(frame: Image.Image) -> Image.Image:
     """A picture of 8 bits: 16-bit grey as Pillow's I or I;16, and floating point, are scaled and not clipped.
@@ -88,14 +94,21 @@ def in_srgb(picture: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def is_srgb(profile: bytes) -> bool:
-    """Whether an ICC profile is one of sRGB by its description; a damaged one is not."""
+    """Whether an ICC profile is one of sRGB, by its description and its primaries; a damaged one is not."""
     from PIL import ImageCms
 
     try:
-        words = ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile))).lower()
+        found = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        words = ImageCms.getProfileDescription(found).lower()
     except (ImageCms.PyCMSError, OSError):
         return False
-    return any(name in words for name in SRGB_NAMES)
+    if not any(name in words for name in SRGB_NAMES):
+        return False
+    seen = [getattr(found.profile, f"{name}_colorant") for name in ("red", "green", "blue")]
+    return all(
+        colorant is not None and max(abs(a - b) for a, b in zip(colorant[0], known, strict=True)) < NEAR
+        for colorant, known in zip(seen, SRGB_PRIMARIES, strict=True)
+    )
 
 
 @cache

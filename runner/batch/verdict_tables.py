@@ -130,13 +130,13 @@ def as_values(row: JobRow) -> dict[str, Any]:
         "state": row.state,
         "error_code": row.error_code,
         "reason": reason(row),
-        "look": [each.text for each in row.report.look],
         "attempts": tries(row),
         "seed": kept.seed if kept else None,
         "server": row.server,
         "seconds": None if (seconds := finite(row.seconds)) is None else round(seconds, 3),
         "outputs": output_files(row),
         "key": row.key,
+        "look": [each.text for each in row.report.look],
     }
 
 

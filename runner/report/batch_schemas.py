@@ -38,7 +38,7 @@ class TryReport(Report):
 
 
 class JobReport(Report):
-    """One job of a batch: an entry of verdicts.json, and up to `key` a line of verdicts.csv."""
+    """One job of a batch: an entry of verdicts.json, and up to `look` a line of verdicts.csv."""
 
     name: Text = ""
     photos: Texts = []
@@ -48,13 +48,13 @@ class JobReport(Report):
     state: Text = ""
     error_code: str | None = None
     reason: Text = ""
-    look: Texts = []
     attempts: Count = None
     seed: Count = None
     server: str | None = None
     seconds: Number = None
     outputs: Texts = []
     key: Text = ""
+    look: Texts = []
     settings: Texts = []
     finished: Number = None
     folder: str | None = None

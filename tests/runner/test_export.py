@@ -65,6 +65,7 @@ def test_a_job_is_one_row_with_everything(tmp_path):
         "seconds": "4.5",
         "outputs": "ann/headshot.png | ann/two.png",
         "key": "ab" * 32,
+        "look": "",
     }
 
 
