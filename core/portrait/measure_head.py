@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..faces.anthropometry import EYE_TO_CHIN, EYE_TO_CROWN, frontal_eye_distance
+from ..faces.anthropometry import EYE_TO_CHIN, EYE_TO_CROWN, EYE_TO_MOUTH, frontal_eye_distance
 from ..faces.face import lean_of
 from ..imaging.warp import rotate
 
@@ -129,13 +129,15 @@ def _levelled(head: Head, matte: np.ndarray, block: int) -> tuple[np.ndarray, np
 
 
 def head_outline(head: Head, matte: np.ndarray, block: int) -> np.ndarray:
-    """Points [N,2] in pixels of the photo of the head's outline in its matte [h,w], from the crown to the chin.
+    """Points [N,2] in pixels of the photo of the head's outline in its matte [h,w], from the crown to the mouth.
 
+    Lower down shoulders stand beside the chin of many people, and a frame may cut those.
     What lies further beside the face than a head is long is not the head: a raised hand, another person.
     """
     level, spots = _levelled(head, matte, block)
     reach = 0.7 * (head.chin - head.crown)
-    near = (level[:, 1] < head.chin) & (np.abs(level[:, 0] - head.centre) < reach)
+    mouth = head.eyes + EYE_TO_MOUTH * head.unit
+    near = (level[:, 1] < mouth) & (np.abs(level[:, 0] - head.centre) < reach)
     level, spots = level[near], spots[near]
     rows = np.floor((level[:, 1] - level[:, 1].min()) / (2 * block)).astype(int) if len(level) else []
     found = []
