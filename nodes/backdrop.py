@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.choices import BACKDROP_STYLES, PAPER_COLOURS
 from ..core.node_facts import Effect, NodeFacts
 from .schema import io
-from .sockets import PORTRAIT
+from .sockets import LARGEST_SIDE, PORTRAIT
 
 if TYPE_CHECKING:
     import torch
-
-LARGEST_SIDE = 8192
 
 
 def _strength(name: str, default: float, tooltip: str) -> io.Input:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.choices import CROPS, PERSON_MATTE
 from ..core.node_facts import CROPPED, ENGINE, RESIZED, TURNED, Effect, NodeFacts
 from .schema import io
-from .sockets import PORTRAIT, portrait_engine_input, portrait_several_input
+from .sockets import LARGEST_SIDE, PORTRAIT, portrait_engine_input, portrait_several_input
 
 if TYPE_CHECKING:
     import torch
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from ..core.faces.engines import FaceEngine
 
 DEVICES = ("auto", "cpu", "gpu")
-LARGEST_SIDE = 8192
 
 
 class MattePerson(io.ComfyNode):

@@ -74,6 +74,9 @@ def strictness_inputs() -> list[Any]:
 
 PORTRAIT = "Likeness Studio/portrait"
 
+LARGEST_SIDE = 8192
+"""Of a picture that a node is asked to make, in pixels."""
+
 
 def portrait_several_input() -> io.Input:
     """What to do with several people."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from likeness_studio.core import host
 from likeness_studio.core.errors import LikenessError
 from likeness_studio.runner.errors import registry
 from likeness_studio.tests.raised_codes import RaisedCodes
@@ -71,6 +72,17 @@ def portraits() -> Path:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.fetch()
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[host.LocalHost]:
+    """The surroundings of a run in this process, with folders of the test's own."""
+    given, made, temp = (tmp_path / name for name in ("input", "output", "temp"))
+    for folder in (given, made, temp):
+        folder.mkdir()
+    own = host.LocalHost(given, made, temp)
+    with host.use(own):
+        yield own
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..imaging.warp import rotate
+from .face import lean_of
 from .mesh import PAIRS
 
 if TYPE_CHECKING:
@@ -87,8 +88,7 @@ def pose_from_points(landmarks: np.ndarray) -> Pose:
     place between them, all in eye-to-mouth heights of the levelled face. Yaw is good to some 5 degrees for a face
     turned less than 45; beyond that detectors guess the hidden eye.
     """
-    across = landmarks[1] - landmarks[0]
-    turned = math.degrees(math.atan2(float(across[1]), float(across[0])))
+    turned = lean_of(landmarks)
     middle = landmarks[:2].mean(0)
     level = rotate(landmarks.astype(np.float64), (float(middle[0]), float(middle[1])), -turned) - middle
     mouth = level[3:].mean(0)

@@ -37,7 +37,10 @@ from .transfer import meter
 
 _POLL = 0.2
 _CHUNK = 2**20
-_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile)
+_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError)
+"""What an archive raises that cannot be unpacked. NotImplementedError is zipfile's word for a version or method that it
+does not know: packages have none of these, damaged headers do."""
+
 _WHEEL_COPIES = 2
 """pip loads a wheel into its temporary folder and then copies it to the destination."""
 
@@ -110,7 +113,7 @@ def _faults_named(member: str) -> Iterator[None]:
         yield
     except KeyError as error:
         raise SourceFailed(f"it has no file {member}") from error
-    except (*_DAMAGED, zlib.error, EOFError, NotImplementedError) as error:
+    except _DAMAGED as error:
         raise SourceFailed("the archive is damaged") from error
 
 

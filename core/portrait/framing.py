@@ -230,13 +230,13 @@ BODY_CUT = "The photo cuts the person off inside the frame: every frame around t
 LOOK_AT = (NO_BODY, HEAD_CUT, BODY_CUT)
 """Notes on a frame for which a person should look at the picture; so is one that is enlarged by `MUCH_ENLARGED`."""
 
-MUCH_ENLARGED = 2.0
+ENLARGED, MUCH_ENLARGED = "The picture is enlarged", 2.0
 
 
 def look_at(report: dict[str, Any]) -> list[str]:
     """The notes of a frame's report for which a person should look at the picture."""
     enlarged = report["scale"] >= MUCH_ENLARGED
-    return [note for note in report["notes"] if note in LOOK_AT or (enlarged and note.startswith("The picture is enl"))]
+    return [note for note in report["notes"] if note in LOOK_AT or (enlarged and note.startswith(ENLARGED))]
 
 
 LEAST_BODY = 0.9
@@ -248,7 +248,7 @@ def _report(cut: Cut, head: Head, height: int, width: int) -> dict[str, Any]:
     top = cut.y - cut.height / 2
     notes = list(cut.notes)
     if enlarged > 1.05:
-        notes.append(f"The picture is enlarged {enlarged:.2f} times: the photo has fewer pixels than were asked for.")
+        notes.append(f"{ENLARGED} {enlarged:.2f} times: the photo has fewer pixels than were asked for.")
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * [cut.width / 2, cut.height / 2] + [cut.x, cut.y]
     return {
         "width": width,

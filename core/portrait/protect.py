@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from ..choices import CELL, Protect
 from ..errors import MatteMissing
 from ..faces.anthropometry import EYE_TO_CHIN, frontal_eye_distance
+from ..faces.face import lean_of
 from ..imaging.filters import distance_to, find_regions, smooth
 from ..imaging.warp import rotate
 
@@ -111,7 +112,7 @@ def face_oval(landmarks: np.ndarray) -> Oval:
     """
     points = landmarks.astype(np.float64)
     across = points[1] - points[0]
-    angle = math.degrees(math.atan2(float(across[1]), float(across[0])))
+    angle = lean_of(points)
     eyes = points[:2].mean(0)
     level = rotate(points, (float(eyes[0]), float(eyes[1])), -angle)
     mouth = level[3:5].mean(0)

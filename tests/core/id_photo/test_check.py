@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.core import host
 from likeness_studio.core.choices import FacePolicy
 from likeness_studio.core.errors import ShapeMismatch
 from likeness_studio.core.faces import load_engine
@@ -19,17 +18,8 @@ from likeness_studio.core.quality import Outcome, Verdict, usable
 from likeness_studio.nodes.id_photo import CheckIDPhoto, CheckSelfie
 from likeness_studio.nodes.portrait import MattePerson
 
-pytestmark = pytest.mark.models
+pytestmark = [pytest.mark.models, pytest.mark.usefixtures("local")]
 FINISHED = "finished photo"
-
-
-@pytest.fixture(autouse=True)
-def local(tmp_path):
-    folders = [tmp_path / name for name in ("input", "output", "temp")]
-    for folder in folders:
-        folder.mkdir()
-    with host.use(host.LocalHost(*folders)) as surroundings:
-        yield surroundings
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,8 @@ from likeness_studio.nodes.likeness import GateByLikeness
 from likeness_studio.runner.backends import Folders, LocalEngine, judged_images, report_passed
 from likeness_studio.runner.workflow import Workflow
 
+pytestmark = pytest.mark.usefixtures("local")
+
 ANYWAY, STOP = "best anyway, marked as failed", "stop with an error"
 POINTS = np.array([[20, 20], [40, 20], [30, 32], [22, 43], [38, 43]], dtype=np.float64)
 
@@ -43,15 +45,6 @@ class Brightness:
 
 
 PERSON = Identity(np.array([1.0, 0, 0, 0]), (0.7, 0.6, 0.65), 3, "yunet-sface", "Ada")
-
-
-@pytest.fixture(autouse=True)
-def local(tmp_path):
-    folders = [tmp_path / name for name in ("input", "output", "temp")]
-    for folder in folders:
-        folder.mkdir()
-    with host.use(host.LocalHost(*folders)) as surroundings:
-        yield surroundings
 
 
 def picture(likeness, size=64):

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from likeness_studio.core import host
 from likeness_studio.core.choices import DEFAULT_STRICTNESS
 from likeness_studio.core.errors import EnrollmentRefused, ModelUnknown, PhotoMissing, UnsafePath
 from likeness_studio.core.faces import load_engine
@@ -18,14 +17,7 @@ from likeness_studio.core.imaging import to_pil
 from likeness_studio.nodes.identity import EnrollIdentity, LoadFaceEngine, LoadIdentity, LoadPhotos, SaveIdentity
 from likeness_studio.nodes.likeness import CheckLikeness, KeepBest
 
-
-@pytest.fixture(autouse=True)
-def local(tmp_path):
-    folders = [tmp_path / name for name in ("input", "output", "temp")]
-    for folder in folders:
-        folder.mkdir()
-    with host.use(host.LocalHost(*folders)) as surroundings:
-        yield surroundings
+pytestmark = pytest.mark.usefixtures("local")
 
 
 def enroll(*photos, refused="stop", **more):

@@ -8,7 +8,6 @@ import sys
 import pytest
 import torch
 
-from likeness_studio.core import host
 from likeness_studio.core.choices import FacePolicy
 from likeness_studio.core.errors import DependencyMissing, EnrollmentRefused
 from likeness_studio.core.faces import load_engine
@@ -18,16 +17,7 @@ from likeness_studio.core.models import runtimes as litert
 from likeness_studio.core.models import store
 from likeness_studio.nodes.identity import EnrollIdentity
 
-pytestmark = pytest.mark.models
-
-
-@pytest.fixture(autouse=True)
-def local(tmp_path):
-    folders = [tmp_path / name for name in ("input", "output", "temp")]
-    for folder in folders:
-        folder.mkdir()
-    with host.use(host.LocalHost(*folders)) as surroundings:
-        yield surroundings
+pytestmark = [pytest.mark.models, pytest.mark.usefixtures("local")]
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from types import ModuleType
 
 import pytest
 
-from likeness_studio.core import host
 from likeness_studio.core.lora import lora_file as files
 from likeness_studio.nodes import lora_patching as apply
 
@@ -34,16 +33,6 @@ def loras(model_dir):
     files._files.clear()
     apply._mapped.clear()
     return folder
-
-
-@pytest.fixture
-def local(tmp_path):
-    """Surroundings of a run."""
-    folders = [tmp_path / name for name in ("input", "output", "temp")]
-    for folder in folders:
-        folder.mkdir()
-    with host.use(host.LocalHost(*folders)) as surroundings:
-        yield surroundings
 
 
 @pytest.fixture
