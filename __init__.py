@@ -28,6 +28,8 @@ if TYPE_CHECKING:
         lay_out_sheet,
         list_documents,
         list_models,
+        make_headshot,
+        make_headshots,
         make_id_photos,
         retry_batch,
         run,
@@ -64,8 +66,8 @@ __getattr__ = lazy(
     {
         ".runner.api": (
             "batch_status check_photos compare diagnose_machine diagnose_workflow get_document get_models "
-            "inspect_workflow lay_out_sheet list_documents list_models make_id_photos retry_batch "
-            "run run_batch train_tiny_vae verify_file verify_files verify_models"
+            "inspect_workflow lay_out_sheet list_documents list_models make_headshot make_headshots make_id_photos "
+            "retry_batch run run_batch train_tiny_vae verify_file verify_files verify_models"
         ),
         ".runner": "Client Workflow",
         ".core.errors": "LikenessError",
@@ -90,6 +92,8 @@ __all__ = [
     "lay_out_sheet",
     "list_documents",
     "list_models",
+    "make_headshot",
+    "make_headshots",
     "make_id_photos",
     "retry_batch",
     "run",

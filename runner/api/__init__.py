@@ -17,6 +17,7 @@ from ...core.lazy import lazy
 if TYPE_CHECKING:
     from ..errors import Misuse
     from .check import CheckedPhoto, CheckResult, UncheckedPhoto, check_photos
+    from .headshots import Headshot, Headshots, RefusedHeadshot, make_headshot, make_headshots
     from .id_photos import IDPhotoFile, IDPhotos, RefusedPhoto, make_id_photos
     from .inspect import (
         InspectedWorkflow,
@@ -48,6 +49,8 @@ __all__ = [
     "CheckResult",
     "CheckedPhoto",
     "Finished",
+    "Headshot",
+    "Headshots",
     "IDPhotoFile",
     "IDPhotos",
     "InspectedWorkflow",
@@ -57,6 +60,7 @@ __all__ = [
     "ModelInfo",
     "PhotoRead",
     "PrintedSheet",
+    "RefusedHeadshot",
     "RefusedPhoto",
     "TrainedNetwork",
     "TrainingBegun",
@@ -75,6 +79,8 @@ __all__ = [
     "lay_out_sheet",
     "list_documents",
     "list_models",
+    "make_headshot",
+    "make_headshots",
     "make_id_photos",
     "retry_batch",
     "run",
@@ -88,6 +94,7 @@ __all__ = [
 HOMES = {
     "..errors": "Misuse",
     ".check": "CheckedPhoto CheckResult UncheckedPhoto check_photos",
+    ".headshots": "Headshot Headshots RefusedHeadshot make_headshot make_headshots",
     ".id_photos": "IDPhotoFile IDPhotos RefusedPhoto make_id_photos",
     ".inspect": "InspectedWorkflow MachineFacts WorkflowFindings diagnose_machine diagnose_workflow inspect_workflow",
     ".lookups": "ModelFiles ModelInfo VerifiedFile VerifiedFiles get_document get_models list_documents list_models "

@@ -15,6 +15,7 @@ from ...core.errors.formats import AlterationForbidden, PrintSizeUnknown
 from ...core.files import write_new, write_whole
 from ...core.id_photo.document import Document
 from ...core.id_photo.documents import document as document_of
+from ...core.imaging.encode import FORM_OF_SUFFIX
 from ...core.interrupt import Stopped, stoppable
 from ..backends.base import Event
 from ..errors import Misuse, OutputUnwritable
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from ...core.provenance.xmp import Record
 
 DEFAULT_FOLDER = Path("output") / "id"
-FORMATS = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp"}
-"""What is written, by the ending of a file's name."""
-
 QUALITY = 95
 """Of a JPEG whose size no rule limits."""
 
@@ -212,11 +210,11 @@ def _form_of(out: Path, count: int) -> str | None:
     suffix = out.suffix.lower()
     if suffix not in PICTURES or out.is_dir():
         return None
-    if suffix not in FORMATS:
+    if suffix not in FORM_OF_SUFFIX:
         raise Misuse(f"--out {out}: {suffix} is not written; give .jpg, .png, .webp or a folder.")
     if count > 1:
         raise Misuse(f"--out {out} is one file for {count} ID photos; give a folder.")
-    return FORMATS[suffix]
+    return FORM_OF_SUFFIX[suffix]
 
 
 def _check_prints(documents: Sequence[Document]) -> None:

@@ -72,6 +72,10 @@ def run(
         return run_once(graph, backend, folder, photos, on_event, stopped)
 
 
+Arrange = Callable[[RunResult], tuple[Path, str]]
+"""Moves the files of a result, and says in which folder its report belongs, and what the page is called there."""
+
+
 def run_once(
     workflow: Workflow,
     backend: Backend,
@@ -79,10 +83,15 @@ def run_once(
     photos: Sequence[Given] = (),
     on_event: OnEvent = ignore,
     stopped: Stopped | None = None,
+    *,
+    arrange: Arrange | None = None,
 ) -> Finished:
-    """The same on a place that is open already, with a workflow that is ready to run."""
+    """The same on a place that is open already, with a workflow that is ready to run.
+
+    `arrange` moves the result's files to where they belong; its report then is theirs, and readable by its owner only.
+    """
     from ..backends.execute import check_writable, execute
-    from ..report import write_report
+    from ..report import HTML_NAME, write_report
     from ..report.schemas import RunReport
 
     check_writable(output)
@@ -90,8 +99,9 @@ def run_once(
         result = stoppable(
             lambda stopped: execute(workflow, backend, output, photos, on_event, stopped, temp=Path(temp)), stopped
         )
+        folder, name = (output, HTML_NAME) if arrange is None else arrange(result)
         report = RunReport.of(result)
-        html, json = write_report(result, output.absolute(), report)
+        html, json = write_report(result, folder.absolute(), report, name, private=arrange is not None)
     return Finished(result, report, html, json)
 
 

@@ -25,6 +25,7 @@ class LazyGroup(click.Group):
         "run": ("run:run", "Run a workflow, here or on a ComfyUI server."),
         "batch": ("batch:batch", "Run a workflow over many photos, here or on many servers."),
         "compare": ("compare:compare", "Try models and settings on one photo, and compare the likeness."),
+        "headshot": ("headshot:headshot", "Make studio headshots of photos, checked to be the same person."),
         "id": ("id:id_command", "Make passport, visa and profile photos by the rules; nothing is generated."),
         "sheet": ("sheet:sheet", "Lay ID photos out on paper in exact size, as PDF or PNG."),
         "check": ("check:check", "Judge photos by the rules of a document, or as reference photos."),
