@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     )
     from .sheet import PrintedSheet, lay_out_sheet
     from .training import PhotoRead, TrainedNetwork, TrainingBegun, train_tiny_vae
-    from .workflows import BatchStatus, Finished, batch_status, compare, retry_batch, run, run_batch
+    from .workflows import BatchStatus, Finished, batch_status, collect_pictures, compare, retry_batch, run, run_batch
 
 __all__ = [
     "BatchStatus",
@@ -70,6 +70,7 @@ __all__ = [
     "WorkflowFindings",
     "batch_status",
     "check_photos",
+    "collect_pictures",
     "compare",
     "diagnose_machine",
     "diagnose_workflow",
@@ -101,7 +102,7 @@ HOMES = {
     "verify_file verify_files verify_models",
     ".sheet": "PrintedSheet lay_out_sheet",
     ".training": "PhotoRead TrainedNetwork TrainingBegun train_tiny_vae",
-    ".workflows": "BatchStatus Finished batch_status compare retry_batch run run_batch",
+    ".workflows": "BatchStatus Finished batch_status collect_pictures compare retry_batch run run_batch",
 }
 """Which names are in which file."""
 

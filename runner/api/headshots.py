@@ -21,7 +21,16 @@ from ..backends.base import Event
 from ..batch.deliver import NamePattern, write_zip
 from ..batch.verdict_tables import one_line
 from ..errors import Misuse, NodeFailed, OutputUnwritable, ServerExecutionError
-from ..workflow.headshot_graph import Behind, HeadshotChoices, crop_named, headshot_files, headshot_workflow
+from ..workflow.graph import plain_title
+from ..workflow.headshot_graph import (
+    BEHIND,
+    REFERENCES,
+    Behind,
+    HeadshotChoices,
+    crop_named,
+    headshot_files,
+    headshot_workflow,
+)
 from ..workflow.input_files import photos_in, safe_name
 from .workflows import Finished, run_once
 
@@ -186,7 +195,7 @@ def make_headshots(
                     raise
                 except LikenessError as error:
                     told = about_photo(error, file)
-                    if len(files) == 1 or not _of_photo(told):
+                    if len(files) == 1 or _ends_all(told):
                         raise told from error
                     refused.append(RefusedHeadshot(file, told))
                     on_event(refused[-1])
@@ -232,6 +241,9 @@ def _form(asked: str | None, pattern: NamePattern, behind: Behind) -> Form:
         raise Misuse("A JPEG cannot be transparent; choose --format png.")
     return form
 
+
+SHARED = frozenset({plain_title(BEHIND), plain_title(REFERENCES)})
+"""Titles of the nodes whose files are the same for each photo."""
 
 SUFFIX_OF: dict[Form, str] = {"jpeg": ".jpg", "png": ".png", "webp": ".webp"}
 
@@ -290,11 +302,16 @@ def _as_step(photo: Event, on_event: OnHeadshot, event: Event) -> None:
         on_event(event)
 
 
-def _of_photo(error: LikenessError) -> bool:
-    """Whether the photo is at fault, so that the next can be tried: a full disk or a missing model is no photo's."""
+def _ends_all(error: LikenessError) -> bool:
+    """Whether the next photo would fare no better: a full disk, a server that is away, bad photos of the person."""
     from ..batch.judge import blame
 
-    return blame(error) == "photo"
+    return _is_shared(error) or blame(error) in {"disk", "server", "unsuited"}
+
+
+def _is_shared(error: LikenessError) -> bool:
+    """Whether the error is about a file that all headshots of a call share."""
+    return isinstance(error, NodeFailed | ServerExecutionError) and plain_title(error.title) in SHARED
 
 
 def about_photo(error: LikenessError, photo: Path) -> LikenessError:
@@ -305,7 +322,7 @@ def about_photo(error: LikenessError, photo: Path) -> LikenessError:
     kind = type(error.cause) if isinstance(error, NodeFailed) else None
     if isinstance(error, ServerExecutionError):
         kind = error.cause
-    if kind is None or not issubclass(kind, PhotoError | IdentityError):
+    if kind is None or not issubclass(kind, PhotoError | IdentityError) or _is_shared(error):
         return error
     reason = one_line(str(error), refused=True)
     for own in (photo.name, safe_name(photo.name)):

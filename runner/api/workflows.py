@@ -15,6 +15,7 @@ from ..workflow.input_files import files_of
 from ..workflow.overrides import Settings, settings_of
 
 if TYPE_CHECKING:
+    from ..batch.deliver import Collected
     from ..batch.job_records import BatchEvent, BatchView, JobRow
     from ..batch.overview import Overview
     from ..batch.run import BatchResult
@@ -232,6 +233,31 @@ def batch_status(folder: str | Path, *, failed: bool = False) -> BatchStatus:
 
     with Ledger.read(Path(folder)) as ledger:
         return BatchStatus(overview(ledger), tuple(ledger.rows(state="failed")) if failed else ())
+
+
+def collect_pictures(
+    folder: str | Path,
+    output: str | Path | None = None,
+    *,
+    name: str | None = None,
+    unconfirmed: bool = False,
+    archive: bool = False,
+) -> Collected:
+    """Copy the pictures of the batch in `folder` into one folder, under the names of their photos.
+
+    `output`: that folder, else `pictures` inside the batch's. `name`: what they are called, such as ``{name}.jpg``;
+    another ending saves them anew in that format. Those that are not confirmed are left out, unless `unconfirmed`.
+    `archive`: also a ZIP of them. The same call again adds what is new; no file is replaced. Raises Misuse,
+    LedgerMissing, LedgerUnreadable, OutputUnwritable, and what reading a picture raises.
+    """
+    from ..batch.deliver import PICTURES, NamePattern, collect_rows
+    from ..batch.ledger import Ledger
+
+    pattern, batch = NamePattern() if name is None else NamePattern(name), Path(folder)
+    with Ledger.read(batch) as ledger:
+        rows = list(ledger.rows())
+    target = batch / PICTURES if output is None else Path(output)
+    return collect_rows(rows, batch, target, pattern, unconfirmed=unconfirmed, archive=archive)
 
 
 def compare(

@@ -7,7 +7,7 @@ import string
 import time
 import zipfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +87,6 @@ class Collected:
     new: int
     left_out: tuple[LeftOut, ...]
     archive: Path | None = None
-    notes: list[str] = field(default_factory=list)
 
     @property
     def files(self) -> list[Path]:
@@ -142,7 +141,7 @@ def collect_rows(
                 new += fresh
                 pictures.setdefault(row.name, []).append(path)
         files = [path for paths in pictures.values() for path in paths]
-        packed = write_zip(files, batch / f"{folder.name}.zip") if archive and files else None
+        packed = write_zip(files, folder.parent / f"{folder.name}.zip") if archive and files else None
     except OSError as error:
         raise OutputUnwritable(
             f"The pictures cannot be written to {folder} ({error.strerror or error}); choose another --out."

@@ -25,6 +25,7 @@ from ..workflow.object_info import MODEL_SUFFIXES
 from ..workflow.overrides import Setting, apply_settings
 from ..workflow.validate import refuse_unknown
 from .contact_sheet import write_sheet
+from .deliver import PICTURES
 from .inputs import read_inputs
 from .job_records import BatchEvent, BatchOptions, BatchView, Counts, JobSpec, Planned
 from .judge import judges_by_rules
@@ -261,7 +262,7 @@ class _Batch:
         jobs = [Planned(key, spec, affinity(spec)) for key, spec in zip(keys, specs, strict=True)]
         self.ledger.config = self.options.as_config()
         self.ledger.recover()
-        counts = self.ledger.plan(jobs, reserved=[THUMBS])
+        counts = self.ledger.plan(jobs, reserved=[THUMBS, PICTURES])
         self._before = counts.finished
         self.emit(BatchEvent("batch_started", {"jobs": counts.total, "pending": counts.pending}))
 

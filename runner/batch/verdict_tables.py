@@ -19,7 +19,8 @@ from ..report.schema_base import finite
 from .job_records import Attempt, JobRow
 
 PHOTO_AT_FAULT = re.compile(
-    r"^[^:]* \(node [^)]*\) failed(?: on the server)?: (?:1 of 1 reference photos [^.:]*\. Photo 1: )?"
+    r"^[^:]* \(node [^)]*\) failed(?: on the server)?: "
+    r"(?:1 of 1 reference photos [^.:]*\. Photo 1: |(?!\d+ of )[^:]* cannot be used\. )?"
 )
 """What stands before the reason when a node refused the one photo that it was given."""
 

@@ -29,6 +29,7 @@ class LazyGroup(click.Group):
         "id": ("id:id_command", "Make passport, visa and profile photos by the rules; nothing is generated."),
         "sheet": ("sheet:sheet", "Lay ID photos out on paper in exact size, as PDF or PNG."),
         "check": ("check:check", "Judge photos by the rules of a document, or as reference photos."),
+        "collect": ("collect:collect", "Gather the pictures of a batch in one folder, under their own names."),
         "status": ("batch:status", "Show how a batch is getting on."),
         "retry": ("batch:retry", "Run failed or unconfirmed jobs of a batch again."),
         "doctor": ("doctor:doctor", "Say what is missing, here, on a server, or for a workflow."),

@@ -94,15 +94,21 @@ class PhotoQuality(Report):
 
 
 class ReferencePhoto(Report):
-    """What became of one reference photo."""
+    """What became of one reference photo. `name`: its file, where that is known."""
 
     index: Count = None
+    name: Text = ""
     outcome: Text = ""
     reason: Text = ""
     agreement: Number = None
     box: list[float] | None = None
     notes: Texts = []
     quality: PhotoQuality | None = None
+
+    @property
+    def called(self) -> str:
+        """What people are told of it: its file's name, or its number."""
+        return self.name or f"photo {(self.index or 0) + 1}"
 
     @property
     def poor(self) -> bool:

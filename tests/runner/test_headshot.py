@@ -192,14 +192,16 @@ def test_a_picture_fills_the_frame_behind_the_person(desk):
 
 @models
 def test_one_damaged_photo_of_the_person_does_not_end_it(desk, portraits):
-    person = sorted(path for path in portraits.rglob("*.jpg"))[0].parent
-    shutil.copytree(person, desk / "person")
-    (desk / "person" / "torn.jpg").write_bytes((desk / "me.jpg").read_bytes()[:20_000])
-    photo = sorted((desk / "person").glob("*.jpg"))[0]
-    found = make_headshots([photo], "made", person=["person"], width=240)
+    person = desk / "person"
+    person.mkdir()
+    for name in ("obama.jpg", "obama2.jpg"):
+        shutil.copy(portraits / name, person / name)
+    (person / "torn.jpg").write_bytes((desk / "me.jpg").read_bytes()[:20_000])
+    found = make_headshots([portraits / "obama3.jpg"], "made", person=[person], width=240)
     assert found.made[0].confirmed
     (enrolled,) = found.made[0].report.enrollments
-    assert len(enrolled.photos) > 1
+    assert [photo.name for photo in enrolled.photos] == ["obama3.jpg", "obama.jpg", "obama2.jpg"]
+    assert "torn.jpg cannot be decoded" in found.made[0].html.read_text()
 
 
 def test_help_needs_no_network_and_no_torch(desk):
