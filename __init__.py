@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         lay_out_sheet,
         list_documents,
         list_models,
+        list_workflows,
         make_headshot,
         make_headshots,
         make_id_photos,
@@ -67,8 +68,9 @@ __getattr__ = lazy(
     {
         ".runner.api": (
             "batch_status check_photos collect_pictures compare diagnose_machine diagnose_workflow get_document "
-            "get_models inspect_workflow lay_out_sheet list_documents list_models make_headshot make_headshots "
-            "make_id_photos retry_batch run run_batch train_tiny_vae verify_file verify_files verify_models"
+            "get_models inspect_workflow lay_out_sheet list_documents list_models list_workflows make_headshot "
+            "make_headshots make_id_photos retry_batch run run_batch train_tiny_vae verify_file verify_files "
+            "verify_models"
         ),
         ".runner": "Client Workflow",
         ".core.errors": "LikenessError",
@@ -94,6 +96,7 @@ __all__ = [
     "lay_out_sheet",
     "list_documents",
     "list_models",
+    "list_workflows",
     "make_headshot",
     "make_headshots",
     "make_id_photos",

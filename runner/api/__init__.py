@@ -16,6 +16,7 @@ from ...core.lazy import lazy
 
 if TYPE_CHECKING:
     from ..errors import Misuse
+    from .bundled import BundledWorkflow, NeededModel, list_workflows
     from .check import CheckedPhoto, CheckResult, UncheckedPhoto, check_photos
     from .headshots import Headshot, Headshots, RefusedHeadshot, make_headshot, make_headshots
     from .id_photos import IDPhotoFile, IDPhotos, RefusedPhoto, make_id_photos
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BatchStatus",
+    "BundledWorkflow",
     "CheckResult",
     "CheckedPhoto",
     "Finished",
@@ -58,6 +60,7 @@ __all__ = [
     "Misuse",
     "ModelFiles",
     "ModelInfo",
+    "NeededModel",
     "PhotoRead",
     "PrintedSheet",
     "RefusedHeadshot",
@@ -80,6 +83,7 @@ __all__ = [
     "lay_out_sheet",
     "list_documents",
     "list_models",
+    "list_workflows",
     "make_headshot",
     "make_headshots",
     "make_id_photos",
@@ -94,6 +98,7 @@ __all__ = [
 
 HOMES = {
     "..errors": "Misuse",
+    ".bundled": "BundledWorkflow NeededModel list_workflows",
     ".check": "CheckedPhoto CheckResult UncheckedPhoto check_photos",
     ".headshots": "Headshot Headshots RefusedHeadshot make_headshot make_headshots",
     ".id_photos": "IDPhotoFile IDPhotos RefusedPhoto make_id_photos",

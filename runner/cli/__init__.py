@@ -33,6 +33,7 @@ class LazyGroup(click.Group):
         "status": ("batch:status", "Show how a batch is getting on."),
         "retry": ("batch:retry", "Run failed or unconfirmed jobs of a batch again."),
         "doctor": ("doctor:doctor", "Say what is missing, here, on a server, or for a workflow."),
+        "workflows": ("workflows:workflows", "List the workflows that come with the pack, and what each needs."),
         "inspect": ("inspect:inspect", "List what can be set in a workflow."),
         "documents": ("documents:documents", "List the documents that ID photos can be made for, and their rules."),
         "verify": ("verify:verify", "Say how a picture was made, and whether it was altered since it was signed."),
