@@ -91,10 +91,13 @@ def _described(entry: AboutWorkflow, workflow: Workflow) -> BundledWorkflow:
 def _fetched(workflow: Workflow) -> list[NeededModel]:
     """The models of the store that its nodes load."""
     from ...core.models import store
+    from ...core.node_facts import ENGINE, facts_of
     from ...core.provenance.save import models_used
 
     graph, known = workflow.to_api(), store.names()
-    entries = [store.entry(name) for name, _ in models_used(graph, list(graph)) if name in known]
+    judges = any((facts := facts_of(node.class_type)) and facts.judges == "identity" for node in workflow)
+    names = dict.fromkeys([name for name, _ in models_used(graph, list(graph))] + list(ENGINE if judges else ()))
+    entries = [store.entry(name) for name in names if name in known]
     return [
         NeededModel(each.name, "", each.size, store.locate(each.name) is not None, each.licence) for each in entries
     ]
