@@ -14,7 +14,7 @@ from ...core.interrupt import Stopped, never
 from ..errors import OutputUnwritable
 from ..workflow.graph import Workflow
 from ..workflow.input_files import Given, named_models, stage_input_files
-from ..workflow.reference_names import name_in_error, name_references
+from ..workflow.reference_names import name_in_error, name_persons, name_references
 from .base import Backend, Folders, OnEvent, RunResult, ignore
 
 
@@ -107,6 +107,7 @@ def execute(
         staged, used = stage_input_files(workflow, photos, folders.input, search)
     except OSError as error:
         raise _not_staged(error, folders.input) from error
+    name_persons(staged, photos, used)
     try:
         result = backend.run(staged, folders, on_event, stopped, prompt_id=prompt_id, resume=resume)
     except LikenessError as error:

@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Any
 from ...core.errors import EnrollmentRefused, LikenessError, PhotoError
 from ...core.imaging.files import check_whole
 from ..errors import NodeFailed, ServerExecutionError
+from .input_files import safe_name
 
 if TYPE_CHECKING:
     from .graph import Workflow
-    from .input_files import InputPhoto
+    from .input_files import Given, InputPhoto
 
 ENROLLS = "LikenessEnrollIdentity"
 """The node class that makes a person of photos, as graphs call it."""
+
+SAVES, DEFAULT_FILE = "LikenessSaveIdentity", "identities/person"
+"""The node class that writes a person to a file, and what it calls that unless it is told."""
 
 SOCKETS = ("photos", *(f"photos_{number}" for number in range(2, 9)))
 
@@ -68,6 +72,25 @@ def name_references(workflow: Workflow, photos: Sequence[InputPhoto], ui: dict[s
                 entry | {"name": name} if isinstance(entry, dict) else entry
                 for entry, name in zip(entries, names, strict=True)
             ]
+
+
+def name_persons(workflow: Workflow, given: Sequence[Given], photos: Sequence[InputPhoto]) -> None:
+    """Call a person that has no name after the folder of their photos; so is the file that it is saved in.
+
+    `workflow` is changed: it is the copy that runs. A name or a file that the user chose stays.
+    """
+    folders = {each.path.resolve() for each in given if each.path.is_dir()}
+    for node in workflow:
+        link = node.links.get(SOCKETS[0]) if node.class_type == ENROLLS else None
+        homes = {each.path.resolve().parent for each in photos if link is not None and each.node == link[0]}
+        if len(homes) != 1 or not homes <= folders or node.inputs.get("name") != "":
+            continue
+        (home,) = homes
+        node.inputs["name"] = home.name
+        for saver in workflow:
+            saved = saver.links.get("identity") if saver.class_type == SAVES else None
+            if saved is not None and saved[0] == node.id and saver.inputs.get("filename") == DEFAULT_FILE:
+                saver.inputs["filename"] = f"{DEFAULT_FILE.rpartition('/')[0]}/{safe_name(home.name)}"
 
 
 def _name_left_out(photos: Sequence[InputPhoto], shown: dict[str, list[Any]]) -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from likeness_studio import run
 from likeness_studio.core.errors import EnrollmentRefused
+from likeness_studio.core.identity import load_identity
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.errors import NodeFailed, ServerExecutionError
 from likeness_studio.runner.workflow import Workflow
@@ -103,3 +104,15 @@ def test_a_second_run_keeps_the_first_ones_report(desk):
     second = run("enroll_identity", ["photos"], "out")
     assert (first.html.name, second.html.name, second.json.name) == ("report.html", "report_2.html", "report_2.json")
     assert first.json.read_text() == text
+
+
+def test_a_person_is_called_after_the_folder_of_their_photos(desk):
+    (desk / "photos").rename(desk / "Zoë Müller")
+    run("enroll_identity", ["Zoë Müller"], "out")
+    (saved,) = (desk / "out" / "identities").iterdir()
+    assert saved.name == "Zoe_Muller.safetensors"
+    assert load_identity(saved).name == "Zoë Müller"
+    run("enroll_identity", ["Zoë Müller"], "again", settings={"Person.name": "Z.", "Save person.filename": "mine/zoe"})
+    assert load_identity(desk / "again" / "mine" / "zoe.safetensors").name == "Z."
+    run("enroll_identity", sorted((desk / "Zoë Müller").iterdir()), "third")
+    assert (desk / "third" / "identities" / "person.safetensors").is_file(), "single photos say nobody's name"
