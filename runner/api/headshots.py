@@ -35,7 +35,8 @@ from ..workflow.input_files import photos_in, safe_name
 from .workflows import Finished, run_once
 
 if TYPE_CHECKING:
-    from ..backends.base import Backend, RunResult
+    from ..backends.base import Backend
+    from ..backends.result import RunResult
     from ..report.schemas import RunReport
     from ..workflow.graph import Workflow
 
@@ -65,6 +66,11 @@ class Headshot:
     def look(self) -> list[str]:
         """What a person should look at in the picture."""
         return [each.text for each in self.report.look]
+
+    @property
+    def to_look_at(self) -> bool:
+        """Whether a person should look at it before it is handed on: all that is not known to be a good picture."""
+        return self.report.to_look_at
 
     @property
     def score(self) -> float | None:
@@ -117,8 +123,8 @@ class Headshots:
 
     @property
     def to_look_at(self) -> int:
-        """In how many of them a person should look at something."""
-        return sum(bool(each.look) for each in self.made)
+        """How many of them a person should look at before they are handed on."""
+        return sum(each.to_look_at for each in self.made)
 
     def as_dict(self) -> dict[str, Any]:
         """For machine output."""

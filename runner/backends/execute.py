@@ -15,7 +15,8 @@ from ..errors import OutputUnwritable
 from ..workflow.graph import Workflow
 from ..workflow.input_files import Given, named_models, stage_input_files
 from ..workflow.reference_names import name_in_error, name_persons, name_references
-from .base import Backend, Folders, OnEvent, RunResult, ignore
+from .base import Backend, Folders, OnEvent, ignore
+from .result import RunResult
 
 
 @dataclass(frozen=True)

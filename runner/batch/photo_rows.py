@@ -65,7 +65,7 @@ def refused_row(photo: Path, error: LikenessError, name: str, reason: str | None
 
 def worst_first(rows: Sequence[JobRow]) -> list[JobRow]:
     """What failed before what a person must look at, and that before what is well."""
-    return sorted(rows, key=lambda row: (WORST_FIRST.index(kind(row)), not row.report.look))
+    return sorted(rows, key=lambda row: (WORST_FIRST.index(kind(row)), not row.report.to_look_at))
 
 
 def write_overview(rows: Sequence[JobRow], folder: Path, title: str) -> tuple[Path, Path]:

@@ -70,7 +70,7 @@ FORMATS = ("jpg", "png", "webp")
 )
 @click.option("--server", "-s", help="Run on the ComfyUI server at this URL (or @NAME, a managed one), not here.")
 @click.option("--header", "headers", type=HeaderParam(), multiple=True, help="A header for the server.")
-@click.option("--strict", is_flag=True, help="Also leave with exit code 3 where a person should look at a picture.")
+@click.option("--strict", is_flag=True, help="Leave with exit code 3 also where a picture is not known to be good.")
 @json_option
 def headshot(
     photos: tuple[Path, ...],
@@ -149,6 +149,8 @@ def _show(out: Output, made: Headshot) -> None:
     figures = f" (similarity {score}, threshold {threshold})"
     out.say(f"Picture  {clean(short_path(made.path))}")
     out.console.print(Text.assemble("Verdict  ", (word, shown.tone.terminal), figures))
+    if (picture := made.report.picture_shown) is not None:
+        out.console.print(Text.assemble("Picture  ", (picture.word, picture.tone.terminal)))
     for text in made.look:
         out.console.print(Text.assemble("Look at  ", (clean(text), UNSURE.terminal)))
     out.say(f"Report   {clean(short_path(made.html))}")
@@ -158,7 +160,7 @@ def _show_end(out: Output, found: Headshots) -> None:
     if len(found.made) + len(found.refused) > 1:
         rows = [
             (clean(each.source.name), LIKENESS["pass" if each.confirmed else "fail"].word, clean(" ".join(each.look)))
-            for each in sorted(found.made, key=lambda each: (each.confirmed, not each.look))
+            for each in sorted(found.made, key=lambda each: (each.confirmed, not each.to_look_at))
         ]
         refused = [(clean(each.source.name), "refused", clean(each.reason)) for each in found.refused]
         print_overview(out, ("Photo", "Verdict", "Why, or what to look at"), refused + rows)

@@ -113,7 +113,7 @@ def test_what_is_wrong_with_one_job_does_not_end_the_batch(mirror, photos, tmp_p
     ]
     table = tmp_path / "jobs.jsonl"
     table.write_text("\n".join(map(json.dumps, lines)))
-    with pytest.raises(errors.BatchInputsInvalid, match="wrong: .*'Nobody'"):
+    with pytest.raises(errors.BatchInputsInvalid, match=r"wrong: .*'Nobody'"):
         run_batch(BatchOptions(mirror, table, tmp_path / "out"))
     assert not list((tmp_path / "out").glob("*.html")), "the table is wrong, and not a photo of it"
     table.write_text("\n".join(json.dumps(line) for line in lines if line["name"] != "wrong"))

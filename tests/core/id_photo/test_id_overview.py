@@ -59,7 +59,7 @@ def test_a_colour_by_name_is_put_behind_the_person(astronaut, tmp_path):
     assert "The background was replaced by plain #D9001B." in done.output
     (made,) = tmp_path.glob("*.jpg")
     with Image.open(made) as picture:
-        red, green, blue = picture.convert("RGB").getpixel((3, 3))
+        red, green, blue = picture.convert("RGB").crop((3, 3, 4, 4)).tobytes()
     assert red > 200 > 60 > max(green, blue)
     forbidden = likeness_id(astronaut, "-d", "us-passport", "--background", "white", "-o", tmp_path, "--no-check")
     assert forbidden.exit_code == 3
@@ -104,6 +104,8 @@ def test_so_many_prints_as_are_asked_for(astronaut, tmp_path):
     done = likeness_id(astronaut, "-d", "uk-passport", "--sheet", "a4", "--count", 3, "-o", tmp_path, "--no-check")
     (sheet,) = tmp_path.glob("*.pdf")
     assert f"Sheet    {sheet}" in done.output
-    assert sheet.read_bytes().count(b" Do") == 3
+    pypdf = pytest.importorskip("pypdf")
+    content = pypdf.PdfReader(sheet).pages[0].get_contents().get_data()
+    assert content.count(b" Do") == 3
     with pytest.raises(Misuse, match="--sheet"):
         make_id_photos([astronaut], ["uk-passport"], tmp_path, count=3)
