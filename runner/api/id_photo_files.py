@@ -46,7 +46,11 @@ def write_report(file: IDPhotoFile) -> IDPhotoFile:
     if file.compliance is None:
         del others["html"]
     try:
-        drawn, overlay = draw_overlay(file.made.picture[0], file.made.head, file.made.id_photo.document), io.BytesIO()
+        found, head = file.compliance, file.made.head
+        if found is not None and found.head is not None and len(found.faces) == 1:
+            head = found.head  # what the page says of the head, and not what was aimed at
+        overlay = io.BytesIO()
+        drawn = draw_overlay(file.made.picture[0], head, file.made.id_photo.document)
         to_pil(drawn).save(overlay, "PNG", compress_level=1)
         write_whole(others["overlay"], overlay.getvalue(), private=True)
         if file.compliance is not None:

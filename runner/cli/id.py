@@ -192,6 +192,28 @@ def check_lines(found: Compliance) -> list[str]:
     return [found.headline, f"Uncertain, so a person must look at: {', '.join(unsure)}."]
 
 
+MEASURED_ANEW = {
+    "head height": "head_height",
+    "eye line": "eye_line",
+    "room above the head": "room_above",
+    "chin above the bottom": "chin_height",
+    "head width": "head_width",
+}
+"""The check that measures the finished photo by a rule that its frame was chosen by."""
+
+
+def _rule_line(rule: dict[str, Any], found: Compliance | None) -> str:
+    """One rule: what the check measured, as the report's page says it, or else what the frame was chosen for."""
+    checks = [] if found is None else [each for each in found.checks if each.name == MEASURED_ANEW.get(rule["name"])]
+    if checks and checks[0].value is not None and checks[0].shown:
+        words = {"pass": "kept", "fail": "BROKEN"}.get(str(checks[0].outcome), str(checks[0].outcome))
+        return f"Rule     {rule['name']} {checks[0].shown}, asked {checks[0].limit}: {words}"
+    return (
+        f"Rule     {rule['name']} {rule['value']:g} ± {rule['uncertainty']:g} {rule['unit']}, "
+        f"asked {rule['low']:g} to {rule['high']:g}: {'kept' if rule['met'] else 'BROKEN'}"
+    )
+
+
 def lines_of(made: IDPhotoFile) -> list[str]:
     """What a person is told of one photo."""
     report, photo = made.made.report, made.made.id_photo
@@ -201,11 +223,7 @@ def lines_of(made: IDPhotoFile) -> list[str]:
         if round(photo.source_dpi) < round(photo.dpi):
             size += f", enlarged from {photo.source_dpi:.0f} pixels per inch of the photo"
     lines = [f"Photo    {clean(str(made.path))} ({size}, {len(made.encoded.data) / 1000:.0f} kB)"]
-    lines += [
-        f"Rule     {rule['name']} {rule['value']:g} ± {rule['uncertainty']:g} {rule['unit']}, "
-        f"asked {rule['low']:g} to {rule['high']:g}: {'kept' if rule['met'] else 'BROKEN'}"
-        for rule in report["rules"]
-    ]
+    lines += [_rule_line(rule, made.compliance) for rule in report["rules"]]
     if made.refusal is not None:
         lines.append(f"Refused  [{made.refusal.code}] {made.refusal}")
     lines += [f"To do    {line}" for line in report["to_do"]]

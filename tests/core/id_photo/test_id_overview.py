@@ -109,3 +109,13 @@ def test_so_many_prints_as_are_asked_for(astronaut, tmp_path):
     assert content.count(b" Do") == 3
     with pytest.raises(Misuse, match="--sheet"):
         make_id_photos([astronaut], ["uk-passport"], tmp_path, count=3)
+
+
+@models
+def test_one_report_has_one_head_height(astronaut, tmp_path):
+    done = likeness_id(astronaut, "-d", "uk-passport", "-o", tmp_path)
+    (made,) = make_id_photos([astronaut], ["uk-passport"], tmp_path / "again", matte="u2netp").made
+    assert made.compliance is not None
+    (check,) = [each for each in made.compliance.checks if each.name == "head_height"]
+    assert f"Rule     head height {check.shown}, asked {check.limit}: kept" in done.output
+    assert check.shown in made.others["html"].read_text()
