@@ -125,13 +125,14 @@ def _show(out: Output, finished: Finished) -> None:
         if isinstance(left_out, dict):
             out.say(f"Left out {clean(left_out.get('reason'))}")
     for photo in (photo for report in told.enrollments for photo in report.photos):
+        called = clean(photo.name or f"photo {(photo.index or 0) + 1}")
         if photo.outcome != "pass":
-            out.say(f"Refused  {clean(photo.called)}: {clean(photo.reason)}")
+            out.say(f"Refused  {called}: {clean(photo.reason)}")
         elif photo.quality is not None and photo.poor:
             said = " ".join([photo.quality.says, *photo.quality.advice])
-            out.say(f"Poor     {clean(photo.called)}: {clean(said)}")
+            out.say(f"Poor     {called}: {clean(said)}")
         for note in photo.notes:
-            out.say(f"Note     {clean(photo.called)}: {clean(note)}")
+            out.say(f"Note     {called}: {clean(note)}")
     for _, saved in result.shown("saved"):
         out.say(f"Saved    {f'{saved}, on the server' if result.remote else short_path(Path(str(saved)))}")
     for report in told.likeness:

@@ -115,11 +115,6 @@ class ReferencePhoto(Report):
     quality: PhotoQuality | None = None
 
     @property
-    def called(self) -> str:
-        """What people are told of it: its file's name, or its number."""
-        return self.name or f"photo {(self.index or 0) + 1}"
-
-    @property
     def poor(self) -> bool:
         """Whether it is a poor photo, although it may have been accepted."""
         return self.quality is not None and self.quality.verdict == "fail"
