@@ -66,6 +66,7 @@ def test_a_job_is_one_row_with_everything(tmp_path):
         "outputs": "ann/headshot.png | ann/two.png",
         "key": "ab" * 32,
         "look": "",
+        "picture": "",
     }
 
 
