@@ -229,7 +229,7 @@ def test_an_unwritable_folder_is_said(folder):
 
 
 def test_an_empty_batch_has_a_sheet_too(folder):
-    assert data(write([], folder)) == {"jobs": [], "models": []}
+    assert data(write([], folder)) == {"jobs": [], "models": [], "sort": "name"}
 
 
 def test_a_sheet_that_cannot_be_finished_leaves_the_old_one(folder, monkeypatch):
@@ -308,6 +308,8 @@ def test_browser_filters_searches_and_sorts(opened, team):
     assert names(page)[:2] == ["weak", "ann-0"]
     page.locator("#sort").select_option("slow")
     assert names(page)[0] == "ann-0"
+    page.locator("#sort").select_option("worst")
+    assert names(page)[:2] == ["broken", "weak"]
     page.keyboard.press("Tab")
     page.locator("body").click(position={"x": 3, "y": 3})
     page.keyboard.press("/")
