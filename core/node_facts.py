@@ -40,6 +40,9 @@ FileKind = Literal["photo", "folder", "identity"]
 ENGINE = ("yunet", "sface")
 """The networks of the default face engine: used by a node that takes an engine and was given none."""
 
+MESH = ("face_mesh", "iris")
+"""The networks of the dense landmarks, on which a photo's quality is measured."""
+
 CROPPED, RESIZED, TURNED = "c2pa.cropped", "c2pa.resized", "c2pa.orientation"
 """Actions of the C2PA specification 2.2, 18.15."""
 

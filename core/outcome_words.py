@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -59,6 +60,21 @@ SELFIE = {
     "uncertain": Shown("usable, could be better", "Usable, could be better", UNSURE),
 }
 """What became of a photo by the verdict: judged as a reference photo."""
+
+
+PICTURE = {
+    "pass": Shown("good picture", "Good picture", GOOD),
+    "not seen": Shown("picture not looked at", "Not looked at", UNSURE),
+    "look": Shown("look at it", "Look at it", UNSURE),
+    "fail": Shown("poor picture", "Poor picture", BAD),
+}
+"""What became of a finished picture itself, from the best outcome to the worst: light, sharpness, cut-out and frame."""
+
+
+def worst_picture(outcomes: Iterable[str]) -> str | None:
+    """The outcome of `PICTURE` that matters most; None without any. One that is not known counts as not seen."""
+    order = list(PICTURE)
+    return max((each if each in PICTURE else "not seen" for each in outcomes), key=order.index, default=None)
 
 
 def heading_of(shown: dict[str, Shown], outcome: object) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.choices import PERSON_MATTE, Background, HeadSize, Size
 from ..core.id_photo.documents import names
-from ..core.node_facts import CROPPED, ENGINE, RESIZED, TURNED, Effect, NodeFacts
+from ..core.node_facts import CROPPED, ENGINE, MESH, RESIZED, TURNED, Effect, NodeFacts
 from .schema import io, ui
 from .sockets import ID_PHOTO, IDPhotoType, portrait_engine_input, portrait_several_input
 
@@ -29,7 +29,7 @@ class MakeIDPhoto(io.ComfyNode):
         Effect.COMBINES,
         effect_when=("background", ("keep",), Effect.CUTS),
         pictures=(0, 2),
-        loads=(*ENGINE, "face_mesh", "iris"),
+        loads=(*ENGINE, *MESH),
         judges="rules",
         actions=(TURNED, CROPPED, RESIZED),
     )
@@ -169,7 +169,7 @@ FINISHED, UNCUT = "finished photo", "still to be cut"
 class CheckIDPhoto(io.ComfyNode):
     """A photo judged by the rules of a document."""
 
-    FACTS: ClassVar = NodeFacts(Effect.COMBINES, pictures=(1,), loads=(*ENGINE, "face_mesh", "iris"), judges="rules")
+    FACTS: ClassVar = NodeFacts(Effect.COMBINES, pictures=(1,), loads=(*ENGINE, *MESH), judges="rules")
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -288,7 +288,7 @@ class CheckIDPhoto(io.ComfyNode):
 class CheckSelfie(io.ComfyNode):
     """A photo judged as a reference photo."""
 
-    FACTS: ClassVar = NodeFacts(Effect.COMBINES, pictures=(1,), loads=(*ENGINE, "face_mesh", "iris"), judges="rules")
+    FACTS: ClassVar = NodeFacts(Effect.COMBINES, pictures=(1,), loads=(*ENGINE, *MESH), judges="rules")
 
     @classmethod
     def define_schema(cls) -> io.Schema:

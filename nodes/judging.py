@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..core import host
 from ..core.choices import EVEN_STRICTNESS, STRICTNESS, FacePolicy
 from ..core.identity.calibration import calibration_of
-from ..core.outcome_words import LIKENESS
+from ..core.outcome_words import LIKENESS, PICTURE
 from .schema import io
 from .sockets import CUSTOM
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..core.faces.engines import FaceEngine
     from ..core.identity.enrollment import Identity
     from ..core.identity.verdict import Gate, Judgement, Verdict
+    from ..core.quality.picture_verdict import PictureVerdict
 
 
 def pictures_of(batches: Sequence[torch.Tensor]) -> list[torch.Tensor]:
@@ -56,6 +57,29 @@ def judge(
     return judgement
 
 
+def judge_pictures(pictures: list[torch.Tensor], judgement: Judgement) -> list[PictureVerdict]:
+    """For each judged picture whether it is good enough to hand on: sharp, well lit, not enlarged beyond its detail."""
+    from ..core.quality.picture_verdict import judge_picture
+
+    return [judge_picture(pictures[each.index], each.subject.face) for each in judgement.verdicts]
+
+
+def used_for_pictures(quality: Sequence[PictureVerdict]) -> list[dict[str, Any]]:
+    """The networks that the verdicts on the pictures come from; none where no picture was seen."""
+    from ..core.models import store
+    from ..core.quality.picture_verdict import NETWORKS
+
+    return store.used(*NETWORKS) if any(each.checks for each in quality) else []
+
+
+def report_of(judgement: Judgement, quality: Sequence[PictureVerdict]) -> dict[str, Any]:
+    """The report on likeness with the verdict on each picture in it, as ``images[].picture``."""
+    report = judgement.as_dict()
+    for image, picture in zip(report["images"], quality, strict=True):
+        image["picture"] = picture.as_dict()
+    return report
+
+
 def annotated(pictures: list[torch.Tensor], judgement: Judgement) -> torch.Tensor:
     """The pictures with face boxes and verdicts, as one IMAGE [B,H,W,3]."""
     from ..core.faces.annotate import batch_of
@@ -71,9 +95,13 @@ def _verdict_picture(picture: torch.Tensor, verdict: Verdict) -> Any:
     return annotate(picture, verdict.subject.face, label, LIKENESS[verdict.outcome].tone.label)
 
 
-def summary(judgement: Judgement) -> str:
+def summary(judgement: Judgement, quality: Sequence[PictureVerdict]) -> str:
     """The judgement in a few lines for the canvas."""
     lines = [
         f"Picture {each.index + 1}: {each.outcome.replace('_', ' ')}. {each.reason}" for each in judgement.verdicts
+    ]
+    lines += [
+        f"Picture {number}: {PICTURE[each.outcome].word}. {' '.join(each.reasons)}".rstrip()
+        for number, each in enumerate(quality, 1)
     ]
     return "\n".join([*lines, *judgement.warnings])

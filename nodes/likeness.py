@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core import host
 from ..core.choices import OnNone
-from ..core.node_facts import ENGINE, Effect, NodeFacts
+from ..core.node_facts import ENGINE, MESH, Effect, NodeFacts
 from .schema import io, ui
 from .sockets import IDENTITY, IdentityType, engine_input, first_given, min_face_input, several_input, strictness_inputs
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class GateByLikeness(io.ComfyNode):
     """Let pictures through that are the person."""
 
-    FACTS: ClassVar = NodeFacts(Effect.PASSES, judges="identity")
+    FACTS: ClassVar = NodeFacts(Effect.PASSES, loads=MESH, judges="identity")
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -96,7 +96,16 @@ class GateByLikeness(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..core.faces.engines import engine_of
         from ..core.identity.verdict import keep_best, rank
-        from .judging import annotated, gate_for, judge, pictures_of, summary
+        from .judging import (
+            annotated,
+            gate_for,
+            judge,
+            judge_pictures,
+            pictures_of,
+            report_of,
+            summary,
+            used_for_pictures,
+        )
 
         chosen = engine[0] if engine else engine_of(identity[0].engine)
         pictures = pictures_of(images)
@@ -105,7 +114,8 @@ class GateByLikeness(io.ComfyNode):
         ranked = keep_best(rank(judgement, pictures), len(pictures), OnNone(on_none[0]), gate.threshold)
         passed = sorted(each.index for each in ranked)
         failed = [verdict.index for verdict in judgement.verdicts if not verdict.passed]
-        report = judgement.as_dict() | {"kept": passed, "failed": failed}
+        quality = judge_pictures(pictures, judgement)
+        report = report_of(judgement, quality) | {"kept": passed, "failed": failed}
         shown = ui.PreviewImage(annotated(pictures, judgement), cls=cls).as_dict()
         scores = [math.nan if verdict.cosine is None else verdict.cosine for verdict in judgement.verdicts]
         return io.NodeOutput(
@@ -116,9 +126,9 @@ class GateByLikeness(io.ComfyNode):
             json.dumps(report, indent=2),
             ui={
                 "images": shown["images"],
-                "models": chosen.models,
+                "models": [*chosen.models, *used_for_pictures(quality)],
                 "likeness": [report],
-                "text": [summary(judgement)],
+                "text": [summary(judgement, quality)],
             },
         )
 
@@ -126,7 +136,7 @@ class GateByLikeness(io.ComfyNode):
 class CheckLikeness(io.ComfyNode):
     """Judge whether pictures still show the person."""
 
-    FACTS: ClassVar = NodeFacts(Effect.COMBINES, pictures=(2,), loads=ENGINE, judges="identity")
+    FACTS: ClassVar = NodeFacts(Effect.COMBINES, pictures=(2,), loads=(*ENGINE, *MESH), judges="identity")
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -182,14 +192,24 @@ class CheckLikeness(io.ComfyNode):
         engine: list[FaceEngine] | None = None,
     ) -> io.NodeOutput:
         from ..core.faces.engines import engine_of
-        from .judging import annotated, gate_for, judge, pictures_of, summary
+        from .judging import (
+            annotated,
+            gate_for,
+            judge,
+            judge_pictures,
+            pictures_of,
+            report_of,
+            summary,
+            used_for_pictures,
+        )
 
         chosen = first_given(engine) or engine_of(identity[0].engine)
         pictures = pictures_of(images)
         gate = gate_for(chosen, strictness[0], custom_threshold[0])
         judgement = judge(cls, chosen, identity[0], pictures, gate, several_faces[0], min_face[0])
         faces = annotated(pictures, judgement)
-        report = judgement.as_dict()
+        quality = judge_pictures(pictures, judgement)
+        report = report_of(judgement, quality)
         shown = ui.PreviewImage(faces, cls=cls).as_dict()
         best = float("nan") if judgement.best is None else judgement.best
         return io.NodeOutput(
@@ -199,9 +219,9 @@ class CheckLikeness(io.ComfyNode):
             json.dumps(report, indent=2),
             ui={
                 "images": shown["images"],
-                "models": chosen.models,
+                "models": [*chosen.models, *used_for_pictures(quality)],
                 "likeness": [report],
-                "text": [summary(judgement)],
+                "text": [summary(judgement, quality)],
             },
         )
 
@@ -209,7 +229,7 @@ class CheckLikeness(io.ComfyNode):
 class KeepBest(io.ComfyNode):
     """Keep the pictures of a batch that are most like the person."""
 
-    FACTS: ClassVar = NodeFacts(Effect.PASSES, judges="identity")
+    FACTS: ClassVar = NodeFacts(Effect.PASSES, loads=MESH, judges="identity")
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -272,7 +292,7 @@ class KeepBest(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..core.faces.engines import engine_of
         from ..core.identity.verdict import keep_best, rank
-        from .judging import annotated, gate_for, judge, pictures_of
+        from .judging import annotated, gate_for, judge, judge_pictures, pictures_of, report_of, used_for_pictures
 
         chosen = first_given(engine) or engine_of(identity[0].engine)
         pictures = pictures_of(images)
@@ -280,7 +300,8 @@ class KeepBest(io.ComfyNode):
         judgement = judge(cls, chosen, identity[0], pictures, gate, several_faces[0], min_face[0])
         ranked = rank(judgement, pictures)
         kept = keep_best(ranked, keep[0], OnNone(on_none[0]), gate.threshold)
-        report = judgement.as_dict() | {
+        quality = judge_pictures(pictures, judgement)
+        report = report_of(judgement, quality) | {
             "kept": [each.index for each in kept],
             "ranking": [each.as_dict() for each in ranked],
         }
@@ -289,5 +310,9 @@ class KeepBest(io.ComfyNode):
             [pictures[each.index][None] for each in kept],
             all(each.passed for each in kept),
             json.dumps(report, indent=2),
-            ui={"images": shown["images"], "models": chosen.models, "likeness": [report]},
+            ui={
+                "images": shown["images"],
+                "models": [*chosen.models, *used_for_pictures(quality)],
+                "likeness": [report],
+            },
         )

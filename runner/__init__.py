@@ -18,7 +18,8 @@ from .workflow.object_info import set_object_info_here
 
 if TYPE_CHECKING:
     from ..core.errors import LikenessError
-    from .backends.base import Event, RunResult
+    from .backends.base import Event
+    from .backends.result import RunResult
     from .client import Client, Run
     from .report import write_report
     from .workflow.graph import Workflow

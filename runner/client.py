@@ -14,8 +14,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ..core.interrupt import Stopped, never
-from .backends.base import Backend, Event, OnEvent, RunResult, ignore
+from .backends.base import Backend, Event, OnEvent, ignore
 from .backends.execute import BackendOptions, connect, execute, make_folder
+from .backends.result import RunResult
 from .workflow.graph import Workflow
 from .workflow.input_files import Photos, files_of
 

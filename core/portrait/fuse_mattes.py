@@ -12,7 +12,7 @@ happens without a face on P3M's 12 demo pictures; the portraits of benchmarks/po
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +22,8 @@ from ..imaging.filters import find_regions, grow, shrink, touches_border
 from .matte import tidy
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..faces.face import Face
 
 SOLID = 0.5
@@ -46,6 +48,9 @@ AIR = 0.3
 LOCK = 0.8
 """An ear or a lock of hair is smaller than this, in squared eye distances."""
 
+SLIVER = 0.15
+"""A smaller share of a piece than this is no part by itself: it goes with the rest."""
+
 LARGE = 0.03
 """Without a face U-2-Net alone is believed on what is larger than this share of what both see: smaller ones are gaps
 between arm and body that it fills."""
@@ -54,7 +59,7 @@ STRAY = 0.2
 """A share of the cut-out beside the head from which it is told, also where both networks see it: raised hands, flags,
 microphones and very wide hair."""
 
-LOOK_AT = 0.05
+LOOK_AT = 0.035
 """Doubt from which a person should look at the cut-out. On 40 portraits that chose no constant it named all 6 that were
 faulty and 12 of 34 that were not; see benchmarks/README.md."""
 
@@ -87,13 +92,54 @@ class Zones:
 
 @dataclass(frozen=True, eq=False)
 class Fused:
-    """Alpha [h,w] in 0..1, and the pieces [h,w] that one network alone claims: those `kept` and those `dropped`."""
+    """Alpha [h,w] in 0..1, and the pieces [h,w] that one network alone claims: those `kept` and those `dropped`.
+
+    As shares of the cut-out, 0..1: `one_only` is what one network alone sees at the person, `unsteady` what of it
+    changes when both look again (all of it, until they do), `stray` what both see beside the head, `split` what ends
+    where a rule ended and no outline is. `where` most of the pieces lie; `gap`: one network did not see all of the
+    face. `face`: whether one says who is meant.
+    """
 
     alpha: np.ndarray
     kept: np.ndarray
     dropped: np.ndarray
-    doubt: float
-    reasons: list[str]
+    one_only: float
+    unsteady: float
+    stray: float
+    split: float
+    where: str
+    gap: bool
+    face: bool
+
+    @property
+    def doubt(self) -> float:
+        """The share of the cut-out that is in question, 0..1; without anybody in it, all."""
+        return min(1.0, self.unsteady + (self.stray if self.stray > STRAY else 0.0))
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why it is in question, in sentences."""
+        if not (self.alpha > SOLID).any():
+            return ["Nobody was found."]
+        said = {
+            ONE_ONLY.format(share=min(1.0, self.one_only), where=self.where): self.unsteady > LOOK_AT,
+            NO_FACE: not self.face,
+            BESIDE.format(share=self.stray): self.stray > STRAY,
+            FACE_GAP: self.gap and self.unsteady > LOOK_AT,
+        }
+        return [sentence for sentence, holds in said.items() if holds]
+
+    def seen_again(self, others: Sequence[Fused], face: Face) -> Fused:
+        """The same cut-out, doubted no more than it differs from `others`, which are of other looks at the picture.
+
+        The networks differ on a dark suit before a dark wall in every eighth portrait; where the same comes of both
+        each time, it is as a rule right.
+        """
+        radius = max(1, round(SLACK * zones_of(face, *self.alpha.shape).unit))
+        solid = self.alpha > SOLID
+        changed = [float(_gross(solid ^ (other.alpha > SOLID), radius).sum()) for other in others]
+        steady = max(self.split, float(np.mean(changed)) / max(1.0, float(solid.sum())))
+        return replace(self, unsteady=min(self.unsteady, steady))
 
 
 def zones_of(face: Face, height: int, width: int) -> Zones:
@@ -146,8 +192,8 @@ def fuse(broad: np.ndarray, fine: np.ndarray, face: Face | None) -> Fused:
     else:
         alpha = tidy(alpha)
     alpha = alpha.astype(np.float32)
-    doubt, reasons = _doubt(alpha, kept_broad | kept_fine, dropped, by_broad & by_fine, zones, radius)
-    return Fused(alpha, kept_broad | kept_fine, dropped, doubt, reasons)
+    split = _split(only_broad, kept_broad) | _split(only_fine, kept_fine)
+    return _weigh(alpha, (kept_broad | kept_fine, dropped, split), by_broad & by_fine, zones, radius)
 
 
 def _regions(claimed: np.ndarray, at: np.ndarray, least: float) -> np.ndarray:
@@ -197,7 +243,20 @@ def _believed(claimed: np.ndarray, zones: Zones, lost: _Lost, eager: bool) -> np
             kept |= piece & zones.oval
         if lost.face or hat or (not aloft and (small or eager or lost.body)):
             kept |= in_head
+        if float((kept & piece).sum()) < SLIVER * size:
+            kept &= ~piece | zones.core
     return kept
+
+
+def _split(claimed: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """What is `kept` of pieces that the zones cut in two: an edge there is the zones' and nobody's outline."""
+    split = np.zeros_like(kept)
+    regions = find_regions(claimed)
+    for index, size in enumerate(regions.sizes, 1):
+        piece = regions.labels == index
+        if SLIVER < float((kept & piece).sum()) / size < 1 - SLIVER:
+            split |= piece & kept
+    return split
 
 
 def _joined_to_face(alpha: np.ndarray, zones: Zones, radius: int) -> np.ndarray:
@@ -218,32 +277,30 @@ def _joined_to_face(alpha: np.ndarray, zones: Zones, radius: int) -> np.ndarray:
     return np.where(np.concatenate([[False], filled])[holes.labels], 1, alpha)
 
 
-def _doubt(
-    alpha: np.ndarray, kept: np.ndarray, dropped: np.ndarray, both: np.ndarray, zones: Zones | None, radius: int
-) -> tuple[float, list[str]]:
-    """The share of the cut-out that is in question, 0..1, and why, in words."""
+def _weigh(
+    alpha: np.ndarray,
+    pieces: tuple[np.ndarray, np.ndarray, np.ndarray],
+    both: np.ndarray,
+    zones: Zones | None,
+    radius: int,
+) -> Fused:
+    """The cut-out with what is in question of it; the `pieces` are those kept, dropped and split."""
+    kept, dropped, split = pieces
     person = alpha > SOLID
     area = float(person.sum())
     if not area:
-        return 1.0, ["Nobody was found."]
+        return Fused(alpha, kept, dropped, 1.0, 1.0, 0.0, 0.0, "", gap=False, face=zones is not None)
     regions = find_regions(dropped)
     touching = np.unique(regions.labels[_grown(person, 2 * radius)])
     at_edge = float(regions.sizes[touching[touching > 0] - 1].sum())
-    one_only = (float((kept & person).sum()) + at_edge) / area
-    reasons = []
-    if one_only > LOOK_AT:
-        reasons.append(ONE_ONLY.format(share=min(1.0, one_only), where=_where(kept | dropped, zones)))
-    doubt = one_only
+    one_only = min(1.0, (float((kept & person).sum()) + at_edge) / area)
+    where = _where(kept | dropped, zones)
     if zones is None:
-        reasons.append(NO_FACE)
-    else:
-        stray = float((_gross(person & both, radius) & zones.air).sum()) / area
-        if stray > STRAY:
-            reasons.append(BESIDE.format(share=stray))
-            doubt += stray
-        if float((kept & zones.core).sum()) > 0.1 * float(zones.core.sum()):
-            reasons.append(FACE_GAP)
-    return min(1.0, doubt), reasons
+        return Fused(alpha, kept, dropped, one_only, one_only, 0.0, 0.0, where, gap=False, face=False)
+    stray = float((_gross(person & both, radius) & zones.air).sum()) / area
+    in_two = float((split & person).sum()) / area
+    gap = float((kept & zones.core).sum()) > 0.1 * float(zones.core.sum())
+    return Fused(alpha, kept, dropped, one_only, one_only, stray, in_two, where, gap=gap, face=True)
 
 
 def _where(pieces: np.ndarray, zones: Zones | None) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .close_up import Skin
     from .face_parsing import CLASSES, BiSeNet, Parsing
     from .light import measure_light
+    from .picture_verdict import PictureOutcome, PictureVerdict, judge_picture
     from .sharpness import face_quality, saved_quality
     from .usable_photo import upright, usable
 
@@ -27,6 +28,7 @@ __getattr__ = lazy(
         ".close_up": "Skin",
         ".face_parsing": "BiSeNet CLASSES Parsing",
         ".light": "measure_light",
+        ".picture_verdict": "judge_picture PictureOutcome PictureVerdict",
         ".sharpness": "face_quality saved_quality",
         ".usable_photo": "upright usable",
     },

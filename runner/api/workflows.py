@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.interrupt import Stopped, stoppable
-from ..backends.base import Backend, OnEvent, RunResult, ignore
+from ..backends.base import Backend, OnEvent, ignore
+from ..backends.result import RunResult
 from ..workflow.input_files import files_of
 from ..workflow.overrides import Settings, settings_of
 

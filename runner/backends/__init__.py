@@ -13,29 +13,26 @@ if TYPE_CHECKING:
         Event,
         Fact,
         Folders,
-        NodeTime,
         OnEvent,
-        RunResult,
-        SavedFile,
         ignore,
-        judged_images,
-        report_passed,
     )
     from .core_nodes import CORE_NODES
     from .execute import BackendOptions, connect
     from .local import LocalEngine
     from .local_nodes import describe, local_catalog, local_classes, local_object_info, plan
     from .pool import Fleet, Place, ServerView
+    from .result import NodeTime, RunResult, SavedFile, judged_images, report_passed
 
 __getattr__ = lazy(
     __name__,
     {
         ".backoff": "OutageWait",
-        ".base": ("Backend Event Fact Folders ignore judged_images NodeTime OnEvent report_passed RunResult SavedFile"),
+        ".base": "Backend Event Fact Folders ignore OnEvent",
         ".core_nodes": "CORE_NODES",
         ".execute": "BackendOptions connect",
         ".local": "LocalEngine",
         ".local_nodes": "describe local_catalog local_classes local_object_info plan",
         ".pool": "Fleet Place ServerView",
+        ".result": "judged_images NodeTime report_passed RunResult SavedFile",
     },
 )

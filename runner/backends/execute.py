@@ -14,7 +14,8 @@ from ...core.interrupt import Stopped, never
 from ..errors import OutputUnwritable
 from ..workflow.graph import Workflow
 from ..workflow.input_files import Given, named_models, stage_input_files
-from .base import Backend, Folders, OnEvent, RunResult, ignore
+from .base import Backend, Folders, OnEvent, ignore
+from .result import RunResult
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,9 @@ from ..workflow.graph import Workflow, load
 from ..workflow.object_info import Catalog
 from ..workflow.preflight import Findings
 from ..workflow.validate import Step
-from .base import Event, Folders, NodeTime, OnEvent, RunResult, RunsUnderWay, ignore
+from .base import Event, Folders, OnEvent, RunsUnderWay, ignore
 from .local_nodes import describe, findings_here, local_catalog, local_classes, overridden, plan
+from .result import NodeTime, RunResult
 from .saved_files import collect_files
 
 if TYPE_CHECKING:

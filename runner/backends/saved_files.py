@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
     from PIL.PngImagePlugin import PngInfo
 
-    from .base import RunResult
+    from .result import RunResult
 
 File = dict[str, Any]
 """A file as nodes report it: ``{filename, subfolder, type}``."""
@@ -46,7 +46,7 @@ def local_path(folder: Path, file: File) -> Path:
 def collect_files(result: RunResult, output: Path, temp: Path) -> None:
     """Add the files that the nodes announced to `result`. Raises OutputMissing or UnsafePath."""
     from ..errors import OutputMissing
-    from .base import SavedFile
+    from .result import SavedFile
 
     for node, file in announced_files(result):
         title = result.titles.get(node, node)

@@ -15,8 +15,9 @@ from typing import Any, Protocol
 
 from ...core.errors import Interrupted, LikenessError
 from ...core.interrupt import Stopped, never
-from ..backends.base import Backend, OnEvent, RunResult, ignore
+from ..backends.base import Backend, OnEvent, ignore
 from ..backends.execute import execute
+from ..backends.result import RunResult
 from ..workflow.graph import Workflow
 from ..workflow.input_files import Given
 from .judge import blame

@@ -121,6 +121,7 @@ def render_sheet(rows: list[JobRow], thumbs: list[Thumbs], folder: Path, title: 
                 for kind, shown in JOBS.items()
                 if found[kind] or kind != "unchecked"
             ],
+            to_look_at=sum(row.report.to_look_at for row in rows),
             tables=[name for name in (CSV_NAME, JSON_NAME) if (folder / name).is_file()],
             models=list(every.values()),
             data=Markup(_for_script({"jobs": jobs, "models": models})),  # noqa: S704 - escaped there
@@ -153,7 +154,10 @@ def _jobs(
             "settings": [str(setting) for setting in row.spec.settings],
             "score": finite(row.score),
             "threshold": facts.threshold(row),
-            "reason": " ".join([facts.reason(row), *(f"Look: {each.text}" for each in row.report.look)]).strip(),
+            "reason": facts.reason(row),
+            "look": [each.text for each in row.report.look],
+            "picture": (shown := row.report.picture_shown) and shown.heading,
+            "to_look_at": row.report.to_look_at or None,
             "code": row.error_code,
             "tries": facts.tries(row),
             "server": row.server,

@@ -6,7 +6,7 @@ from typing import Literal
 
 from ...core.errors import IdentityError, LikenessError, PhotoError
 from ...core.node_facts import facts_of
-from ..backends.base import RunResult
+from ..backends.result import RunResult
 from ..errors import (
     InterruptedOnServer,
     JobLost,

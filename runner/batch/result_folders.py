@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core import host
-from ..backends.base import RunResult
+from ..backends.result import RunResult
 from ..errors import LedgerBusy, OutputUnwritable
 from .job_records import Verdict
 from .judge import score_of, verdict_of

@@ -137,6 +137,7 @@ def as_values(row: JobRow) -> dict[str, Any]:
         "outputs": output_files(row),
         "key": row.key,
         "look": [each.text for each in row.report.look],
+        "picture": row.report.picture,
     }
 
 

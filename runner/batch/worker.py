@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from ...core.errors import Interrupted, LikenessError
 from ...core.interrupt import Stopped
-from ..backends.base import RunResult
 from ..backends.pool import Fleet, Place
+from ..backends.result import RunResult
 from ..errors import OutputUnwritable
 from ..workflow.graph import Workflow
 from .attempts import Attempts, CutOff, Kept, Task, Try

@@ -71,7 +71,7 @@ class HeaderParam(click.ParamType):
     "--header", "headers", type=HeaderParam(), multiple=True, help="A header for the server, such as a token."
 )
 @click.option("--allow-black", is_flag=True, help="Accept a server's picture that is completely black.")
-@click.option("--strict", is_flag=True, help="Also leave with exit code 3 where a person should look at the picture.")
+@click.option("--strict", is_flag=True, help="Leave with exit code 3 also where the picture is not known to be good.")
 @json_option
 def run(
     workflow: str,
@@ -106,7 +106,7 @@ def run(
 def finish(out: Output, finished: Finished, *, strict: bool = False) -> None:
     """Say what came out, and leave with the exit code of the verdict, or with `strict` of what is to be looked at."""
     out.result(finished.as_dict(), lambda: _show(out, finished))
-    if finished.report.verdict is False or (strict and finished.report.look):
+    if finished.report.verdict is False or (strict and finished.report.to_look_at):
         sys.exit(VERDICT_FAILED)
 
 
@@ -139,6 +139,8 @@ def _show(out: Output, finished: Finished) -> None:
         for image in report.images:
             for note in image.notes:
                 out.say(f"Note     picture {(image.index or 0) + 1}: {clean(note)}")
+    if (shown := told.picture_shown) is not None:
+        out.console.print(Text.assemble("Picture  ", (shown.word, shown.tone.terminal)))
     for each in told.look:
         out.console.print(Text.assemble("Look at  ", (f"{clean(each.title)}: {clean(each.text)}", UNSURE.terminal)))
     for report in told.compliance:

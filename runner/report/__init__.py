@@ -10,7 +10,7 @@ from ...core.files import write_whole
 from ..errors import OutputUnwritable
 
 if TYPE_CHECKING:
-    from ..backends.base import RunResult
+    from ..backends.result import RunResult
     from .schemas import RunReport
 
 HTML_NAME, JSON_NAME = "report.html", "report.json"

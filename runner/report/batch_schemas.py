@@ -38,7 +38,7 @@ class TryReport(Report):
 
 
 class JobReport(Report):
-    """One job of a batch: an entry of verdicts.json, and up to `look` a line of verdicts.csv."""
+    """One job of a batch: an entry of verdicts.json, and up to `picture` a line of verdicts.csv."""
 
     name: Text = ""
     photos: Texts = []
@@ -55,6 +55,7 @@ class JobReport(Report):
     outputs: Texts = []
     key: Text = ""
     look: Texts = []
+    picture: str | None = None
     settings: Texts = []
     finished: Number = None
     folder: str | None = None

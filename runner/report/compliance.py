@@ -12,7 +12,7 @@ from typing import Any
 from ...core.files import write_whole
 from ...core.imaging.chart import Chart, chart_of
 from ...core.outcome_words import LIKENESS, RULES
-from ..backends.base import RunResult
+from ..backends.result import RunResult
 from ..errors import OutputUnwritable
 from .html import templates, versions
 from .schemas import ComparisonReport, ComplianceReport, MeasuredReport, RuleCheck

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from ..backends.base import RunResult
+from ..backends.result import RunResult
 from . import compliance
 from .compliance import comparison, stages
 from .html import templates, versions
@@ -53,8 +53,8 @@ def render(result: RunResult, report: RunReport, folder: Path) -> str:
     pictures = RunPictures.read(result, folder)
     compared = bool(report.comparisons and not report.likeness)
     verdict = _verdict(report)
-    if report.look and verdict["kind"] == "pass":
-        verdict |= {"kind": "unsure", "headline": f"{verdict['headline']} Look at the picture."}
+    if report.to_look_at and verdict["kind"] == "pass":
+        verdict |= _with_picture(verdict["headline"], report)
     pair, others = ([], pictures.photos) if compared else pictures.pair()
     return (
         templates()
@@ -81,6 +81,13 @@ def render(result: RunResult, report: RunReport, folder: Path) -> str:
             versions=versions(),
         )
     )
+
+
+def _with_picture(headline: str, report: RunReport) -> dict[str, str]:
+    """What the verdict on the picture itself makes of a headline that says yes."""
+    if report.picture == "fail":
+        return {"kind": "fail", "headline": f"{headline} The picture is poor."}
+    return {"kind": "unsure", "headline": f"{headline} Look at the picture."}
 
 
 def _verdict(result: RunReport) -> dict[str, str]:

@@ -16,7 +16,7 @@ from ...core.imaging.colour_profiles import needs_conversion, to_srgb
 from ...core.imaging.files import picture_formats
 
 if TYPE_CHECKING:
-    from ..backends.base import RunResult, SavedFile
+    from ..backends.result import RunResult, SavedFile
 
 LARGE, SMALL = 960, 320
 """Longest sides in pixels."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from ...core.outcome_words import BAD, LIKENESS, RULES, SELFIE, Tone, heading_of
+from ...core.outcome_words import BAD, LIKENESS, PICTURE, RULES, SELFIE, Shown, Tone, heading_of
 from .schema_base import Count, Listed, Number, Report, Text, Texts, Truth
 
 if TYPE_CHECKING:
-    from ..backends.base import RunResult
+    from ..backends.result import RunResult
 
 
 class Baseline(Report):
@@ -21,6 +21,14 @@ class Baseline(Report):
     median: Number = None
     low: Number = None
     photos: Count = None
+
+
+class PictureReport(Report):
+    """The verdict on a picture itself (pass, not seen, look or fail), why, and what was measured in it."""
+
+    verdict: Text = ""
+    reasons: Texts = []
+    measured: dict[str, float] = {}
 
 
 class JudgedImage(Report):
@@ -35,6 +43,7 @@ class JudgedImage(Report):
     box: list[float] | None = None
     face_size: Number = None
     notes: Texts = []
+    picture: PictureReport | None = None
 
     @property
     def word(self) -> str:
@@ -80,7 +89,7 @@ class LikenessReport(JudgeReport):
     @property
     def passed(self) -> bool:
         """Whether the report says yes."""
-        from ..backends.base import report_passed
+        from ..backends.result import report_passed
 
         return report_passed(self._given)
 
@@ -337,7 +346,7 @@ class NodeSeconds(Report):
 
 
 class LookAt(FromNode):
-    """What a person should look at in a picture, in a sentence: the cut-out, the frame."""
+    """What a person should look at in a picture, in a sentence: the cut-out, the frame, light and sharpness."""
 
     text: Text = ""
 
@@ -353,6 +362,7 @@ class RunReport(Report):
     prompt_id: str | None = None
     notes: Texts = []
     verdict: Truth = None
+    picture: str | None = None
     look: Listed[LookAt] = []
     outputs: Listed[NodeFile] = []
     photos: Listed[NodeFile] = []
@@ -370,6 +380,16 @@ class RunReport(Report):
     def of(cls, result: RunResult) -> Self:
         """The report of a run that has just ended."""
         return cls.read(result.as_dict())
+
+    @property
+    def picture_shown(self) -> Shown | None:
+        """The verdict on the picture itself for people; one that is not known counts as not seen."""
+        return None if self.picture is None else PICTURE.get(self.picture, PICTURE["not seen"])
+
+    @property
+    def to_look_at(self) -> bool:
+        """Whether somebody should look at the picture before it is handed on: all that is not known to be good."""
+        return self.picture not in (None, "pass") or bool(self.look)
 
     @property
     def judged_by_rules(self) -> bool:

@@ -20,7 +20,8 @@ from ...workflow.graph import Workflow, load
 from ...workflow.object_info import Catalog
 from ...workflow.preflight import Findings
 from ..backoff import OutageWait
-from ..base import Event, Folders, OnEvent, RunResult, RunsUnderWay, ignore
+from ..base import Event, Folders, OnEvent, RunsUnderWay, ignore
+from ..result import RunResult
 from ..saved_files import announced_files
 from .catalog import ServerCatalog, findings_on, require
 from .events import Listener

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...workflow.graph import Workflow
 from ..backoff import backoff
-from ..base import Event, NodeTime, OnEvent
+from ..base import Event, OnEvent
+from ..result import NodeTime
 
 if TYPE_CHECKING:
     from .server import ComfyServer

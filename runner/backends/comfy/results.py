@@ -23,7 +23,8 @@ from ...errors import (
 )
 from ...workflow.graph import Node, Workflow
 from ..backoff import OutageWait
-from ..base import Folders, RunResult, SavedFile
+from ..base import Folders
+from ..result import RunResult, SavedFile
 from ..saved_files import File, announced_files, local_path
 from .server import ComfyServer
 from .uploads import without_filename_tag

@@ -74,12 +74,13 @@
       reason.title = job.reason || "";
       line.append(reason);
     }
+    const look = make("p", "why refused look", job.to_look_at ? (job.look || []).join(" ") || job.picture : "");
     const meta = [job.tries > 1 ? `${job.tries} attempts` : job.tries ? "1 attempt" : "", shortServer(job.server),
       job.seconds === undefined ? "" : duration(job.seconds)];
     return make("article", `job is-${job.kind}`,
       make("div", "two", frame(job.photo, "Photo", job), frame(job.result, "Result", job)),
       make("div", "head", make("h3", "", open), pill), line,
-      make("p", "meta", meta.filter(Boolean).join(" · ")));
+      look, make("p", "meta", meta.filter(Boolean).join(" · ")));
   }
 
   function more(count = CHUNK) {
@@ -103,7 +104,7 @@
 
   function draw() {
     const wanted = state.find.trim().toLocaleLowerCase();
-    list = data.jobs.filter((job) => (state.show === "all" || job.kind === state.show)
+    list = data.jobs.filter((job) => (state.show === "all" || (state.show === "look" ? job.to_look_at : job.kind === state.show))
       && (!wanted || job.name.toLocaleLowerCase().includes(wanted) || (job.input || "").toLocaleLowerCase().includes(wanted)));
     list.sort(compare(state.sort));
     drawn = 0;
@@ -157,6 +158,7 @@
     const values = {
       Score: given(job.score, (value) => number(value, 3)),
       Threshold: given(job.threshold, (value) => number(value, 3)),
+      Picture: job.picture || "",
       Attempts: given(job.tries, String),
       Server: shortServer(job.server),
       Time: given(job.seconds, duration),
@@ -174,7 +176,8 @@
   }
 
   function details(job) {
-    const parts = [make("p", "verdict-line", make("span", `pill ${job.kind}`, job.word), job.reason || ""), figures(job)];
+    const parts = [make("p", "verdict-line", make("span", `pill ${job.kind}`, job.word), job.reason || ""),
+      ...(job.look || []).map((text) => make("p", "warning", text)), figures(job)];
     if (job.score !== undefined && job.threshold !== undefined) parts.push(scale(job));
     parts.push(make("div", "facts", facts(job), links(job)));
     if (job.attempts) {
