@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .runner.api import (
         batch_status,
         check_photos,
+        collect_pictures,
         compare,
         diagnose_machine,
         diagnose_workflow,
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
         lay_out_sheet,
         list_documents,
         list_models,
+        list_workflows,
+        make_headshot,
+        make_headshots,
         make_id_photos,
         retry_batch,
         run,
@@ -63,9 +67,10 @@ __getattr__ = lazy(
     __name__,
     {
         ".runner.api": (
-            "batch_status check_photos compare diagnose_machine diagnose_workflow get_document get_models "
-            "inspect_workflow lay_out_sheet list_documents list_models make_id_photos retry_batch "
-            "run run_batch train_tiny_vae verify_file verify_files verify_models"
+            "batch_status check_photos collect_pictures compare diagnose_machine diagnose_workflow get_document "
+            "get_models inspect_workflow lay_out_sheet list_documents list_models list_workflows make_headshot "
+            "make_headshots make_id_photos retry_batch run run_batch train_tiny_vae verify_file verify_files "
+            "verify_models"
         ),
         ".runner": "Client Workflow",
         ".core.errors": "LikenessError",
@@ -80,6 +85,7 @@ __all__ = [
     "__version__",
     "batch_status",
     "check_photos",
+    "collect_pictures",
     "comfy_entrypoint",
     "compare",
     "diagnose_machine",
@@ -90,6 +96,9 @@ __all__ = [
     "lay_out_sheet",
     "list_documents",
     "list_models",
+    "list_workflows",
+    "make_headshot",
+    "make_headshots",
     "make_id_photos",
     "retry_batch",
     "run",

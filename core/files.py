@@ -24,30 +24,43 @@ def numbered_paths(path: Path) -> Iterator[Path]:
     return (numbered(path, number) for number in count(1))
 
 
-def free_path(path: Path) -> Path:
-    """`path`, or a free one of ``name_2``, ``name_3`` …: found in few steps also where thousands are taken."""
+def beside(path: Path, ending: str) -> Path:
+    """A file that belongs to `path`, such as its report: the same name with another ending."""
+    return path.with_name(path.stem + ending)
+
+
+def free_path(path: Path, *endings: str) -> Path:
+    """`path`, or a free one of ``name_2``, ``name_3`` …: found in few steps also where thousands are taken.
+
+    `endings`: what will lie beside it must be free as well, so that no report is another picture's.
+    """
+
+    def is_taken(number: int) -> bool:
+        each = numbered(path, number)
+        return any(os.path.lexists(file) for file in (each, *(beside(each, ending) for ending in endings)))
+
     for number in range(1, ONE_BY_ONE):
-        if not os.path.lexists(numbered(path, number)):
+        if not is_taken(number):
             return numbered(path, number)
     taken, free = ONE_BY_ONE - 1, ONE_BY_ONE
-    while os.path.lexists(numbered(path, free)):
+    while is_taken(free):
         taken, free = free, free * 2
     while free - taken > 1:
         middle = (taken + free) // 2
-        if os.path.lexists(numbered(path, middle)):
+        if is_taken(middle):
             taken = middle
         else:
             free = middle
     return numbered(path, free)
 
 
-def claim_free_path(part: Path, path: Path) -> Path:
+def claim_free_path(part: Path, path: Path, *endings: str) -> Path:
     """Name the finished file `part` also `path`, or a free name beside it; two processes never take the same.
 
-    Returns the name. `part` stays where it is. Raises OSError.
+    Returns the name. `part` stays where it is. `endings` as for `free_path`. Raises OSError.
     """
     while True:
-        candidate = free_path(path)
+        candidate = free_path(path, *endings)
         try:
             _link(part, candidate)
         except FileExistsError:
@@ -55,20 +68,24 @@ def claim_free_path(part: Path, path: Path) -> Path:
         return candidate
 
 
-def write_new(path: Path, data: bytes) -> Path:
-    """Write `data` to `path`, or to a free name beside it: no file is ever replaced. Returns it. Raises OSError."""
+def write_new(path: Path, data: bytes, *endings: str, private: bool = False) -> Path:
+    """Write `data` to `path`, or to a free name beside it: no file is ever replaced. Returns it. Raises OSError.
+
+    `endings` as for `free_path`. `private`: only its owner may read it, from the first byte on.
+    """
     while True:
-        candidate = free_path(path)
+        candidate = free_path(path, *endings)
         try:
-            write_exclusively(candidate, data)
+            write_exclusively(candidate, data, private=private)
         except FileExistsError:
             continue
         return candidate
 
 
-def write_exclusively(path: Path, data: bytes) -> None:
+def write_exclusively(path: Path, data: bytes, *, private: bool = False) -> None:
     """Write `data` to a file that must not be there yet; nothing is left of it where that fails. Raises OSError."""
-    with path.open("xb") as file:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags, 0o600 if private else 0o666), "wb") as file:
         try:
             file.write(data)
             file.flush()
@@ -96,9 +113,12 @@ def written_whole(path: Path, *, private: bool = False) -> Iterator[Path]:
         _forget(part)
 
 
-def write_whole(path: Path, data: str | bytes) -> None:
-    """Write `data` (text as UTF-8) in the place of `path`, whole or not at all. Raises OSError."""
-    with written_whole(path) as part:
+def write_whole(path: Path, data: str | bytes, *, private: bool = False) -> None:
+    """Write `data` (text as UTF-8) in the place of `path`, whole or not at all. Raises OSError.
+
+    `private` as for `written_whole`.
+    """
+    with written_whole(path, private=private) as part:
         part.write_bytes(data.encode() if isinstance(data, str) else data)
 
 

@@ -31,7 +31,8 @@ class LoadPhotos(io.ComfyNode):
             node_id="LikenessLoadPhotos",
             display_name="Load Photos",
             category=IDENTITY,
-            description="Reads all photos of a folder inside the input folder, upright and in order of their names.",
+            description="Reads all photos of a folder inside the input folder, upright and in order of their names. "
+            "One that is damaged is left out and named, as long as another can be read.",
             inputs=[
                 io.String.Input(
                     "folder",
@@ -57,15 +58,23 @@ class LoadPhotos(io.ComfyNode):
 
     @classmethod
     def execute(cls, folder: str) -> io.NodeOutput:
+        from ..core.errors import PhotoError
         from ..core.imaging.files import load_photo
 
         files = _photo_files(folder)
         progress = host.Progress(len(files))
-        photos = []
+        photos, damaged = {}, {}
         for file in files:
-            photos.append(load_photo(file)[0][:1])
+            try:
+                photos[file.name] = load_photo(file)[0][:1]
+            except PhotoError as error:
+                damaged[file.name] = error
             progress.step()
-        return io.NodeOutput(photos, [file.name for file in files])
+        if not photos:
+            raise next(iter(damaged.values()))
+        left_out = [{"name": name, "reason": str(error)} for name, error in damaged.items()]
+        said = {"left_out": left_out, "text": [f"Left out: {each['reason']}" for each in left_out]} if damaged else None
+        return io.NodeOutput(list(photos.values()), list(photos), ui=said)
 
     @classmethod
     def fingerprint_inputs(cls, folder: str) -> list[tuple[str, int, int]]:

@@ -41,7 +41,9 @@ class SaveWithProvenance(io.ComfyNode):
             "this very graph generated pixels, the models and their licences, and, if you wish, content credentials "
             "(C2PA) signed with your certificate. For an ID photo in the exact resolution, format and file size.",
             inputs=[
-                io.Image.Input("images", tooltip="The pictures to save."),
+                io.Image.Input(
+                    "images", tooltip="The pictures to save. PNG and WebP keep what Join Image with Alpha made clear."
+                ),
                 io.String.Input(
                     "filename_prefix",
                     default="likeness",
@@ -118,7 +120,8 @@ class SaveWithProvenance(io.ComfyNode):
         from ..core.imaging.tensors import check_image
         from ..core.provenance.save import Target, picture_file, record_of, target_for
 
-        images = check_image(images)
+        clear = images.shape[-1] == 4 and format != "jpeg" and id_photo is None
+        images = images.float() if clear else check_image(images)
         making = _making(id_photo)
         if declare == NO_GENERATION:
             making.refuse_generation()

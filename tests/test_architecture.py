@@ -11,7 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("core", "nodes", "runner")
-MEETING = frozenset(f"runner/backends/{name}.py" for name in ("local", "local_nodes", "core_nodes"))
+ENGINE = ("local", "local_nodes", "core_nodes", "core_picture_nodes")
+MEETING = frozenset(f"runner/backends/{name}.py" for name in ENGINE)
 """Where nodes and runner meet: the engine that executes node classes, and core's few nodes that it carries."""
 
 KNOW_COMFYUI = frozenset({"nodes/host.py", "nodes/schema.py"})

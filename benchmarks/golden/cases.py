@@ -77,7 +77,7 @@ def server_cases() -> list[Case]:
 
 
 def _workflows() -> Iterator[Case]:
-    identity = "enroll/identities/person.safetensors"
+    identity = "enroll/identities/enroll.safetensors"
     yield run("headshot", "studio_headshot", "-i", "photos/a1.jpg")
     navy = ("--set", "Backdrop.colour=navy", "--set", "Frame.crop=square profile")
     yield run("headshot_navy", "studio_headshot", "-i", "photos/a1.jpg", "-i", "Reference photos=photos/person/", *navy)

@@ -36,7 +36,8 @@ from likeness_studio.core.id_photo.documents import document
 from likeness_studio.core.models import runtimes as litert
 from likeness_studio.core.models import runtimes as onnx
 from likeness_studio.core.models import store
-from likeness_studio.runner.api.id_photos import IDPhotoMaker, Job, write_report
+from likeness_studio.runner.api.id_photo_files import write_report
+from likeness_studio.runner.api.id_photos import IDPhotoMaker, Job
 
 MEGAPIXELS = 12e6
 GRAIN = 4.0

@@ -9,6 +9,13 @@ class IDPhotoError(PortraitError):
     """An ID photo cannot be made as asked."""
 
 
+class BackgroundNotAllowed(IDPhotoError):
+    """The document does not take a background of the colour that was asked for."""
+
+    code = "background_not_allowed"
+    hint = "Choose one of the colours that the message names, or leave the choice to the document."
+
+
 class AlterationForbidden(IDPhotoError):
     """A change to the photo was asked for that the document's authority forbids."""
 

@@ -150,12 +150,20 @@ class Document:
     sources: tuple[Source, ...] = ()
 
     @property
+    def handed_in_as_print(self) -> bool:
+        """Whether there is no upload, and so no rule on a file."""
+        return self.pixels is None and self.file_bytes is None and self.min_pixels is None
+
+    @property
     def rule_on_edits(self) -> str:
         """What is said about edits and by whom, for use in brackets: the authority's rule, or that none is known."""
         if not self.edits_rule:
             return f"no rule of {self.authority} about edits is known, and nothing is changed without one"
         return f"{self.authority}: {self.edits_rule.rstrip('.')}"
 
+
+FREE_BACKGROUND = "anything calm"
+"""The words of a table that asks for no particular background; its colours are those to replace one with."""
 
 TOPS = {HeadTop.CROWN: "chin to crown, hair not counted", HeadTop.HAIR: "chin to the top of the hair"}
 
@@ -230,7 +238,7 @@ def length(share: Range | None, side: float | None) -> str:
 
 def _file(document: Document) -> str:
     """Forms, limits in pixels and in bytes, resolution."""
-    parts = [" or ".join(form.upper() for form in document.formats)]
+    parts = [] if document.handed_in_as_print else [" or ".join(form.upper() for form in document.formats)]
     if document.min_pixels:
         parts.append("at least {} x {} pixels".format(*document.min_pixels))
     if document.max_pixels:

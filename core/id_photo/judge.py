@@ -11,7 +11,17 @@ from ..faces.choose import largest_face
 from ..faces.mesh import find_mesh
 from ..quality.aligned_face import Portrait
 from ..quality.all_measures import measure_portrait
-from ..quality.checks import Check, Measure, Outcome, Verdict, faults, judge_measure, titles, verdict_of
+from ..quality.checks import (
+    Check,
+    Measure,
+    Outcome,
+    Verdict,
+    faults,
+    judge_measure,
+    not_known_behind,
+    titles,
+    verdict_of,
+)
 from ..quality.face_parsing import offer
 from ..quality.light import NO_COLOUR
 from ..quality.usable_photo import NOT_JUDGED, upright
@@ -31,37 +41,15 @@ if TYPE_CHECKING:
     from .head import Head
     from .measures import History, IDPhoto
 
-PATTERNED = "Not judged: the background is not plain."
-DARK = "Not judged: the photo is too dark."
-
-CAUSES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("under_exposure", DARK, ("background_lightness", "background_colour", "background_shadow")),
-    ("background_uniformity", PATTERNED, ("background_shadow", "background_pattern")),
-    ("background_pattern", PATTERNED, ("background_shadow",)),
-)
-"""What fails, what is then said of other rules, and of which."""
-
 BLACK_AND_WHITE = "The photo is black and white; use a colour photo."
 
 
 def group_by_root_cause(checks: list[Check], *, grey: bool = False) -> list[Check]:
-    """The checks, those not judged that did not pass for a cause that fails itself. `grey`: there is no colour."""
-    broken = {check.name for check in checks if check.outcome is Outcome.FAIL}
-    reasons: dict[str, str] = {}
-    for cause, words, names in CAUSES:
-        if cause in broken:
-            reasons = dict.fromkeys(names, words) | reasons
+    """The checks, those not known that stand on one that failed itself. `grey`: there is no colour."""
     found = []
-    for check in checks:
+    for check in not_known_behind(checks):
         wrong = check.outcome in (Outcome.FAIL, Outcome.UNCERTAIN)
-        if wrong and check.name in reasons:
-            check = Check(
-                *(check.name, check.title, check.group, Outcome.NOT_MEASURED),
-                limit=check.limit,
-                detail=reasons[check.name],
-                source=check.source,
-            )
-        elif wrong and grey and check.name == "natural_colour":
+        if wrong and grey and check.name == "natural_colour":
             check = replace(check, advice=BLACK_AND_WHITE, failing="black and white")
         found.append(check)
     return found

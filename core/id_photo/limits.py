@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..quality.checks import Bound, Limit, read_limits
-from .document import Document, Edits
+from .document import FREE_BACKGROUND, Document, Edits
 from .measures import scale_of
 
 if TYPE_CHECKING:
@@ -61,10 +61,25 @@ def limits_for(document: Document, *, uncut: bool = False) -> dict[str, Limit | 
 def _limit(limit: Limit, document: Document, uncut: bool) -> Limit | str:
     if uncut and limit.name in FRAMING:
         return "decided when the photo is cut"
-    if document.kind in ("profile", "application") and limit.name not in PORTRAIT:
+    if document.kind in ("profile", "application") and limit.name not in PORTRAIT and not _stated(limit.name, document):
         return "no rule for such a photo"
     rule = RULES.get(limit.name)
     return rule(limit, document) if rule else limit
+
+
+def _stated(name: str, document: Document) -> bool:
+    """Whether a document of a free kind has a rule of its own on what else is asked of stricter ones only."""
+    return {
+        "smile": document.expression != "any",
+        "mouth_closed": document.expression != "any",
+        "glasses": document.glasses != "any",
+        "dark_glasses": document.glasses != "any",
+        "glasses_glare": document.glasses != "any",
+        "head_covering": document.head_covering != "any",
+        "chin_height": document.chin is not None,
+        "head_width": document.head_width is not None,
+        **dict.fromkeys(BACKGROUND, document.background != FREE_BACKGROUND),
+    }.get(name, False)
 
 
 def _lengths(field: str) -> Callable[[Limit, Document], Limit | str]:
@@ -117,7 +132,7 @@ def _pixels(limit: Limit, document: Document) -> Limit | str:
 
 
 def _file_format(limit: Limit, document: Document) -> Limit | str:
-    if document.pixels is None and document.file_bytes is None and document.min_pixels is None:
+    if document.handed_in_as_print:
         return "a print is handed in"
     return replace(limit, wanted=" or ".join(name.upper() for name in document.formats))
 

@@ -24,6 +24,7 @@ from ..node_facts import Effect
 from ..portrait.compose import foreground_colours
 from ..portrait.matte import Band, border_points, refine_alpha
 from ..portrait.person_matte import PersonFinder
+from .background_colours import allowed_colour
 from .document import MM_PER_INCH, Document, Edits
 from .framing import HEAD_ADVICE, Bounds, Framing, choose_frame, picture_size
 from .head_in_photo import LocatedHead, locate_head
@@ -44,12 +45,17 @@ WIDEST_BAND = 24
 """Pixels of the coarse grid within which single hairs are looked for, at most: the limit of Refine Matte."""
 
 
-def choose_background(document: Document, background: Background, has_matte: bool) -> tuple[str | None, list[str]]:
+def choose_background(
+    document: Document, background: Background, has_matte: bool, colour: str = ""
+) -> tuple[str | None, list[str]]:
     """The colour that replaces the background, or None where it stays as photographed, and notes that say why.
 
-    Raises AlterationForbidden where "plain" is asked for and the document allows no edits, and MatteMissing where it
-    is allowed and nothing says where the person is.
+    `colour`: one of the document's by name, which is a plain background; else the first of them. Raises
+    BackgroundNotAllowed, AlterationForbidden where "plain" is asked for and the document allows no edits, and
+    MatteMissing where it is allowed and nothing says where the person is.
     """
+    chosen = allowed_colour(document, colour) if colour else (document.background_colours or (PLAIN_COLOUR,))[0]
+    background = Background.PLAIN if colour else background
     if background is Background.KEEP:
         return None, []
     if document.edits is Edits.NONE:
@@ -63,7 +69,7 @@ def choose_background(document: Document, background: Background, has_matte: boo
     if background is Background.ALLOWED and document.edits is Edits.ANY:
         return None, ["The background is as photographed: there is no rule for it; choose plain to replace it."]
     if has_matte:
-        return (document.background_colours or (PLAIN_COLOUR,))[0], []
+        return chosen, []
     if background is Background.PLAIN:
         raise MatteMissing(
             "A plain background needs the person's mask; connect the mask of Matte Person, or choose keep."
@@ -141,13 +147,17 @@ SPARE = 4
 
 @dataclass(frozen=True)
 class MakeOptions:
-    """What to make of a photo. `largest`: of several faces take the largest, and do not refuse the photo."""
+    """What to make of a photo. `largest`: of several faces take the largest, and do not refuse the photo.
+
+    `colour`: a plain background in this one of the document's colours, by its name; empty leaves it to `background`.
+    """
 
     document: Document
     background: Background = Background.ALLOWED
     size: Size = Size.AUTO
     head_size: HeadSize = HeadSize.SAFEST
     largest: bool = False
+    colour: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +192,7 @@ def make_id_photo(source: Source, engine: FaceEngine, options: MakeOptions, matt
     """
     document = options.document
     width, height, dpi = picture_size(document, options.size)
-    colour, notes = choose_background(document, options.background, matte is not None)
+    colour, notes = choose_background(document, options.background, matte is not None, options.colour)
     looked = locate_head(source, engine, matte, options.largest)
     head, framing, ideal = _turned_frame(source, looked, options, width / height, plain=colour is not None)
     if head.roll != looked.head.roll:
@@ -231,7 +241,7 @@ def _steps(engine: FaceEngine, options: MakeOptions, matte: Matte | None) -> dic
         "head_size": options.head_size.value,
         "several_faces": "largest" if options.largest else "refuse",
         "engine": [ENGINE_STEP, 0],
-    }
+    } | ({"background_colour": options.colour} if options.colour else {})
     name, _, pack = engine.key.partition("/")
     steps = {
         READ_STEP: {"class_type": "LoadImage", "inputs": {"image": ""}},

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 Form = Literal["jpeg", "png", "webp"]
 
+FORM_OF_SUFFIX: Mapping[str, Form] = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp"}
+"""What is written, by the ending of a file's name."""
+
 LOWEST_QUALITY = 40
 """The search for a small file stops here: below it JPEG's blocks show on skin."""
 
@@ -62,6 +65,8 @@ def encode_picture(
 ) -> Encoded:
     """Encode `picture` [H,W,3] in 0..1, cut off to 8 bits as SaveImage does, always with an sRGB profile.
 
+    PNG and WebP also take [H,W,4], whose last channel says how much of each pixel covers what is behind.
+
     `dpi` (pixels per inch, below 65536) is written to JFIF (whole numbers only) and EXIF, to pHYs in PNG (pixels per
     metre), and to EXIF in WebP, which has no other place for it. `xmp` is a whole packet. `text` is what ComfyUI keeps
     in a file (``prompt``, ``workflow``): text chunks in PNG, and the EXIF fields of ComfyUI's animated WebP elsewhere.
@@ -72,7 +77,7 @@ def encode_picture(
     Raises FileSizeOutOfReach, MetadataTooLong, PhotoTooLarge (more pixels on a side than the format holds) and
     ShapeMismatch.
     """
-    if picture.ndim != 3 or picture.shape[2] != 3:
+    if picture.ndim != 3 or picture.shape[2] not in ((3,) if form == "jpeg" else (3, 4)):
         raise ShapeMismatch(f"A picture to be encoded is [H,W,3], and this one is {list(picture.shape)}; give one RGB.")
     if max(picture.shape[:2]) > LONGEST_SIDE[form]:
         raise PhotoTooLarge(

@@ -128,6 +128,16 @@ def load_photo(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
         return _frames(photo)
 
 
+def load_on_white(path: Path) -> torch.Tensor:
+    """A photo [H,W,3] as `load_photo` reads it; where it is transparent, white as paper is, and not what colour the
+    file hides there. Raises what `load_photo` raises."""
+    pictures, clear = load_photo(path)
+    picture = pictures[0]
+    if clear.shape[1:] == picture.shape[:2]:
+        picture = picture.lerp(picture.new_ones(()), clear[0, ..., None])
+    return picture
+
+
 def _frames(photo: Image.Image) -> tuple[torch.Tensor, torch.Tensor]:
     import torch
     from PIL import ImageOps

@@ -267,3 +267,41 @@ def verdict_of(checks: Iterable[Check]) -> Verdict:
     if outcome is Outcome.FAIL:
         return Verdict.FAIL
     return Verdict.PASS if outcome is Outcome.PASS else Verdict.UNCERTAIN
+
+
+FACE_STATE = (
+    *("left_eye_open", "right_eye_open", "gaze", "eyes_visible", "dark_glasses", "glasses", "glasses_glare"),
+    *("mouth_closed", "smile", "mouth_visible", "face_occlusion", "head_covering"),
+)
+"""What is read off the finer parts of a face."""
+
+CAUSES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("inter_eye_distance", "the face is too small", FACE_STATE),
+    ("sharpness", "the photo is not sharp", FACE_STATE),
+    (
+        *("under_exposure", "the photo is too dark"),
+        (*FACE_STATE, "natural_colour", "background_lightness", "background_colour", "background_shadow"),
+    ),
+    ("over_exposure", "the photo is too bright", ("eyes_visible", "glasses", "glasses_glare", "natural_colour")),
+    ("yaw", "the face is turned away", ("gaze", "smile", "mouth_closed", "left_eye_open", "right_eye_open")),
+    ("dark_glasses", "there are dark glasses", ("left_eye_open", "right_eye_open", "gaze", "glasses_glare")),
+    ("background_uniformity", "the background is not plain", ("background_shadow", "background_pattern")),
+    ("background_pattern", "the background is not plain", ("background_shadow",)),
+)
+"""What fails, in words, and the checks that then say nothing: whoever is out of focus need not take off glasses."""
+
+
+def not_known_behind(checks: Iterable[Check]) -> list[Check]:
+    """The checks; of those that did not pass, the ones that stand on one that failed itself are not known."""
+    checks = list(checks)
+    broken = {check.name for check in checks if check.outcome is Outcome.FAIL}
+    reasons: dict[str, str] = {}
+    for cause, words, names in CAUSES:
+        if cause in broken and cause not in reasons:
+            reasons = dict.fromkeys(names, f"Not known: {words}.") | reasons
+    return [
+        replace(check, outcome=Outcome.NOT_MEASURED, value=None, shown="", detail=reasons[check.name], advice="")
+        if check.name in reasons and check.outcome in (Outcome.FAIL, Outcome.UNCERTAIN)
+        else check
+        for check in checks
+    ]

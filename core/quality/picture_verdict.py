@@ -82,17 +82,34 @@ def judge_picture(picture: torch.Tensor, face: Face | None) -> PictureVerdict:
 
 
 def measure_picture(portrait: Portrait) -> list[Measure]:
-    """sharpness, own_detail, under_exposure, over_exposure, dynamic_range, natural_colour, compression, noise."""
+    """The measures that picture.toml has limits for."""
     return [
         sharpness(portrait),
         own_detail(portrait),
         under_exposure(portrait),
         over_exposure(portrait),
+        burnt_out(portrait),
         dynamic_range(portrait),
         natural_colour(portrait),
         compression(portrait),
         noise(portrait),
     ]
+
+
+HIGHLIGHT, PLATEAU = 0.998, 0.975
+"""The share of the face that is darker than its highlights; from which share of their light a pixel is as light."""
+
+
+def burnt_out(portrait: Portrait) -> Measure:
+    """The share of the face, 0..1, that is as light as its highlights, whatever white has become since.
+
+    Skin has few highlights; beyond white they run together, and a picture that was darkened afterwards, to match a
+    backdrop, has no white left that `over_exposure` could count.
+    """
+    tones = portrait.aligned.tones
+    value = float((tones > PLATEAU * tones[int(HIGHLIGHT * (len(tones) - 1))]).mean())
+    detail = f"{100 * value:.1f} % of the face is as light as its highlights."
+    return Measure("burnt_out", value, detail=detail, source="own")
 
 
 def own_detail(portrait: Portrait) -> Measure:

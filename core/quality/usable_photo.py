@@ -15,7 +15,18 @@ from ..faces.choose import choose_face, largest_face
 from ..faces.mesh import find_mesh
 from .aligned_face import Portrait
 from .all_measures import measure_portrait
-from .checks import Check, Limit, Measure, Outcome, Verdict, faults, judge_measure, read_limits, verdict_of
+from .checks import (
+    Check,
+    Limit,
+    Measure,
+    Outcome,
+    Verdict,
+    faults,
+    judge_measure,
+    not_known_behind,
+    read_limits,
+    verdict_of,
+)
 from .face_parsing import offer
 
 if TYPE_CHECKING:
@@ -177,9 +188,9 @@ def usable(
         portrait = Portrait(photo, choice.face, find_mesh(photo, choice.face), faces)
         measures |= {each.name: each for each in measure_portrait(portrait, parsing=parsing) if each.name != "faces"}
     missing = NOT_JUDGED if tilt.value else "It was not measured." if faces else "No face was found."
-    checks = [
+    checks = not_known_behind(
         judge_measure(measures.get(key) or Measure(key, None, detail=missing), limit) for key, limit in limits().items()
-    ]
+    )
     doubtful = [check.name for check in checks if check.outcome is Outcome.UNCERTAIN]
     notes = [words] if not parsing and (words := offer(doubtful)) else []
     return Usability(checks, photo.shape[1], photo.shape[0], faces, name, notes)

@@ -16,7 +16,9 @@ from ...core.lazy import lazy
 
 if TYPE_CHECKING:
     from ..errors import Misuse
+    from .bundled import BundledWorkflow, NeededModel, list_workflows
     from .check import CheckedPhoto, CheckResult, UncheckedPhoto, check_photos
+    from .headshots import Headshot, Headshots, RefusedHeadshot, make_headshot, make_headshots
     from .id_photos import IDPhotoFile, IDPhotos, RefusedPhoto, make_id_photos
     from .inspect import (
         InspectedWorkflow,
@@ -41,13 +43,16 @@ if TYPE_CHECKING:
     )
     from .sheet import PrintedSheet, lay_out_sheet
     from .training import PhotoRead, TrainedNetwork, TrainingBegun, train_tiny_vae
-    from .workflows import BatchStatus, Finished, batch_status, compare, retry_batch, run, run_batch
+    from .workflows import BatchStatus, Finished, batch_status, collect_pictures, compare, retry_batch, run, run_batch
 
 __all__ = [
     "BatchStatus",
+    "BundledWorkflow",
     "CheckResult",
     "CheckedPhoto",
     "Finished",
+    "Headshot",
+    "Headshots",
     "IDPhotoFile",
     "IDPhotos",
     "InspectedWorkflow",
@@ -55,8 +60,10 @@ __all__ = [
     "Misuse",
     "ModelFiles",
     "ModelInfo",
+    "NeededModel",
     "PhotoRead",
     "PrintedSheet",
+    "RefusedHeadshot",
     "RefusedPhoto",
     "TrainedNetwork",
     "TrainingBegun",
@@ -66,6 +73,7 @@ __all__ = [
     "WorkflowFindings",
     "batch_status",
     "check_photos",
+    "collect_pictures",
     "compare",
     "diagnose_machine",
     "diagnose_workflow",
@@ -75,6 +83,9 @@ __all__ = [
     "lay_out_sheet",
     "list_documents",
     "list_models",
+    "list_workflows",
+    "make_headshot",
+    "make_headshots",
     "make_id_photos",
     "retry_batch",
     "run",
@@ -87,14 +98,16 @@ __all__ = [
 
 HOMES = {
     "..errors": "Misuse",
+    ".bundled": "BundledWorkflow NeededModel list_workflows",
     ".check": "CheckedPhoto CheckResult UncheckedPhoto check_photos",
+    ".headshots": "Headshot Headshots RefusedHeadshot make_headshot make_headshots",
     ".id_photos": "IDPhotoFile IDPhotos RefusedPhoto make_id_photos",
     ".inspect": "InspectedWorkflow MachineFacts WorkflowFindings diagnose_machine diagnose_workflow inspect_workflow",
     ".lookups": "ModelFiles ModelInfo VerifiedFile VerifiedFiles get_document get_models list_documents list_models "
     "verify_file verify_files verify_models",
     ".sheet": "PrintedSheet lay_out_sheet",
     ".training": "PhotoRead TrainedNetwork TrainingBegun train_tiny_vae",
-    ".workflows": "BatchStatus Finished batch_status compare retry_batch run run_batch",
+    ".workflows": "BatchStatus Finished batch_status collect_pictures compare retry_batch run run_batch",
 }
 """Which names are in which file."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors import Interrupted, LikenessError
+from ...core.files import free_path
 from ...core.interrupt import Stopped, stoppable
 from ..errors import OutputUnwritable
 from ..workflow.input_files import photos_in
@@ -212,7 +213,7 @@ def _save(overlay: Image.Image, folder: Path, stem: str) -> Path:
     """The overlay as a JPEG; `stem` has the photo's number, because two folders may have photos of one name."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{stem}.jpg"
+        path = free_path(folder / f"{stem}.jpg")
         overlay.convert("RGB").save(path, "JPEG", quality=92)
     except OSError as error:
         raise OutputUnwritable(f"{folder} takes no picture ({error.strerror or error}); choose another.") from error

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from ...core.choices import BACKGROUNDS
 from ...core.errors import Interrupted, LikenessError
 from ...core.errors.formats import AlterationForbidden, PrintSizeUnknown
-from ...core.files import write_new, write_whole
+from ...core.id_photo.background_colours import allowed_colour
 from ...core.id_photo.document import Document
 from ...core.id_photo.documents import document as document_of
+from ...core.imaging.encode import FORM_OF_SUFFIX
 from ...core.interrupt import Stopped, stoppable
 from ..backends.base import Event
-from ..errors import Misuse, OutputUnwritable
+from ..errors import Misuse
 from ..workflow.input_files import photos_in
+from .id_photo_files import print_sheet, save_new, write_id_overview, write_report
 
 if TYPE_CHECKING:
     from ...core.id_photo.judge import Compliance
@@ -31,9 +33,6 @@ if TYPE_CHECKING:
     from ...core.provenance.xmp import Record
 
 DEFAULT_FOLDER = Path("output") / "id"
-FORMATS = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp"}
-"""What is written, by the ending of a file's name."""
-
 QUALITY = 95
 """Of a JPEG whose size no rule limits."""
 
@@ -79,6 +78,14 @@ class IDPhotoFile:
         checks = self.compliance.of(Outcome.FAIL) if self.compliance is not None else []
         return bool(checks) or not self.made.met
 
+    @property
+    def look(self) -> list[str]:
+        """What a person must look at, because it could not be measured for sure."""
+        from ...core.quality.checks import Outcome
+
+        unsure = self.compliance.of(Outcome.UNCERTAIN) if self.compliance is not None else []
+        return [f"Uncertain: {', '.join(check.title for check in unsure)}."] if unsure else []
+
     def as_dict(self) -> dict[str, Any]:
         """For machine output, and the report's file: `runner.report.schemas.IDPhotoReport`."""
         return {
@@ -111,12 +118,17 @@ class RefusedPhoto:
 
 @dataclass(frozen=True)
 class IDPhotos:
-    """What came of all photos and documents. `sheets`: the PDFs with prints, where they were wanted."""
+    """What came of all photos and documents. `sheets`: the PDFs with prints, where they were wanted.
+
+    `overview` and `csv` show all together, where there were several.
+    """
 
     documents: tuple[Document, ...]
     made: tuple[IDPhotoFile, ...]
     refused: tuple[RefusedPhoto, ...]
     sheets: tuple[Path, ...] = ()
+    overview: Path | None = None
+    csv: Path | None = None
 
     @property
     def failed(self) -> int:
@@ -130,6 +142,8 @@ class IDPhotos:
             "photos": [each.as_dict() for each in self.made],
             "refused": [each.as_dict() for each in self.refused],
             "sheet": [str(path) for path in self.sheets],
+            "overview": None if self.overview is None else str(self.overview),
+            "csv": None if self.csv is None else str(self.csv),
         }
 
 
@@ -148,6 +162,7 @@ def make_id_photos(
     largest: bool = False,
     matte: str = "u2net",
     sheet: str | None = None,
+    count: int = 0,
     check: bool = True,
     sign: bool = False,
     on_event: OnIDPhoto = lambda event: None,
@@ -155,10 +170,12 @@ def make_id_photos(
 ) -> IDPhotos:
     """Make the photo of each document from each of `photos` (files or folders), as NAME.DOCUMENT.jpg with its report.
 
-    `output` is a folder, or the file of a single photo. Files are never written over. A plain background that a
-    document forbids is left out and told as `refusal`. `sheet` is the paper of a PDF with prints. The error of a single
-    photo is raised; among several it is in `refused` and the others go on. Raises Misuse, DocumentUnknown,
-    PhotoMissing, PrintSizeUnknown, CredentialsNotSetUp, OutputUnwritable, Interrupted, and what a photo raises.
+    `output` is a folder, or the file of a single photo. Files are never written over. `background`: one of
+    `core.choices.BACKGROUNDS`, or a colour that the documents take, by its name; a change that a document forbids is
+    left out and told as `refusal`. `sheet` is the paper of a PDF with `count` prints, or as many as it holds. The error
+    of a single photo is raised; among several it is in `refused` and the others go on. Raises Misuse, DocumentUnknown,
+    BackgroundNotAllowed, PhotoMissing, PrintSizeUnknown, CredentialsNotSetUp, OutputUnwritable, Interrupted, and what
+    a photo raises.
     """
     from ...core.id_photo.framing import HeadSize, Size
     from ...core.id_photo.make import Background, MakeOptions
@@ -169,15 +186,21 @@ def make_id_photos(
     chosen = tuple({document.id: document for document in known}.values())
     target = Path(output)
     form = _form_of(target, len(files) * len(chosen))
+    if count and sheet is None:
+        raise Misuse("--count is the number of prints on a --sheet; give the paper, too.")
     if sheet is not None:
         _check_prints(chosen)
+    colour = "" if background in BACKGROUNDS else background
+    for document in chosen if colour else ():
+        allowed_colour(document, colour)
     signing = None
     if sign:
         c2pa()
         signing = Signing.from_environment()
     jobs = []
     for document in chosen:
-        options = MakeOptions(document, Background(background), Size(size), HeadSize(head_size), largest)
+        plain = Background.PLAIN if colour else Background(background)
+        options = MakeOptions(document, plain, Size(size), HeadSize(head_size), largest, colour)
         jobs.append(Job(options, form or document.formats[0], matte, check, signing))
     tasks = [(file, job) for file in files for job in jobs]
     made: list[IDPhotoFile] = []
@@ -201,8 +224,13 @@ def make_id_photos(
                 on_event(made[-1])
 
     stoppable(make_all, stopped)
-    sheets = [] if sheet is None else [path for document in chosen for path in _sheet_of(document, made, sheet)]
-    return IDPhotos(chosen, tuple(made), tuple(refused), tuple(sheets))
+    sheets = (
+        [] if sheet is None else [path for document in chosen for path in print_sheet(document, made, sheet, count)]
+    )
+    page, table = None, None
+    if len(tasks) > 1:
+        page, table = write_id_overview(made, refused, target, len(chosen))
+    return IDPhotos(chosen, tuple(made), tuple(refused), tuple(sheets), page, table)
 
 
 def _form_of(out: Path, count: int) -> str | None:
@@ -212,11 +240,11 @@ def _form_of(out: Path, count: int) -> str | None:
     suffix = out.suffix.lower()
     if suffix not in PICTURES or out.is_dir():
         return None
-    if suffix not in FORMATS:
+    if suffix not in FORM_OF_SUFFIX:
         raise Misuse(f"--out {out}: {suffix} is not written; give .jpg, .png, .webp or a folder.")
     if count > 1:
         raise Misuse(f"--out {out} is one file for {count} ID photos; give a folder.")
-    return FORMATS[suffix]
+    return FORM_OF_SUFFIX[suffix]
 
 
 def _check_prints(documents: Sequence[Document]) -> None:
@@ -332,67 +360,8 @@ def _allowed(job: Job) -> tuple[Job, AlterationForbidden | None]:
     from ...core.id_photo.make import Background, choose_background
 
     try:
-        choose_background(job.options.document, job.options.background, has_matte=True)
+        choose_background(job.options.document, job.options.background, has_matte=True, colour=job.options.colour)
     except AlterationForbidden as error:
-        return dataclasses.replace(job, options=dataclasses.replace(job.options, background=Background.KEEP)), error
+        kept = dataclasses.replace(job.options, background=Background.KEEP, colour="")
+        return dataclasses.replace(job, options=kept), error
     return job, None
-
-
-def save_new(path: Path, data: bytes) -> Path:
-    """Write `data` to `path`, or to the first free one of name_2, name_3 and so on. Raises OutputUnwritable."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return write_new(path, data)
-    except OSError as error:
-        raise OutputUnwritable(
-            f"{path.name} cannot be written to {path.parent} ({error.strerror or error}); choose another --out."
-        ) from error
-
-
-def write_report(file: IDPhotoFile) -> IDPhotoFile:
-    """Write beside a finished photo: it with its measured lines, the report as JSON and, where checked, as a page."""
-    from ...core.id_photo.overlay import draw_overlay
-    from ...core.imaging.files import to_pil
-    from ...core.models import store
-    from ..report.compliance import Checked, render_compliance
-    from ..report.schemas import ComplianceReport
-
-    base = file.path.with_suffix("")
-    names = {"overlay": ".overlay.png", "json": ".report.json"}
-    others = {name: base.with_name(base.name + ending) for name, ending in names.items()}
-    try:
-        drawn = draw_overlay(file.made.picture[0], file.made.head, file.made.id_photo.document)
-        to_pil(drawn).save(others["overlay"], compress_level=1)
-        if file.compliance is not None:
-            others["html"] = base.with_name(f"{base.name}.report.html")
-            models = [
-                store.used(name)[0] if name in store.names() else {"name": name, "licence": licence}
-                for name, licence in file.record.models
-            ]
-            checked = Checked(ComplianceReport.read(file.compliance.as_dict()), file.path, others["overlay"])
-            write_whole(others["html"], render_compliance([checked], models))
-        done = dataclasses.replace(file, others=others)
-        write_whole(others["json"], json.dumps(done.as_dict(), indent=2, ensure_ascii=False) + "\n")
-    except OSError as error:
-        raise OutputUnwritable(
-            f"The report cannot be written to {base.parent} ({error.strerror or error}); choose another --out."
-        ) from error
-    return done
-
-
-def _sheet_of(document: Document, made: Sequence[IDPhotoFile], paper: str) -> list[Path]:
-    """The photos of one document on paper, as PDF with their own pixels; the files that were written."""
-    from ...core.id_photo.sheet_files import caption_of, pdf_bytes, save_as
-    from ...core.id_photo.sheet_layout import PAPERS, lay_out
-    from ...core.imaging.files import to_pil
-
-    done = [each for each in made if each.made.id_photo.document.id == document.id]
-    if not done:
-        return []
-    first = done[0].made.id_photo
-    size, title = (first.width_mm, first.height_mm), document.title
-    laid = lay_out(PAPERS[paper], size, len(done), caption=caption_of(size, title))
-    pictures = [to_pil(each.made.picture[0]) for each in done]
-    name = f"{done[0].path.stem}.{paper}.pdf" if len(done) == 1 else f"{document.id}.{paper}.pdf"
-    path = done[0].path.parent / name
-    return save_as(path, [(path.suffix, pdf_bytes(laid, pictures, title))])

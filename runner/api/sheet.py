@@ -74,13 +74,14 @@ def lay_out_sheet(
     from ...core.id_photo.sheet_draw import check_proportions
     from ...core.id_photo.sheet_files import caption_of, summary
     from ...core.id_photo.sheet_layout import DEFAULT_PAPER, PAPERS, lay_out
+    from ...core.imaging.files import load_on_white, to_pil
 
     out, files = Path(output), [Path(path) for path in photos]
     if out.suffix.lower() not in FORMATS:
         raise Misuse(f"{out.name} must end in .pdf or .png.")
     if document is not None and size is not None:
         raise Misuse("Give --document or --size, not both.")
-    pictures = [_picture(path) for path in files]
+    pictures = [to_pil(load_on_white(path)) for path in files]
     size_mm, title, told = _size(files, document, size)
     for path, picture in zip(files, pictures, strict=True):
         check_proportions(picture.size, size_mm, path.name)
@@ -97,17 +98,6 @@ def lay_out_sheet(
     )
     written = _write(laid, pictures, dpi, out, title)
     return PrintedSheet(tuple(written), laid, size_mm, (*told, *summary(laid, [picture.size for picture in pictures])))
-
-
-def _picture(path: Path) -> Image.Image:
-    """The photo; where it is transparent, white as the paper is, and not what colour the file hides there."""
-    from ...core.imaging.files import load_photo, to_pil
-
-    pictures, clear = load_photo(path)
-    picture = pictures[0]
-    if clear.shape[1:] == picture.shape[:2]:
-        picture = picture.lerp(picture.new_ones(()), clear[0, ..., None])
-    return to_pil(picture)
 
 
 def _size(photos: list[Path], document: str | Document | None, size: str | None) -> tuple[Size, str, list[str]]:

@@ -16,6 +16,7 @@ from ..workflow.input_files import files_of
 from ..workflow.overrides import Settings, settings_of
 
 if TYPE_CHECKING:
+    from ..batch.deliver import Collected
     from ..batch.job_records import BatchEvent, BatchView, JobRow
     from ..batch.overview import Overview
     from ..batch.run import BatchResult
@@ -73,6 +74,10 @@ def run(
         return run_once(graph, backend, folder, photos, on_event, stopped)
 
 
+Arrange = Callable[[RunResult], tuple[Path, str]]
+"""Moves the files of a result, and says in which folder its report belongs, and what the page is called there."""
+
+
 def run_once(
     workflow: Workflow,
     backend: Backend,
@@ -80,10 +85,15 @@ def run_once(
     photos: Sequence[Given] = (),
     on_event: OnEvent = ignore,
     stopped: Stopped | None = None,
+    *,
+    arrange: Arrange | None = None,
 ) -> Finished:
-    """The same on a place that is open already, with a workflow that is ready to run."""
+    """The same on a place that is open already, with a workflow that is ready to run.
+
+    `arrange` moves the result's files to where they belong; its report then is theirs, and readable by its owner only.
+    """
     from ..backends.execute import check_writable, execute
-    from ..report import write_report
+    from ..report import HTML_NAME, write_report
     from ..report.schemas import RunReport
 
     check_writable(output)
@@ -91,8 +101,9 @@ def run_once(
         result = stoppable(
             lambda stopped: execute(workflow, backend, output, photos, on_event, stopped, temp=Path(temp)), stopped
         )
+        folder, name = (output, HTML_NAME) if arrange is None else arrange(result)
         report = RunReport.of(result)
-        html, json = write_report(result, output.absolute(), report)
+        html, json = write_report(result, folder.absolute(), report, name, private=arrange is not None)
     return Finished(result, report, html, json)
 
 
@@ -223,6 +234,31 @@ def batch_status(folder: str | Path, *, failed: bool = False) -> BatchStatus:
 
     with Ledger.read(Path(folder)) as ledger:
         return BatchStatus(overview(ledger), tuple(ledger.rows(state="failed")) if failed else ())
+
+
+def collect_pictures(
+    folder: str | Path,
+    output: str | Path | None = None,
+    *,
+    name: str | None = None,
+    unconfirmed: bool = False,
+    archive: bool = False,
+) -> Collected:
+    """Copy the pictures of the batch in `folder` into one folder, under the names of their photos.
+
+    `output`: that folder, else `pictures` inside the batch's. `name`: what they are called, such as ``{name}.jpg``;
+    another ending saves them anew in that format. Those that are not confirmed are left out, unless `unconfirmed`.
+    `archive`: also a ZIP of them. The same call again adds what is new; no file is replaced. Raises Misuse,
+    LedgerMissing, LedgerUnreadable, OutputUnwritable, and what reading a picture raises.
+    """
+    from ..batch.deliver import PICTURES, NamePattern, collect_rows
+    from ..batch.ledger import Ledger
+
+    pattern, batch = NamePattern() if name is None else NamePattern(name), Path(folder)
+    with Ledger.read(batch) as ledger:
+        rows = list(ledger.rows())
+    target = batch / PICTURES if output is None else Path(output)
+    return collect_rows(rows, batch, target, pattern, unconfirmed=unconfirmed, archive=archive)
 
 
 def compare(

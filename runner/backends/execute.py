@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ...core.errors import PhotoUnreadable
+from ...core.errors import LikenessError, PhotoUnreadable
 from ...core.interrupt import Stopped, never
 from ..errors import OutputUnwritable
 from ..workflow.graph import Workflow
 from ..workflow.input_files import Given, named_models, stage_input_files
+from ..workflow.reference_names import name_in_error, name_persons, name_references
 from .base import Backend, Folders, OnEvent, ignore
 from .result import RunResult
 
@@ -107,7 +108,13 @@ def execute(
         staged, used = stage_input_files(workflow, photos, folders.input, search)
     except OSError as error:
         raise _not_staged(error, folders.input) from error
-    result = backend.run(staged, folders, on_event, stopped, prompt_id=prompt_id, resume=resume)
+    name_persons(staged, photos, used)
+    try:
+        result = backend.run(staged, folders, on_event, stopped, prompt_id=prompt_id, resume=resume)
+    except LikenessError as error:
+        name_in_error(staged, used, error)
+        raise
+    name_references(staged, used, result.ui)
     result.workflow_hash = workflow.hash
     result.model_files = named_models(staged)
     result.photos = used

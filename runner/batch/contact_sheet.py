@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from ...core import __version__, host
 from ...core.errors import UnsafePath
-from ...core.files import written_whole
+from ...core.files import write_whole, written_whole
 from ...core.outcome_words import JOBS
 from ..errors import OutputUnwritable
 from ..report.html import TEMPLATES, templates
@@ -26,7 +26,7 @@ from ..report.pictures import small_jpeg
 from ..report.schema_base import finite
 from . import verdict_tables as facts
 from .job_records import Attempt, Counts, JobRow
-from .verdict_tables import CSV_NAME, JSON_NAME, replaced
+from .verdict_tables import CSV_NAME, JSON_NAME
 
 SHEET_NAME, REPORT_NAME = "contact_sheet.html", "report.html"
 
@@ -80,19 +80,29 @@ def thumb_stem(row: JobRow) -> str:
     return hashlib.sha256(f"{row.key}\0{row.name}".encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
-def write_sheet(rows: Iterable[JobRow], folder: Path, *, title: str, counts: Counts, thumbs: Path) -> Path:
+def write_sheet(
+    rows: Iterable[JobRow],
+    folder: Path,
+    *,
+    title: str,
+    counts: Counts,
+    thumbs: Path,
+    page: Path | None = None,
+    tables: Sequence[str] = (CSV_NAME, JSON_NAME),
+    sort: str = "name",
+) -> Path:
     """Write ``contact_sheet.html`` into the batch's `folder`; return its path. Raises OutputUnwritable.
 
-    Thumbnails that are not yet in `thumbs` are made. The page needs no network; everything from outside is text in it.
+    Thumbnails that are not yet in `thumbs` are made. `page` is another file in `folder`, which then only its owner may
+    read; `tables` are files that it links to; `sort` is the order in which it opens, one of those that it offers. The
+    page needs no network; everything from outside is text in it.
     """
     rows = list(rows)
     with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, 4)) as pool:
         small = list(pool.map(partial(thumbnail_job, folder=folder, thumbs=thumbs), rows))
-    page = folder / SHEET_NAME
+    private, page = page is not None, page or folder / SHEET_NAME
     try:
-        html = render_sheet(rows, small, folder, title, counts)
-        with replaced(page) as file:
-            file.write(html)
+        write_whole(page, render_sheet(rows, small, folder, title, counts, tables, sort), private=private)
     except OSError as error:
         raise OutputUnwritable(
             f"The contact sheet cannot be written to {folder} ({error.strerror or error})."
@@ -100,7 +110,15 @@ def write_sheet(rows: Iterable[JobRow], folder: Path, *, title: str, counts: Cou
     return page
 
 
-def render_sheet(rows: list[JobRow], thumbs: list[Thumbs], folder: Path, title: str, counts: Counts) -> str:
+def render_sheet(
+    rows: list[JobRow],
+    thumbs: list[Thumbs],
+    folder: Path,
+    title: str,
+    counts: Counts,
+    tables: Sequence[str] = (CSV_NAME, JSON_NAME),
+    sort: str = "name",
+) -> str:
     """The HTML of the sheet. Raises OSError when a thumbnail has gone."""
     from markupsafe import Markup
 
@@ -122,9 +140,9 @@ def render_sheet(rows: list[JobRow], thumbs: list[Thumbs], folder: Path, title: 
                 if found[kind] or kind != "unchecked"
             ],
             to_look_at=sum(row.report.to_look_at for row in rows),
-            tables=[name for name in (CSV_NAME, JSON_NAME) if (folder / name).is_file()],
+            tables=[name for name in tables if (folder / name).is_file()],
             models=list(every.values()),
-            data=Markup(_for_script({"jobs": jobs, "models": models})),  # noqa: S704 - escaped there
+            data=Markup(_for_script({"jobs": jobs, "models": models, "sort": sort})),  # noqa: S704 - escaped there
             script=Markup(script),  # noqa: S704 - our own file
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
             date=f"{(now := datetime.now(UTC)).day} {now:%B %Y, %H:%M} UTC",
@@ -139,7 +157,8 @@ def _jobs(
 ) -> tuple[list[dict[str, Any]], list[list[dict[str, str]]]]:
     """The cards, and each different list of models once: a card has the place of its own in it."""
     small = [path for each in thumbs for path in each.files()]
-    inline = len(rows) <= INLINE_JOBS and sum(path.stat().st_size for path in small) <= INLINE_BYTES
+    inside = all(path.is_relative_to(folder) for path in small)
+    inline = not inside or (len(rows) <= INLINE_JOBS and sum(path.stat().st_size for path in small) <= INLINE_BYTES)
     jobs, models = [], {}
     for row, each in zip(rows, thumbs, strict=True):
         used = _models(row)
@@ -205,7 +224,8 @@ def _files(row: JobRow, folder: Path) -> list[dict[str, Any]]:
 
 
 def _report(row: JobRow, folder: Path) -> str | None:
-    path = _inside(folder, f"{row.folder}/{REPORT_NAME}") if row.folder else None
+    name = row.page or (f"{row.folder}/{REPORT_NAME}" if row.folder else None)
+    path = _inside(folder, name) if name is not None else None
     return _href(path, folder) if path is not None else None
 
 
@@ -265,7 +285,7 @@ def _thumb(source: Path | None, target: Path) -> Path | None:
     made = small_jpeg(source, SIDE) if source else None
     if made is None or stamp is None:
         return None
-    with written_whole(target) as part:
+    with written_whole(target, private=True) as part:
         part.write_bytes(made[0])
         os.utime(part, ns=(stamp, stamp))
     return target

@@ -9,10 +9,12 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ...core.errors import LikenessError
 from ..errors import BatchInputsInvalid
 from ..workflow.graph import did_you_mean
 from ..workflow.input_files import Given
@@ -61,12 +63,42 @@ PART_BYTES = 255
 """The longest file name that file systems take."""
 
 
+MOST_FAULTS = 50
+"""More faults of a table than this are counted instead of listed."""
+
+
+class Faults:
+    """What is wrong with the rows of a table, so that all of it is told at once."""
+
+    def __init__(self, source: Path) -> None:
+        self.source = source
+        self.found: list[LikenessError] = []
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Keep what is wrong with one row, and go on with the next."""
+        try:
+            yield
+        except LikenessError as error:
+            self.found.append(error)
+
+    def raise_all(self) -> None:
+        """Raise the one fault itself, or one BatchInputsInvalid that lists all; nothing for none."""
+        if len(self.found) == 1:
+            raise self.found[0]
+        if self.found:
+            lines = "".join(f"\n  - {' '.join(str(error).split())}" for error in self.found[:MOST_FAULTS])
+            more = len(self.found) - MOST_FAULTS
+            lines += f"\n  - and {more} more" if more > 0 else ""
+            raise BatchInputsInvalid(f"{self.source} has {len(self.found)} faults, and nothing was run:{lines}")
+
+
 def from_csv(source: Path) -> list[JobSpec]:
     """One job a row. The first row names the columns:
 
     ``name`` is the job's name and may be left out; ``photo`` or ``input`` is a photo for the first node that wants
     one; ``Title.input`` is a setting; any other column is a photo for the node of that title. Empty cells are left
-    out. Cells are separated by commas, semicolons or tabs. Raises BatchInputsInvalid with the line.
+    out. Cells are separated by commas, semicolons or tabs. Raises BatchInputsInvalid with every line that is wrong.
     """
     text = _text(source)
     first = next((line for line in text.splitlines() if line.strip()), "")
@@ -74,17 +106,21 @@ def from_csv(source: Path) -> list[JobSpec]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     jobs: list[JobSpec] = []
     columns: list[str] = []
+    faults = Faults(source)
     try:
         for cells in reader:
             where = f"{source}, line {reader.line_num}"
             if not any(cell.strip() for cell in cells):
                 continue
-            if columns:
-                jobs.append(_csv_job(where, columns, cells, source.parent, len(jobs) + 1))
-            else:
+            if not columns:
                 columns = _columns(where, cells)
+                continue
+            with faults.noted():
+                jobs.append(_csv_job(where, columns, cells, source.parent, len(jobs) + 1))
     except csv.Error as error:
-        raise BatchInputsInvalid(f"{source}, line {reader.line_num} is not CSV ({error}); mend the quotes.") from error
+        wrong = f"{source}, line {reader.line_num} is not CSV ({error}); mend the quotes."
+        faults.found.append(BatchInputsInvalid(wrong))
+    faults.raise_all()
     return jobs
 
 
@@ -127,31 +163,35 @@ def from_jsonl(source: Path) -> list[JobSpec]:
     """One job a line: ``{"name": "anna", "inputs": ["me.jpg"], "set": {"Backdrop.colour": "navy"}}``.
 
     ``inputs`` is a path, a list of paths, or paths by the titles of nodes; all three keys may be left out. Empty lines
-    and lines that start with ``#`` are skipped. Raises BatchInputsInvalid with the line.
+    and lines that start with ``#`` are skipped. Raises BatchInputsInvalid with every line that is wrong.
     """
     jobs: list[JobSpec] = []
+    faults = Faults(source)
     for number, line in enumerate(_text(source).split("\n"), 1):
-        where = f"{source}, line {number}"
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        try:
-            values = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise BatchInputsInvalid(f"{where} is not JSON ({error}); write one object on each line.") from error
-        if not isinstance(values, dict):
-            _refuse(where, "it is not an object", 'write it like {"inputs": ["me.jpg"]}')
-        unknown = next((key for key in values if key not in JSON_KEYS), None)
-        if unknown is not None:
-            hint = did_you_mean(unknown, JSON_KEYS)
-            raise BatchInputsInvalid(f"{where}: the key {unknown!r} is unknown; rename or delete it{hint}")
-        name = values.get("name", "")
-        if not isinstance(name, str):
-            _refuse(where, f"the name {name!r} is not text", "put it in quotes")
-        _check_text(where, name)
-        photos = list(_json_photos(where, source.parent, values.get("inputs", [])))
-        assigned = _json_settings(where, values.get("set", {}))
-        jobs.append(_job(name, photos, assigned, len(jobs) + 1))
+        if line.strip() and not line.lstrip().startswith("#"):
+            with faults.noted():
+                jobs.append(_json_job(f"{source}, line {number}", line, source.parent, len(jobs) + 1))
+    faults.raise_all()
     return jobs
+
+
+def _json_job(where: str, line: str, folder: Path, number: int) -> JobSpec:
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise BatchInputsInvalid(f"{where} is not JSON ({error}); write one object on each line.") from error
+    if not isinstance(values, dict):
+        _refuse(where, "it is not an object", 'write it like {"inputs": ["me.jpg"]}')
+    unknown = next((key for key in values if key not in JSON_KEYS), None)
+    if unknown is not None:
+        hint = did_you_mean(unknown, JSON_KEYS)
+        raise BatchInputsInvalid(f"{where}: the key {unknown!r} is unknown; rename or delete it{hint}")
+    name = values.get("name", "")
+    if not isinstance(name, str):
+        _refuse(where, f"the name {name!r} is not text", "put it in quotes")
+    _check_text(where, name)
+    photos = list(_json_photos(where, folder, values.get("inputs", [])))
+    return _job(name, photos, _json_settings(where, values.get("set", {})), number)
 
 
 def _json_photos(where: str, folder: Path, value: Any, target: str | None = None) -> Iterator[Given]:

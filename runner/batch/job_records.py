@@ -90,7 +90,8 @@ class Leased:
 class JobRow:
     """One job as the ledger has it. `folder` is relative to the batch's folder and there once the job is done.
 
-    `result` is `RunResult.as_dict()` of the attempt that was kept, with files relative to the batch's folder.
+    `result` is `RunResult.as_dict()` of the attempt that was kept, with files relative to the batch's folder. `page`
+    is its report, relative to it as well, where that is not the folder's report.html.
     """
 
     key: str
@@ -107,6 +108,7 @@ class JobRow:
     error: str | None = None
     result: Mapping[str, Any] | None = None
     attempts: tuple[Attempt, ...] = ()
+    page: str | None = None
 
     @cached_property
     def report(self) -> RunReport:

@@ -19,13 +19,14 @@ from ..backends import Backend, BackendOptions, connect
 from ..backends.backoff import OutageWait
 from ..backends.execute import check_writable
 from ..backends.pool import Fleet, Place
-from ..errors import NoServer, ServerUnreachable
+from ..errors import BatchInputsInvalid, NoServer, ServerUnreachable, WorkflowInvalid
 from ..workflow.graph import Workflow
 from ..workflow.object_info import MODEL_SUFFIXES
 from ..workflow.overrides import Setting, apply_settings
 from ..workflow.validate import refuse_unknown
 from .contact_sheet import write_sheet
-from .inputs import read_inputs
+from .deliver import PICTURES
+from .inputs import LINES, TABLES, Faults, read_inputs
 from .job_records import BatchEvent, BatchOptions, BatchView, Counts, JobSpec, Planned
 from .judge import judges_by_rules
 from .keys import AWAY, batch_keys, file_hash, require_seeds
@@ -256,14 +257,35 @@ class _Batch:
     def _plan(self) -> None:
         specs = self.specs
         search = [folder for folder in (self.workflow.folder, Path("input")) if folder is not None]
+        if self.options.inputs.suffix.lower() in TABLES | LINES:
+            self._check_rows()
         reader = _Reader(self, len(specs))
         keys = self._patiently(lambda: batch_keys(specs, self.graph, reader, search))
         jobs = [Planned(key, spec, affinity(spec)) for key, spec in zip(keys, specs, strict=True)]
         self.ledger.config = self.options.as_config()
         self.ledger.recover()
-        counts = self.ledger.plan(jobs, reserved=[THUMBS])
+        counts = self.ledger.plan(jobs, reserved=[THUMBS, PICTURES])
         self._before = counts.finished
         self.emit(BatchEvent("batch_started", {"jobs": counts.total, "pending": counts.pending}))
+
+    def _check_rows(self) -> None:
+        """Refuse a table whose settings or titles do not fit the workflow, with all that is wrong, before any job.
+
+        A photo that is missing is no fault of the table: its job fails, and the others run.
+        """
+        faults = Faults(self.options.inputs)
+        for spec in self.specs:
+            try:
+                workflow = self.graph(spec.settings)
+                for given in spec.photos:
+                    if given.target is not None and given.path.exists():
+                        workflow.find(given.target)
+            except AWAY:
+                return
+            except LikenessError as error:
+                problems = error.problems if isinstance(error, WorkflowInvalid) else [error]
+                faults.found += [BatchInputsInvalid(f"{spec.name}: {problem}") for problem in problems]
+        faults.raise_all()
 
     def _dispatch(self, fleet: Fleet, temp: Path) -> None:
         """Hand out jobs until none is left, the user stops, or something ends the batch."""

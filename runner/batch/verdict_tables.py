@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ...core.compare.labels import as_number
-from ...core.files import written_whole
+from ...core.files import beside, written_whole
 from ...core.outcome_words import JOBS, JobOutcome
 from ..errors import OutputUnwritable
 from ..report.schema_base import finite
 from .job_records import Attempt, JobRow
 
 PHOTO_AT_FAULT = re.compile(
-    r"^[^:]* \(node [^)]*\) failed(?: on the server)?: (?:1 of 1 reference photos [^.:]*\. Photo 1: )?"
+    r"^[^:]* \(node [^)]*\) failed(?: on the server)?: "
+    r"(?:1 of 1 reference photos [^.:]*\. Photo 1: |(?!\d+ of )[^:]* cannot be used\. )?"
 )
 """What stands before the reason when a node refused the one photo that it was given."""
 
@@ -94,12 +95,15 @@ FORMULA = ("=", "+", "-", "@")
 """A cell that begins so is a formula to a spreadsheet."""
 
 
-def write_verdicts(rows: Iterable[JobRow], folder: Path) -> tuple[Path, Path]:
+def write_verdicts(rows: Iterable[JobRow], folder: Path, name: str = CSV_NAME) -> tuple[Path, Path]:
     """Write ``verdicts.csv`` and ``verdicts.json`` into `folder`; return their paths. Raises OutputUnwritable.
+
+    `name` is another name for the table.
 
     Rows are written as they come, so that a large batch needs no memory. An old file is replaced only by a whole one.
     """
-    table, data = folder / CSV_NAME, folder / JSON_NAME
+    table = folder / name
+    data = beside(table, ".json")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with replaced(table, "utf-8-sig") as cells, replaced(data) as objects:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ...core.outcome_words import JOBS
-from .output import FAILED, VERDICT_FAILED, Output, clean, current_output, duration, json_option
+from .collect import naming_options, show_collected
+from .output import FAILED, VERDICT_FAILED, Output, clean, current_output, duration, json_option, told_as_usage
 from .run import HeaderParam, SettingParam
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def fleet_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--attempts", type=click.IntRange(1, 100), help="Tries for each job [default: 1; with --until-pass 4].")
 @click.option("--until-pass", is_flag=True, help="Try again with a new seed until the likeness is confirmed.")
 @click.option("--reports", is_flag=True, help="Also write report.html and report.json for each job.")
+@click.option("--flat", is_flag=True, help="Also put the confirmed pictures together into OUTPUT/pictures, by name.")
+@naming_options
 @fleet_options
 @json_option
 def batch(
@@ -73,15 +76,24 @@ def batch(
     in_flight: int,
     wait_seconds: float,
     reports: bool,
+    flat: bool,
+    name: str | None,
+    archive: bool,
     allow_black: bool,
 ) -> None:
     """Run WORKFLOW over many photos. The same command again goes on where it ended; finished jobs are not run twice.
+
+    --name and --zip go with --flat, and mean it; `likeness collect` does the same afterwards.
 
     Exit codes: 0 all done, 1 some jobs failed or were refused, 2 usage, 3 some likeness was not confirmed or some
     rule not met, 130 stopped.
     """
     from ..api import run_batch
+    from ..batch.deliver import NamePattern
 
+    with told_as_usage():
+        NamePattern("{name}" if name is None else name)
+    collected = {"name": name, "archive": archive} if flat or name is not None or archive else None
     show_batch(
         lambda display: run_batch(
             workflow,
@@ -98,12 +110,17 @@ def batch(
             headers=dict(headers),
             on_event=display.event,
             on_view=display.update,
-        )
+        ),
+        collected,
     )
 
 
-def show_batch(work: Callable[[BatchDisplay], BatchResult | None]) -> None:
-    """Run a batch with its table, say what came out, and leave with the exit code that fits."""
+def show_batch(work: Callable[[BatchDisplay], BatchResult | None], collected: Mapping[str, Any] | None = None) -> None:
+    """Run a batch with its table, say what came out, and leave with the exit code that fits.
+
+    `collected`: how its pictures are put together at the end, or None.
+    """
+    from ..api import collect_pictures
     from .batch_display import BatchDisplay, show_summary
 
     out = current_output()
@@ -115,8 +132,10 @@ def show_batch(work: Callable[[BatchDisplay], BatchResult | None]) -> None:
     if result is None:
         out.result({"retried": 0}, lambda: out.say("There is no such job to run again."))
         return
+    together = None if collected is None else collect_pictures(result.folder, **collected)
+    values = {} if together is None else {"collected": together.as_dict()}
     out.result(
-        result.as_dict(),
+        result.as_dict() | values,
         lambda: show_summary(
             out,
             result.counts,
@@ -127,6 +146,8 @@ def show_batch(work: Callable[[BatchDisplay], BatchResult | None]) -> None:
             by_rules=result.by_rules,
         ),
     )
+    if together is not None:
+        show_collected(out, together)
     if result.counts.failed:
         sys.exit(FAILED)
     if result.counts.not_confirmed:

@@ -10,18 +10,28 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...core.choices import PERSON_MATTE
+from ...core.choices import BACKGROUNDS, PERSON_MATTE
 from ...core.id_photo.document import Document
 from ...core.id_photo.documents import document as by_id
 from ...core.id_photo.sheet_layout import PAPERS
+from ...core.outcome_words import JOBS
 from ..backends.base import Event
-from .output import FAILED, VERDICT_FAILED, Output, clean, current_output, json_option, told_as_usage
+from .output import (
+    FAILED,
+    VERDICT_FAILED,
+    Output,
+    clean,
+    current_output,
+    json_option,
+    print_overview,
+    short_path,
+    told_as_usage,
+)
 
 if TYPE_CHECKING:
     from ...core.id_photo.judge import Compliance
     from ..api.id_photos import IDPhotoFile, IDPhotos, RefusedPhoto
 
-BACKGROUNDS = ("keep", "as the document allows", "plain")
 SIZES = ("auto", "print", "upload")
 HEAD_SIZES = ("safest", "smaller", "larger")
 MATTES = ("u2net", PERSON_MATTE, "u2netp")
@@ -59,16 +69,18 @@ class DocumentParam(click.ParamType):
 )
 @click.option(
     "--background",
-    type=click.Choice(BACKGROUNDS),
     default=BACKGROUNDS[1],
     show_default=True,
-    help="What becomes of the background; where edits are forbidden, plain is refused and the photo's own kept.",
+    metavar="CHOICE|COLOUR",
+    help=f"{', '.join(BACKGROUNDS)}, or one of the document's colours: white, light grey, light blue, red … Where "
+    "edits are forbidden, the photo's own background is kept and that is said.",
 )
 @click.option("--size", type=click.Choice(SIZES), default="auto", show_default=True, help="For paper or for an upload.")
 @click.option("--head-size", type=click.Choice(HEAD_SIZES), default="safest", show_default=True, help="In the rule.")
 @click.option("--largest", is_flag=True, help="Of several people take the largest face.")
 @click.option("--matte", type=click.Choice(MATTES), default=MATTES[0], show_default=True, help="Network.")
 @click.option("--sheet", type=click.Choice(list(PAPERS), case_sensitive=False), help="Also a PDF of prints on paper.")
+@click.option("--count", type=click.IntRange(0, 5000), default=0, help="Prints on the sheet; else it is filled.")
 @click.option("--check/--no-check", default=True, show_default=True, help="Judge the result by the document's rules.")
 @click.option("--sign", is_flag=True, help="Sign content credentials (C2PA); see docs/provenance.md.")
 @json_option
@@ -82,6 +94,7 @@ def id_command(
     largest: bool,
     matte: str,
     sheet: str | None,
+    count: int,
     check: bool,
     sign: bool,
 ) -> None:
@@ -110,6 +123,7 @@ def id_command(
             largest=largest,
             matte=matte,
             sheet=sheet,
+            count=count,
             check=check,
             sign=sign,
             on_event=lambda event: _show_event(output, event),
@@ -144,10 +158,28 @@ def _show_end(out: Output, found: IDPhotos) -> None:
     for path in found.sheets:
         out.say(f"Sheet    {clean(str(path))}")
     if len(found.made) + len(found.refused) > 1:
+        _show_overview(out, found)
         out.say(
             f"{len(found.made)} made, {len(found.made) - found.failed} of them without a broken rule; "
             f"{len(found.refused)} refused"
         )
+
+
+def _show_overview(out: Output, found: IDPhotos) -> None:
+    """All photos in a table, what failed first."""
+    rows = [
+        (clean(each.source.name), each.document.id, JOBS["refused"].word, clean(str(each.error)))
+        for each in found.refused
+    ]
+    for each in sorted(found.made, key=lambda each: (not each.failed, not each.look)):
+        compliance = each.compliance
+        verdict = JOBS["not_confirmed" if each.failed else "passed"].said(by_rules=True)
+        why = " ".join(each.made.report["broken"]) if compliance is None else compliance.headline
+        rows.append((clean(each.source.name), each.made.id_photo.document.id, verdict, clean(why)))
+    print_overview(out, ("Photo", "Document", "Verdict", "Why"), rows)
+    for word, path in (("Overview", found.overview), ("Table", found.csv)):
+        if path is not None:
+            out.say(f"{word:<9}{clean(short_path(path))}")
 
 
 def check_lines(found: Compliance) -> list[str]:
@@ -160,6 +192,28 @@ def check_lines(found: Compliance) -> list[str]:
     return [found.headline, f"Uncertain, so a person must look at: {', '.join(unsure)}."]
 
 
+MEASURED_ANEW = {
+    "head height": "head_height",
+    "eye line": "eye_line",
+    "room above the head": "room_above",
+    "chin above the bottom": "chin_height",
+    "head width": "head_width",
+}
+"""The check that measures the finished photo by a rule that its frame was chosen by."""
+
+
+def _rule_line(rule: dict[str, Any], found: Compliance | None) -> str:
+    """One rule: what the check measured, as the report's page says it, or else what the frame was chosen for."""
+    checks = [] if found is None else [each for each in found.checks if each.name == MEASURED_ANEW.get(rule["name"])]
+    if checks and checks[0].value is not None and checks[0].shown:
+        words = {"pass": "kept", "fail": "BROKEN"}.get(str(checks[0].outcome), str(checks[0].outcome))
+        return f"Rule     {rule['name']} {checks[0].shown}, asked {checks[0].limit}: {words}"
+    return (
+        f"Rule     {rule['name']} {rule['value']:g} ± {rule['uncertainty']:g} {rule['unit']}, "
+        f"asked {rule['low']:g} to {rule['high']:g}: {'kept' if rule['met'] else 'BROKEN'}"
+    )
+
+
 def lines_of(made: IDPhotoFile) -> list[str]:
     """What a person is told of one photo."""
     report, photo = made.made.report, made.made.id_photo
@@ -169,11 +223,7 @@ def lines_of(made: IDPhotoFile) -> list[str]:
         if round(photo.source_dpi) < round(photo.dpi):
             size += f", enlarged from {photo.source_dpi:.0f} pixels per inch of the photo"
     lines = [f"Photo    {clean(str(made.path))} ({size}, {len(made.encoded.data) / 1000:.0f} kB)"]
-    lines += [
-        f"Rule     {rule['name']} {rule['value']:g} ± {rule['uncertainty']:g} {rule['unit']}, "
-        f"asked {rule['low']:g} to {rule['high']:g}: {'kept' if rule['met'] else 'BROKEN'}"
-        for rule in report["rules"]
-    ]
+    lines += [_rule_line(rule, made.compliance) for rule in report["rules"]]
     if made.refusal is not None:
         lines.append(f"Refused  [{made.refusal.code}] {made.refusal}")
     lines += [f"To do    {line}" for line in report["to_do"]]

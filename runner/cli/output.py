@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -40,6 +41,29 @@ def print_columns(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     for row in (titles, *rows):
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         click.echo("  ".join(cells).rstrip())
+
+
+MOST_ROWS = 60
+"""More rows of an overview than this are counted instead of listed: the page shows all."""
+
+
+def print_overview(out: Output, titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """A table of what became of each of many photos, for people; the worst come first."""
+    if out.as_json:
+        return
+    out.say()
+    print_columns(titles, rows[:MOST_ROWS])
+    if len(rows) > MOST_ROWS:
+        out.say(f"… and {len(rows) - MOST_ROWS} more, which are on the sheet")
+    out.say()
+
+
+def short_path(path: Path) -> str:
+    """A path as the user would type it from here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
 
 
 DONE, FAILED, USAGE, VERDICT_FAILED, INTERRUPTED = 0, 1, 2, 3, 130

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .output import VERDICT_FAILED, Output, clean, current_output, json_option
+from .output import VERDICT_FAILED, Output, clean, current_output, json_option, short_path
 
 if TYPE_CHECKING:
     from ..api.workflows import Finished
@@ -119,19 +119,22 @@ def _show(out: Output, finished: Finished) -> None:
     result, told = finished.result, finished.report
     for saved in result.outputs:
         word = "Picture" if saved.path.suffix.lower() in SUFFIXES else "File"
-        out.say(f"{word:<9}{_short(saved.path)}")
-    out.say(f"Report   {_short(finished.html)}")
+        out.say(f"{word:<9}{short_path(saved.path)}")
+    out.say(f"Report   {short_path(finished.html)}")
+    for _, left_out in result.shown("left_out"):
+        if isinstance(left_out, dict):
+            out.say(f"Left out {clean(left_out.get('reason'))}")
     for photo in (photo for report in told.enrollments for photo in report.photos):
-        number = (photo.index or 0) + 1
+        called = clean(photo.name or f"photo {(photo.index or 0) + 1}")
         if photo.outcome != "pass":
-            out.say(f"Refused  reference photo {number}: {photo.reason}")
+            out.say(f"Refused  {called}: {clean(photo.reason)}")
         elif photo.quality is not None and photo.poor:
             said = " ".join([photo.quality.says, *photo.quality.advice])
-            out.say(f"Poor     reference photo {number}: {clean(said)}")
+            out.say(f"Poor     {called}: {clean(said)}")
         for note in photo.notes:
-            out.say(f"Note     photo {number}: {clean(note)}")
+            out.say(f"Note     {called}: {clean(note)}")
     for _, saved in result.shown("saved"):
-        out.say(f"Saved    {f'{saved}, on the server' if result.remote else _short(Path(str(saved)))}")
+        out.say(f"Saved    {f'{saved}, on the server' if result.remote else short_path(Path(str(saved)))}")
     for report in told.likeness:
         shown = LIKENESS["pass" if report.passed else "fail"]
         word = shown.word if report.passed else shown.word.replace("not", "NOT")
@@ -170,14 +173,6 @@ def _score(report: LikenessReport) -> str:
     if len(images) < 2:
         return score
     return f"{sum(image.passed is True for image in images)} of {len(images)} pictures confirmed, best {score}"
-
-
-def _short(path: Path) -> str:
-    """A path as the user would type it from here."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
 
 
 WORKFLOW = "studio_headshot"

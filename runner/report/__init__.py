@@ -6,33 +6,37 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...core.files import write_whole
+from ...core.files import beside, free_path, write_whole
 from ..errors import OutputUnwritable
 
 if TYPE_CHECKING:
     from ..backends.result import RunResult
     from .schemas import RunReport
 
-HTML_NAME, JSON_NAME = "report.html", "report.json"
+HTML_NAME, JSON = "report.html", ".json"
 
 
-def write_report(result: RunResult, folder: Path, report: RunReport | None = None) -> tuple[Path, Path]:
-    """Write ``report.html`` and ``report.json`` into `folder`; return their paths. Raises OutputUnwritable.
+def write_report(
+    result: RunResult, folder: Path, report: RunReport | None = None, name: str = HTML_NAME, *, private: bool = False
+) -> tuple[Path, Path]:
+    """Write ``report.html`` and ``report.json`` into `folder`, or report_2 beside those of an earlier run.
 
-    `report` is that of `result`, where it was read before. The page needs no network and no script; its pictures are
-    inside it.
+    Returns their paths. `name` is another name for the page. `report` is that of `result`, where it was read before.
+    `private`: only their owner may read them. The page needs no network and no script; its pictures are inside it.
+    Raises OutputUnwritable.
     """
     from .html import versions
     from .page import render
     from .schemas import RunReport
 
     report = report or RunReport.of(result)
-    html, data = folder / HTML_NAME, folder / JSON_NAME
+    html = free_path(folder / name, JSON)
+    data = beside(html, JSON)
     values = report.as_dict() | {"versions": versions()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(data, json.dumps(values, indent=2, ensure_ascii=False, default=str) + "\n")
-        write_whole(html, render(result, report, folder))
+        write_whole(data, json.dumps(values, indent=2, ensure_ascii=False, default=str) + "\n", private=private)
+        write_whole(html, render(result, report, folder), private=private)
     except OSError as error:
         raise OutputUnwritable(f"The report cannot be written to {folder} ({error.strerror or error}).") from error
     return html, data

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ...core.files import write_whole
+from ...core.files import beside, free_path, write_whole
 from ...core.imaging.chart import Chart, chart_of
 from ...core.outcome_words import LIKENESS, RULES
 from ..backends.result import RunResult
@@ -55,7 +55,7 @@ def stages(measured: Sequence[MeasuredReport]) -> list[dict[str, Any]]:
     ]
 
 
-HTML_NAME, JSON_NAME = "compliance.html", "compliance.json"
+HTML_NAME, JSON = "compliance.html", ".json"
 
 LISTED = frozenset({*RULES, "not measured"})
 """Outcomes of rules that are shown one by one; what is not asked is only counted."""
@@ -145,8 +145,12 @@ def render_compliance(checked: Sequence[Checked], models: Sequence[Mapping[str, 
 def write_compliance(
     checked: Sequence[Checked], models: Sequence[Mapping[str, Any]], folder: Path
 ) -> tuple[Path, Path]:
-    """Write ``compliance.html`` and ``compliance.json`` into `folder`; return their paths. Raises OutputUnwritable."""
-    html, data = folder / HTML_NAME, folder / JSON_NAME
+    """Write ``compliance.html`` and ``compliance.json`` into `folder`, or compliance_2 beside those of an earlier run.
+
+    Returns their paths. Raises OutputUnwritable.
+    """
+    html = free_path(folder / HTML_NAME, JSON)
+    data = beside(html, JSON)
     values = {
         "checked": datetime.now(UTC).isoformat(timespec="seconds"),
         "photos": [each.report.as_dict() for each in checked],

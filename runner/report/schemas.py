@@ -103,9 +103,10 @@ class PhotoQuality(Report):
 
 
 class ReferencePhoto(Report):
-    """What became of one reference photo."""
+    """What became of one reference photo. `name`: its file, where that is known."""
 
     index: Count = None
+    name: Text = ""
     outcome: Text = ""
     reason: Text = ""
     agreement: Number = None

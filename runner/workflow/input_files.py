@@ -184,7 +184,7 @@ def _bring(node: Node, sources: list[Path], folder: Path) -> list[InputPhoto]:
     for source in (file for path in sources for file in photos_in(path)):
         safe = free_path(home / safe_name(source.name))
         _link(source, safe)
-        photos.append(InputPhoto(node.id, node.title, source.name, source.absolute()))
+        photos.append(InputPhoto(node.id, node.title, source.name, source.absolute(), safe.name))
         node.inputs[str(node.file_input)] = (home if takes_folder else safe).relative_to(folder).as_posix()
     return photos
 
@@ -238,9 +238,10 @@ def _names_model(node: Node, name: str, value: Any) -> bool:
 
 @dataclass(frozen=True)
 class InputPhoto:
-    """A photo or other file that a node read. `name` is what the user called it."""
+    """A photo or other file that a node read. `name` is what the user called it, `staged` its name for the run."""
 
     node: str
     title: str
     name: str
     path: Path
+    staged: str = ""

@@ -113,12 +113,14 @@ def test_what_is_wrong_with_one_job_does_not_end_the_batch(mirror, photos, tmp_p
     ]
     table = tmp_path / "jobs.jsonl"
     table.write_text("\n".join(map(json.dumps, lines)))
-    (photos / "broken.jpg").write_bytes(b"no picture")
+    with pytest.raises(errors.BatchInputsInvalid, match=r"wrong: .*'Nobody'"):
+        run_batch(BatchOptions(mirror, table, tmp_path / "out"))
+    assert not list((tmp_path / "out").glob("*.html")), "the table is wrong, and not a photo of it"
+    table.write_text("\n".join(json.dumps(line) for line in lines if line["name"] != "wrong"))
     result = run_batch(BatchOptions(mirror, table, tmp_path / "out"))
     found = rows(tmp_path / "out")
-    assert (result.counts.done, result.counts.failed, result.counts.refused) == (1, 3, 2)
+    assert (result.counts.done, result.counts.failed, result.counts.refused) == (1, 2, 2)
     assert found["missing"].error_code == "photo_missing"
-    assert found["wrong"].error_code == "unknown_title"
     assert found["crowded"].error_code == "photo_not_placed"
 
 

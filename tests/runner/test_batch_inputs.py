@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from likeness_studio.core.errors import LikenessError
+from likeness_studio.runner.api import run_batch
 from likeness_studio.runner.batch import keys
 from likeness_studio.runner.batch.inputs import read_inputs, safe_name, with_unique_names
 from likeness_studio.runner.batch.job_records import JobSpec
@@ -359,3 +360,25 @@ def test_a_ledger_that_fails_gives_no_photo_another_hash(tmp_path, error):
     photo = touch(tmp_path, "a.jpg") / "a.jpg"
     with pytest.raises(type(error)):
         content_hash(photo, lambda path: file_hash(path, Failing()))
+
+
+def test_all_faults_of_a_table_are_told_at_once(tmp_path):
+    text = "photo,name,A.b\nx.jpg,a,1\ny.jpg,b,1,9\n~nobody-has-this-name/x.jpg,c,1\n"
+    with pytest.raises(BatchInputsInvalid, match=r"2 faults, and nothing was run:\n.*line 3: .*\n.*line 4: ") as found:
+        read_inputs(table(tmp_path, "jobs.csv", text))
+    assert "line 2" not in str(found.value)
+    with pytest.raises(BatchInputsInvalid, match=r"line 1: .*\n.*line 3 is not JSON"):
+        read_inputs(table(tmp_path, "jobs.jsonl", '{"name": 3}\n{"name": "a"}\n{"name"\n'))
+
+
+def test_settings_that_do_not_fit_are_told_for_all_rows_before_any_job(mirror, photos, tmp_path):
+    rows = [
+        "name,photo,Save.filename_prefix,Negative.strength,Savr.x",
+        "fine,a.jpg,x,,",
+        "one,b.jpg,,2,",
+        "two,c.jpg,,,3",
+    ]
+    source = table(photos, "jobs.csv", "\n".join(rows))
+    with pytest.raises(BatchInputsInvalid, match=r"2 faults.*\n.*one: .*strength.*\n.*two: .*Savr"):
+        run_batch(mirror, source, tmp_path / "out")
+    assert not (tmp_path / "out" / "fine").exists()

@@ -8,7 +8,7 @@ from PIL import Image
 
 from likeness_studio.core import host
 from likeness_studio.core.imaging import expand_prefix
-from likeness_studio.runner.backends import core_nodes
+from likeness_studio.runner.backends import core_nodes, core_picture_nodes
 
 
 @pytest.fixture
@@ -69,8 +69,20 @@ def test_manager_sees_no_node_of_ours_in_the_core_nodes():
     import ast
     from pathlib import Path
 
-    tree = ast.parse(Path(core_nodes.__file__).read_text("utf-8"))
-    classes = [item for item in tree.body if isinstance(item, ast.ClassDef)]
-    direct = [item.name for item in classes if any(ast.unparse(base).endswith("ComfyNode") for base in item.bases)]
+    direct = []
+    for module in (core_nodes, core_picture_nodes):
+        text = Path(str(module.__file__)).read_text("utf-8")
+        classes = [item for item in ast.parse(text).body if isinstance(item, ast.ClassDef)]
+        direct += [item.name for item in classes if any(ast.unparse(base).endswith("ComfyNode") for base in item.bases)]
+        assert 'node_id="' not in text
     assert direct == ["Carried"]
-    assert 'node_id="' not in Path(core_nodes.__file__).read_text("utf-8")
+
+
+def test_a_picture_gets_an_alpha_channel_and_says_its_size():
+    image, mask = torch.rand(1, 4, 6, 3), torch.zeros(1, 2, 3)
+    mask[:, 0] = 1
+    joined = core_nodes.JoinImageWithAlpha.execute(image, mask).args[0]
+    assert joined.shape == (1, 4, 6, 4)
+    assert (joined[0, 0, :, 3] == 0).all()
+    assert (joined[0, 3, :, 3] == 1).all()
+    assert core_nodes.GetImageSize.execute(joined).args == (6, 4, 1)

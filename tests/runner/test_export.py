@@ -66,6 +66,7 @@ def test_a_job_is_one_row_with_everything(tmp_path):
         "outputs": "ann/headshot.png | ann/two.png",
         "key": "ab" * 32,
         "look": "",
+        "picture": "",
     }
 
 
@@ -159,6 +160,8 @@ def test_a_refused_photo_gets_its_own_reason_only():
     long = "Person (node 9) failed: 1 of 1 reference photos cannot be used. Photo 1: No face was found; use another."
     assert facts.reason(row(verdict="refused", error=long)) == "No face was found; use another."
     assert facts.reason(row(state="failed", verdict=None, error=long)) == long
+    named = "Person (node 9) failed on the server: me.jpg cannot be used. No face was found; use another."
+    assert facts.reason(row(verdict="refused", error=named)) == "No face was found; use another."
     two = "Person (node 9) failed: 2 of 2 reference photos cannot be used. Photo 1: A. Photo 2: B."
     assert facts.reason(row(verdict="refused", error=two)).startswith("2 of 2 reference photos")
 

@@ -75,9 +75,10 @@ def check(number: int, printed: str, desk: Path) -> None:
 
 
 CALLS = (
-    ("Backdrop ['Backdrop.", "True"),
+    ("['studio_headshot']", "Backdrop ['Backdrop.", "True"),
     ("True report.html", "Likeness 0."),
-    ("1 done; 1 confirmed",),
+    ("me.headshot.jpg True 0.9", "['1-me.png', '2-me.png'] [] contact_sheet.html"),
+    ("1 done; 1 confirmed", "['me.jpg']"),
     ("['navy', 'white'] True",),
     ("me.us-passport.jpg", "me.linkedin.jpg", "No generative step"),
     ("sheet.pdf", "prints", "us-passport"),

@@ -79,6 +79,40 @@ def test_what_a_person_should_look_at_stands_under_a_verdict_that_is_no_longer_g
     assert 'class="verdict fail"' in page(result, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("verdict", "headline", "kind"),
+    [
+        ("pass", "It is the same person.", "pass"),
+        ("look", "It is the same person. Look at the picture.", "unsure"),
+        ("not seen", "It is the same person. Look at the picture.", "unsure"),
+        ("splendid", "It is the same person. Look at the picture.", "unsure"),
+        ("fail", "It is the same person. The picture is poor.", "fail"),
+    ],
+)
+def test_the_verdict_on_the_picture_stands_beside_the_likeness(result, tmp_path, verdict, headline, kind):
+    judged = check(passed=True)
+    judged["images"][0]["picture"] = {"verdict": verdict, "reasons": [] if verdict == "pass" else [HOSTILE]}
+    result.ui["1"]["likeness"] = [judged]
+    html, report = page(result, tmp_path), RunReport.of(result)
+    assert f"<h1>{headline}</h1>" in html
+    assert f'class="verdict {kind}"' in html
+    assert report.picture == ("not seen" if verdict == "splendid" else verdict)
+    assert report.to_look_at is (verdict != "pass")
+    assert HOSTILE not in html
+
+
+def test_only_kept_pictures_are_looked_at(result):
+    judged = check(passed=True)
+    judged["images"] = [
+        judged["images"][0] | {"index": index, "picture": {"verdict": verdict, "reasons": [verdict]}}
+        for index, verdict in enumerate(("fail", "pass"))
+    ]
+    result.ui["1"]["likeness"] = [judged | {"kept": [1]}]
+    assert RunReport.of(result).picture == "pass"
+    result.ui["1"]["likeness"] = [judged]
+    assert RunReport.of(result).picture == "fail"
+
+
 def made_id_photo(**more):
     report = {"document_title": "US passport", "rules": [{}], "broken": [], "to_do": [], "warnings": []}
     return {"4": {"id_photo": [report | more], "models": [{"name": "yunet"}], "text": ["A line of the node."]}}

@@ -6,11 +6,13 @@
     refused: "Refused", failed: "Failed", released: "Handed back",
   };
   const MARKS = { passed: "✓", not_confirmed: "✕", unchecked: "–", refused: "!", failed: "✕", pending: "…" };
+  const WORST = ["failed", "refused", "not_confirmed", "unchecked", "passed", "pending"];
   const data = JSON.parse(document.getElementById("jobs").textContent);
   const byId = (id) => document.getElementById(id);
   const [cards, dialog, end] = ["cards", "job", "end"].map(byId);
   const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
-  const state = { show: "all", find: "", sort: "name", job: null };
+  const usual = data.sort || "name";
+  const state = { show: "all", find: "", sort: usual, job: null };
   let list = [], drawn = 0;
 
   function make(tag, className, ...children) {
@@ -92,7 +94,9 @@
 
   function compare(sort) {
     const value = (job, name, none) => job[name] === undefined ? none : job[name];
+    const bad = (job) => WORST.indexOf(job.kind) * 2 + (job.to_look_at ? 0 : 1);
     const orders = {
+      worst: (a, b) => bad(a) - bad(b),
       score: (a, b) => value(a, "score", 9) - value(b, "score", 9),
       best: (a, b) => value(b, "score", -9) - value(a, "score", -9),
       slow: (a, b) => value(b, "seconds", -1) - value(a, "seconds", -1),
@@ -122,7 +126,7 @@
   }
 
   function remember() {
-    const kept = Object.entries(state).filter(([name, value]) => value && value !== { show: "all", sort: "name" }[name]);
+    const kept = Object.entries(state).filter(([name, value]) => value && value !== { show: "all", sort: usual }[name]);
     try {
       history.replaceState(null, "", `#${new URLSearchParams(kept)}`);
     } catch { /* some browsers forbid it for files: the page works without */ }
@@ -244,7 +248,7 @@
     const given = new URLSearchParams(location.hash.slice(1));
     for (const name of ["show", "find", "sort", "job"]) state[name] = given.get(name) || state[name];
     if (!document.querySelector(`[data-show="${CSS.escape(state.show)}"]`)) state.show = "all";
-    if (![...byId("sort").options].some((option) => option.value === state.sort)) state.sort = "name";
+    if (![...byId("sort").options].some((option) => option.value === state.sort)) state.sort = usual;
   }
 
   document.querySelector(".filters").addEventListener("click", (event) => {

@@ -19,7 +19,8 @@ from likeness_studio.core.id_photo import MakeOptions
 from likeness_studio.core.id_photo.documents import document
 from likeness_studio.core.imaging import srgb_profile
 from likeness_studio.core.provenance import xmp
-from likeness_studio.runner.api.id_photos import IDPhotoMaker, Job, save_new
+from likeness_studio.runner.api.id_photo_files import save_new
+from likeness_studio.runner.api.id_photos import IDPhotoMaker, Job
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.errors import OutputUnwritable
 

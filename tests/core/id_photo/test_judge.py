@@ -132,11 +132,11 @@ def test_one_cause_is_one_failure():
     assert patterned["background_uniformity"].outcome is FAIL
     for name in ("background_shadow", "background_pattern"):
         assert patterned[name].outcome is Outcome.NOT_MEASURED
-        assert patterned[name].detail == "Not judged: the background is not plain."
+        assert patterned[name].detail == "Not known: the background is not plain."
     assert outcomes(background_uniformity=5, background_shadow=30)["background_shadow"].outcome is FAIL
     dark = outcomes(under_exposure=6, background_lightness=15, background_colour=70)
     assert dark["under_exposure"].outcome is FAIL
-    assert dark["background_lightness"].detail == "Not judged: the photo is too dark."
+    assert dark["background_lightness"].detail == "Not known: the photo is too dark."
 
 
 def test_a_black_and_white_photo_is_told_so():

@@ -14,7 +14,7 @@ from likeness_studio.core.id_photo import save_as
 from likeness_studio.core.identity import Identity, load_identity, save_identity
 from likeness_studio.core.lora import Merged
 from likeness_studio.core.lora import save as save_lora
-from likeness_studio.runner.api.id_photos import save_new
+from likeness_studio.runner.api.id_photo_files import save_new
 from likeness_studio.runner.batch.verdict_tables import replaced
 
 
