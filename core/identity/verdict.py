@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
 
 from ..choices import MIN_FACE, FacePolicy, OnNone
-from ..errors import DependencyMissing, EngineMismatch, NoneLikeEnough
+from ..errors import EngineMismatch, NoneLikeEnough
 from ..faces.choose import Outcome, Subject, find_subjects
 from ..faces.engines import FaceEngine
 from ..graph import upstream
-from ..models import store
 from ..node_facts import facts_of
 from ..quality.sharpness import face_quality
 from .calibration import Calibration, calibration_of
-from .enrollment import NETWORKS, Identity, embedding_of
+from .enrollment import Identity, embedding_of
 
 
 @dataclass(frozen=True)
@@ -155,7 +154,7 @@ def check_likeness(
     calibration = calibration_of(engine.key)
     subjects = find_subjects(engine, images, several, min_face, identity.embedding)
     verdicts = [_judge(index, subject, identity, gate, calibration) for index, subject in enumerate(subjects)]
-    verdicts = [each if each.passed else _why(each, engine, images[each.index]) for each in verdicts]
+    verdicts = [_looked_over(each, engine, images[each.index]) for each in verdicts]
     warnings = []
     if calibration.borrowed and gate.fmr is not None:
         warnings.append(f"The threshold is {calibration.source}.")
@@ -178,17 +177,12 @@ def _judge(index: int, subject: Subject, identity: Identity, gate: Gate, calibra
     return Verdict(index, outcome, f"{reason}.", subject, cosine, calibration.score(cosine))
 
 
-def _why(verdict: Verdict, engine: FaceEngine, image: torch.Tensor) -> Verdict:
-    """The verdict on a picture that was not confirmed, said to lie on its side or head where it does."""
-    from ..quality.usable_photo import upright
+def _looked_over(verdict: Verdict, engine: FaceEngine, image: torch.Tensor) -> Verdict:
+    """The verdict with what the whole picture says of it, beside the one face that was compared."""
+    from .main_subject import of_main_subject
+    from .why_not import explained
 
-    if any(store.locate(name) is None for name in NETWORKS):
-        return verdict
-    try:
-        tilt, _ = upright(image, engine, engine.detect(image))
-    except DependencyMissing:
-        return verdict
-    return replace(verdict, reason=f"{verdict.reason} {tilt.detail}") if tilt.value else verdict
+    return of_main_subject(verdict, image) if verdict.passed else explained(verdict, engine, image)
 
 
 TIE = 0.02
