@@ -78,7 +78,7 @@ def measure(engine: FaceEngine, people: list[list[Path]]) -> dict[str, dict[str,
     passed: dict[str, list[tuple[bool, bool]]] = {name: [] for name in (*REGIONS, "nothing")}
     for place, after in zip(known, [*known[1:], known[0]], strict=True):
         own, other = faces[place], faces[after]
-        mean = unit_mean(np.stack([each.embedding for each in own[:2] if each is not None]))  # type: ignore[misc]
+        mean = unit_mean(np.stack([e for each in own[:2] if each is not None and (e := each.embedding) is not None]))
 
         def passes(photo: torch.Tensor, mean: np.ndarray = mean) -> bool:
             face = seen(engine, photo)
