@@ -44,6 +44,7 @@ MESH = ("face_mesh", "iris")
 """The networks of the dense landmarks, on which a photo's quality is measured."""
 
 CROPPED, RESIZED, TURNED = "c2pa.cropped", "c2pa.resized", "c2pa.orientation"
+COLOURED, EDITED = "c2pa.color_adjustments", "c2pa.edited"
 """Actions of the C2PA specification 2.2, 18.15."""
 
 
@@ -56,6 +57,7 @@ class NodeFacts:
     names the user's own file or folder, and what is in it. `loads`: networks that no input names; a face engine that
     is given takes the place of `ENGINE`. `judges`: whether it says yes or no to a picture, and by what. `actions`:
     what it does to the picture in the words of C2PA. `seeds_face`: whether another seed makes another face.
+    `retouches`: switches and strengths by which it changes how the person looks; with all off it passes pictures on.
     `pastes_face`: the photo's own face goes into its picture. `swaps_by`: the recogniser that steers its new face.
     """
 
@@ -69,6 +71,7 @@ class NodeFacts:
     seeds_face: bool = True
     pastes_face: bool = False
     swaps_by: str | None = None
+    retouches: tuple[str, ...] = ()
 
 
 _BY_EFFECT = {

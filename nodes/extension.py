@@ -20,6 +20,7 @@ def node_classes() -> list[type[io.ComfyNode]]:
     from .print_sheet import PrintSheet
     from .prompting import KeepTraits, ProfessionalPrompt, SubjectToken
     from .provenance import SaveWithProvenance
+    from .retouch import RetouchPhoto
 
     return [
         LoadFaceEngine,
@@ -32,6 +33,7 @@ def node_classes() -> list[type[io.ComfyNode]]:
         LoadIdentity,
         MattePerson,
         RefineMatte,
+        RetouchPhoto,
         FrameHeadshot,
         StudioBackdrop,
         ComposePortrait,

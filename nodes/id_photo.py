@@ -105,21 +105,25 @@ class MakeIDPhoto(io.ComfyNode):
         engine: FaceEngine | None = None,
     ) -> io.NodeOutput:
         from ..core.errors import FaceNotUsable
-        from ..core.errors.formats import PhotoTooTight
+        from ..core.errors.formats import AlterationForbidden, PhotoTooTight
         from ..core.faces.engines import load_engine
         from ..core.host import Progress
         from ..core.id_photo.documents import document as by_id
         from ..core.id_photo.head_in_photo import TensorSource
         from ..core.id_photo.make import MakeOptions, make_id_photo
+        from ..core.id_photo.measures import refuse_retouch
         from ..core.id_photo.overlay import draw_overlay
         from ..core.imaging.tensors import check_image, check_mask, joined, match_batch
         from ..core.models import store
+        from ..core.provenance.retouched import retouches_of_this_run
 
         image = check_image(image)
         count = image.shape[0]
         mattes = [None] * count if mask is None else list(match_batch(check_mask(mask), count, "masks"))
         engine = engine or load_engine()
         rules = by_id(document)
+        if refused := refuse_retouch(retouches_of_this_run(), rules):
+            raise AlterationForbidden(refused)
         options = MakeOptions(
             rules, Background(background), Size(size), HeadSize(head_size), several_faces == "largest"
         )
@@ -246,8 +250,10 @@ class CheckIDPhoto(io.ComfyNode):
         from ..core.host import Progress
         from ..core.id_photo.documents import document as by_id
         from ..core.id_photo.judge import About, check_id_photo
+        from ..core.id_photo.measures import History
         from ..core.id_photo.overlay import matte_of, overlay_of, told, used_models
         from ..core.imaging.tensors import check_image, check_mask, match_batch
+        from ..core.provenance.retouched import retouches_of_this_run
 
         image = check_image(image)
         count = image.shape[0]
@@ -255,7 +261,9 @@ class CheckIDPhoto(io.ComfyNode):
         engine = engine or load_engine()
         made_for = id_photo.document if id_photo is not None else by_id(GENERAL)
         rules = made_for if document == AS_MADE else by_id(document)
-        about = About(made=id_photo, uncut=stage == UNCUT, parsing=parsing)
+        retouched = tuple(retouches_of_this_run())
+        told_of = History(retouched=retouched) if retouched else None
+        about = About(made=id_photo, uncut=stage == UNCUT, parsing=parsing, told=told_of)
         model = None if mask is not None or matte_model == NO_MATTE else matte_model
         progress = Progress(count)
         found, overlays = [], []

@@ -4,7 +4,7 @@ import { ComfyWidgets } from "../../scripts/widgets.js";
 
 const SPEAKING = new Set([
   "LikenessLoadFaceEngine", "LikenessCheckLikeness", "LikenessGate", "LikenessSaveIdentity", "LikenessRestoreFace",
-  "LikenessSwapFace", "LikenessStopMeasuring", "LikenessCompareLikeness", "LikenessProfessionalPrompt",
+  "LikenessRetouchPhoto", "LikenessSwapFace", "LikenessStopMeasuring", "LikenessCompareLikeness", "LikenessProfessionalPrompt",
   "LikenessSubjectToken", "LikenessLoadLoraStack", "LikenessInspectLora", "LikenessMergeLoras",
 ]);
 

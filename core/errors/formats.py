@@ -20,7 +20,7 @@ class AlterationForbidden(IDPhotoError):
     """A change to the photo was asked for that the document's authority forbids."""
 
     code = "alteration_forbidden"
-    hint = "Keep the background as photographed, and take the photo before a plain wall in even light."
+    hint = "Leave the photo as photographed, without a retouch, and take it before a plain wall in even light."
 
 
 class SizeNotDefined(IDPhotoError):

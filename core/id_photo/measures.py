@@ -50,12 +50,14 @@ class History:
     """What the file says. `edits`: what was done beyond cutting, None where nothing is said of it.
 
     `changed`: statements that it was generated or edited; `composed`: that it was put together from several pictures,
-    as a photo with another background is. Both in words that go on from "The file says: ".
+    as a photo with another background is. Both in words that go on from "The file says: ". `retouched`: what
+    changed how the person looks, by the file or by the workflow that the photo comes out of.
     """
 
     edits: tuple[str, ...] | None = None
     changed: tuple[str, ...] = ()
     composed: tuple[str, ...] = ()
+    retouched: tuple[str, ...] = ()
 
 
 EYE_SIGMA = 0.02
@@ -238,6 +240,8 @@ def measure_edits(made: IDPhoto | None, document: Document, told: History | None
 
     By what is known of its making (`made`), and by what its own file says (`told`).
     """
+    if told is not None and (refused := refuse_retouch(told.retouched, document)):
+        return Measure("unaltered", 0.0, detail=refused, source="the steps of its making")
     words = _said_against(told, document) if told is not None else ()
     if words:
         return Measure("unaltered", 0.0, detail=f"The file says: {'; '.join(words)}.", source="the file itself")
@@ -258,6 +262,14 @@ def measure_edits(made: IDPhoto | None, document: Document, told: History | None
 _COMPOSED = (
     "The file says that it was put together from several pictures, not whether only the background was replaced."
 )
+
+
+def refuse_retouch(retouched: Iterable[str], document: Document) -> str:
+    """Why a retouched photo is none for the document; empty where it is not retouched, or no rule speaks against it."""
+    steps = tuple(retouched)
+    if not steps or document.edits == "any":
+        return ""
+    return f"{document.title}: the photo was retouched before ({'; '.join(steps)}); take one that was not."
 
 
 def _said_against(told: History, document: Document) -> tuple[str, ...]:

@@ -195,6 +195,11 @@ def from_traces(image: Image.Image, claims: Claims | None = None) -> Origin:
     return next((found for found in map(_from_canvas, texts.values()) if found is not None), SILENT)
 
 
+def graph_in(image: Image.Image) -> dict[str, Any] | None:
+    """The graph in API format that an opened picture (a PNG: loaded) carries in its texts."""
+    return next((graph for _, text in _texts(image) if (graph := _graph(text)) is not None), None)
+
+
 def _names_itself(key: str, text: str, *, of_camera: bool) -> bool:
     """Whether the text under that name says that a generating program made the picture."""
     if key in _PROGRAMS:

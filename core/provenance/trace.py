@@ -17,7 +17,7 @@ from typing import Any
 
 from ..errors.formats import GenerationFound
 from ..graph import links
-from ..node_facts import Effect, facts_of
+from ..node_facts import EDITED, Effect, facts_of
 from . import source_types as iptc
 from .credentials import Action
 from .source_types import GENERATED
@@ -70,7 +70,14 @@ def effect(node: Mapping[str, Any]) -> Effect:
         given, values, other = facts.effect_when
         if any(inputs.get(given) is value or inputs.get(given) == value for value in values):
             return other
+    if facts.retouches and not is_on(inputs, facts.retouches):
+        return Effect.PASSES
     return facts.effect
+
+
+def is_on(inputs: Mapping[str, Any], switches: Iterable[str]) -> bool:
+    """Whether any of the switches or strengths is on; one that comes by a link may be."""
+    return any(inputs.get(name) not in (None, False, 0) for name in switches)
 
 
 Look = Callable[[Mapping[str, Any]], Origin]
@@ -219,8 +226,8 @@ def _source_type(steps: list[Step], origins: Mapping[str, Origin]) -> str | None
     return types.pop() if len(types) == 1 else None
 
 
-EDITED, NO_ACTION = "c2pa.edited", "c2pa.unknown"
-"""Actions of the C2PA specification 2.2, 18.15, of nodes whose facts name none."""
+NO_ACTION = "c2pa.unknown"
+"""Action of the C2PA specification 2.2, 18.15, of nodes that nothing is known of."""
 
 OF_EFFECT = {
     Effect.ADJUSTS: EDITED,
@@ -240,7 +247,7 @@ def actions_of(steps: Sequence[Step], edits: Iterable[str] = ()) -> list[Action]
         if not step.seen and step.effect is not Effect.GENERATES:
             continue
         facts = facts_of(step.name)
-        if facts is not None and facts.actions:
+        if facts is not None and facts.actions and step.effect is not Effect.PASSES:
             actions += [Action(action, step.name) for action in facts.actions]
         elif step.effect in OF_EFFECT:
             generated = GENERATED if step.effect is Effect.GENERATES else None

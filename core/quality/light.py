@@ -75,8 +75,9 @@ def natural_colour(portrait: Portrait) -> Measure:
     _, a, b = (float(value) for value in to_lab(cheeks.mean(0)))
     value = max(_outside(a, b, SKIN_A, SKIN_B), _beside(a, b))
     detail = f"The cheeks have a* {a:.0f} and b* {b:.0f}"
-    white = _eye_white(face)
-    if white is not None:
+    eyes = eye_white(face)
+    if eyes is not None:
+        _, *white = to_lab(eyes).tolist()
         value += _outside(*white, WHITE_A, WHITE_B)
         detail += f", the whites of the eyes {white[0]:.0f} and {white[1]:.0f}"
     if math.hypot(a, b) < GREY:
@@ -109,8 +110,11 @@ def _beside(a: float, b: float) -> float:
     return max(0.0, a * math.sin(rosy) - b * math.cos(rosy), b * math.cos(yellow) - a * math.sin(yellow))
 
 
-def _eye_white(face: AlignedFace) -> tuple[float, float] | None:
-    """Mean a* and b* of the lighter two fifths of what lies between the lids beside the irises."""
+def eye_white(face: AlignedFace) -> torch.Tensor | None:
+    """The mean colour [3] of the lighter two fifths of what lies between the lids beside the irises, display values.
+
+    None where the eyes are too small or too narrow to be asked.
+    """
     if face.scale > WHITE_SCALE:
         return None
     left, top = (int(min(lids[:, axis].min() for lids in face.lids)) for axis in (0, 1))
@@ -125,8 +129,7 @@ def _eye_white(face: AlignedFace) -> tuple[float, float] | None:
     if len(colours) < WHITE_PIXELS:
         return None
     lightness = to_lab(colours)[:, 0]
-    _, a, b = to_lab(colours[lightness >= torch.quantile(lightness, 0.6)].mean(0)).tolist()
-    return a, b
+    return colours[lightness >= torch.quantile(lightness, 0.6)].mean(0)
 
 
 def red_eye(portrait: Portrait) -> Measure:

@@ -173,6 +173,7 @@ def read_history(path: Path) -> History:
     A statement that speaks against the photo is believed from anybody. Raises what `check_file` raises.
     """
     from ...core.id_photo.measures import History
+    from ...core.provenance.retouched import retouch_in_file
     from ...core.provenance.source_types import CHANGED, COMPOSED, GENERATIVE, short
     from ...core.provenance.verify_file import check_file
     from ...core.provenance.xmp import Claims, Generative
@@ -190,6 +191,7 @@ def read_history(path: Path) -> History:
         edits=None if record is None else record.edits,
         changed=tuple(dict.fromkeys(generated + changed)),
         composed=tuple(dict.fromkeys(composed)),
+        retouched=(said,) if (said := retouch_in_file(path)) else (),
     )
 
 

@@ -264,14 +264,23 @@ class IDPhotoMaker:
         self.job, self.refusal = _allowed(job)
 
     def make(self, photo: Path) -> Made:
-        """The ID photo of a file, not yet written or checked. Raises what reading and `make_id_photo` raise."""
+        """The ID photo of a file, not yet written or checked.
+
+        Raises AlterationForbidden where the file says that it was retouched and the document forbids that, and what
+        reading and `make_id_photo` raise.
+        """
         import torch
 
         from ...core.faces.engines import load_engine
         from ...core.id_photo.head_in_photo import FileSource
         from ...core.id_photo.make import make_id_photo
+        from ...core.id_photo.measures import refuse_retouch
         from ...core.portrait.person_matte import PersonFinder
+        from ...core.provenance.retouched import retouch_in_file
 
+        said = retouch_in_file(photo)
+        if refused := refuse_retouch([said] if said else [], self.job.options.document):
+            raise AlterationForbidden(refused)
         with torch.inference_mode():
             return make_id_photo(FileSource(photo), load_engine(), self.job.options, PersonFinder(self.job.matte))
 
