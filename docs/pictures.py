@@ -23,6 +23,8 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from likeness_studio.core.faces import GOOD_COLOUR, contact_sheet, load_engine
 from likeness_studio.core.faces.annotate import annotate
 from likeness_studio.core.imaging import load_photo, to_pil
+from likeness_studio.core.imaging.colour import to_display, to_linear
+from likeness_studio.core.portrait.retouch import Retouches, retouch
 
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / "runner" / "demo.jpg"
@@ -93,9 +95,18 @@ def id_photo() -> None:
         ImageOps.pad(cover, (768, 512), color=PAPER).save(ROOT / "workflows" / f"{name}.jpg", quality=82)
 
 
+def retouched() -> None:
+    """The cover of retouch_photo: the demo photo, taken 1.6 stops too dark, before and after."""
+    dark = to_display(to_linear(load_photo(DEMO)[0][0]) * 2**-1.6)
+    found = retouch(dark, load_engine(device="cpu"), Retouches(exposure=1.0))
+    cover = row([scaled(to_pil(dark)), scaled(to_pil(found.photo))])
+    ImageOps.pad(cover, (768, 512), color=PAPER).save(ROOT / "workflows" / "retouch_photo.jpg", quality=82)
+
+
 def main() -> None:
     likeness_against_denoise()
     id_photo()
+    retouched()
     report = json.loads((RUN / "report.json").read_text())
     before = Image.open(DEMO).convert("RGB")
     after = Image.open(sorted(RUN.glob("headshot_*.png"))[-1]).convert("RGB")

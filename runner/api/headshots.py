@@ -30,6 +30,7 @@ from ..workflow.headshot_graph import (
     crop_named,
     headshot_files,
     headshot_workflow,
+    retouches_named,
 )
 from ..workflow.input_files import photos_in, safe_name
 from .workflows import Finished, run_once
@@ -156,6 +157,7 @@ def make_headshots(
     flat: bool = False,
     archive: bool = False,
     person: Iterable[str | Path] = (),
+    retouch: str = "",
     server: str | None = None,
     headers: Mapping[str, str] | None = None,
     on_event: OnHeadshot = lambda event: None,
@@ -167,7 +169,8 @@ def make_headshots(
     over, and readable by their owner only. `background`: transparent, a picture, a colour, or a backdrop's style.
     `crop`: a name of `core.choices.CROPS`, or its first word. `format`: jpg, png or webp. `name`: what the pictures are
     called, such as ``{name}.jpg``. `flat`: reports lie in a folder of their own. `archive`: also a ZIP of the pictures.
-    `person`: more photos of the person, or a saved identity, to compare with. The error of a single photo is raised;
+    `person`: more photos of the person, or a saved identity, to compare with. `retouch`: what to take away where it is
+    measured, such as ``exposure,white-balance,red-eye,shine``. The error of a single photo is raised;
     among several it is in `refused` and the others go on. Raises Misuse, PhotoMissing, OutputUnwritable, Interrupted,
     what reaching a server raises, and what a photo raises.
     """
@@ -183,6 +186,7 @@ def make_headshots(
         _form(format, pattern, behind),
         quality,
         tuple(Path(each).expanduser() for each in person),
+        retouches_named(retouch),
     )
     workflow = headshot_workflow(choices)
     check_writable(folder)

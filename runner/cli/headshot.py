@@ -68,6 +68,12 @@ FORMATS = ("jpg", "png", "webp")
     type=click.Path(path_type=Path),
     help="More photos of the person (or a folder, or a saved identity) to compare with; may be given several times.",
 )
+@click.option(
+    "--retouch",
+    default="",
+    metavar="NAME,NAME",
+    help="Faults to take away where they are measured: exposure, white-balance, red-eye, shine. Not for ID photos.",
+)
 @click.option("--server", "-s", help="Run on the ComfyUI server at this URL (or @NAME, a managed one), not here.")
 @click.option("--header", "headers", type=HeaderParam(), multiple=True, help="A header for the server.")
 @click.option("--strict", is_flag=True, help="Leave with exit code 3 also where a picture is not known to be good.")
@@ -84,6 +90,7 @@ def headshot(
     flat: bool,
     archive: bool,
     person: tuple[Path, ...],
+    retouch: str,
     server: str | None,
     headers: tuple[tuple[str, str], ...],
     strict: bool,
@@ -111,6 +118,7 @@ def headshot(
             flat=flat,
             archive=archive,
             person=person,
+            retouch=retouch,
             server=server,
             headers=dict(headers),
             on_event=lambda event: _show_event(output, event),

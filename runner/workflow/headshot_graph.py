@@ -75,7 +75,8 @@ def crop_named(text: str) -> str:
 class HeadshotChoices:
     """What to make of a photo. `width` in pixels; `quality` of JPEG and WebP.
 
-    `person`: more photos of the person, or a saved identity, to compare the headshot with.
+    `person`: more photos of the person, or a saved identity, to compare the headshot with. `retouch`: names of
+    `RETOUCHES`; where one finds no fault, it changes nothing.
     """
 
     behind: Behind = Behind()
@@ -84,6 +85,20 @@ class HeadshotChoices:
     form: Form = "jpeg"
     quality: int = 95
     person: tuple[Path, ...] = ()
+    retouch: tuple[str, ...] = ()
+
+
+RETOUCHES: dict[str, Any] = {"exposure": 1.0, "white-balance": 1.0, "red-eye": True, "shine": 0.7}
+"""What ``--retouch`` names, and the strength that it then has. The lens is not among them: it takes a distance."""
+
+
+def retouches_named(text: str) -> tuple[str, ...]:
+    """The retouches that a person lists, such as ``exposure,red-eye``. Raises Misuse."""
+    names = tuple(dict.fromkeys(name for word in text.split(",") if (name := word.strip().lower().replace("_", "-"))))
+    for name in names:
+        if name not in RETOUCHES:
+            raise Misuse(f"--retouch {name!r} is no retouch{did_you_mean(name, list(RETOUCHES), limit=4)}")
+    return names
 
 
 def headshot_workflow(choices: HeadshotChoices) -> Workflow:
@@ -98,6 +113,7 @@ def headshot_workflow(choices: HeadshotChoices) -> Workflow:
         picture = _without_background(workflow)
     elif choices.behind.picture is not None:
         _before_picture(workflow)
+    _retouch(workflow, choices.retouch)
     _save_as(workflow, picture, choices)
     _compare_with(workflow, choices.person)
     return workflow
@@ -124,6 +140,23 @@ def _add(workflow: Workflow, class_type: str, title: str, **inputs: Any) -> str:
     node_id = str(max(int(each.id) for each in workflow) + 1)
     workflow.nodes[node_id] = Node(node_id, class_type, title, inputs)
     return node_id
+
+
+def _retouch(workflow: Workflow, names: Sequence[str]) -> None:
+    """The photo retouched before it is cut out; the person is still enrolled from the photo as it came."""
+    if not names:
+        return
+    photo = [workflow.find(PHOTO).id, 0]
+    users = [(node, name) for node in workflow for name, value in node.inputs.items() if value == photo]
+    off = {"exposure": 0.0, "white_balance": 0.0, "red_eye": False, "shine": 0.0, "lens_distortion": 0.0}
+    off |= {"camera_distance": 0.0, "focal_length": 0.0}
+    on = {name.replace("-", "_"): RETOUCHES[name] for name in names}
+    policy = workflow.find("Frame").inputs["several_faces"]
+    inputs = off | on | {"image": photo, "several_faces": policy, "engine": [workflow.find("Face engine").id, 0]}
+    added = _add(workflow, "LikenessRetouchPhoto", "Retouch", **inputs)
+    for node, name in users:
+        if node.title != PERSON:
+            node.inputs[name] = [added, 0]
 
 
 def _without_background(workflow: Workflow) -> list[Any]:
