@@ -83,7 +83,8 @@ SLOW = 0.03
 GLOSS = 0.2
 """Linear light, added to the skin's own, that its shiniest hundredth must have to be a fault. A difference, unlike a
 ratio, does not grow with the darkness of the skin: what a surface throws back is added, whatever lies below. Planted
-shine of 0.3 lies at 0.26 in the median, 40 official portraits without any at 0.17; a quarter of these lie above, and 11 of 24 others."""
+shine of 0.3 lies at 0.26 in the median, 40 official portraits without any at 0.17; a quarter of these lie above,
+and 11 of 24 others."""
 
 MATT = 0.05
 """What is added beyond this is compressed."""
