@@ -71,6 +71,11 @@ class Canvas:
         """The graph in UI format."""
         return json.loads(self.page.evaluate("() => JSON.stringify(app.graph.serialize())"))
 
+    def places(self) -> dict[str, dict[str, Any]]:
+        """Place, size and flags of each node by its id, of unknown nodes too."""
+        script = "() => app.graph._nodes.map(n => [n.id, {pos: [...n.pos], size: [...n.size], flags: {...n.flags}}])"
+        return {str(key): value for key, value in self.page.evaluate(script)}
+
     def evaluate(self, script: str, argument: Any = None) -> Any:
         """Run JavaScript on the page."""
         return self.page.evaluate(script, argument)
