@@ -27,7 +27,7 @@ demo: $(VENV)/.demo  ## a verified studio headshot of a real photo: no server, n
 	$(BIN)/likeness demo
 
 test: $(VENV)/.dev  ## the whole test suite; what needs a real ComfyUI skips visibly without COMFYUI_PATH
-	$(BIN)/likeness models get --quiet yunet sface u2net modnet u2netp face_mesh iris clip_bpe
+	$(BIN)/likeness models get --quiet yunet sface u2net modnet u2netp face_mesh iris clip_bpe dlib_resnet
 	LIKENESS_MODELS=$(VENV)/research-models $(BIN)/likeness models get --quiet scrfd_500m w600k_mbf
 	$(BIN)/python tests/fetch_photos.py
 	$(BIN)/pytest $(PYTEST_ARGS)

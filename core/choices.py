@@ -39,7 +39,8 @@ EVEN_STRICTNESS = {
     "even across groups (1 in 1,000)": 1e-3,
     "even across groups (1 in 10,000)": 1e-4,
 }
-"""The same for every group of people that was large enough to measure: of no group may more strangers pass."""
+"""The same for every group of people that was large enough to measure: of no group may more strangers pass. What it
+costs in right people refused depends on the photos: docs/fairness.md."""
 
 
 DEFAULT_STRICTNESS = "strict (1 in 10,000)"
@@ -55,8 +56,14 @@ class OnNone(StrEnum):
 DEFAULT_ENGINE = "yunet-sface"
 
 
-ENGINES = (DEFAULT_ENGINE, "insightface")
-"""Engines by name. The first is the default: its weights may be used commercially."""
+DLIB_ENGINE = "yunet-dlib"
+
+
+FUSED_ENGINE = "yunet-sface+dlib"
+
+
+ENGINES = (DEFAULT_ENGINE, "insightface", DLIB_ENGINE, FUSED_ENGINE)
+"""Engines by name. The first is the default; of all but insightface's the weights may be used commercially."""
 
 
 POOR_PHOTOS = ("mention", "refuse")
@@ -118,9 +125,11 @@ class Preset:
     room: float
 
 
+SQUARE = "square profile"
+
 PRESETS = {
     "head and shoulders": Preset(4 / 5, 0.46, 0.11),
-    "square profile": Preset(1.0, 0.56, 0.11),
+    SQUARE: Preset(1.0, 0.56, 0.11),
     "tight portrait": Preset(4 / 5, 0.64, 0.08),
 }
 

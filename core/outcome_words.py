@@ -43,6 +43,7 @@ LIKENESS = {
     "several_faces": Shown("several faces", "Several faces", UNSURE),
     "face_too_small": Shown("face too small", "Face too small", UNSURE),
     "poor_photo": Shown("poor photo", "Poor photo", UNSURE),
+    "main_face_hidden": Shown("main face hidden", "Main face hidden", UNSURE),
 }
 """What became of a picture that was compared with a person, by its outcome."""
 

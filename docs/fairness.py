@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from likeness_studio.benchmarks.fairness.intervals import share
 from likeness_studio.benchmarks.fairness.people import BANDS
 from likeness_studio.benchmarks.fairness.variants import WORDS
 from likeness_studio.core.id_photo import table as limits
+from likeness_studio.docs.fairness_format import counted, percent, table, with_interval
 from likeness_studio.docs.fairness_plots import Axis, Dot, plot
 from likeness_studio.docs.fairness_words import BORROWED, END, HOW, INTRO, LOOKED_INTO, NOT_SAID
 
@@ -21,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = Path(__file__).with_suffix(".md")
 RESULTS = ROOT / "benchmarks" / "fairness" / "results"
 ENGINES = ("yunet-sface", "insightface/buffalo_s")
+BY_CHOICE = ("yunet-sface+dlib", "yunet-dlib")
 COLUMNS = (("0.01", "1 in 100"), ("0.001", "1 in 1,000"), ("0.0001", "1 in 10,000"), ("1e-05", "1 in 100,000"))
 EVEN = ("even 0.001", "even 0.0001")
 FEW = " †"
@@ -40,35 +42,6 @@ def verification(engine: str) -> Result:
     return read(f"verification-{engine.replace('/', '-')}")
 
 
-def percent(rate: float | None) -> str:
-    """A rate with two digits that count, as "0.23 %"."""
-    if rate is None:
-        return "–"
-    value = 100 * rate
-    digits = 0 if value == 0 or value >= 99.95 else 1 if value >= 1 else 2 if value >= 0.1 else 3
-    return f"{value:.{digits}f} %"
-
-
-def with_interval(rate: Result) -> str:
-    """A rate with its interval, as "0.23 % (0.18 to 0.28)"."""
-    if not rate["total"]:
-        return "–"
-    low, high = (percent(rate[end]).removesuffix(" %") for end in ("low", "high"))
-    return f"{percent(rate['rate'])} ({low} to {high})"
-
-
-def counted(rate: Result) -> str:
-    """A count, as "4 of 174"."""
-    return f"{rate['count']} of {rate['total']:,}" if rate["total"] else "–"
-
-
-def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    """A Markdown table; the first column is text and the others are figures."""
-    head = list(head)
-    lines = [f"| {' | '.join(head)} |", f"| --- |{' ---: |' * (len(head) - 1)}"]
-    return "\n".join([*lines, *(f"| {' | '.join(map(str, row))} |" for row in rows)])
-
-
 def named(group: Result) -> str:
     """The group's name, with a mark where it has too few people."""
     few = group.get("few", group["people"] < 30)
@@ -82,6 +55,14 @@ def strangers(result: Result) -> str:
         rates = [group["at"][name]["false_match"] for name, _ in COLUMNS]
         rows.append([named(group), group["people"], f"{rates[0]['total']:,}", *map(with_interval, rates)])
     return table(["Group", "People", "Pairs", *(f"asked: {words}" for _, words in COLUMNS)], rows)
+
+
+def strangers_of(engine: str) -> Result:
+    """The results of benchmarks/fairness/strangers.py for an engine, in the form of `verification`."""
+    found = read(f"strangers-{engine}")
+    for group in found["groups"]:
+        group["at"] = {name: {"false_match": rate} for name, rate in group["at"].items()}
+    return found
 
 
 def refused(result: Result) -> str:
@@ -140,6 +121,21 @@ def even_cost(results: list[Result]) -> str:
             )
     head = ["Engine and rate", "plain threshold", "even threshold", "decided by", "refused at the plain", "at the even"]
     return table(head, rows)
+
+
+def sources() -> list[str]:
+    """What the thresholds cost on photos of another source."""
+    rows = []
+    engines = read("sources")["engines"]
+    for engine, result in engines.items():
+        for name, each in result["refused"].items():
+            counts = with_interval(each["of_people"])
+            rows.append([f"`{engine}`, {name}", f"{each['threshold']:.3f}", counts, percent(each["of_pairs"])])
+    words = NOT_SAID["sources"].format(**next(iter(engines.values())))
+    return [
+        words,
+        table(["Engine and rate", "threshold", "people refused, by their first photo", "pairs refused"], rows),
+    ]
 
 
 def worst_costs(results: list[Result]) -> Iterator[str]:
@@ -299,7 +295,7 @@ def in_short(results: list[Result], rules_of: Result, faces: Result) -> Iterator
     yield (
         f"- `even across groups` puts the threshold of `{ENGINES[0]}` to {first['threshold']:.3f} (1 in 1,000) and "
         f"{second['threshold']:.3f} (1 in 10,000). Of two real photos of one person it then refuses "
-        f"{counted(even[0])} and {counted(even[1])}."
+        f"{counted(even[0])} and {counted(even[1])}; of press photos many more, see below."
     )
     yield f"- {smallest(faces)}"
     sure = {each["rule"] for each in rules_of["uneven"] if each["sure"]}
@@ -368,11 +364,13 @@ def page() -> str:
     parts += ["![Strangers who pass, by group](fairness_strangers.svg)"]
     for result in results:
         parts += [f"`{result['engine']}`: share of pairs of two people of the group that pass.", strangers(result)]
+    for result in map(strangers_of, BY_CHOICE):
+        parts += [f"`{result['engine']}`, on {result['date']} (its other error was not measured):", strangers(result)]
     parts += ["## The person not recognised", NOT_SAID["refused"]]
     for result in results:
         parts += [f"`{result['engine']}`:", refused(result)]
     parts += ["## A threshold with the worst group in mind", NOT_SAID["even"].format(**pairs), even_cost(results)]
-    parts += ["Refused by group, of two different photos of one person:", "\n".join(worst_costs(results))]
+    parts += ["Refused by group, of two different photos of one person:", "\n".join(worst_costs(results)), *sources()]
     parts += ["![What each group asks](fairness_thresholds.svg)"]
     for result in results:
         parts += [f"`{result['engine']}`, 1 in 1,000, what each group asks (cosine):", asked(result, 0)]

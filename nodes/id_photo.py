@@ -79,13 +79,6 @@ class MakeIDPhoto(io.ComfyNode):
                     "replaced only with it.",
                 ),
                 portrait_engine_input(),
-                io.String.Input(
-                    "background_colour",
-                    default="",
-                    optional=True,
-                    tooltip="One of the document's colours by its name, such as white, light grey or blue: a plain "
-                    "background in it. Empty: the document's first.",
-                ),
             ],
             outputs=[
                 io.Image.Output(display_name="photo", tooltip="The ID photo in its exact number of pixels."),
@@ -110,7 +103,6 @@ class MakeIDPhoto(io.ComfyNode):
         several_faces: str,
         mask: torch.Tensor | None = None,
         engine: FaceEngine | None = None,
-        background_colour: str = "",
     ) -> io.NodeOutput:
         from ..core.errors import FaceNotUsable
         from ..core.errors.formats import PhotoTooTight
@@ -129,12 +121,7 @@ class MakeIDPhoto(io.ComfyNode):
         engine = engine or load_engine()
         rules = by_id(document)
         options = MakeOptions(
-            rules,
-            Background(background),
-            Size(size),
-            HeadSize(head_size),
-            several_faces == "largest",
-            background_colour.strip(),
+            rules, Background(background), Size(size), HeadSize(head_size), several_faces == "largest"
         )
         progress = Progress(count)
         made: list[Made] = []

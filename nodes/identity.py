@@ -188,19 +188,22 @@ class LoadFaceEngine(io.ComfyNode):
             category=IDENTITY,
             description=(
                 "Chooses the networks that find and recognise faces. yunet-sface: MIT and Apache-2.0 weights, may be "
-                "used commercially. insightface: more packs, weights for NON-COMMERCIAL research only."
+                "used commercially. yunet-dlib: another recogniser, a second judge that shares nothing with SFace. "
+                "yunet-sface+dlib: both together, which err less often than either; they need `pip install dlib-bin`. "
+                "insightface: more packs, weights for NON-COMMERCIAL research only."
             ),
             inputs=[
                 io.Combo.Input(
                     "engine",
                     options=list(ENGINES),
                     default=DEFAULT_ENGINE,
-                    tooltip="yunet-sface may be used commercially. The insightface packs are for research only.",
+                    tooltip="yunet-sface, yunet-dlib and both together (yunet-sface+dlib, the surest) may be used "
+                    "commercially. The insightface packs are for research only.",
                 ),
                 io.String.Input(
                     "pack",
                     default="buffalo_l",
-                    tooltip="Name of the insightface pack. Ignored by yunet-sface.",
+                    tooltip="Name of the insightface pack. Used by insightface only.",
                 ),
                 io.Combo.Input(
                     "device",

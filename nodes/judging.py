@@ -47,13 +47,22 @@ def judge(
     min_face: int,
 ) -> Judgement:
     """Check likeness, and warn when in the graph of `node` the judge steered the generator, or a face was pasted."""
-    from ..core.identity.verdict import check_likeness, independence_warnings, restored_warnings
+    from ..core.identity import independence
+    from ..core.identity.verdict import check_likeness
 
     judgement = check_likeness(engine, identity, pictures, gate, FacePolicy(several_faces), min_face)
     prompt, run = getattr(node.hidden, "prompt", None), host.current_run()
-    judgement.doubts.extend(independence_warnings(engine.key, prompt))
-    judgement.doubts.extend(restored_warnings(prompt, None if run is None else run.node))
+    own = None if run is None else run.node
+    judgement.doubts.extend(
+        [
+            *independence.compared_with_itself(prompt, own),
+            *independence.loose_threshold(engine.key, gate),
+            *independence.independence_warnings(engine.key, prompt),
+            *independence.restored_warnings(prompt, own),
+        ]
+    )
     judgement.warnings.extend(judgement.doubts)
+    judgement.told.extend([*independence.loaded_people(prompt, own), *independence.own_pixels(prompt, own)])
     return judgement
 
 

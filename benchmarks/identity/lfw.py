@@ -178,7 +178,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lfw", type=Path, required=True, help="folder with one folder for each person")
     parser.add_argument("--pairs", type=Path, required=True, help="pairs.txt of the protocol")
-    parser.add_argument("--engine", default="yunet-sface", help="yunet-sface or insightface/PACK")
+    parser.add_argument("--engine", default="yunet-sface", help="key of an engine, such as insightface/PACK")
     parser.add_argument("--floor", type=float, default=0.15, help="impostor scores below this are not kept")
     parser.add_argument("--write", action="store_true", help="write the engine's entry of calibration.toml")
     arguments = parser.parse_args()

@@ -9,6 +9,7 @@ from ..lazy import lazy
 if TYPE_CHECKING:
     from .annotate import GOOD_COLOUR, contact_sheet
     from .choose import Outcome, Subject, choose_face, detect_faces, find_subject, find_subjects, steady_landmarks
+    from .dlib_engine import Fusion, YuNetDlib
     from .engines import FaceEngine, YuNetSFace, engine_of, load_engine
     from .face import ARCFACE_TEMPLATE, Face, align
     from .insightface_engine import InsightFaceEngine
@@ -21,6 +22,7 @@ __getattr__ = lazy(
     {
         ".annotate": "contact_sheet GOOD_COLOUR",
         ".choose": "choose_face detect_faces find_subject find_subjects Outcome steady_landmarks Subject",
+        ".dlib_engine": "Fusion YuNetDlib",
         ".engines": "engine_of FaceEngine load_engine YuNetSFace",
         ".face": "align ARCFACE_TEMPLATE Face",
         ".insightface_engine": "InsightFaceEngine",

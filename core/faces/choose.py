@@ -34,6 +34,7 @@ class Outcome(StrEnum):
     SEVERAL_FACES = "several_faces"
     FACE_TOO_SMALL = "face_too_small"
     POOR_PHOTO = "poor_photo"
+    MAIN_FACE_HIDDEN = "main_face_hidden"
 
 
 @dataclass(frozen=True)

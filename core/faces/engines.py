@@ -8,7 +8,7 @@ from typing import Protocol
 
 import torch
 
-from ..choices import DEFAULT_ENGINE, ENGINES
+from ..choices import DEFAULT_ENGINE, DLIB_ENGINE, ENGINES, FUSED_ENGINE
 from ..errors import ModelUnknown
 from .face import Face, align
 
@@ -77,6 +77,10 @@ def load_engine(name: str = DEFAULT_ENGINE, pack: str = "buffalo_l", device: str
         from .insightface_engine import InsightFaceEngine
 
         return InsightFaceEngine(pack, device)
+    if name in (DLIB_ENGINE, FUSED_ENGINE):
+        from .dlib_engine import Fusion, YuNetDlib
+
+        return YuNetDlib(device) if name == DLIB_ENGINE else Fusion(device)
     raise ModelUnknown(f"There is no face engine {name!r}; choose one of {', '.join(ENGINES)}.")
 
 

@@ -78,13 +78,16 @@ class Face:
         return lean_of(self.landmarks)
 
 
-def align(image: torch.Tensor, landmarks: np.ndarray, size: int = CROP) -> torch.Tensor:
+def align(
+    image: torch.Tensor, landmarks: np.ndarray, size: int = CROP, template: np.ndarray = ARCFACE_TEMPLATE
+) -> torch.Tensor:
     """Cut a face out, upright, eyes and mouth where the recogniser expects them.
 
-    image: [H,W,3] in 0..1. landmarks: [5,2] pixels. Returns [3,size,size] in 0..1; what lies outside the picture is
-    black. A face much larger than the crop is averaged down first, so that fine texture does not alias.
+    image: [H,W,3] in 0..1. landmarks: [5,2] pixels. template: where they lie in a crop of `CROP` pixels. Returns
+    [3,size,size] in 0..1; what lies outside the picture is black. A face much larger than the crop is averaged down
+    first, so that fine texture does not alias.
     """
-    a, b = similarity(landmarks, ARCFACE_TEMPLATE * (size / CROP))
+    a, b = similarity(landmarks, template * (size / CROP))
     step, start = 1 / a, -b / a
     shrink = max(1, int(abs(step)))
     corners = [start + step * corner for corner in (0, size, size * 1j, size + size * 1j)]

@@ -80,6 +80,32 @@ NOSE_DOWN = 0.575
 """How far down from eyes to mouth the nose tip lies in a level face: the mean of the medians on those photos."""
 
 
+FRONTAL_WIDTHS = (0.8, 1.28)
+"""`width_of` a face in a picture that keeps its proportions lies in here: 0.98 to 1.18 of 40 official portraits, 0.81
+to 1.27 of 250 photos of LFW. Squeezed to half their width the detector still reads 0.62 to 0.83 and 0.36 to 0.92."""
+
+
+def width_of(landmarks: np.ndarray) -> float:
+    """How wide a face with `landmarks` [5,2] is, 1 = as faces are; half of it in a picture squeezed to half its width.
+
+    The distance from the middle in units of the ellipse on which a head lies that turns (see `EYES_APART`), so that a
+    face that is turned away is no narrow one.
+    """
+    _, aside, apart = _beside_nose(landmarks)
+    return math.hypot(aside / NOSE_DEPTH, apart / EYES_APART)
+
+
+def _beside_nose(landmarks: np.ndarray) -> tuple[float, float, float]:
+    """How far down from eyes to mouth the nose tip lies, how far off their line, how far apart the eyes are: all in
+    eye-to-mouth heights of the levelled face."""
+    middle = landmarks[:2].mean(0)
+    level = rotate(landmarks.astype(np.float64), (float(middle[0]), float(middle[1])), -lean_of(landmarks)) - middle
+    mouth = level[3:].mean(0)
+    height = max(float(mouth[1]), 1e-6)
+    drop = float(level[2, 1]) / height
+    return drop, float(level[2, 0] - drop * mouth[0]) / height, float(level[1, 0] - level[0, 0]) / height
+
+
 def pose_from_points(landmarks: np.ndarray) -> Pose:
     """The pose of a face with `landmarks` [5,2] in pixels (eyes, nose tip, mouth corners; viewer's left first).
 
@@ -88,14 +114,7 @@ def pose_from_points(landmarks: np.ndarray) -> Pose:
     place between them, all in eye-to-mouth heights of the levelled face. Yaw is good to some 5 degrees for a face
     turned less than 45; beyond that detectors guess the hidden eye.
     """
-    turned = lean_of(landmarks)
-    middle = landmarks[:2].mean(0)
-    level = rotate(landmarks.astype(np.float64), (float(middle[0]), float(middle[1])), -turned) - middle
-    mouth = level[3:].mean(0)
-    height = max(float(mouth[1]), 1e-6)
-    drop = float(level[2, 1]) / height
-    aside = float(level[2, 0] - drop * mouth[0]) / height
-    apart = float(level[1, 0] - level[0, 0]) / height
+    drop, aside, apart = _beside_nose(landmarks)
     yaw = math.degrees(math.atan2(aside / NOSE_DEPTH, apart / EYES_APART))
     pitch = math.degrees(math.atan((drop - NOSE_DOWN) / NOSE_DEPTH))
-    return Pose(yaw, pitch, -turned)
+    return Pose(yaw, pitch, -lean_of(landmarks))

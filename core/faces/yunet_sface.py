@@ -34,15 +34,16 @@ class YuNet:
         self._session = session(store.path("yunet"), device)
         self._letterboxes = threading.local()
 
-    def detect(self, image: torch.Tensor) -> list[Face]:
-        """Faces of image [H,W,3] in 0..1, the most certain first; none in a picture as thin as a line."""
+    def detect(self, image: torch.Tensor, least: float = MIN_SCORE) -> list[Face]:
+        """Faces of image [H,W,3] in 0..1 of at least this score, the most certain first; none in a picture as thin as
+        a line."""
         if min(image.shape[:2]) * INPUT < max(image.shape[:2]):
             return []
         if not hasattr(self._letterboxes, "own"):
             self._letterboxes.own = Letterbox()
         blob, scale = self._letterboxes.own.fit(image)
         outputs = self._session.run(None, {"input": blob})
-        return decode([np.asarray(output) for output in outputs], scale, image.shape[1], image.shape[0])
+        return decode([np.asarray(output) for output in outputs], scale, image.shape[1], image.shape[0], least)
 
 
 class Letterbox:
@@ -75,13 +76,13 @@ class Letterbox:
         return self._blob, scale
 
 
-def decode(outputs: list[np.ndarray], scale: float, width: int, height: int) -> list[Face]:
+def decode(outputs: list[np.ndarray], scale: float, width: int, height: int, least: float = MIN_SCORE) -> list[Face]:
     """The network's twelve outputs (cls, obj, bbox, kps at strides 8, 16, 32) as faces in picture pixels."""
     boxes, landmarks, scores = [], [], []
     for level, stride in enumerate(STRIDES):
         cls, obj, bbox, kps = (outputs[level + 3 * kind][0] for kind in range(4))
         joint = cls[:, 0] * obj[:, 0]
-        keep = np.flatnonzero(joint >= MIN_SCORE**2)
+        keep = np.flatnonzero(joint >= least**2)
         if not keep.size:
             continue
         cell = np.stack([keep % (INPUT // stride), keep // (INPUT // stride)], 1)

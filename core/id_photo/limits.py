@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..imaging.colour import LUMINANCE, parse_colour
 from ..quality.checks import Bound, Limit, read_limits
 from .document import FREE_BACKGROUND, Document, Edits
 from .measures import scale_of
@@ -193,6 +194,17 @@ def _background(limit: Limit, document: Document) -> Limit | str:
     return limit if document.background_colours else "any calm background is allowed"
 
 
+LIGHT = 0.75
+"""The luma (0..1) from which on a colour is a light one."""
+
+
+def _background_lightness(limit: Limit, document: Document) -> Limit | str:
+    """A document that takes blue or red does not ask for a light background."""
+    colours = [parse_colour(each) for each in document.background_colours]
+    lumas = [sum(w * c for w, c in zip(LUMINANCE, each, strict=True)) for each in colours]
+    return "darker colours are allowed" if min(lumas, default=1.0) < LIGHT else _background(limit, document)
+
+
 def _background_colour(limit: Limit, document: Document) -> Limit | str:
     """The words of the document say which colours it takes."""
     advice = f"Stand in front of a wall of a colour that the document takes: {document.background}."
@@ -219,6 +231,7 @@ RULES: dict[str, Callable[[Limit, Document], Limit | str]] = {
     "glasses_glare": _clear_glasses,
     "head_covering": _head_covering,
     **dict.fromkeys(BACKGROUND, _background),
+    "background_lightness": _background_lightness,
     "background_colour": _background_colour,
 }
 """How a document changes a limit of the table."""

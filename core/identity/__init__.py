@@ -17,13 +17,15 @@ if TYPE_CHECKING:
         load_identity,
         save_identity,
     )
-    from .verdict import Gate, check_likeness, independence_warnings, keep_best, rank, restored_warnings
+    from .independence import independence_warnings, restored_warnings
+    from .verdict import Gate, check_likeness, keep_best, rank
 
 __getattr__ = lazy(
     __name__,
     {
         ".calibration": "Calibration calibration_of TABLE table",
         ".enrollment": "agreement check_reference_photos enroll Identity judge_references load_identity save_identity",
-        ".verdict": "check_likeness Gate independence_warnings keep_best rank restored_warnings",
+        ".independence": "independence_warnings restored_warnings",
+        ".verdict": "check_likeness Gate keep_best rank",
     },
 )

@@ -89,8 +89,10 @@ DISAGREES = "disagrees"
 AGREEMENT_FMR = 1e-3
 """A reference photo disagrees when a stranger would match the others as well as it does once in a thousand times."""
 
-COPY = 0.985
-"""Cosine from which on two photos are one: copies of a file, in another size or saved again."""
+COPY = 0.026
+"""Two photos are one, copies of a file in another size or saved again, when their cosine is nearer to 1 than this share
+of what 1 is away from the threshold for 1 in 10,000: 0.985 with SFace, 0.9985 with dlib's ResNet, whose cosines of two
+photos of one person are above 0.985 once in a hundred times."""
 
 TWO_PEOPLE_FMR = 1e-2
 """Two groups of photos are two people when a stranger would match as well as they do between them, on the mean of all
@@ -216,9 +218,9 @@ def judge_references(engine: FaceEngine, subjects: Sequence[Subject]) -> list[Re
     neither can be called the right one: both are refused.
     """
     found = {index: embedding_of(subject) for index, subject in enumerate(subjects) if subject.problem is None}
-    copies = find_copies(found)
-    usable = [index for index in found if index not in copies]
     calibration = calibration_of(engine.key)
+    copies = find_copies(found, 1 - COPY * (1 - calibration.threshold(1e-4)))
+    usable = [index for index in found if index not in copies]
     limit = calibration.threshold(AGREEMENT_FMR)
     outliers: dict[int, float] = {}
     scores: dict[int, float] = {}
@@ -243,12 +245,12 @@ def judge_references(engine: FaceEngine, subjects: Sequence[Subject]) -> list[Re
     ]
 
 
-def find_copies(embeddings: Mapping[int, np.ndarray]) -> dict[int, int]:
-    """The photos by index that are the same as an earlier one, and which."""
+def find_copies(embeddings: Mapping[int, np.ndarray], limit: float) -> dict[int, int]:
+    """The photos by index that are the same as an earlier one, by a cosine of at least `limit`, and which."""
     originals: list[int] = []
     copies: dict[int, int] = {}
     for index, embedding in embeddings.items():
-        same = next((each for each in originals if float(embeddings[each] @ embedding) >= COPY), None)
+        same = next((each for each in originals if float(embeddings[each] @ embedding) >= limit), None)
         if same is None:
             originals.append(index)
         else:

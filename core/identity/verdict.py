@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
 
 from ..choices import MIN_FACE, FacePolicy, OnNone
-from ..errors import DependencyMissing, EngineMismatch, NoneLikeEnough
+from ..errors import EngineMismatch, NoneLikeEnough
 from ..faces.choose import Outcome, Subject, find_subjects
 from ..faces.engines import FaceEngine
-from ..graph import upstream
-from ..models import store
-from ..node_facts import facts_of
 from ..quality.sharpness import face_quality
 from .calibration import Calibration, calibration_of
-from .enrollment import NETWORKS, Identity, embedding_of
+from .enrollment import Identity, embedding_of
 
 
 @dataclass(frozen=True)
@@ -96,7 +93,8 @@ class Verdict:
 class Judgement:
     """The verdicts on a batch, the gate they were judged by, and what else the reader should know.
 
-    `doubts` are those of the warnings that say why the judge is not independent of what it judges.
+    `doubts` are those of the warnings that say why the verdict proves little; `told` is what the reader should know
+    with it, without a doubt.
     """
 
     verdicts: list[Verdict]
@@ -104,6 +102,7 @@ class Judgement:
     identity: Identity
     warnings: list[str] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
 
     @property
     def all_passed(self) -> bool:
@@ -133,6 +132,8 @@ class Judgement:
             "all_passed": self.all_passed,
             "best": None if self.best is None else round(self.best, 4),
             "independent": not self.doubts,
+            "doubts": list(self.doubts),
+            "told": list(self.told),
             "warnings": list(self.warnings),
             "images": [verdict.as_dict() for verdict in self.verdicts],
         }
@@ -155,7 +156,7 @@ def check_likeness(
     calibration = calibration_of(engine.key)
     subjects = find_subjects(engine, images, several, min_face, identity.embedding)
     verdicts = [_judge(index, subject, identity, gate, calibration) for index, subject in enumerate(subjects)]
-    verdicts = [each if each.passed else _why(each, engine, images[each.index]) for each in verdicts]
+    verdicts = [_looked_over(each, engine, images[each.index]) for each in verdicts]
     warnings = []
     if calibration.borrowed and gate.fmr is not None:
         warnings.append(f"The threshold is {calibration.source}.")
@@ -178,17 +179,12 @@ def _judge(index: int, subject: Subject, identity: Identity, gate: Gate, calibra
     return Verdict(index, outcome, f"{reason}.", subject, cosine, calibration.score(cosine))
 
 
-def _why(verdict: Verdict, engine: FaceEngine, image: torch.Tensor) -> Verdict:
-    """The verdict on a picture that was not confirmed, said to lie on its side or head where it does."""
-    from ..quality.usable_photo import upright
+def _looked_over(verdict: Verdict, engine: FaceEngine, image: torch.Tensor) -> Verdict:
+    """The verdict with what the whole picture says of it, beside the one face that was compared."""
+    from .main_subject import of_main_subject
+    from .why_not import explained
 
-    if any(store.locate(name) is None for name in NETWORKS):
-        return verdict
-    try:
-        tilt, _ = upright(image, engine, engine.detect(image))
-    except DependencyMissing:
-        return verdict
-    return replace(verdict, reason=f"{verdict.reason} {tilt.detail}") if tilt.value else verdict
+    return of_main_subject(verdict, image) if verdict.passed else explained(verdict, engine, image)
 
 
 TIE = 0.02
@@ -241,67 +237,3 @@ def keep_best(ranked: Sequence[Ranked], keep: int, on_none: OnNone, threshold: f
             "or choose to keep the best anyway."
         )
     return list(ranked[:1])
-
-
-STEERED_BY = {
-    "instantid": "insightface/antelopev2",
-    "pulid": "insightface/antelopev2",
-    "ipadapterfaceid": "insightface/buffalo_l",
-    "ipadapterunifiedloaderfaceid": "insightface/buffalo_l",
-    "photomakerencodeplus": "insightface/buffalo_l",
-    "photomakerinsightface": "insightface/buffalo_l",
-    "infiniteyou": "insightface/antelopev2",
-    "reactor": "insightface/buffalo_l",
-}
-"""What a node class whose name contains the key conditions on, or swaps faces with; lower case, letters only."""
-
-
-def steering_recognisers(prompt: Mapping[str, Any] | None) -> dict[str, str]:
-    """Recognisers that steer generation in an API-format graph: node id -> recogniser.
-
-    A node with an input `enabled` that is off, such as Swap Face or ReActor, steers nothing.
-    """
-    found = {}
-    for node_id, node in (prompt or {}).items():
-        if (node.get("inputs") or {}).get("enabled") is False:
-            continue
-        name = "".join(filter(str.isalnum, str(node.get("class_type", "")))).lower()
-        facts = facts_of(node.get("class_type", ""))
-        if facts is not None and facts.swaps_by is not None:
-            found[node_id] = facts.swaps_by
-        for part, recogniser in STEERED_BY.items():
-            if part in name:
-                found[node_id] = recogniser
-    return found
-
-
-def _pastes_face(node: Mapping[str, Any]) -> bool:
-    facts = facts_of(node.get("class_type", ""))
-    return facts is not None and facts.pastes_face
-
-
-def independence_warnings(engine: str, prompt: Mapping[str, Any] | None) -> list[str]:
-    """A warning for each node that was steered by the recogniser family that now judges.
-
-    Packs of insightface are trained on overlapping data with one loss, so each of them counts as the same judge.
-    """
-    family = engine.split("/")[0]
-    return [
-        f"Node {node_id} is conditioned on {recogniser} and {engine} judges the result: a generator fools the "
-        "recogniser that it was steered by, so check with another engine."
-        for node_id, recogniser in steering_recognisers(prompt).items()
-        if recogniser.split("/")[0] == family
-    ]
-
-
-def restored_warnings(prompt: Mapping[str, Any] | None, judge: str | None) -> list[str]:
-    """A warning for each Restore Face among what the node with the id `judge` depends on, or in the whole graph where
-    that is not known: the photo's own face is always like the person."""
-    graph = prompt or {}
-    seen = upstream(graph, [judge]) if judge is not None and judge in graph else graph
-    return [
-        f"Node {node_id} (Restore Face) put the photo's own face into what is judged here: that it is like the person "
-        "says nothing about the generator; to judge that, take the pictures from before it."
-        for node_id in graph
-        if node_id in seen and _pastes_face(graph[node_id])
-    ]

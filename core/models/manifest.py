@@ -111,12 +111,18 @@ def words_instead(path: Path) -> str | None:
     return None
 
 
-def refuse_pickle(path: Path) -> None:
+PINNED_ONLY = (".dat",)
+"""dlib's own form: numbers, read by C++ code that was not written for hostile files. So only what the manifest pins."""
+
+
+def refuse_pickle(path: Path, *, pinned: bool = False) -> None:
     """Raise UnsafeWeights unless `path` is named as ONNX, safetensors, TFLite or a word list and begins like no pickle.
 
     Reading ONNX, safetensors and TFLite runs no code from the file, so what passes here and is no model after all only
-    fails to load.
+    fails to load. `pinned`: the file has the content that the manifest states, or is thrown away.
     """
+    if pinned and path.suffix.lower() in PINNED_ONLY:
+        return
     if path.name.lower().endswith(WORD_LISTS):
         return
     advice = "convert it to safetensors or ONNX, or use another file"

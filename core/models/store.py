@@ -228,7 +228,7 @@ def _copies(model: Model) -> tuple[Path | None, list[Path]]:
     for copy in _places(model):
         if not copy.is_file():
             continue
-        refuse_pickle(copy)
+        refuse_pickle(copy, pinned=model.pinned)
         if _good(model, copy):
             return copy, wrong
         wrong.append(copy)

@@ -47,6 +47,13 @@ GREY = 3.0
 
 NO_COLOUR = "The photo is black and white."
 
+ONE_TONE = 3.6
+"""Spread of a* and b* among pixels of one lightness, round the face, below which all colours are one tone, as in sepia.
+Of 260 colour photos the least has 4.4; of 80 made sepia by the usual matrix and saved again 95 % stay below 3.3, tinted
+greys below 2.2."""
+
+TONED = "The photo has one tone only, such as sepia."
+
 PUPIL = 0.45
 """The pupil's largest radius in radii of the iris: flash is fired in dim light."""
 
@@ -60,7 +67,8 @@ def natural_colour(portrait: Portrait) -> Measure:
     ISO/IEC 29794-5 and OFIQ ask whether the cheeks' mean lies within a box of a* and b*. Here the box is wider, so that
     it holds skins of every tone, and warm skin in blue or green light stays in it; so the hue of the cheeks counts too,
     and the whites of the eyes, which tell the light's colour whatever the skin. OFIQ takes CIELAB for D50, calls every
-    negative a* or b* 100, and lets a grey photo pass; here it is D65, the white of sRGB, and plain distance.
+    negative a* or b* 100, and lets a grey photo pass; here it is D65, the white of sRGB, and plain distance. The colour
+    of a toned photo is none of the skin's, so that its cheeks' chroma is the distance.
     """
     face = portrait.aligned
     cheeks = torch.cat([face.image[zone].reshape(-1, 3) for zone in face.cheeks])
@@ -73,8 +81,21 @@ def natural_colour(portrait: Portrait) -> Measure:
         detail += f", the whites of the eyes {white[0]:.0f} and {white[1]:.0f}"
     if math.hypot(a, b) < GREY:
         detail = f"{NO_COLOUR} {detail}"
+    elif _spread_of_colour(face) < ONE_TONE:
+        value = max(value, math.hypot(a, b))
+        detail = f"{TONED} {detail}"
     source = "ISO/IEC 29794-5, OFIQ; hue and eye whites added"
     return Measure("natural_colour", value, "CIELAB", detail=f"{detail}.", source=source)
+
+
+def _spread_of_colour(face: AlignedFace) -> float:
+    """The standard deviation of a* and b* among pixels of one lightness, in CIELAB units, of the face and round it."""
+    lab = to_lab(face.image[150:510:3, 128:488:3].reshape(-1, 3)).numpy()
+    lightness = np.clip(lab[:, 0] / 5, 0, 19).astype(int)
+    count = np.maximum(np.bincount(lightness, minlength=20), 1)
+    means = [np.bincount(lightness, lab[:, axis], 20) / count for axis in (1, 2)]
+    squares = [float(((lab[:, axis] - mean[lightness]) ** 2).mean()) for axis, mean in zip((1, 2), means, strict=True)]
+    return math.sqrt(sum(squares))
 
 
 def _outside(a: float, b: float, wide: tuple[float, float], high: tuple[float, float]) -> float:

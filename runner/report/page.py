@@ -119,14 +119,24 @@ def _verdict(result: RunReport) -> dict[str, str]:
     if result.verdict:
         headline = "It is the same person."
         how = "the picture was" if len(images) == 1 else f"all {len(images)} pictures were"
-        if any(report.independent is False for report in reports):
-            sentence = f"A face recogniser looked, and {how} confirmed, but that proves little: see the warnings."
-        else:
-            sentence = f"An independent face recogniser looked, and {how} confirmed.{_strangers(reports)}"
-        return {"kind": "pass", "headline": headline, "sentence": sentence}
+        doubts = list(dict.fromkeys(doubt for report in reports for doubt in report.doubts))
+        if doubts or any(report.independent is False for report in reports):
+            why = doubts[0] if doubts else "See the warnings."
+            sentence = f"A face recogniser looked, and {how} confirmed, but that proves little. {why}"
+            return {"kind": "unsure", "headline": headline, "sentence": sentence}
+        told = [*dict.fromkeys(each for report in reports for each in report.told), *_strangers_among(result)]
+        sentence = f"An independent face recogniser looked, and {how} confirmed.{_strangers(reports)}"
+        return {"kind": "pass", "headline": headline, "sentence": " ".join([sentence, *told])}
     sentence = failed[0].reason if failed else "No picture was checked."
     more = f" {len(failed)} of {len(images)} pictures were not confirmed." if len(failed) > 1 else ""
     return {"kind": "fail", "headline": "The likeness was not confirmed.", "sentence": sentence + more}
+
+
+def _strangers_among(result: RunReport) -> list[str]:
+    """What to say where reference photos were left out because they show somebody else."""
+    photos = [photo for report in result.enrollments for photo in report.photos]
+    others = sum(photo.outcome == "disagrees" for photo in photos)
+    return [f"{others} of {len(photos)} reference photos show somebody else and were left out."] if others else []
 
 
 def _made(reports: Sequence[IDPhotoReport]) -> dict[str, str]:

@@ -70,6 +70,8 @@ class JudgeReport(FromNode):
     every_group: Truth = None
     baseline: Baseline | None = None
     independent: Truth = None
+    doubts: Texts = []
+    told: Texts = []
     warnings: Texts = []
 
 

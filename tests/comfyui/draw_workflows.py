@@ -1,12 +1,13 @@
 """Write workflows/*.json, the canvas format of workflows/api/*.json, with ComfyUI's own canvas.
 
-    python tests/comfyui/draw_workflows.py http://127.0.0.1:8188 [--screenshots FOLDER] [--covers] [NAME ...]
+    python tests/comfyui/draw_workflows.py http://127.0.0.1:8188 [NAME ...] [--places] [--covers]
+        [--screenshots FOLDER]
 
 Run it against a ComfyUI that has this pack, after a workflow or a node's sockets changed. Placement and notes are in
 workflows.toml; everything else comes from the API file, so that the two cannot drift apart. A workflow with nodes of
-other packs is drawn on a server that has these packs too; ``--places`` changes nothing but where and how large the
-nodes are, and needs no such packs. A workflow must open readable: tests/runner/test_layout.py. ``--covers`` makes workflows/NAME.jpg of the drawn graph,
-for those whose results cannot be shown.
+other packs is drawn on a server that has these packs too; ``--places`` changes nothing but notes, groups, and where
+and how large the nodes are, and needs no such packs. A workflow must open readable: tests/runner/test_layout.py.
+``--covers`` makes workflows/NAME.jpg of the drawn graph, for those whose results cannot be shown.
 """
 
 from __future__ import annotations

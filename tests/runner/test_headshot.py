@@ -213,3 +213,16 @@ def test_help_needs_no_network_and_no_torch(desk):
     assert done.exit_code == 0
     for word in ("transparent", "navy", "blurred office", "square", "{name}"):
         assert word in done.output
+
+
+@models
+@pytest.mark.comfyui
+def test_a_server_makes_the_same_and_its_refusals_name_the_file(desk, comfyui_server):
+    Image.new("RGB", (90, 40), (10, 200, 30)).save(desk / "green.png")
+    found = make_headshots(["me.jpg", "many/wall.png"], "made", background="green.png", server=comfyui_server.url)
+    assert [each.path.name for each in found.made] == ["me.headshot.jpg"]
+    assert found.made[0].confirmed
+    assert [(each.error.code, each.reason[:7]) for each in found.refused] == [("face_not_usable", "No face")]
+    clear = make_headshot("me.jpg", "made", background="transparent", width=240, server=comfyui_server.url)
+    with Image.open(clear.path) as picture:
+        assert (picture.mode, picture.size) == ("RGBA", (240, 300))

@@ -13,12 +13,14 @@ from likeness_studio.runner.workflow import bundled
 ROOT = Path(__file__).parents[2]
 TITLE = 30
 """Height of a node's title, which is above its place, and of a folded node."""
-FOLDED_LETTERS, LETTER, FOLDED_EDGES = 20, 8, 60
-"""A folded node shows so many letters of its title; how wide one is at most, and what is beside them."""
+FOLDED_LETTERS, FOLDED_EDGES = 20, 60
+"""A folded node shows so many letters of its title, and has so much beside them."""
+NARROW, NARROW_LETTER, LETTER = frozenset(" ()-.fijlrt"), 4.2, 7.9
+"""Widths of letters in Arial of 14 pixels."""
 
 VIEW, FILLED, EDGE = (1326, 728), 0.75, 10
 """What ComfyUI 0.3.64 has for the canvas in a window of 1366 x 768 beside its bars (newer versions have more), how
-much of it a workflow may fill that is opened, and what is left free around it (litegraph's fitToBounds, createBounds)."""
+much of it an opened workflow may fill, and what is left free around it (litegraph's fitToBounds, createBounds)."""
 LEAST_ZOOM = 0.6
 FIRST = {
     "enroll_identity": "Photos of one person",
@@ -42,7 +44,8 @@ def box(node):
     """Left, top, right, bottom of a node as the canvas draws it."""
     (x, y), (width, height) = node["pos"], node["size"]
     if node["flags"].get("collapsed"):
-        return x, y - TITLE, x + min(width, FOLDED_EDGES + LETTER * len(title_of(node))), y
+        letters = sum(NARROW_LETTER if letter in NARROW else LETTER for letter in title_of(node))
+        return x, y - TITLE, x + min(width, FOLDED_EDGES + letters), y
     return x, y - TITLE, x + width, y + height
 
 

@@ -157,7 +157,7 @@ def test_a_judge_that_is_not_independent_is_not_called_so(result, tmp_path):
     result.ui["1"]["likeness"] = [check(independent=False, warnings=["Node 5 (Restore Face) put the face there."])]
     html = page(result, tmp_path)
     assert "An independent" not in html
-    assert "confirmed, but that proves little: see the warnings." in html
+    assert "confirmed, but that proves little. See the warnings." in html
     assert "Node 5 (Restore Face) put the face there." in html
 
 

@@ -275,6 +275,8 @@ def test_browser_filters_searches_and_sorts(opened, team):
     assert names(page)[:2] == ["weak", "ann-0"]
     page.locator("#sort").select_option("slow")
     assert names(page)[0] == "ann-0"
+    page.locator("#sort").select_option("worst")
+    assert names(page)[:2] == ["broken", "weak"]
     page.keyboard.press("Tab")
     page.locator("body").click(position={"x": 3, "y": 3})
     page.keyboard.press("/")

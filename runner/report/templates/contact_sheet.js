@@ -76,7 +76,7 @@
       reason.title = job.reason || "";
       line.append(reason);
     }
-    const look = make("p", "why refused look", job.to_look_at ? (job.look || []).join(" ") || job.picture : "");
+    const look = job.to_look_at ? make("p", "why refused look", (job.look || []).join(" ") || job.picture) : "";
     const meta = [job.tries > 1 ? `${job.tries} attempts` : job.tries ? "1 attempt" : "", shortServer(job.server),
       job.seconds === undefined ? "" : duration(job.seconds)];
     return make("article", `job is-${job.kind}`,

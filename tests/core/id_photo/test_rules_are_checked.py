@@ -46,6 +46,8 @@ def test_a_photo_for_forms_is_held_against_its_own_rules():
     limits = limits_for(document("cn-one-inch"))
     for name in ("smile", "mouth_closed", "dark_glasses", "head_covering", "background_colour"):
         assert not isinstance(limits[name], str), name
+    assert isinstance(limits["background_lightness"], str), "it takes blue and red"
+    assert not isinstance(limits_for(document("uk-passport"))["background_lightness"], str)
     assert isinstance(limits["yaw"], str), "no rule says how the head must be turned"
     free = limits_for(document("linkedin"))
     assert all(isinstance(free[name], str) for name in ("smile", "dark_glasses", "background_colour"))

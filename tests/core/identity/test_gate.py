@@ -88,7 +88,8 @@ def test_it_shows_what_check_likeness_shows(local):
     assert len(output.ui["images"]) == 2
     assert (local.temp_dir / output.ui["images"][0]["filename"]).is_file()
     assert "own photos agree by 0.65" in output.ui["text"][0]
-    assert output.ui["models"] == Brightness().models
+    names = [model["name"] for model in output.ui["models"]]
+    assert names == [*(model["name"] for model in Brightness().models), "face_mesh", "iris"]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +150,7 @@ def test_a_swapped_face_is_not_judged_by_its_own_recogniser_unsaid(enabled, key,
 
 
 def test_the_gate_looks_through_its_graph(monkeypatch):
-    from likeness_studio.core.identity import verdict as conditioning
+    from likeness_studio.core.identity import independence as conditioning
 
     graph = {"5": {"class_type": "LikenessSwapFace", "inputs": {"enabled": True}}}
     assert gate(0.6, prompt=graph).ui["likeness"][0]["warnings"] == []

@@ -12,7 +12,7 @@ from likeness_studio.core.choices import DEFAULT_STRICTNESS
 from likeness_studio.core.errors import EnrollmentRefused, ModelUnknown, PhotoMissing, UnsafePath
 from likeness_studio.core.faces import load_engine
 from likeness_studio.core.identity import Identity
-from likeness_studio.core.identity import verdict as conditioning
+from likeness_studio.core.identity import independence as conditioning
 from likeness_studio.core.imaging import to_pil
 from likeness_studio.nodes.identity import EnrollIdentity, LoadFaceEngine, LoadIdentity, LoadPhotos, SaveIdentity
 from likeness_studio.nodes.likeness import CheckLikeness, KeepBest

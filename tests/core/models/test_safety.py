@@ -72,3 +72,13 @@ def test_onnx_passes(tmp_path):
     file = tmp_path / "net.onnx"
     file.write_bytes(b"\x08\x07\x12\x07pytorch")
     refuse_pickle(file)
+
+
+def test_dlibs_form_is_read_only_where_the_manifest_pins_it(tmp_path):
+    file = tmp_path / "net.dat"
+    file.write_bytes(b"\x01\x02numbers")
+    refuse_pickle(file, pinned=True)
+    with pytest.raises(UnsafeWeights, match="by its name"):
+        refuse_pickle(file)
+    with pytest.raises(UnsafeWeights):
+        refuse_pickle(file.with_suffix(".pkl"), pinned=True)
