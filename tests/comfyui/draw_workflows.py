@@ -135,6 +135,7 @@ LOOK = """
 (margin) => {
   app.canvas.low_quality_zoom_threshold = 0;
   app.extensionManager.setting.set('Comfy.Minimap.Visible', false);
+  for (const node of app.graph._nodes) node.has_errors = false;
   const boxes = [...app.graph._nodes, ...app.graph._groups].map((each) => each.boundingRect ?? each._bounding);
   const left = Math.min(...boxes.map((box) => box[0])), top = Math.min(...boxes.map((box) => box[1])) - 40;
   const right = Math.max(...boxes.map((box) => box[0] + box[2]));
@@ -149,7 +150,7 @@ LOOK = """
   return [...corner, corner[0] + (right - left) * scale, corner[1] + (bottom - top) * scale];
 }
 """
-LARGEST_COVER = (1920, 1280)
+LARGEST_COVER = (1440, 960)
 
 MARGIN = 100
 """Pixels of the screen around the graph, where the canvas has its bars."""
@@ -201,7 +202,7 @@ def placed(workflow: dict[str, Any], now: dict[str, Any], places: dict[str, Any]
         if node["type"] == "MarkdownNote":
             (note,) = (each for each in now["nodes"] if each["id"] == node["id"])
             node["widgets_values"] = note["widgets_values"]
-    workflow["groups"] = now["groups"]
+    workflow["groups"] = [group | {"id": number} for number, group in enumerate(now["groups"], 1)]
     return workflow
 
 

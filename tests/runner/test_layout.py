@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from itertools import combinations
 from pathlib import Path
 
@@ -104,3 +106,10 @@ def test_titles_of_folded_nodes_are_shown_whole_and_what_a_note_names_is_not_fol
         if node["flags"].get("collapsed"):
             assert len(title_of(node)) <= FOLDED_LETTERS, title_of(node)
             assert f"**{title_of(node)}**" not in steps
+
+
+def test_the_template_browser_has_the_order_of_the_list():
+    script = (ROOT / "web" / "templates.js").read_text()
+    order = re.search(r"const ORDER = \[(.*?)\];", script, re.DOTALL)
+    assert order
+    assert re.findall(r'"(\w+)"', order[1]) == list(tomllib.loads((ROOT / "workflows" / "about.toml").read_text()))
