@@ -9,7 +9,7 @@ from likeness_studio.core.choices import DLIB_ENGINE, ENGINES, FUSED_ENGINE, STR
 from likeness_studio.core.errors import DependencyMissing
 from likeness_studio.core.faces import dlib_engine, engine_of, find_subject, load_engine
 from likeness_studio.core.identity import calibration_of
-from likeness_studio.core.identity.enrollment import COPY
+from likeness_studio.core.identity.enrollment import COPY, embedding_of
 from likeness_studio.core.models import manifest, store
 
 KEYS = (DLIB_ENGINE, FUSED_ENGINE)
