@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import numpy as np
 from PIL import Image
@@ -42,6 +43,7 @@ def mediapipe_peer() -> Matte:
 
 def hivision_peer(checkout: str, weights: str) -> Matte:
     """HivisionIDPhotos' matting by MODNet (photographic portrait matting), in its own code."""
+    sys.modules["gradio"] = MagicMock()  # a filter that is off draws a demo page of its own when it is imported
     sys.path.insert(0, checkout)
     from hivision.creator import human_matting
 
