@@ -118,7 +118,7 @@ def test_studio_headshot_runs_from_the_run_button(comfyui_server, canvas_module,
     assert report["all_passed"] is True
     assert entry["outputs"]["11"]["images"][0]["filename"].startswith("headshot")
     names = {model["name"] for output in entry["outputs"].values() for model in output.get("models", [])}
-    assert names == {"u2net", "modnet", "yunet", "sface"}
+    assert names == {"u2net", "modnet", "yunet", "sface", "face_mesh", "iris"}
 
 
 def test_check_likeness_runs_from_the_run_button(comfyui_server, canvas_module, demo_on_server, tmp_path):

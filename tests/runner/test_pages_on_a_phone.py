@@ -131,7 +131,9 @@ def sheet(folder: Path) -> Path:
     broken = {"state": "failed", "score": None, "result": None, "error": f"{LONG}.jpg cannot be decoded."}
     rows = [
         job(folder, f"a {LONG}"),
-        job(folder, f"seen {LONG}", result={**job(folder, "a").result, "look": [{"text": "There is no body."}]}),
+        job(
+            folder, f"seen {LONG}", result={**(job(folder, "a").result or {}), "look": [{"text": "There is no body."}]}
+        ),
         job(folder, "not the person", verdict="not_confirmed", score=0.1),
         job(folder, "refused", verdict="refused", error_code="photo_unreadable", **broken),
         job(folder, "server down", verdict=None, error_code="server_unreachable", **broken),
