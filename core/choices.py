@@ -125,9 +125,11 @@ class Preset:
     room: float
 
 
+SQUARE = "square profile"
+
 PRESETS = {
     "head and shoulders": Preset(4 / 5, 0.46, 0.11),
-    "square profile": Preset(1.0, 0.56, 0.11),
+    SQUARE: Preset(1.0, 0.56, 0.11),
     "tight portrait": Preset(4 / 5, 0.64, 0.08),
 }
 

@@ -6,8 +6,8 @@
 that a detector finds few of them). `--portraits`: photos before plain backgrounds, of which those are taken on which
 both networks agree; their mattes are made by closed-form matting (pymatting) with an open band that is wide, and put
 before drawn backgrounds and before `--people`, other persons' photos. Every file belongs to the half ``tune`` or
-``report`` by the hash of its name: constants may be chosen on the first, the tables show the second. Peers take part
-where they are installed (rembg, mediapipe) or named (`--isnet FILE`); the table says which did not.
+``report`` by the hash of its name: constants may be chosen on the first, the tables show the second. Peers run in an
+environment of their own, on the same pictures: see matting_peers.py.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +67,11 @@ class Case:
     half: str
     image: np.ndarray
     truth: np.ndarray
+
+    @property
+    def file(self) -> str:
+        """Its name as a file's."""
+        return f"{self.kind} {self.name}".replace("/", "_")
 
 
 def half_of(name: str) -> str:
@@ -140,38 +144,21 @@ def mixed_cases(folder: Path, people: Path, cache: Path, most: int) -> Iterator[
         taken[half] += 1
 
 
-def _peers(isnet: Path | None) -> tuple[dict[str, Callable[[torch.Tensor], np.ndarray]], list[str]]:
-    """Peers that can run, and a word on each that cannot."""
-    found: dict[str, Callable[[torch.Tensor], np.ndarray]] = {}
-    absent = []
-    try:
-        import rembg  # pyright: ignore[reportMissingImports]
-
-        for name in ("u2net", "isnet-general-use"):
-            cut = partial(rembg.remove, session=rembg.new_session(name), only_mask=True)
-            found[f"rembg {name}"] = lambda image, cut=cut: (
-                np.asarray(cut(Image.fromarray((image[0].numpy() * 255).astype(np.uint8))), np.float32) / 255
-            )
-    except ImportError:
-        absent.append("rembg (not installed)")
-    try:
-        import mediapipe  # pyright: ignore[reportMissingImports]
-
-        selfie = mediapipe.solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
-        found["MediaPipe selfie"] = lambda image: (
-            selfie.process((image[0].numpy() * 255).astype(np.uint8)).segmentation_mask
-        )
-    except ImportError:
-        absent.append("MediaPipe selfie (not installed)")
-    if isnet is not None:
-        session, form = runtimes.session(isnet, "cpu"), normalisation_for("isnet")
-        found["IS-Net + refine"] = lambda image: refine_alpha(image, matte(image, session, form))[0].numpy()
-    else:
-        absent.append("IS-Net (no --isnet FILE)")
-    return found, absent
+def read_peers(folder: Path | None) -> dict[str, Path]:
+    """The folders with the mattes that matting_peers.py made, by peer."""
+    if folder is None:
+        return {}
+    return {path.name: path for path in sorted(folder.iterdir()) if (path / "seconds.json").is_file()}
 
 
-def measure(case: Case, peers: dict[str, Callable[[torch.Tensor], np.ndarray]], timing: bool) -> dict[str, Any]:
+def export(cases: list[Case], folder: Path) -> None:
+    """Write the pictures for matting_peers.py."""
+    (folder / "pictures").mkdir(parents=True, exist_ok=True)
+    for case in cases:
+        Image.fromarray((case.image * 255).round().astype(np.uint8)).save(folder / "pictures" / f"{case.file}.png")
+
+
+def measure(case: Case, peers: dict[str, Path], timing: bool) -> dict[str, Any]:
     """Errors of every method on one case, the doubt of the person's matte, and processor seconds where `timing`."""
     image = torch.from_numpy(case.image)[None]
     seconds: dict[str, float] = {}
@@ -201,8 +188,9 @@ def measure(case: Case, peers: dict[str, Callable[[torch.Tensor], np.ndarray]], 
         "modnet + refine": refined(single),
         FUSED: refined(person.mask[None]),
     }
-    for name, peer in peers.items():
-        found[name] = timed(name, lambda peer=peer: peer(image))
+    for name, folder in peers.items():
+        found[name] = _read(folder / f"{case.file}.png", "L", (case.image.shape[1], case.image.shape[0]))
+        seconds |= {name: json.loads((folder / "seconds.json").read_text())[case.file]} if timing else {}
     return {
         "name": case.name,
         "kind": case.kind,
@@ -261,21 +249,24 @@ def main() -> None:
     parser.add_argument("--portraits", type=Path, required=True)
     parser.add_argument("--people", type=Path, required=True)
     parser.add_argument("--cache", type=Path, required=True, help="for mattes made on the way; outside the project")
-    parser.add_argument("--isnet", type=Path, help="an IS-Net ONNX file of your own")
+    parser.add_argument("--export", type=Path, help="write the pictures there for matting_peers.py, and end")
+    parser.add_argument("--peers", type=Path, help="the same folder, with the mattes that matting_peers.py made")
     parser.add_argument("--most", type=int, default=8, help="portraits of each half")
     parser.add_argument("--half", choices=("tune", "report", "both"), default="both")
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
-    peers, absent = _peers(args.isnet)
     cases = [*real_cases(args.p3m), *mixed_cases(args.portraits, args.people, args.cache, args.most)]
-    rows = []
+    if args.export:
+        export(cases, args.export)
+        return
+    peers, rows = read_peers(args.peers), []
     with torch.inference_mode():
         for index, case in enumerate(cases):
             if args.half in (case.half, "both"):
                 rows.append(measure(case, peers, timing=index % TIMED == 0))
                 print(case.half, case.kind, case.name, f"doubt {rows[-1]['doubt']:.2f}", flush=True)
     report = [row for row in rows if row["half"] == ("tune" if args.half == "tune" else "report")]
-    text = _page(rows, report, absent)
+    text = _page(rows, report, list(peers))
     print(text)
     if args.write:
         Path(__file__).with_suffix(".md").write_text(text)
@@ -301,7 +292,7 @@ def _totals(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _page(rows: list[dict[str, Any]], report: list[dict[str, Any]], absent: list[str]) -> str:
+def _page(rows: list[dict[str, Any]], report: list[dict[str, Any]], peers: list[str]) -> str:
     real, mixed = ([row for row in report if (row["kind"] == "P3M") is flag] for flag in (True, False))
     tune = [row for row in rows if row["half"] == "tune"]
     lines = [
@@ -309,8 +300,8 @@ def _page(rows: list[dict[str, Any]], report: list[dict[str, Any]], absent: list
         "",
         f"{datetime.datetime.now(tz=datetime.UTC):%Y-%m-%d}, {SIDE} pixels, {os.cpu_count()} cores of "
         f"{platform.machine()}, torch {torch.__version__}. Half ``{report[0]['half']}`` by the hash of file names. "
-        f"Failed: more than {FAILED:.1%} of the person's area kept or lost beyond the edge's band. Not in this run: "
-        f"{', '.join(absent) or 'nobody'}.",
+        f"Failed: more than {FAILED:.1%} of the person's area kept or lost beyond the edge's band. Peers in this run: "
+        f"{', '.join(peers) or 'none'}.",
         "",
         SAID,
         "",

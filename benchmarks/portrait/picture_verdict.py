@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/portrait/picture_verdict.py --photos DIR --count 30 --write
 
 Official portraits (`--photos`; taken in the order of the hash of their names) go through `studio_headshot` as they are
-and with one fault planted in each copy: light taken away or added, focus lost, shrunk and enlarged again before they
-come in, or handed in small. Faults of the cut-out are in matting.py, where the true matte is known.
+and with one fault planted in each copy: light taken away or added, focus lost, or shrunk and enlarged again before they
+come in. Faults of the cut-out are in matting.py, where the true matte is known.
 """
 
 from __future__ import annotations
@@ -70,7 +70,6 @@ FAULTS: dict[str, Fault] = {
     f"{BRIGHT:g} stops too bright": _lit(BRIGHT),
     "out of focus": _blurred,
     "enlarged before": _enlarged,
-    "handed in small": _small,
 }
 
 
@@ -113,8 +112,8 @@ def main() -> None:
     args = parser.parse_args()
     by_hash = sorted(args.photos.iterdir(), key=lambda path: hashlib.sha256(path.name.encode()).hexdigest())
     rows = []
-    for photo in by_hash[: args.count]:
-        for name, fault in FAULTS.items():
+    for name, fault in FAULTS.items():
+        for photo in by_hash[: args.count]:
             with tempfile.TemporaryDirectory() as folder:
                 rows.append({"photo": photo.name, "fault": name} | measure(photo, fault, Path(folder)))
             print(photo.name, name, rows[-1]["verdict"], *rows[-1]["look"], flush=True)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..choices import FULL, PRESETS, Preset
+from ..choices import FULL, PRESETS, SQUARE, Preset
 from ..faces.face import lean_of
 from ..imaging.tensors import pixels, planes
 from ..imaging.warp import Cut, rotate, sample
@@ -209,8 +209,12 @@ def _cut(
         if matte is not None:
             cuts, outline = np.concatenate([border, body_end(head, matte, block)]), head_outline(head, matte, block)
         cut, cost = choose_cut(head, PRESETS[options.crop], aspect, cuts, outline)
-        found.append((cost + LEAN_COST * abs(lean_of(landmarks) - head.angle), cut, head))
-    _, cut, head = min(found, key=lambda each: each[0])
+        found.append((cost + LEAN_COST * abs(lean_of(landmarks) - head.angle), cut, head, cuts, outline))
+    _, cut, head, cuts, outline = min(found, key=lambda each: each[0])
+    if aspect < 1 and (head.chin - head.crown) / cut.height > TIGHT * PRESETS[options.crop].head:
+        square, _ = choose_cut(head, PRESETS[SQUARE], 1.0, cuts, outline)
+        if square.width > MORE * cut.width:
+            cut.notes.append(TIGHT_PHOTO.format(crop=SQUARE, more=100 * (square.width / cut.width - 1)))
     return cut, head
 
 
@@ -223,6 +227,14 @@ def body_below(mask: torch.Tensor, head: Head, cut: Cut) -> float:
     rows = mask[0, -max(1, mask.shape[1] // 50) :]
     return float(rows.mean(0).sum()) * cut.width / mask.shape[2] / (FACE_WIDTH * head.unit)
 
+
+TIGHT = 1.25
+"""So many times larger than the preset's a head has so little room that another crop is worth a try."""
+
+MORE = 1.1
+"""The square crop is offered where it is so many times wider."""
+
+TIGHT_PHOTO = "The photo is tight around the head: the crop {crop!r} shows {more:.0f} % more to the sides."
 
 NO_BODY = "There is no body below the chin: the cut-out has lost it, or the photo ends there."
 HEAD_CUT = "The frame cuts off a part of the head: the photo leaves no other."

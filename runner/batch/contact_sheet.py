@@ -89,7 +89,7 @@ def write_sheet(
     thumbs: Path,
     page: Path | None = None,
     tables: Sequence[str] = (CSV_NAME, JSON_NAME),
-    sort: str = "name",
+    sort: str = "worst",
 ) -> Path:
     """Write ``contact_sheet.html`` into the batch's `folder`; return its path. Raises OutputUnwritable.
 
@@ -117,7 +117,7 @@ def render_sheet(
     title: str,
     counts: Counts,
     tables: Sequence[str] = (CSV_NAME, JSON_NAME),
-    sort: str = "name",
+    sort: str = "worst",
 ) -> str:
     """The HTML of the sheet. Raises OSError when a thumbnail has gone."""
     from markupsafe import Markup

@@ -87,5 +87,5 @@ def write_overview(rows: Sequence[JobRow], folder: Path, title: str) -> tuple[Pa
     tables = [table.name, beside(table, ".json").name]
     with tempfile.TemporaryDirectory(prefix="likeness-", ignore_cleanup_errors=True) as temp:
         thumbs = Path(temp) if len(rows) <= INLINE_JOBS else folder / THUMBS
-        write_sheet(rows, folder, title=title, counts=counts, thumbs=thumbs, page=page, tables=tables, sort="worst")
+        write_sheet(rows, folder, title=title, counts=counts, thumbs=thumbs, page=page, tables=tables)
     return page, table

@@ -82,7 +82,7 @@ class Silent:
 class BatchResult:
     """A finished batch and the files that report it. `jobs_run` of its jobs ran this time, the others before.
 
-    `by_rules`: the workflow judges photos by rules, and nobody's identity.
+    `by_rules`: it judges photos by rules, and nobody's identity. `to_look_at`: jobs whose picture may not be good.
     """
 
     counts: Counts
@@ -93,11 +93,13 @@ class BatchResult:
     csv: Path
     json: Path
     by_rules: bool = False
+    to_look_at: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """The result for machine output."""
         files = {name: str(getattr(self, name)) for name in ("folder", "sheet", "csv", "json")}
-        return {"counts": vars(self.counts), "jobs_run": self.jobs_run, "seconds": round(self.seconds, 3)} | files
+        numbers = {"jobs_run": self.jobs_run, "to_look_at": self.to_look_at, "seconds": round(self.seconds, 3)}
+        return {"counts": vars(self.counts)} | numbers | files
 
 
 def run_batch(options: BatchOptions, display: Display | None = None, stopped: Stopped = never) -> BatchResult:
@@ -389,7 +391,10 @@ class _Batch:
 
     def _report(self) -> BatchResult:
         folder, counts = self.options.output, self.ledger.counts()
-        csv, json = write_verdicts(self.ledger.rows(), folder)
+        tables = write_verdicts(self.ledger.rows(), folder)
         sheet = write_sheet(self.ledger.rows(), folder, title=self.workflow.name, counts=counts, thumbs=folder / THUMBS)
         seconds, by_rules = time.monotonic() - self.began, judges_by_rules(self.workflow)
-        return BatchResult(counts, counts.finished - self._before, seconds, folder, sheet, csv, json, by_rules)
+        files = {"folder": folder, "sheet": sheet, "csv": tables.csv, "json": tables.json}
+        return BatchResult(
+            counts, counts.finished - self._before, seconds, **files, by_rules=by_rules, to_look_at=tables.to_look_at
+        )

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from ...core.compare.labels import as_number
 from ...core.files import beside, written_whole
@@ -95,7 +95,15 @@ FORMULA = ("=", "+", "-", "@")
 """A cell that begins so is a formula to a spreadsheet."""
 
 
-def write_verdicts(rows: Iterable[JobRow], folder: Path, name: str = CSV_NAME) -> tuple[Path, Path]:
+class VerdictTables(NamedTuple):
+    """The tables of a batch, and how many of its pictures are not known to be good."""
+
+    csv: Path
+    json: Path
+    to_look_at: int
+
+
+def write_verdicts(rows: Iterable[JobRow], folder: Path, name: str = CSV_NAME) -> VerdictTables:
     """Write ``verdicts.csv`` and ``verdicts.json`` into `folder`; return their paths. Raises OutputUnwritable.
 
     `name` is another name for the table.
@@ -108,7 +116,7 @@ def write_verdicts(rows: Iterable[JobRow], folder: Path, name: str = CSV_NAME) -
         folder.mkdir(parents=True, exist_ok=True)
         with replaced(table, "utf-8-sig") as cells, replaced(data) as objects:
             writer = csv.writer(cells)
-            between = "[\n"
+            between, to_look_at = "[\n", 0
             for row in rows:
                 values = as_values(row)
                 if between == "[\n":
@@ -116,10 +124,11 @@ def write_verdicts(rows: Iterable[JobRow], folder: Path, name: str = CSV_NAME) -
                 writer.writerow([cell(value) for value in values.values()])
                 objects.write(between + as_json(values | _details(row)))
                 between = ",\n"
+                to_look_at += row.report.to_look_at
             objects.write("\n]\n" if between == ",\n" else "[]\n")
     except OSError as error:
         raise OutputUnwritable(f"The verdicts cannot be written to {folder} ({error.strerror or error}).") from error
-    return table, data
+    return VerdictTables(table, data, to_look_at)
 
 
 def as_values(row: JobRow) -> dict[str, Any]:

@@ -60,6 +60,7 @@ def fleet_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--attempts", type=click.IntRange(1, 100), help="Tries for each job [default: 1; with --until-pass 4].")
 @click.option("--until-pass", is_flag=True, help="Try again with a new seed until the likeness is confirmed.")
 @click.option("--reports", is_flag=True, help="Also write report.html and report.json for each job.")
+@click.option("--strict", is_flag=True, help="Leave with exit code 3 also where a picture is not known to be good.")
 @click.option("--flat", is_flag=True, help="Also put the confirmed pictures together into OUTPUT/pictures, by name.")
 @naming_options
 @fleet_options
@@ -76,6 +77,7 @@ def batch(
     in_flight: int,
     wait_seconds: float,
     reports: bool,
+    strict: bool,
     flat: bool,
     name: str | None,
     archive: bool,
@@ -112,13 +114,20 @@ def batch(
             on_view=display.update,
         ),
         collected,
+        strict=strict,
     )
 
 
-def show_batch(work: Callable[[BatchDisplay], BatchResult | None], collected: Mapping[str, Any] | None = None) -> None:
+def show_batch(
+    work: Callable[[BatchDisplay], BatchResult | None],
+    collected: Mapping[str, Any] | None = None,
+    *,
+    strict: bool = False,
+) -> None:
     """Run a batch with its table, say what came out, and leave with the exit code that fits.
 
-    `collected`: how its pictures are put together at the end, or None.
+    `collected`: how its pictures are put together at the end, or None. `strict`: only pictures that are known to be
+    good will do.
     """
     from ..api import collect_pictures
     from .batch_display import BatchDisplay, show_summary
@@ -144,13 +153,14 @@ def show_batch(work: Callable[[BatchDisplay], BatchResult | None], collected: Ma
             csv=result.csv,
             jobs_run=result.jobs_run,
             by_rules=result.by_rules,
+            to_look_at=result.to_look_at,
         ),
     )
     if together is not None:
         show_collected(out, together)
     if result.counts.failed:
         sys.exit(FAILED)
-    if result.counts.not_confirmed:
+    if result.counts.not_confirmed or (strict and result.to_look_at):
         sys.exit(VERDICT_FAILED)
 
 

@@ -275,6 +275,7 @@ def show_summary(
     csv: Path | None = None,
     jobs_run: int | None = None,
     by_rules: bool = False,
+    to_look_at: int = 0,
 ) -> None:
     """What came of the batch, for people. `jobs_run` of its jobs took these `seconds`; the others were done before."""
     parts = [click.style(words, fg=style) for words, style in verdicts(counts, by_rules=by_rules)]
@@ -282,6 +283,9 @@ def show_summary(
     if waiting:
         parts.append(f"{waiting:,} not finished")
     out.say(f"Verdicts  {' · '.join(parts)}")
+    if to_look_at:
+        which = "picture that is" if to_look_at == 1 else "pictures that are"
+        out.say(f"Look at   {to_look_at:,} {which} not known to be good")
     ran = counts.finished if jobs_run is None else jobs_run
     speed = f", {per_minute(60 * ran / seconds)}" if ran and seconds > 0 else ""
     earlier = f" ({counts.finished - ran:,} were done before)" if ran < counts.finished else ""

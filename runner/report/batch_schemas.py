@@ -68,6 +68,7 @@ class BatchReport(Report):
 
     counts: dict[str, int] = {}
     jobs_run: Count = None
+    to_look_at: Count = None
     seconds: Number = None
     folder: Text = ""
     sheet: Text = ""

@@ -57,6 +57,9 @@ def stages(measured: Sequence[MeasuredReport]) -> list[dict[str, Any]]:
 
 HTML_NAME, JSON = "compliance.html", ".json"
 
+WORST_FIRST = ("fail", "uncertain", "not measured", "pass")
+"""The order of outcomes on a page; one that is not known comes first, so that nobody misses it."""
+
 LISTED = frozenset({*RULES, "not measured"})
 """Outcomes of rules that are shown one by one; what is not asked is only counted."""
 
@@ -70,14 +73,17 @@ class Checked:
     overlay: Path | None = None
 
 
-def card(report: ComplianceReport, overlay: Path | None, photo: Path | None = None) -> dict[str, Any]:
-    """What the template draws of one photo."""
+def card(
+    report: ComplianceReport, overlay: Path | None, photo: Path | None = None, heading: str = ""
+) -> dict[str, Any]:
+    """What the template draws of one photo: the rules that fail before those that are kept."""
     groups: dict[str, list[RuleCheck]] = {}
-    for check in report.checks:
+    for check in sorted(report.checks, key=lambda check: _severity(check.outcome)):
         if check.outcome in LISTED:
             groups.setdefault(check.group, []).append(check)
     return {
         "report": report,
+        "heading": heading or report.name or report.title,
         "title": report.document_title or "Reference photo",
         "picture": overlay,
         "small": photo or overlay,
@@ -87,6 +93,14 @@ def card(report: ComplianceReport, overlay: Path | None, photo: Path | None = No
         "failed": [check.failing or check.title for check in report.checks if check.outcome == "fail"],
         "sources": [source for source in report.sources if source.is_web],
     }
+
+
+def _severity(outcome: str) -> int:
+    return WORST_FIRST.index(outcome) if outcome in WORST_FIRST else -1
+
+
+def _failed_first(cards: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(cards, key=lambda card: _severity(card["report"].verdict))
 
 
 def _todo(checks: Sequence[RuleCheck]) -> list[tuple[str, str]]:
@@ -101,7 +115,7 @@ def _todo(checks: Sequence[RuleCheck]) -> list[tuple[str, str]]:
 
 
 def cards(result: RunResult, reports: Sequence[ComplianceReport]) -> list[dict[str, Any]]:
-    """The photos that the nodes of a run judged, each with the node's picture of it."""
+    """The photos that the nodes of a run judged, each with the node's picture of it; those that fail first."""
     places: dict[str, int] = {}
     found = []
     for report in reports:
@@ -109,7 +123,7 @@ def cards(result: RunResult, reports: Sequence[ComplianceReport]) -> list[dict[s
         place = places.setdefault(report.node, 0)
         places[report.node] += 1
         found.append(card(report, previews[place].path if place < len(previews) else None))
-    return found
+    return _failed_first(found)
 
 
 def verdict(reports: Sequence[ComplianceReport]) -> dict[str, str]:
@@ -129,12 +143,16 @@ def verdict(reports: Sequence[ComplianceReport]) -> dict[str, str]:
 def render_compliance(checked: Sequence[Checked], models: Sequence[Mapping[str, Any]]) -> str:
     """The page on photos that were judged. It needs no network and no script; its pictures are inside it."""
     now = datetime.now(UTC)
+    drawn = [
+        card(each.report, each.overlay, each.photo, each.report.name or f"Photo {number}")
+        for number, each in enumerate(checked, 1)
+    ]
     return (
         templates()
         .get_template("compliance.html.j2")
         .render(
             verdict=verdict([each.report for each in checked]),
-            cards=[card(each.report, each.overlay, each.photo) for each in checked],
+            cards=_failed_first(drawn),
             models=models,
             date=f"{now.day} {now:%B %Y, %H:%M} UTC",
             versions=versions(),

@@ -167,23 +167,30 @@ def _strangers(reports: Sequence[LikenessReport]) -> str:
 
 
 def _check(result: RunResult, report: LikenessReport) -> dict[str, Any]:
-    """One likeness check: its scale, and each picture's face, verdict and reason."""
+    """One likeness check: its scale, and each picture's face, verdict and reason.
+
+    What was kept comes first, and what failed before what passed.
+    """
     previews = [file for file in result.previews if file.node == report.node]
     rows = []
-    for place, image in enumerate(report.images[:PICTURES_SHOWN]):
+    for place, image in enumerate(report.images):
         face = previews[place].path if place < len(previews) else None
-        rows.append({"face": face, "image": image, "kept": image.index in (report.kept or ())})
-    return {"report": report, "passed": report.passed, "scale": likeness_scale(report), "rows": rows}
+        kept = image.index in (report.kept or ())
+        rows.append({"number": place + 1, "face": face, "image": image, "kept": kept})
+    rows.sort(key=lambda row: (not row["kept"], bool(row["image"].passed)))
+    scale = likeness_scale(report)
+    return {"report": report, "passed": report.passed, "scale": scale, "rows": rows[:PICTURES_SHOWN]}
 
 
 def _enrollment(result: RunResult, report: EnrollmentReport) -> dict[str, Any]:
-    """The reference photos of one person: a contact sheet, and what became of each."""
+    """The reference photos of one person: a contact sheet, and what became of each; the refused ones first."""
     sheet = next((file.path for file in result.previews if file.node == report.node), None)
     refused = [photo for photo in report.photos if photo.outcome != "pass"]
     return {
         "report": report,
         "sheet": sheet,
         "photos": report.photos,
+        "listed": sorted(enumerate(report.photos, 1), key=lambda each: each[1].outcome == "pass"),
         "refused": refused,
         "poor": any(photo.poor for photo in report.photos),
         "noted": any(photo.notes for photo in report.photos),

@@ -43,6 +43,25 @@ class Canvas:
         )
         self.page.wait_for_timeout(1500)
 
+    def open_template(self, path: Path) -> None:
+        """Open a workflow file the way the template browser does: the whole graph is shown."""
+        self.page.evaluate(
+            "async ([name, graph]) => { await app.loadGraphData(graph, true, true, name, {openSource: 'template'}); }",
+            [path.stem, json.loads(path.read_text())],
+        )
+        self.page.wait_for_timeout(1000)
+
+    def zoom(self) -> float:
+        """How large the graph is shown; 1 is its own size."""
+        return self.page.evaluate("() => app.canvas.ds.scale")
+
+    def boxes(self) -> dict[str, list[float]]:
+        """Left, top, width and height of each node as it is drawn, by its title."""
+        return self.page.evaluate("""() => Object.fromEntries(app.graph._nodes.map((node) => {
+          node.updateArea?.(app.canvas.ctx);
+          return [node.title, [...node.boundingRect]];
+        }))""")
+
     def close_dialogs(self) -> None:
         """Close what the canvas says of nodes or models that it misses."""
         self.page.wait_for_timeout(1000)
@@ -70,6 +89,11 @@ class Canvas:
     def workflow(self) -> dict[str, Any]:
         """The graph in UI format."""
         return json.loads(self.page.evaluate("() => JSON.stringify(app.graph.serialize())"))
+
+    def places(self) -> dict[str, dict[str, Any]]:
+        """Place, size and flags of each node by its id, of unknown nodes too."""
+        script = "() => app.graph._nodes.map(n => [n.id, {pos: [...n.pos], size: [...n.size], flags: {...n.flags}}])"
+        return {str(key): value for key, value in self.page.evaluate(script)}
 
     def evaluate(self, script: str, argument: Any = None) -> Any:
         """Run JavaScript on the page."""

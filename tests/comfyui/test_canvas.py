@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+import tomllib
+from itertools import combinations
 from pathlib import Path
 
 import httpx
@@ -15,6 +17,7 @@ pytestmark = [pytest.mark.comfyui, pytest.mark.browser, pytest.mark.models]
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / "workflows").glob("*.json"))
 RUN_SECONDS = 240
+SMALL_SCREEN, LEAST_ZOOM = (1366, 768), 0.6
 SAID = "(title) => app.graph._nodes.find((n) => n.title === title).widgets.find((w) => w.name === 'result').value"
 
 
@@ -67,6 +70,26 @@ def test_a_workflow_opens_and_converts_to_its_api_file(path, comfyui_server, can
     }
 
 
+def test_every_workflow_opens_readable_on_a_small_screen(comfyui_server, canvas_module):
+    zooms = {}
+    with canvas_module.open_canvas(comfyui_server.url, *SMALL_SCREEN) as canvas:
+        for path in WORKFLOWS:
+            canvas.open_template(path)
+            zooms[path.stem] = canvas.zoom()
+            assert not canvas.evaluate("() => app.canvas.low_quality"), f"{path.stem}: texts are left out"
+            for (one, a), (two, b) in combinations(canvas.boxes().items(), 2):
+                apart = a[0] + a[2] <= b[0] or b[0] + b[2] <= a[0] or a[1] + a[3] <= b[1] or b[1] + b[3] <= a[1]
+                assert apart, f"{path.stem}: {one} and {two}"
+    print(zooms)
+    assert {name: zoom for name, zoom in zooms.items() if zoom < LEAST_ZOOM} == {}
+
+
+def test_the_template_browser_begins_with_the_studio_headshot(comfyui_server, canvas_module):
+    with canvas_module.open_canvas(comfyui_server.url, *SMALL_SCREEN) as canvas:
+        (ours,) = canvas.evaluate("async () => Object.values(await app.api.getWorkflowTemplates())")
+    assert ours == list(tomllib.loads((ROOT / "workflows" / "about.toml").read_text()))
+
+
 @pytest.mark.parametrize("name", ["img2img_headshot_sdxl", "edit_headshot"])
 def test_missing_models_are_offered(name, comfyui_server, canvas_module):
     graph = json.loads((ROOT / "workflows" / "api" / f"{name}.json").read_text())
@@ -95,7 +118,7 @@ def test_studio_headshot_runs_from_the_run_button(comfyui_server, canvas_module,
     assert report["all_passed"] is True
     assert entry["outputs"]["11"]["images"][0]["filename"].startswith("headshot")
     names = {model["name"] for output in entry["outputs"].values() for model in output.get("models", [])}
-    assert names == {"u2net", "modnet", "yunet", "sface"}
+    assert names == {"u2net", "modnet", "yunet", "sface", "face_mesh", "iris"}
 
 
 def test_check_likeness_runs_from_the_run_button(comfyui_server, canvas_module, demo_on_server, tmp_path):

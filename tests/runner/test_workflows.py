@@ -83,15 +83,6 @@ def test_the_canvas_says_where_packs_and_models_can_be_had(name):
         assert properties.get("models", []) == meta.get("models", [])
 
 
-@pytest.mark.parametrize("name", bundled())
-def test_no_two_nodes_of_the_canvas_overlap(name):
-    boxes = [(node["title"], *node["pos"], *node["size"]) for node in canvas(name)["nodes"] if "title" in node]
-    for place, (title, x, y, width, height) in enumerate(boxes):
-        for other, left, top, wide, high in boxes[place + 1 :]:
-            apart = x + width <= left or left + wide <= x or y + height <= top or top + high <= y
-            assert apart, f"{title} and {other}"
-
-
 def test_a_swap_of_faces_is_off_in_every_workflow():
     found = [node for name in bundled() for node in api(name).values() if node["class_type"] == "LikenessSwapFace"]
     assert found

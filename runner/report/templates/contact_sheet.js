@@ -6,12 +6,12 @@
     refused: "Refused", failed: "Failed", released: "Handed back",
   };
   const MARKS = { passed: "✓", not_confirmed: "✕", unchecked: "–", refused: "!", failed: "✕", pending: "…" };
-  const WORST = ["failed", "refused", "not_confirmed", "unchecked", "passed", "pending"];
+  const WORST = ["failed", "refused", "not_confirmed", "unchecked", "passed", "released", "pending"];
   const data = JSON.parse(document.getElementById("jobs").textContent);
   const byId = (id) => document.getElementById(id);
   const [cards, dialog, end] = ["cards", "job", "end"].map(byId);
   const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
-  const usual = data.sort || "name";
+  const usual = data.sort || "worst";
   const state = { show: "all", find: "", sort: usual, job: null };
   let list = [], drawn = 0;
 

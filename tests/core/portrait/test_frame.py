@@ -259,3 +259,14 @@ def test_one_face():
         choose_face([], size, FacePolicy.LARGEST).require(picture=2)
     with pytest.raises(FaceNotUsable, match="2 faces"):
         choose_face([_face(50), _face(80)], size).require()
+
+
+@pytest.mark.parametrize(("height", "width", "offered"), [(640, 1100, True), (640, 520, False), (1600, 1400, False)])
+def test_the_square_crop_is_offered_where_a_tight_photo_has_room_at_the_sides(height, width, offered):
+    unit, crop = 100, "head and shoulders"
+    x, y = width / 2, 260 if height < 1000 else 600
+    image, mask = _photo(height, width), _bust(height, width, x, y, unit)
+    framed = frame_headshot(image, mask, _landmarks(x, y, unit), FrameOptions(crop))
+    assert any("'square profile'" in note for note in framed.report["notes"]) is offered, framed.report
+    wider = frame_headshot(image, mask, _landmarks(x, y, unit), FrameOptions("square profile"))
+    assert not any("'square profile'" in note for note in wider.report["notes"])

@@ -172,4 +172,38 @@ def test_the_largest_face_is_meant_and_a_small_one_is_told():
 def test_modnet_looks_again_where_it_lost_the_face():
     fine = _Network("h")
     person_matte(torch.zeros(SIDE, SIDE, 3), cast(Any, _Network(320)), cast(Any, fine), lambda _: [face_at()])
-    assert [fed.shape[-1] for fed in fine.fed] == [480, 352]
+    assert [fed.shape[-1] for fed in fine.fed][:2] == [480, 352]
+
+
+def test_both_look_again_where_the_cut_out_is_in_doubt_and_only_there():
+    sure, broad, fine = _Network("h"), _Network(320), _Network("h")
+    person_matte(_picture(), cast(Any, _Network(320)), cast(Any, sure), lambda _: [face_at()])
+    assert len(sure.fed) == 1
+    person_matte(torch.zeros(SIDE, SIDE, 3), cast(Any, broad), cast(Any, fine), lambda _: [face_at()])
+    assert (len(broad.fed), len(fine.fed)) == (3, 4)
+
+
+def test_a_suit_that_comes_out_the_same_each_time_is_no_longer_in_doubt():
+    floating, whole = _draw(HEAD), _draw(*PERSON)
+    found = fuse(floating, whole, face_at())
+    again = found.seen_again([found, fuse(whole, whole, face_at())], face_at())
+    assert found.doubt > LOOK_AT > again.doubt
+    assert again.reasons == []
+    assert np.array_equal(again.alpha, found.alpha)
+    changed = found.seen_again([fuse(floating, floating, face_at())] * 2, face_at())
+    assert changed.doubt > LOOK_AT
+    assert "in the body" in changed.reasons[0]
+
+
+def test_a_flag_beside_the_head_stays_in_doubt_however_often_it_is_seen():
+    found = fuse(_draw(*PERSON, FLAG), _draw(*PERSON), face_at())
+    again = found.seen_again([found, found], face_at())
+    assert again.doubt > LOOK_AT
+    assert "beside the head" in again.reasons[0]
+
+
+def test_a_sliver_of_a_piece_goes_with_the_rest():
+    flag = (0, 120, 122, 250, "box")
+    found = fuse(_draw(*PERSON, flag), _draw(*PERSON), face_at())
+    assert found.alpha[130:170, 0:100].max() == 0
+    assert found.split == 0
