@@ -77,9 +77,9 @@ def natural_colour(portrait: Portrait) -> Measure:
     detail = f"The cheeks have a* {a:.0f} and b* {b:.0f}"
     eyes = eye_white(face)
     if eyes is not None:
-        _, *white = to_lab(eyes).tolist()
-        value += _outside(*white, WHITE_A, WHITE_B)
-        detail += f", the whites of the eyes {white[0]:.0f} and {white[1]:.0f}"
+        _, white_a, white_b = to_lab(eyes).tolist()
+        value += _outside(white_a, white_b, WHITE_A, WHITE_B)
+        detail += f", the whites of the eyes {white_a:.0f} and {white_b:.0f}"
     if math.hypot(a, b) < GREY:
         detail = f"{NO_COLOUR} {detail}"
     elif _spread_of_colour(face) < ONE_TONE:
