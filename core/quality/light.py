@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ..imaging.colour import to_lab
+from ..imaging.colour import to_display, to_lab, to_linear
 from ..imaging.filters import shrink
 from .aligned_face import SIDE
 from .background import measure_background
@@ -51,6 +51,9 @@ ONE_TONE = 3.6
 """Spread of a* and b* among pixels of one lightness, round the face, below which all colours are one tone, as in sepia.
 Of 260 colour photos the least has 4.4; of 80 made sepia by the usual matrix and saved again 95 % stay below 3.3, tinted
 greys below 2.2."""
+
+ENOUGH = 0.5
+"""Light of the highlights of a face that is not too dark."""
 
 TONED = "The photo has one tone only, such as sepia."
 
@@ -90,8 +93,13 @@ def natural_colour(portrait: Portrait) -> Measure:
 
 
 def _spread_of_colour(face: AlignedFace) -> float:
-    """The standard deviation of a* and b* among pixels of one lightness, in CIELAB units, of the face and round it."""
-    lab = to_lab(face.image[150:510:3, 128:488:3].reshape(-1, 3)).numpy()
+    """The standard deviation of a* and b* among pixels of one lightness, in CIELAB units, of the face and round it.
+
+    As if the light were enough: in the dark all colours lie near to each other.
+    """
+    linear = to_linear(face.image[150:510:3, 128:488:3].reshape(-1, 3))
+    light = float(torch.quantile(linear.mean(1), HIGHLIGHT))
+    lab = to_lab(to_display((linear * max(1.0, ENOUGH / max(light, FLARE))).clamp(0, 1))).numpy()
     lightness = np.clip(lab[:, 0] / 5, 0, 19).astype(int)
     count = np.maximum(np.bincount(lightness, minlength=20), 1)
     means = [np.bincount(lightness, lab[:, axis], 20) / count for axis in (1, 2)]
