@@ -63,8 +63,7 @@ ASIDE = 2.0
 """So many times more what one network alone sees round and beside the head is doubted than the same in the body."""
 
 LOOK_AT = 0.032
-"""Doubt from which a person should look at the cut-out. On 40 portraits that chose no constant it named all 6 that were
-faulty and 12 of 34 that were not; see benchmarks/README.md."""
+"""Doubt from which a person should look at the cut-out; benchmarks/README.md says how often that is right."""
 
 ONE_ONLY = "{share:.0%} of the cut-out was seen by one of two networks only, {where}."
 BESIDE = "{share:.0%} of the cut-out lies beside the head: a raised hand, a flag or another person."
