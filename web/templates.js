@@ -4,8 +4,9 @@ import { app } from "../../scripts/app.js";
 
 const ORDER = [
   "studio_headshot", "check_likeness", "enroll_identity", "keep_the_best", "id_photo", "id_photo_sheet",
-  "check_id_photo", "check_selfie", "img2img_headshot_sd15", "img2img_headshot_sdxl", "new_background_sd15",
-  "new_background_sdxl", "lora_headshot", "reference_profile", "edit_headshot", "compare_models", "merge_loras",
+  "check_id_photo", "check_selfie", "retouch_photo", "img2img_headshot_sd15", "img2img_headshot_sdxl",
+  "new_background_sd15", "new_background_sdxl", "lora_headshot", "reference_profile", "edit_headshot", "compare_models",
+  "merge_loras",
 ];
 
 const place = (name) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);

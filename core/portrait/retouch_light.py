@@ -11,7 +11,7 @@ import math
 
 import torch
 
-from ..imaging.colour import from_lab, to_display, to_lab, to_linear
+from ..imaging.colour import LUMINANCE, from_lab, to_display, to_lab, to_linear
 from ..imaging.filters import smooth
 from ..quality.aligned_face import Portrait
 from ..quality.light import CLIPPED, GREY, HIGHLIGHT, eye_white
@@ -113,7 +113,7 @@ def balance_white(portrait: Portrait, strength: float) -> Step:
     logs = (logs - logs[1]).clamp(-MOST_GAIN, MOST_GAIN) * sure * strength
     gains = torch.exp(logs)
     # Neither brighter nor darker: the eyes keep their luminance.
-    light = torch.tensor([0.2126, 0.7152, 0.0722]) * to_linear(eyes)
+    light = torch.tensor(LUMINANCE) * to_linear(eyes)
     gains = gains * float(light.sum() / (light * gains).sum())
     rounded = [round(value, 4) for value in gains.tolist()]
     return Step("white_balance", apply_gains(photo, gains), measured, {"gains": rounded}, f"Gains {rounded}.")
