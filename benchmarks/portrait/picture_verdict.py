@@ -122,7 +122,7 @@ def main() -> None:
     text = "\n".join(["# The verdict on the picture, with planted faults", "", *table(rows), ""])
     print(text)
     if args.write:
-        Path(__file__).with_suffix(".md").write_text(text)
+        Path(__file__).with_suffix(".md").write_text(text)  # what was seen by eye is written below it by hand
 
 
 if __name__ == "__main__":

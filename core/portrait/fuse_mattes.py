@@ -48,6 +48,9 @@ AIR = 0.3
 LOCK = 0.8
 """An ear or a lock of hair is smaller than this, in squared eye distances."""
 
+FAINT = 0.1
+"""Alpha above which pixels hang together: what touches nothing of the person by more than this is an island."""
+
 SLIVER = 0.15
 """A smaller share of a piece than this is no part by itself: it goes with the rest."""
 
@@ -276,8 +279,10 @@ def _joined_to_face(alpha: np.ndarray, zones: Zones, radius: int) -> np.ndarray:
     at_face = at_face[at_face > 0]
     if not len(at_face):
         return alpha
-    person = _grown(parts.labels == np.bincount(at_face).argmax(), 2 * thin + radius)
-    alpha = np.where(person, alpha, 0)
+    own = parts.labels == np.bincount(at_face).argmax()
+    islands = find_regions(alpha > FAINT)
+    joined = (islands.labels == 0) | np.isin(islands.labels, np.unique(islands.labels[own]))
+    alpha = np.where(_grown(own, 2 * thin + radius) & joined, alpha, 0)
     holes = find_regions(alpha < SOLID)
     in_face = np.bincount(holes.labels[zones.core | zones.oval], minlength=len(holes.sizes) + 1)[1:]
     small = holes.sizes < 0.002 * float((alpha >= SOLID).sum())

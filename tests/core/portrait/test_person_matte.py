@@ -110,6 +110,16 @@ def test_specks_and_pieces_by_a_thread_go():
     assert found.alpha[120, 290] == 0
 
 
+@pytest.mark.parametrize("gap", [3, 6, 12])
+def test_an_island_beside_the_shoulder_goes_whole(gap):
+    """A corner of a flag that both see: none of it may stay, however near it is."""
+    shoulder = int(np.argmax(_draw(*PERSON)[:, 70] > 0.5))
+    island = (55, shoulder - gap - 14, 85, shoulder - gap, "box")
+    found = fuse(_draw(*PERSON, island), _draw(*PERSON, island), face_at())
+    alone = fuse(_draw(*PERSON), _draw(*PERSON), face_at())
+    assert np.abs(found.alpha - alone.alpha).max() < 0.11
+
+
 def test_without_a_face_what_is_joined_to_both_stays_and_it_is_said():
     found = fuse(_draw(*PERSON), _draw(*PERSON, (290, 40, 15, 15)), None)
     assert found.alpha[40, 290] == 0
