@@ -1,6 +1,7 @@
 """Retouching on planted numbers and a real photo: only faults change, and nobody else comes out."""
 
 import json
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from likeness_studio.core.provenance.retouched import retouch_in_file, retouches
 from likeness_studio.core.provenance.trace import effect
 from likeness_studio.nodes.retouch import SWITCHES, RetouchPhoto
 
-OFF = dict.fromkeys(SWITCHES, 0.0) | {"red_eye": False}
+OFF: dict[str, Any] = dict.fromkeys(SWITCHES, 0.0) | {"red_eye": False}
 
 
 @pytest.mark.parametrize("stops", [-2.0, -0.5, 0.5, 2.0])
@@ -48,7 +49,7 @@ def test_the_lens_tells_the_distance():
     class Mesh:
         eye_distance = 300.0
 
-    assert retouch_lens.distance_by_lens(Mesh(), 4000, 3000, 26) == pytest.approx(63.1, abs=0.1)
+    assert retouch_lens.distance_by_lens(cast(Any, Mesh()), 4000, 3000, 26) == pytest.approx(63.1, abs=0.1)
 
 
 def test_nothing_on_looks_at_nothing():
