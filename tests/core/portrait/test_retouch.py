@@ -174,7 +174,7 @@ def test_an_id_photo_is_refused_after_a_retouch(seen, tmp_path):
 @pytest.mark.models
 def test_the_node_reports_each_picture(seen):
     dark = to_display(to_linear(seen.photo) / 4)[None]
-    given = OFF | {"exposure": 1.0}
+    given: dict[str, Any] = OFF | {"exposure": 1.0}
     output = RetouchPhoto.execute(dark, **given, camera_distance=0, focal_length=0, several_faces="refuse")
     image, report = output.args
     assert image.shape == dark.shape
