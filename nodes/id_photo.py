@@ -141,7 +141,7 @@ class MakeIDPhoto(io.ComfyNode):
         told = [
             line for each in made for line in [*each.report["broken"], *each.report["to_do"], *each.report["warnings"]]
         ]
-        shown = {"models": [*used, *store.used("face_mesh", "iris")], "id_photo": titled}
+        shown = {"models": [*used, *store.used(*MESH)], "id_photo": titled}
         shown |= {"text": ["\n".join(told)]} if told else {}
         return io.NodeOutput(
             joined([each.picture for each in made]),

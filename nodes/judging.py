@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ..core import host
 from ..core.choices import EVEN_STRICTNESS, STRICTNESS, FacePolicy
 from ..core.identity.calibration import calibration_of
+from ..core.node_facts import MESH
 from ..core.outcome_words import LIKENESS, PICTURE
 from .schema import io
 from .sockets import CUSTOM
@@ -76,9 +77,8 @@ def judge_pictures(pictures: list[torch.Tensor], judgement: Judgement) -> list[P
 def used_for_pictures(quality: Sequence[PictureVerdict]) -> list[dict[str, Any]]:
     """The networks that the verdicts on the pictures come from; none where no picture was seen."""
     from ..core.models import store
-    from ..core.quality.picture_verdict import NETWORKS
 
-    return store.used(*NETWORKS) if any(each.checks for each in quality) else []
+    return store.used(*MESH) if any(each.checks for each in quality) else []
 
 
 def report_of(judgement: Judgement, quality: Sequence[PictureVerdict]) -> dict[str, Any]:

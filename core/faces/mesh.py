@@ -21,6 +21,7 @@ from ..imaging.tensors import pixels, planes
 from ..imaging.warp import Cut, rotate, sample
 from ..models import store
 from ..models.runtimes import Network, network
+from ..node_facts import MESH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -197,9 +198,6 @@ def _chances(slope: np.ndarray) -> np.ndarray:
     return chance / chance.sum()
 
 
-MODELS = ("face_mesh", "iris")
-"""Their names in the model store."""
-
 CLOSE_UP = 1.5
 """Side of the close-up in sides of the box round the mesh: face_landmark_landmarks_to_roi.pbtxt of MediaPipe."""
 
@@ -276,7 +274,7 @@ def find_mesh(image: torch.Tensor, face: Face) -> FaceMesh:
 
     Raises ModelMissing where the networks cannot be had, DependencyMissing without ai-edge-litert.
     """
-    mesh, iris = (network(path) for path in store.paths(*MODELS))
+    mesh, iris = (network(path) for path in store.paths(*MESH))
     photo = planes(image[None])
     middle = face.landmarks[:3].mean(0)
     points, presence = _mesh(photo, mesh, middle, FIRST_CLOSE_UP * face.frontal_eye_distance, face.roll)

@@ -13,6 +13,7 @@ from ..faces.annotate import BAD_COLOUR, annotate
 from ..imaging.chart import apart
 from ..imaging.files import from_pil, to_pil
 from ..imaging.text import write
+from ..node_facts import MESH
 from .document import HeadTop, Range
 from .measures import Placement, Spot, place
 
@@ -328,6 +329,6 @@ def used_models(engine: FaceEngine, matte: str | None, *, parsing: bool) -> list
     from ..models import store
 
     detection = [model for model in engine.models if model["use"] == "face detection"]
-    names = ["face_mesh", "iris", *models_behind(matte or ""), *(["face_parsing"] if parsing else [])]
+    names = [*MESH, *models_behind(matte or ""), *(["face_parsing"] if parsing else [])]
     known = {model["name"] for model in detection}
     return [*detection, *store.used(*(name for name in names if name not in known))]

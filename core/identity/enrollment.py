@@ -19,14 +19,11 @@ from ..faces.choose import Outcome, Subject, find_subjects
 from ..faces.engines import FaceEngine
 from ..files import numbered_paths, written_whole
 from ..models import store
+from ..node_facts import MESH
 from .calibration import calibration_of
 
 if TYPE_CHECKING:
     from ..quality.usable_photo import Usability
-
-
-NETWORKS = ("face_mesh", "iris")
-"""What the measures need; not fetched unless poor photos are to be refused."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +58,8 @@ def check_reference_photos(
     Without the networks, or without their runtime, nothing is looked at and the note says so; with `must` the
     networks are fetched, and ModelMissing or DependencyMissing is raised where they cannot be had.
     """
-    if not must and any(store.locate(name) is None for name in NETWORKS):
-        return ReferenceQuality(note=_unseen(f"the networks {' and '.join(NETWORKS)} are not on this machine"))
+    if not must and any(store.locate(name) is None for name in MESH):
+        return ReferenceQuality(note=_unseen(f"the networks {' and '.join(MESH)} are not on this machine"))
     from ..host import Progress
     from ..quality.usable_photo import usable
 

@@ -12,7 +12,7 @@ from ..errors import DependencyMissing
 from ..faces.choose import Outcome
 from ..faces.pose import FRONTAL_WIDTHS, width_of
 from ..models import store
-from .enrollment import NETWORKS
+from ..node_facts import MESH
 
 if TYPE_CHECKING:
     from ..faces.engines import FaceEngine
@@ -51,7 +51,7 @@ def explained(verdict: Verdict, engine: FaceEngine, image: torch.Tensor) -> Verd
 def _turned(engine: FaceEngine, image: torch.Tensor) -> str:
     from ..quality.usable_photo import upright
 
-    if any(store.locate(name) is None for name in NETWORKS):
+    if any(store.locate(name) is None for name in MESH):
         return ""
     try:
         tilt, _ = upright(image, engine, engine.detect(image))
@@ -82,7 +82,7 @@ def _of_measures(face: Face, image: torch.Tensor) -> list[str]:
     from ..quality.checks import judge_measure
     from ..quality.usable_photo import limits
 
-    if any(store.locate(name) is None for name in NETWORKS):
+    if any(store.locate(name) is None for name in MESH):
         return []
     try:
         mesh = find_mesh(image, face)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DependencyMissing, ModelMissing
-from ..faces.mesh import MODELS, find_mesh
+from ..faces.mesh import find_mesh
 from .aligned_face import Portrait
 from .checks import Check, Limit, Measure, Outcome, judge_measure, read_limits
 from .light import dynamic_range, natural_colour, over_exposure, under_exposure
@@ -28,9 +28,6 @@ FILE = Path(__file__).with_name("picture.toml")
 
 NO_FACE = "No face to judge the picture by was found."
 NOT_LOOKED_AT = "Light and sharpness were not looked at: {why}."
-
-NETWORKS = MODELS
-"""What the measures need."""
 
 
 class PictureOutcome(StrEnum):
