@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..core import host
@@ -10,8 +11,8 @@ from ..core.choices import EVEN_STRICTNESS, STRICTNESS, FacePolicy
 from ..core.identity.calibration import calibration_of
 from ..core.node_facts import MESH
 from ..core.outcome_words import LIKENESS, PICTURE
-from .schema import io
-from .sockets import CUSTOM
+from .schema import io, ui
+from .sockets import CUSTOM, first_given
 
 if TYPE_CHECKING:
     import torch
@@ -67,33 +68,70 @@ def judge(
     return judgement
 
 
-def judge_pictures(pictures: list[torch.Tensor], judgement: Judgement) -> list[PictureVerdict]:
-    """For each judged picture whether it is good enough to hand on: sharp, well lit, not enlarged beyond its detail."""
+@dataclass(frozen=True, eq=False)
+class JudgedImages:
+    """What a judging node was given, and what became of it. `pictures` are [H,W,3], in the order of the verdicts."""
+
+    engine: FaceEngine
+    gate: Gate
+    pictures: list[torch.Tensor]
+    judgement: Judgement
+    quality: list[PictureVerdict]
+
+    def report(self, **more: Any) -> dict[str, Any]:
+        """The report on likeness with the verdict on each picture in it, as ``images[].picture``, and `more`."""
+        report = self.judgement.as_dict()
+        for image, picture in zip(report["images"], self.quality, strict=True):
+            image["picture"] = picture.as_dict()
+        return report | more
+
+    def faces(self) -> torch.Tensor:
+        """The pictures with face boxes and verdicts, as one IMAGE [B,H,W,3]."""
+        from ..core.faces.annotate import batch_of
+
+        return batch_of([_verdict_picture(self.pictures[each.index], each) for each in self.judgement.verdicts])
+
+    def shown(self, node: type[io.ComfyNode], report: Mapping[str, Any], faces: torch.Tensor) -> dict[str, Any]:
+        """What the canvas and the runner are told: the `faces`, the networks that were used, the `report`."""
+        from ..core.models import store
+
+        seen = store.used(*MESH) if any(each.checks for each in self.quality) else []
+        images = ui.PreviewImage(faces, cls=node).as_dict()["images"]
+        return {"images": images, "models": [*self.engine.models, *seen], "likeness": [report]}
+
+    def summary(self) -> str:
+        """The judgement in a few lines for the canvas."""
+        lines = [
+            f"Picture {each.index + 1}: {each.outcome.replace('_', ' ')}. {each.reason}"
+            for each in self.judgement.verdicts
+        ]
+        lines += [
+            f"Picture {number}: {PICTURE[each.outcome].word}. {' '.join(each.reasons)}".rstrip()
+            for number, each in enumerate(self.quality, 1)
+        ]
+        return "\n".join([*lines, *self.judgement.warnings])
+
+
+def judge_images(
+    node: type[io.ComfyNode],
+    images: list[torch.Tensor],
+    identity: list[Identity],
+    engine: list[FaceEngine] | None,
+    strictness: list[str],
+    custom_threshold: list[float],
+    several_faces: list[str],
+    min_face: list[int],
+) -> JudgedImages:
+    """Judge every picture of the batches `images` by the inputs of a node that is given lists."""
+    from ..core.faces.engines import engine_of
     from ..core.quality.picture_verdict import judge_picture
 
-    return [judge_picture(pictures[each.index], each.subject.face) for each in judgement.verdicts]
-
-
-def used_for_pictures(quality: Sequence[PictureVerdict]) -> list[dict[str, Any]]:
-    """The networks that the verdicts on the pictures come from; none where no picture was seen."""
-    from ..core.models import store
-
-    return store.used(*MESH) if any(each.checks for each in quality) else []
-
-
-def report_of(judgement: Judgement, quality: Sequence[PictureVerdict]) -> dict[str, Any]:
-    """The report on likeness with the verdict on each picture in it, as ``images[].picture``."""
-    report = judgement.as_dict()
-    for image, picture in zip(report["images"], quality, strict=True):
-        image["picture"] = picture.as_dict()
-    return report
-
-
-def annotated(pictures: list[torch.Tensor], judgement: Judgement) -> torch.Tensor:
-    """The pictures with face boxes and verdicts, as one IMAGE [B,H,W,3]."""
-    from ..core.faces.annotate import batch_of
-
-    return batch_of([_verdict_picture(pictures[each.index], each) for each in judgement.verdicts])
+    chosen = first_given(engine) or engine_of(identity[0].engine)
+    pictures = pictures_of(images)
+    gate = gate_for(chosen, strictness[0], custom_threshold[0])
+    judgement = judge(node, chosen, identity[0], pictures, gate, several_faces[0], min_face[0])
+    quality = [judge_picture(pictures[each.index], each.subject.face) for each in judgement.verdicts]
+    return JudgedImages(chosen, gate, pictures, judgement, quality)
 
 
 def _verdict_picture(picture: torch.Tensor, verdict: Verdict) -> Any:
@@ -102,15 +140,3 @@ def _verdict_picture(picture: torch.Tensor, verdict: Verdict) -> Any:
     words = str(verdict.outcome).replace("_", " ")
     label = words if verdict.cosine is None else f"{words} {verdict.cosine:.2f}"
     return annotate(picture, verdict.subject.face, label, LIKENESS[verdict.outcome].tone.label)
-
-
-def summary(judgement: Judgement, quality: Sequence[PictureVerdict]) -> str:
-    """The judgement in a few lines for the canvas."""
-    lines = [
-        f"Picture {each.index + 1}: {each.outcome.replace('_', ' ')}. {each.reason}" for each in judgement.verdicts
-    ]
-    lines += [
-        f"Picture {number}: {PICTURE[each.outcome].word}. {' '.join(each.reasons)}".rstrip()
-        for number, each in enumerate(quality, 1)
-    ]
-    return "\n".join([*lines, *judgement.warnings])

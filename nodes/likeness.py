@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core import host
 from ..core.choices import OnNone
 from ..core.node_facts import ENGINE, MESH, Effect, NodeFacts
-from .schema import io, ui
-from .sockets import IDENTITY, IdentityType, engine_input, first_given, min_face_input, several_input, strictness_inputs
+from .schema import io
+from .sockets import IDENTITY, IdentityType, engine_input, min_face_input, several_input, strictness_inputs
 
 if TYPE_CHECKING:
     import torch
@@ -94,42 +94,22 @@ class GateByLikeness(io.ComfyNode):
         min_face: list[int],
         engine: list[FaceEngine] | None = None,
     ) -> io.NodeOutput:
-        from ..core.faces.engines import engine_of
         from ..core.identity.verdict import keep_best, rank
-        from .judging import (
-            annotated,
-            gate_for,
-            judge,
-            judge_pictures,
-            pictures_of,
-            report_of,
-            summary,
-            used_for_pictures,
-        )
+        from .judging import judge_images
 
-        chosen = engine[0] if engine else engine_of(identity[0].engine)
-        pictures = pictures_of(images)
-        gate = gate_for(chosen, strictness[0], custom_threshold[0])
-        judgement = judge(cls, chosen, identity[0], pictures, gate, several_faces[0], min_face[0])
-        ranked = keep_best(rank(judgement, pictures), len(pictures), OnNone(on_none[0]), gate.threshold)
+        judged = judge_images(cls, images, identity, engine, strictness, custom_threshold, several_faces, min_face)
+        pictures, verdicts = judged.pictures, judged.judgement.verdicts
+        ranked = keep_best(rank(judged.judgement, pictures), len(pictures), OnNone(on_none[0]), judged.gate.threshold)
         passed = sorted(each.index for each in ranked)
-        failed = [verdict.index for verdict in judgement.verdicts if not verdict.passed]
-        quality = judge_pictures(pictures, judgement)
-        report = report_of(judgement, quality) | {"kept": passed, "failed": failed}
-        shown = ui.PreviewImage(annotated(pictures, judgement), cls=cls).as_dict()
-        scores = [math.nan if verdict.cosine is None else verdict.cosine for verdict in judgement.verdicts]
+        failed = [verdict.index for verdict in verdicts if not verdict.passed]
+        report = judged.report(kept=passed, failed=failed)
         return io.NodeOutput(
             [pictures[index][None] for index in passed],
             [pictures[index][None] for index in failed] or [host.nothing()],
-            judgement.all_passed,
-            scores,
+            judged.judgement.all_passed,
+            [math.nan if verdict.cosine is None else verdict.cosine for verdict in verdicts],
             json.dumps(report, indent=2),
-            ui={
-                "images": shown["images"],
-                "models": [*chosen.models, *used_for_pictures(quality)],
-                "likeness": [report],
-                "text": [summary(judgement, quality)],
-            },
+            ui=judged.shown(cls, report, judged.faces()) | {"text": [judged.summary()]},
         )
 
 
@@ -191,38 +171,17 @@ class CheckLikeness(io.ComfyNode):
         min_face: list[int],
         engine: list[FaceEngine] | None = None,
     ) -> io.NodeOutput:
-        from ..core.faces.engines import engine_of
-        from .judging import (
-            annotated,
-            gate_for,
-            judge,
-            judge_pictures,
-            pictures_of,
-            report_of,
-            summary,
-            used_for_pictures,
-        )
+        from .judging import judge_images
 
-        chosen = first_given(engine) or engine_of(identity[0].engine)
-        pictures = pictures_of(images)
-        gate = gate_for(chosen, strictness[0], custom_threshold[0])
-        judgement = judge(cls, chosen, identity[0], pictures, gate, several_faces[0], min_face[0])
-        faces = annotated(pictures, judgement)
-        quality = judge_pictures(pictures, judgement)
-        report = report_of(judgement, quality)
-        shown = ui.PreviewImage(faces, cls=cls).as_dict()
-        best = float("nan") if judgement.best is None else judgement.best
+        judged = judge_images(cls, images, identity, engine, strictness, custom_threshold, several_faces, min_face)
+        faces, report = judged.faces(), judged.report()
+        best = math.nan if judged.judgement.best is None else judged.judgement.best
         return io.NodeOutput(
-            judgement.all_passed,
+            judged.judgement.all_passed,
             best,
             faces,
             json.dumps(report, indent=2),
-            ui={
-                "images": shown["images"],
-                "models": [*chosen.models, *used_for_pictures(quality)],
-                "likeness": [report],
-                "text": [summary(judgement, quality)],
-            },
+            ui=judged.shown(cls, report, faces) | {"text": [judged.summary()]},
         )
 
 
@@ -290,29 +249,16 @@ class KeepBest(io.ComfyNode):
         min_face: list[int],
         engine: list[FaceEngine] | None = None,
     ) -> io.NodeOutput:
-        from ..core.faces.engines import engine_of
         from ..core.identity.verdict import keep_best, rank
-        from .judging import annotated, gate_for, judge, judge_pictures, pictures_of, report_of, used_for_pictures
+        from .judging import judge_images
 
-        chosen = first_given(engine) or engine_of(identity[0].engine)
-        pictures = pictures_of(images)
-        gate = gate_for(chosen, strictness[0], custom_threshold[0])
-        judgement = judge(cls, chosen, identity[0], pictures, gate, several_faces[0], min_face[0])
-        ranked = rank(judgement, pictures)
-        kept = keep_best(ranked, keep[0], OnNone(on_none[0]), gate.threshold)
-        quality = judge_pictures(pictures, judgement)
-        report = report_of(judgement, quality) | {
-            "kept": [each.index for each in kept],
-            "ranking": [each.as_dict() for each in ranked],
-        }
-        shown = ui.PreviewImage(annotated(pictures, judgement), cls=cls).as_dict()
+        judged = judge_images(cls, images, identity, engine, strictness, custom_threshold, several_faces, min_face)
+        ranked = rank(judged.judgement, judged.pictures)
+        kept = keep_best(ranked, keep[0], OnNone(on_none[0]), judged.gate.threshold)
+        report = judged.report(kept=[each.index for each in kept], ranking=[each.as_dict() for each in ranked])
         return io.NodeOutput(
-            [pictures[each.index][None] for each in kept],
+            [judged.pictures[each.index][None] for each in kept],
             all(each.passed for each in kept),
             json.dumps(report, indent=2),
-            ui={
-                "images": shown["images"],
-                "models": [*chosen.models, *used_for_pictures(quality)],
-                "likeness": [report],
-            },
+            ui=judged.shown(cls, report, judged.faces()),
         )

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 DEVICES = ("auto", "cpu", "gpu")
 
+GIVEN = "another node's mask"
+
 
 class MattePerson(io.ComfyNode):
     """A mask of the person, from a network or from another node."""
@@ -51,7 +53,14 @@ class MattePerson(io.ComfyNode):
                     "mask",
                     optional=True,
                     tooltip="A mask from another node, 1 = person, such as core's background removal. "
-                    "With it no model runs.",
+                    "With it no model makes the mask.",
+                ),
+                io.Boolean.Input(
+                    "check",
+                    default=True,
+                    optional=True,
+                    tooltip="The two networks of the default also look at a mask from another node or a single "
+                    "network, which says no doubt of its own, and tell what they see otherwise. Off saves their time.",
                 ),
             ],
             outputs=[
@@ -65,36 +74,43 @@ class MattePerson(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, image: torch.Tensor, model: str, device: str, mask: torch.Tensor | None = None) -> io.NodeOutput:
-        """Run the network on every picture, or pass the given mask on."""
-        from ..core.imaging.tensors import check_image, check_mask, match_batch, planes, resize
-
-        image = check_image(image)
-        if mask is not None:
-            given = match_batch(check_mask(mask), image.shape[0], "masks")
-            sized = resize(planes(given), image.shape[1], image.shape[2])[:, 0]
-            return io.NodeOutput(sized, "[]", ui={"models": []})
+    def execute(
+        cls, image: torch.Tensor, model: str, device: str, mask: torch.Tensor | None = None, check: bool = True
+    ) -> io.NodeOutput:
+        """Run the network on every picture, or take the given mask; look at what says no doubt of its own."""
         from ..core.choices import models_behind
         from ..core.host import Progress
-        from ..core.imaging.tensors import joined
+        from ..core.imaging.tensors import check_image, joined
         from ..core.models import store
         from ..core.portrait.person_matte import PersonFinder
 
+        image = check_image(image)
+        given = None if mask is None else cls.given(mask, image)
         finder = PersonFinder(model, device)
         progress = Progress(image.shape[0])
         found = []
-        for picture in image:
-            found.append(finder.find(picture))
+        for index, picture in enumerate(image):
+            one = None if given is None else given[index]
+            found.append(finder.find(picture, one, check=check))
             progress.step()
-        reports = [{"picture": index, "model": model, **each.as_dict()} for index, each in enumerate(found)]
+        source = GIVEN if given is not None else model
+        reports = [{"picture": index, "model": source, **each.as_dict()} for index, each in enumerate(found)]
         told = [f"Picture {index}: {reason}" for index, each in enumerate(found) for reason in each.reasons]
         return io.NodeOutput(
             joined([each.mask[None] for each in found]),
             json.dumps(reports, indent=2),
-            ui={"models": store.used(*models_behind(model)), "matte": reports}
+            ui={"models": store.used(*(() if given is not None else models_behind(model))), "matte": reports}
             | ({"text": ["\n".join(told)]} if told else {})
             | {"look": [reason for each in found if each.look for reason in each.reasons]},
         )
+
+    @classmethod
+    def given(cls, mask: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
+        """A mask from another node at the size of `image`, one for each picture."""
+        from ..core.imaging.tensors import check_mask, match_batch, planes, resize
+
+        matched = match_batch(check_mask(mask), image.shape[0], "masks")
+        return resize(planes(matched), image.shape[1], image.shape[2])[:, 0]
 
 
 class RefineMatte(io.ComfyNode):

@@ -64,7 +64,7 @@ def _bare(times: dict[str, list[float]]) -> None:
 def _studio(times: dict[str, list[float]], photo: torch.Tensor) -> None:
     engine = load_engine()
     enrolled = _timed(times, "Enroll (detect, embed)", lambda: engine.embed(photo[0], engine.detect(photo[0])[0]))
-    mask = _timed(times, "Matte Person", lambda: nodes.MattePerson.execute(photo, "u2net", "auto"))[0]
+    mask = _timed(times, "Matte Person", lambda: nodes.MattePerson.execute(photo, "u2net", "auto", check=False))[0]
     refined = _timed(times, "Refine Matte", lambda: nodes.RefineMatte.execute(photo, mask, 9, True))
     colours = _timed(times, "(of it: colour estimation)", lambda: foreground_colours(photo, refined[1]))
     framed = _timed(

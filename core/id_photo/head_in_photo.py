@@ -19,6 +19,7 @@ from ..faces.mesh import LEFT_SIDE, RIGHT_SIDE, find_mesh
 from ..imaging.colour_profiles import PROFILED, eight_bit, in_srgb
 from ..imaging.files import opened
 from ..imaging.tensors import planes, resize
+from ..portrait.person_matte import PersonFinder
 from ..quality.aligned_face import Portrait
 from .head import Head, find_head
 
@@ -161,13 +162,14 @@ class LocatedHead:
     """What is known of a photo.
 
     `portrait` is of the part `box` of it, `block` times reduced, with the person's mask where there is one; `head` is
-    in pixels of the whole photo.
+    in pixels of the whole photo. `doubts` say why a person should look at the mask.
     """
 
     portrait: Portrait
     head: Head
     box: Box
     block: int
+    doubts: tuple[str, ...] = ()
 
     @property
     def head_width(self) -> float:
@@ -194,9 +196,9 @@ def locate_head(source: Source, engine: FaceEngine, matte: Matte | None = None, 
             f"The face cannot be made out (certainty {mesh.presence:.2f}, {CLEAR:g} is asked for); give a photo that "
             "stands upright and shows the whole face from the front."
         )
-    mask = None if matte is None else _mask(matte, source, box, small)
+    mask, doubts = (None, ()) if matte is None else _mask(matte, source, box, small)
     head = _in_photo(find_head(face, mesh, mask), box, block)
-    return LocatedHead(Portrait(small, face, mesh, faces, mask), head, box, block)
+    return LocatedHead(Portrait(small, face, mesh, faces, mask), head, box, block, doubts)
 
 
 def coarse_block(source: Source) -> int:
@@ -238,15 +240,18 @@ def _again(engine: FaceEngine, small: torch.Tensor, expected: Face) -> Face:
     return max(found, key=lambda face: face.size, default=expected)
 
 
-def _mask(matte: Matte, source: Source, box: Box, small: torch.Tensor) -> torch.Tensor:
-    """The person in the part that is kept, at its size."""
+def _mask(matte: Matte, source: Source, box: Box, small: torch.Tensor) -> tuple[torch.Tensor, tuple[str, ...]]:
+    """The person in the part that is kept, at its size, and why a person should look at it."""
     height, width = small.shape[:2]
+    if isinstance(matte, PersonFinder):
+        found = matte.find(small)
+        return found.mask, tuple(found.reasons) if found.look else ()
     if callable(matte):
-        return resize(planes(matte(small)[None]), height, width)[0, 0]
+        return resize(planes(matte(small)[None]), height, width)[0, 0], ()
     across, down = matte.shape[1] / source.width, matte.shape[0] / source.height
     left, right = int(box[0] * across), max(int(box[0] * across) + 1, round(box[2] * across))
     top, bottom = int(box[1] * down), max(int(box[1] * down) + 1, round(box[3] * down))
-    return resize(planes(matte[None, top:bottom, left:right]), height, width)[0, 0]
+    return resize(planes(matte[None, top:bottom, left:right]), height, width)[0, 0], ()
 
 
 def _in_photo(head: Head, box: Box, block: int) -> Head:

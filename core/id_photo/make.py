@@ -209,6 +209,8 @@ def make_id_photo(source: Source, engine: FaceEngine, options: MakeOptions, matt
         picture, cover = replace_background(picture, cover, known[:, 0], colour, zoom)
         edits.append(f"The background was replaced by plain {colour}.")
     report = make_report(document, framing, ideal, head, (width, height, dpi), notes, edits)
+    if colour is not None:
+        report["warnings"] += [CUT_OUT.format(why=why) for why in looked.doubts]
     id_photo = IDPhoto(
         document,
         width,
@@ -223,6 +225,8 @@ def make_id_photo(source: Source, engine: FaceEngine, options: MakeOptions, matt
     steps = _steps(engine, options, matte)
     return Made(picture, id_photo, in_picture(head, framing.cut, scale), cover, report, steps)
 
+
+CUT_OUT = "Look at the outline against the new background. {why}"
 
 MAKE_ID_PHOTO = "LikenessMakeIDPhoto"
 """The node that does the same as this file, as graphs call it."""

@@ -148,7 +148,7 @@ class Fused:
         """
         radius = max(1, round(SLACK * zones_of(face, *self.alpha.shape).unit))
         solid = self.alpha > SOLID
-        changed = [float(_gross(solid ^ (other.alpha > SOLID), radius).sum()) for other in others]
+        changed = [float(gross(solid ^ (other.alpha > SOLID), radius).sum()) for other in others]
         steady = max(self.split, float(np.mean(changed)) / max(1.0, float(solid.sum())))
         return replace(self, unsteady=min(self.unsteady, steady))
 
@@ -186,7 +186,7 @@ def fuse(broad: np.ndarray, fine: np.ndarray, face: Face | None) -> Fused:
     zones = None if face is None else zones_of(face, *fine.shape)
     radius = max(1, round(SLACK_WITHOUT_FACE * max(fine.shape) if zones is None else SLACK * zones.unit))
     by_broad, by_fine = broad > SOLID, fine > SOLID
-    only_broad, only_fine = _gross(by_broad & ~by_fine, radius), _gross(by_fine & ~by_broad, radius)
+    only_broad, only_fine = gross(by_broad & ~by_fine, radius), gross(by_fine & ~by_broad, radius)
     if zones is None:
         sure = by_broad & by_fine
         kept_broad = _regions(only_broad, at=sure, least=LARGE * float(sure.sum()))
@@ -307,10 +307,10 @@ def _weigh(
     touching = np.unique(regions.labels[_grown(person, 2 * radius)])
     at_edge = float(regions.sizes[touching[touching > 0] - 1].sum())
     one_only = min(1.0, (float((kept & person).sum()) + at_edge) / area)
-    where = _where(kept | dropped, zones)
+    where = most_of(kept | dropped, zones)
     if zones is None:
         return Fused(alpha, kept, dropped, one_only, 0.0, one_only, 0.0, 0.0, where, gap=False, face=False)
-    stray = float((_gross(person & both, radius) & zones.air).sum()) / area
+    stray = float((gross(person & both, radius) & zones.air).sum()) / area
     in_two = float((split & person).sum()) / area
     gap = float((kept & zones.core).sum()) > 0.1 * float(zones.core.sum())
     claimed = (kept & person) | np.isin(regions.labels, touching[touching > 0])
@@ -318,8 +318,8 @@ def _weigh(
     return Fused(alpha, kept, dropped, one_only, aside, one_only - aside, stray, in_two, where, gap=gap, face=True)
 
 
-def _where(pieces: np.ndarray, zones: Zones | None) -> str:
-    """Where most of `pieces` lie, in words."""
+def most_of(pieces: np.ndarray, zones: Zones | None) -> str:
+    """Where most of `pieces` [h,w] lie, in words."""
     if zones is None:
         return "somewhere in the picture"
     places = {
@@ -331,7 +331,7 @@ def _where(pieces: np.ndarray, zones: Zones | None) -> str:
     return max(places, key=lambda place: int((pieces & places[place]).sum()))
 
 
-def _gross(mask: np.ndarray, radius: int) -> np.ndarray:
+def gross(mask: np.ndarray, radius: int) -> np.ndarray:
     """Those pixels of `mask` that belong to something wider than `radius` pixels."""
     return mask & _grown(_shrunk(mask, max(1, radius // 2)), radius) if mask.any() else mask
 

@@ -11,8 +11,10 @@ import torch
 import torch.nn.functional as F
 
 from ..choices import PERSON_MATTE, FacePolicy, models_behind
+from ..errors import DependencyMissing, ModelMissing
 from ..faces.choose import choose_face
 from ..imaging.tensors import planes, resize
+from .check_matte import compare_mattes
 from .fuse_mattes import FACE_LOST, LOOK_AT, SOLID, fuse, zones_of
 from .matte import MODNET, coarse_alpha, look_once, matte, normalisation_for
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     import onnxruntime
 
+    from ..faces.choose import Choice
     from ..faces.face import Face
     from ..faces.yunet_sface import YuNet
 
@@ -42,6 +45,7 @@ SMALL_FACE = 150
 """Width of a face in pixels below which both networks are often wrong (the doubt is 0.05 or more on 14
 of 20 photos of LFW, and on 7 of 40 official portraits of 1,024 pixels)."""
 
+NOT_CHECKED = "The cut-out was not looked at: {why}."
 SEVERAL = "{count} faces were found; the person with the largest one was cut out."
 SMALL = "The face is {size:.0f} pixels wide; below {least} the cut-out is often poor, so use a larger photo."
 
@@ -80,15 +84,25 @@ class PersonFinder:
         """Look. Raises ModelMissing."""
         return self.find(picture).mask
 
-    def find(self, picture: torch.Tensor) -> PersonMatte:
-        """The same with its doubt; a single network has none. Raises ModelMissing."""
+    def find(self, picture: torch.Tensor, given: torch.Tensor | None = None, *, check: bool = True) -> PersonMatte:
+        """The same with its doubt, or the doubt of a mask [H,W] that was `given`. Raises ModelMissing.
+
+        A single network and a given mask know no doubt: both networks `check` them, if they can be had.
+        """
         from ..models import runtimes, store
 
-        if self.model != PERSON_MATTE:
+        if given is None and self.model == PERSON_MATTE:
+            return Networks.load(self.device).find(picture)
+        mask = given
+        if mask is None:
             session = runtimes.session(store.path(self.model), self.device)
-            return PersonMatte(matte(picture[None], session, normalisation_for(self.model))[0])
-        broad, fine, _ = (runtimes.session(path, self.device) for path in store.paths(BROAD, FINE, FACES))
-        return person_matte(picture, broad, fine, _detector(self.device).detect)
+            mask = matte(picture[None], session, normalisation_for(self.model))[0]
+        if not check:
+            return PersonMatte(mask)
+        try:
+            return Networks.load(self.device).check(picture, mask)
+        except (DependencyMissing, ModelMissing) as error:
+            return PersonMatte(mask, reasons=[NOT_CHECKED.format(why=str(error).rstrip("."))])
 
 
 @cache
@@ -99,37 +113,72 @@ def _detector(device: str) -> YuNet:
     return YuNet(device)
 
 
-def person_matte(
-    picture: torch.Tensor,
-    broad: onnxruntime.InferenceSession,
-    fine: onnxruntime.InferenceSession,
-    detect: Callable[[torch.Tensor], Sequence[Face]],
-) -> PersonMatte:
-    """The person of the largest face in a picture [H,W,3] in 0..1, by U-2-Net `broad` and MODNet `fine`.
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """What two networks and the detector see in one picture.
 
-    `detect` gives the faces of a picture. The mask has the picture's size and device.
+    `broad` and `fine` are U-2-Net's and MODNet's mattes [h,w] in 0..1 on the grid, `face` is the largest one's in
+    pixels of the grid, `choice` what else was found, and `small` the picture [1,3,h,w] itself.
     """
-    seen = picture.detach().cpu().float()
-    height, width = seen.shape[:2]
-    factor = min(1.0, GRID / max(height, width))
-    size = max(1, round(height * factor)), max(1, round(width * factor))
-    choice = choose_face(detect(seen), (height, width), FacePolicy.LARGEST)
-    face = None if choice.face is None else _scaled(choice.face, factor)
-    image = planes(seen[None])
-    by_broad = _on_grid(coarse_alpha(image, broad, normalisation_for(BROAD)), size)
-    joined = fuse(by_broad, _fine_alpha(image, fine, face, size), face)
-    if face is not None and joined.doubt >= LOOK_AT:
-        others = [fuse(*mattes, face) for mattes in _look_again(resize(image, *size), broad, fine)]
-        joined = joined.seen_again(others, face)
-    mask = F.interpolate(
-        torch.from_numpy(joined.alpha)[None, None], size=(height, width), mode="bilinear", align_corners=False
-    )[0, 0]
-    reasons = list(joined.reasons)
-    if len(choice.people) > 1:
-        reasons.append(SEVERAL.format(count=len(choice.people)))
-    if choice.face is not None and choice.face.size < SMALL_FACE:
-        reasons.append(SMALL.format(size=choice.face.size, least=SMALL_FACE))
-    return PersonMatte(mask.to(picture.device), joined.doubt, reasons)
+
+    choice: Choice
+    face: Face | None
+    broad: np.ndarray
+    fine: np.ndarray
+    small: torch.Tensor
+
+    def warnings(self) -> list[str]:
+        """What is to be said of the photo, whatever the cut-out: more people, a small face."""
+        said = [SEVERAL.format(count=len(self.choice.people))] if len(self.choice.people) > 1 else []
+        if self.choice.face is not None and self.choice.face.size < SMALL_FACE:
+            said.append(SMALL.format(size=self.choice.face.size, least=SMALL_FACE))
+        return said
+
+
+@dataclass(frozen=True, eq=False)
+class Networks:
+    """U-2-Net `broad`, MODNet `fine`, and a detector that gives the faces of a picture [H,W,3]."""
+
+    broad: onnxruntime.InferenceSession
+    fine: onnxruntime.InferenceSession
+    detect: Callable[[torch.Tensor], Sequence[Face]]
+
+    @classmethod
+    def load(cls, device: str = "auto") -> Networks:
+        """Those that the default matte is made of. Raises ModelMissing, DependencyMissing."""
+        from ..models import runtimes, store
+
+        broad, fine, _ = (runtimes.session(path, device) for path in store.paths(BROAD, FINE, FACES))
+        return cls(broad, fine, _detector(device).detect)
+
+    def look(self, picture: torch.Tensor) -> Looked:
+        """Look at a picture [H,W,3] in 0..1."""
+        seen = picture.detach().cpu().float()
+        height, width = seen.shape[:2]
+        factor = min(1.0, GRID / max(height, width))
+        size = max(1, round(height * factor)), max(1, round(width * factor))
+        choice = choose_face(self.detect(seen), (height, width), FacePolicy.LARGEST)
+        face = None if choice.face is None else _scaled(choice.face, factor)
+        image = planes(seen[None])
+        broad = _on_grid(coarse_alpha(image, self.broad, normalisation_for(BROAD)), size)
+        return Looked(choice, face, broad, _fine_alpha(image, self.fine, face, size), resize(image, *size))
+
+    def find(self, picture: torch.Tensor) -> PersonMatte:
+        """The person of the largest face in a picture [H,W,3] in 0..1; the mask has its size and device."""
+        looked = self.look(picture)
+        joined = fuse(looked.broad, looked.fine, looked.face)
+        if looked.face is not None and joined.doubt >= LOOK_AT:
+            others = [fuse(*mattes, looked.face) for mattes in _look_again(looked.small, self.broad, self.fine)]
+            joined = joined.seen_again(others, looked.face)
+        mask = resize(torch.from_numpy(joined.alpha)[None, None], *picture.shape[:2])[0, 0]
+        return PersonMatte(mask.to(picture.device), joined.doubt, [*joined.reasons, *looked.warnings()])
+
+    def check(self, picture: torch.Tensor, mask: torch.Tensor) -> PersonMatte:
+        """`mask` [H,W] of a picture [H,W,3], made elsewhere, with how much of it these networks see otherwise."""
+        looked = self.look(picture)
+        given = _on_grid(mask.detach().cpu().float().numpy(), looked.fine.shape)
+        other = compare_mattes(given, fuse(looked.broad, looked.fine, looked.face), looked.face)
+        return PersonMatte(mask, other.doubt, [*other.reasons, *looked.warnings()])
 
 
 def _fine_alpha(

@@ -69,7 +69,8 @@ class Limit:
     """How one measure is judged and what is said of it.
 
     title: plain words, as a heading. failing: what is wrong where the rule is broken, to follow on a colon, and
-    failing_high where that differs for a value beyond `at_most`. group: the heading above it. at_least, at_most: its
+    failing_high where that differs for a value beyond `at_most`. doubtful, doubtful_advice: the same and the advice
+    where the value is uncertain, for what a network may take for something else. group: the heading above it. at_least, at_most: its
     bounds, in the measure's unit. too_low, too_high: advice, a sentence. unseen: advice where there is no value, which
     is then a doubt. wanted: the limit in words where numbers say nothing. source: whose rule it is. For people a number
     is multiplied by `times`, has `digits` and `unit` (else the measure's own); `shown`: whether it is shown at all.
@@ -82,6 +83,8 @@ class Limit:
     at_most: AtMost | None = None
     failing: str = ""
     failing_high: str = ""
+    doubtful: str = ""
+    doubtful_advice: str = ""
     too_low: str = ""
     too_high: str = ""
     unseen: str = ""
@@ -207,8 +210,10 @@ def judge_measure(measure: Measure, limit: Limit) -> Check:
     outcome = worst(low, high)
     above = low is not outcome
     advice = "" if outcome is Outcome.PASS else limit.too_high if above else limit.too_low
+    failing = (above and limit.failing_high) or limit.failing
     if outcome is Outcome.UNCERTAIN:
         words = limit.doubt(measure.unit, high=above)
+        advice, failing = limit.doubtful_advice or advice, limit.doubtful or failing
     return Check(
         name=limit.name,
         title=limit.title,
@@ -222,7 +227,7 @@ def judge_measure(measure: Measure, limit: Limit) -> Check:
         advice=advice,
         detail=measure.detail,
         source=source,
-        failing=(above and limit.failing_high) or limit.failing,
+        failing=failing,
     )
 
 

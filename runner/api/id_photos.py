@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ...core.choices import BACKGROUNDS
+from ...core.choices import BACKGROUNDS, PERSON_MATTE
 from ...core.errors import Interrupted, LikenessError
 from ...core.errors.formats import AlterationForbidden, PrintSizeUnknown
 from ...core.id_photo.background_colours import allowed_colour
@@ -47,7 +47,7 @@ class Job:
 
     options: MakeOptions
     form: str = "jpeg"
-    matte: str = "u2net"
+    matte: str = PERSON_MATTE
     check: bool = True
     signing: Signing | None = None
 
@@ -160,7 +160,7 @@ def make_id_photos(
     size: str = "auto",
     head_size: str = "safest",
     largest: bool = False,
-    matte: str = "u2net",
+    matte: str = PERSON_MATTE,
     sheet: str | None = None,
     count: int = 0,
     check: bool = True,

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 SIZES = ("auto", "print", "upload")
 HEAD_SIZES = ("safest", "smaller", "larger")
-MATTES = ("u2net", PERSON_MATTE, "u2netp")
+MATTES = (PERSON_MATTE, "u2net", "u2netp")
 DEFAULT_FOLDER = Path("output") / "id"
 
 

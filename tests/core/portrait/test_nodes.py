@@ -14,6 +14,7 @@ from likeness_studio.core.faces import Face, steady_landmarks
 from likeness_studio.core.imaging import rotate
 from likeness_studio.core.models import runtimes, store
 from likeness_studio.core.portrait import LARGEST_TURN, hue_change, mean_hue, normalisation_for, skin_mask
+from likeness_studio.core.portrait.fuse_mattes import LOOK_AT
 from likeness_studio.core.portrait.matte import matte
 from likeness_studio.nodes import backdrop
 from likeness_studio.nodes import portrait as nodes
@@ -51,12 +52,12 @@ def _frame(image, engine, mask=None, several="refuse"):
     )
 
 
-def test_a_given_mask_runs_no_model(monkeypatch):
+def test_a_given_mask_that_is_not_checked_runs_no_model(monkeypatch):
     monkeypatch.setattr(store, "path", lambda *_, **__: pytest.fail("a model was asked for"))
-    output = nodes.MattePerson.execute(torch.rand(2, 40, 30, 3), "u2net", "auto", mask=torch.ones(1, 20, 15))
+    output = nodes.MattePerson.execute(torch.rand(2, 40, 30, 3), "u2net", "auto", torch.ones(1, 20, 15), check=False)
     assert output[0].shape == (2, 40, 30)
-    assert output[1] == "[]"
-    assert output.ui == {"models": []}
+    assert [report["doubt"] for report in json.loads(output[1])] == [0, 0]
+    assert (_ui(output)["models"], _ui(output)["look"]) == ([], [])
 
 
 def test_new_workflows_get_two_networks_and_old_ones_their_own():
@@ -117,7 +118,7 @@ def _astronaut():
 
 
 @pytest.mark.models
-def test_two_networks_agree_on_a_plain_portrait_and_one_has_no_doubt():
+def test_two_networks_agree_on_a_plain_portrait_and_find_nothing_wrong_with_one_alone():
     photo = _astronaut()
     joined, single = (nodes.MattePerson.execute(photo, model, "cpu") for model in (PERSON_MATTE, "u2net"))
     assert [used["name"] for used in _ui(joined)["models"]] == ["u2net", "modnet", "yunet"]
@@ -127,7 +128,8 @@ def test_two_networks_agree_on_a_plain_portrait_and_one_has_no_doubt():
     assert _ui(joined)["text"]
     assert float(joined[0][0, 60:100, 200:240].min()) > 0.9
     (report,) = json.loads(single[1])
-    assert (report["doubt"], report["reasons"]) == (0, [])
+    assert report["doubt"] < LOOK_AT
+    assert not _ui(single)["look"]
     session = runtimes.session(store.path("u2net"), "cpu")
     assert torch.equal(single[0], matte(photo, session, normalisation_for("u2net")))
 

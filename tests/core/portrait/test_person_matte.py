@@ -9,7 +9,7 @@ import torch
 from likeness_studio.core.faces import Face
 from likeness_studio.core.portrait.fuse_mattes import LOOK_AT, fuse
 from likeness_studio.core.portrait.matte import MODNET, look_once, normalisation_for
-from likeness_studio.core.portrait.person_matte import person_matte
+from likeness_studio.core.portrait.person_matte import Networks
 
 SIDE, UNIT = 320, 32.0
 EYES = (160.0, 110.0)
@@ -169,10 +169,12 @@ def _picture() -> torch.Tensor:
     return torch.from_numpy(_draw(*PERSON))[..., None].repeat(1, 1, 3)
 
 
+def _networks(broad: _Network, fine: _Network, *faces: Face) -> Networks:
+    return Networks(cast(Any, broad), cast(Any, fine), lambda _: list(faces))
+
+
 def test_the_largest_face_is_meant_and_a_small_one_is_told():
-    found = person_matte(
-        _picture(), cast(Any, _Network(320)), cast(Any, _Network("h")), lambda _: [face_at(), face_at(60, 60, 20)]
-    )
+    found = _networks(_Network(320), _Network("h"), face_at(), face_at(60, 60, 20)).find(_picture())
     assert found.mask.shape == (SIDE, SIDE)
     assert float(found.mask[110, 160]) > 0.9
     assert not found.look
@@ -181,15 +183,15 @@ def test_the_largest_face_is_meant_and_a_small_one_is_told():
 
 def test_modnet_looks_again_where_it_lost_the_face():
     fine = _Network("h")
-    person_matte(torch.zeros(SIDE, SIDE, 3), cast(Any, _Network(320)), cast(Any, fine), lambda _: [face_at()])
+    _networks(_Network(320), fine, face_at()).find(torch.zeros(SIDE, SIDE, 3))
     assert [fed.shape[-1] for fed in fine.fed][:2] == [480, 352]
 
 
 def test_both_look_again_where_the_cut_out_is_in_doubt_and_only_there():
     sure, broad, fine = _Network("h"), _Network(320), _Network("h")
-    person_matte(_picture(), cast(Any, _Network(320)), cast(Any, sure), lambda _: [face_at()])
+    _networks(_Network(320), sure, face_at()).find(_picture())
     assert len(sure.fed) == 1
-    person_matte(torch.zeros(SIDE, SIDE, 3), cast(Any, broad), cast(Any, fine), lambda _: [face_at()])
+    _networks(broad, fine, face_at()).find(torch.zeros(SIDE, SIDE, 3))
     assert (len(broad.fed), len(fine.fed)) == (3, 4)
 
 
