@@ -70,10 +70,11 @@ class Limit:
 
     title: plain words, as a heading. failing: what is wrong where the rule is broken, to follow on a colon, and
     failing_high where that differs for a value beyond `at_most`. doubtful, doubtful_advice: the same and the advice
-    where the value is uncertain, for what a network may take for something else. group: the heading above it. at_least, at_most: its
-    bounds, in the measure's unit. too_low, too_high: advice, a sentence. unseen: advice where there is no value, which
-    is then a doubt. wanted: the limit in words where numbers say nothing. source: whose rule it is. For people a number
-    is multiplied by `times`, has `digits` and `unit` (else the measure's own); `shown`: whether it is shown at all.
+    where the value is uncertain, for what a network may take for something else. group: the heading above it.
+    at_least, at_most: its bounds, in the measure's unit. too_low, too_high: advice, a sentence. unseen: advice where
+    there is no value, which is then a doubt. wanted: the limit in words where numbers say nothing. source: whose rule
+    it is. For people a number is multiplied by `times`, has `digits` and `unit` (else the measure's own); `shown`:
+    whether it is shown at all.
     """
 
     name: str

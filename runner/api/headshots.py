@@ -212,7 +212,13 @@ def make_headshots(
                 else:
                     on_event(made[-1])
 
-    stoppable(make_all, stopped)
+    try:
+        stoppable(make_all, stopped)
+    except Interrupted as error:
+        if not made or len(files) == 1:
+            raise
+        sheet, _ = _overview(made, refused, folder)
+        raise Interrupted(f"{error} {sheet} shows what was made.") from error
     packed = _packed(made, folder) if archive else None
     sheet, table = _overview(made, refused, folder) if len(files) > 1 else (None, None)
     return Headshots(tuple(made), tuple(refused), sheet, table, packed)

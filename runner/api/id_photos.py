@@ -223,7 +223,13 @@ def make_id_photos(
             else:
                 on_event(made[-1])
 
-    stoppable(make_all, stopped)
+    try:
+        stoppable(make_all, stopped)
+    except Interrupted as error:
+        if not made:
+            raise
+        page, _ = write_id_overview(made, refused, target, len(chosen))
+        raise Interrupted(f"{error} {page} shows what was made.") from error
     sheets = (
         [] if sheet is None else [path for document in chosen for path in print_sheet(document, made, sheet, count)]
     )

@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 from likeness_studio import make_headshot, make_headshots
-from likeness_studio.core.errors import FaceNotUsable, PhotoMissing, PhotoUnreadable
+from likeness_studio.core.errors import FaceNotUsable, Interrupted, PhotoMissing, PhotoUnreadable
+from likeness_studio.runner.api import Headshot
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.errors import Misuse
 from likeness_studio.runner.workflow.headshot_graph import Behind, HeadshotChoices, crop_named, headshot_workflow
@@ -149,6 +150,19 @@ def test_many_photos_with_bad_ones_among_them(desk):
     likeness("headshot", "many", "--out", "made", "--width", 240)
     assert (made / "contact_sheet_2.html").is_file()
     assert (made / "contact_sheet.html").read_text() == page, "an earlier overview stays"
+
+
+@models
+def test_what_was_made_before_a_stop_is_shown(desk):
+    made: list[object] = []
+    with pytest.raises(Interrupted, match=r"after 1 of 2 photos\. .*contact_sheet\.html shows what was made"):
+        make_headshots(["me.jpg", "many/anna.jpg"], "made", width=240, on_event=made.append, stopped=lambda: _any(made))
+    table = (desk / "made" / "verdicts.csv").read_text(encoding="utf-8-sig")
+    assert [row["name"] for row in csv.DictReader(table.splitlines())] == ["me"]
+
+
+def _any(events: list[object]) -> bool:
+    return any(isinstance(event, Headshot) for event in events)
 
 
 @models

@@ -254,4 +254,7 @@ def test_ctrl_c_stops_between_photos(astronaut, tmp_path):
     assert process.returncode == 130
     assert time.monotonic() - began < 6
     assert json.loads(out.strip().splitlines()[-1])["code"] == Interrupted.code
-    assert len(list((tmp_path / "out").glob("*.jpg"))) < 200
+    made = list((tmp_path / "out").glob("*.jpg"))
+    assert len(made) < 200
+    (table,) = (tmp_path / "out").glob("*.csv")
+    assert len(table.read_text(encoding="utf-8-sig").splitlines()) == len(made) + 1
