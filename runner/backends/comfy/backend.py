@@ -216,8 +216,7 @@ class ServerBackend:
     def _prepare(self, workflow: Workflow, stopped: Stopped) -> None:
         """Wait for the server, and see whether it can run the graph: once for each graph while the server stays."""
         if not self._ready:
-            self.server.wait_ready(stopped)
-            self._uploads.forget()
+            self._uploads.start_over(self.server.wait_ready(stopped))
             self._suits.clear()
             self._ready = True
         if workflow.hash not in self._suits:

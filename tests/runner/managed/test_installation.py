@@ -107,7 +107,7 @@ class TestPack:
             pack.put_into(tmp_path)
         assert not any(link.iterdir())
 
-    @pytest.mark.parametrize("before", ["", "\x1b[32m[INFO]\x1b[0m ", "[INFO] "], ids=["0.3.64", "0.33.0", "no colours"])
+    @pytest.mark.parametrize("before", ["", "\x1b[32m[INFO]\x1b[0m "], ids=["0.3.64", "0.33.0"])
     def test_comfyuis_log_says_how_often_the_pack_was_loaded(self, tmp_path, before):
         (tmp_path / "a").symlink_to(pack.ROOT)
         log = f"""Import times for custom nodes:
