@@ -10,7 +10,8 @@ from PIL import ExifTags, Image
 from likeness_studio.core.errors import PhotoTooLarge, PhotoUnreadable
 from likeness_studio.core.imaging import files as photo_files
 from likeness_studio.core.imaging import load_photo
-from likeness_studio.runner.backends.comfy.uploads import NEWEST, checked_image, comfyui_version
+from likeness_studio.runner.backends.comfy.uploads import checked_image
+from likeness_studio.runner.backends.comfy.versions import NEWEST, comfyui_version, forgets_cached_reports
 from likeness_studio.runner.errors import OutputUnwritable
 
 OLD, NEW = (0, 3, 64), (0, 33, 0)
@@ -100,6 +101,11 @@ def assert_same_pixels(path, sent):
 )
 def test_the_version_of_a_server(said, version):
     assert comfyui_version({"system": {"comfyui_version": said}}) == version
+
+
+def test_which_versions_forget_what_cached_nodes_have_shown():
+    versions = [OLD, (0, 3, 68), (0, 3, 76), (0, 18, 1), (0, 19, 0), NEW, NEWEST]
+    assert [forgets_cached_reports(version) for version in versions] == [False, True, True, True, False, False, False]
 
 
 @pytest.mark.parametrize("stats", [{}, {"system": None}, {"system": {}}])

@@ -8,10 +8,7 @@ the first is refused, and the others are sent with 8 bits in sRGB, upright, as t
 from __future__ import annotations
 
 import hashlib
-import re
-import sys
 import threading
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +22,7 @@ from ...workflow.input_files import safe_name
 from ..backoff import OutageWait
 from ..saved_files import File
 from .server import TOO_LARGE, ComfyServer
+from .versions import NEWEST, READS_WITH_PYAV, Version
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -62,16 +60,7 @@ def without_filename_tag(file: File, prompt_id: str) -> File:
     return {**file, "filename": str(file["filename"]).replace(filename_tag(prompt_id), "", 1)}
 
 
-READS_WITH_PYAV = (0, 21)
-"""From this version on core's LoadImage decodes with PyAV (ComfyUI pull request 13594), before with Pillow.
-
-Measured on 0.33.0 against Pillow, in steps of 255: JPEG 4:2:0 up to 36, 4:4:4 3, WebP and grey 1, BMP 1; lossy WebP of
-a width that is no multiple of 32 up to 232 at its edge; EXIF orientations 2, 4, 5 and 7 are not mirrored. PNG in RGB
-and RGBA is exact.
-"""
-
-
-def reads_exactly(picture: Image.Image, version: tuple[int, ...]) -> bool:
+def reads_exactly(picture: Image.Image, version: Version) -> bool:
     """Whether a server of that version of ComfyUI reads the pixels as Pillow does; animations are left to it."""
     if needs_conversion(picture) or picture.format in FOREIGN_TO_SERVERS:
         return False
@@ -83,18 +72,7 @@ def reads_exactly(picture: Image.Image, version: tuple[int, ...]) -> bool:
     return upright and picture.format == "PNG" and picture.mode in ("RGB", "RGBA")
 
 
-NEWEST = (sys.maxsize,)
-
-
-def comfyui_version(stats: Mapping[str, Any]) -> tuple[int, ...]:
-    """The version of ComfyUI in what a server says of itself; one that does not say is taken for the newest."""
-    system = stats.get("system")
-    said = system.get("comfyui_version") if isinstance(system, Mapping) else None
-    numbers = re.findall(r"\d+", str(said))[:3]
-    return tuple(int(number) for number in numbers) or NEWEST
-
-
-def checked_image(photo: Path, spare: Path, version: tuple[int, ...]) -> Path:
+def checked_image(photo: Path, spare: Path, version: Version) -> Path:
     """`photo` if a server of `version` reads it as it is, else a copy in `spare` that it does: 8 bits, sRGB, PNG.
 
     Raises PhotoUnreadable when it is no picture or ends too early, PhotoTooLarge, and OutputUnwritable.
@@ -143,14 +121,11 @@ class Uploads:
         self._version = NEWEST
         self._lock = threading.Lock()
 
-    def start_over(self, stats: Mapping[str, Any]) -> None:
-        """Send everything again: the server was restarted, perhaps in another version or with an empty input folder.
-
-        `stats` is its ``/system_stats``.
-        """
+    def start_over(self, version: Version) -> None:
+        """Send everything again, as this version reads it: the server was restarted, perhaps without its inputs."""
         with self._lock:
             self._sent.clear()
-            self._version = comfyui_version(stats)
+            self._version = version
 
     def place(self, workflow: Workflow, folder: Path, patience: OutageWait) -> Workflow:
         """A copy of `workflow` that names its files as the server does, after sending those that are in `folder`.
