@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ class Canvas:
         self.page.get_by_text("Missing Models").or_(details).first.wait_for(timeout=20_000)
         if not details.count():
             lines = self.page.inner_text("body").splitlines()
-            return [line for line, then in zip(lines, lines[1:], strict=False) if then.startswith("Download")]
+            return [line for line, then in pairwise(lines) if then.startswith("Download")]
         details.click()
         buttons = self.page.get_by_role("button", name=re.compile(r"^Download .+\.\w+$"))
         buttons.first.wait_for(timeout=20_000)
