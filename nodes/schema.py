@@ -33,7 +33,7 @@ def newer(facts: NodeFacts, *search_aliases: str) -> dict[str, Any]:
 
     `search_aliases` (0.11): other words by which a node is found. `has_intermediate_output` (0.19): what the node
     shows is told again when its result comes from the cache, without which reports would lack it. A node with an
-    `essentials_category` (0.16) counts as none of a pack on the canvas, which is why ours have none.
+    `essentials_category` (0.15) counts as none of a pack on the canvas, which is why ours have none.
     """
     given = {"search_aliases": list(search_aliases), "has_intermediate_output": facts.shows}
     known = {field.name for field in fields(io.Schema)}

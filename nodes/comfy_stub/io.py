@@ -180,6 +180,7 @@ class Schema:
         return {
             "input": inputs,
             "input_order": {group: list(sockets) for group, sockets in inputs.items()},
+            "is_input_list": self.is_input_list,
             "output": [socket.io_type for socket in self.outputs],
             "output_is_list": [socket.is_output_list for socket in self.outputs],
             "output_name": [socket.display_name or socket.io_type for socket in self.outputs],
