@@ -245,7 +245,7 @@ class RestoreFace(io.ComfyNode):
         return io.NodeOutput(
             joined([each.image for each in restored]),
             json.dumps(reports, indent=2),
-            ui={"models": finder.models} | ({"text": ["\n".join(unchanged)]} if unchanged else {}),
+            ui={"models": finder.models, "text": ["\n".join(unchanged)] if unchanged else []},
         )
 
 
@@ -392,5 +392,5 @@ class SwapFace(io.ComfyNode):
         unchanged = [f"{report['reason']}: passed on as it is." for report in reports if "reason" in report]
         used = {"name": swapper.name, "licence": NON_COMMERCIAL, "commercial": "no", "use": "face swapping"}
         report = {"enabled": True, "model": used, "engine": engine.key, "warnings": warnings, "pictures": reports}
-        shown = {"models": [*engine.models, used]} | ({"text": ["\n".join(unchanged)]} if unchanged else {})
+        shown = {"models": [*engine.models, used], "text": ["\n".join(unchanged)] if unchanged else []}
         return io.NodeOutput(joined(swapped), json.dumps(report, indent=2), ui=shown)

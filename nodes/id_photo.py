@@ -143,8 +143,8 @@ class MakeIDPhoto(io.ComfyNode):
         told = [
             line for each in made for line in [*each.report["broken"], *each.report["to_do"], *each.report["warnings"]]
         ]
-        shown = {"models": [*used, *store.used(*MESH)], "id_photo": titled}
-        shown |= {"text": ["\n".join(told)]} if told else {}
+        said = ["\n".join(told)] if told else []
+        shown = {"models": [*used, *store.used(*MESH)], "id_photo": titled, "text": said}
         return io.NodeOutput(
             joined([each.picture for each in made]),
             _common(made),

@@ -74,8 +74,8 @@ class LoadPhotos(io.ComfyNode):
         if not photos:
             raise next(iter(damaged.values()))
         left_out = [{"name": name, "reason": str(error)} for name, error in damaged.items()]
-        told = {"text": [f"Left out: {each['reason']}" for each in left_out]} if damaged else {}
-        return io.NodeOutput(list(photos.values()), list(photos), ui={"left_out": left_out, **told})
+        told = [f"Left out: {each['reason']}" for each in left_out]
+        return io.NodeOutput(list(photos.values()), list(photos), ui={"left_out": left_out, "text": told})
 
     @classmethod
     def fingerprint_inputs(cls, folder: str) -> list[tuple[str, int, int]]:

@@ -92,9 +92,12 @@ class MattePerson(io.ComfyNode):
         return io.NodeOutput(
             joined([each.mask[None] for each in found]),
             json.dumps(reports, indent=2),
-            ui={"models": store.used(*models_behind(model)), "matte": reports}
-            | ({"text": ["\n".join(told)]} if told else {})
-            | {"look": [reason for each in found if each.look for reason in each.reasons]},
+            ui={
+                "models": store.used(*models_behind(model)),
+                "matte": reports,
+                "text": ["\n".join(told)] if told else [],
+                "look": [reason for each in found if each.look for reason in each.reasons],
+            },
         )
 
 
@@ -270,7 +273,9 @@ class FrameHeadshot(io.ComfyNode):
             joined([result.image for result in framed]),
             joined([result.mask for result in framed]),
             json.dumps(reports, indent=2),
-            ui={"models": detection_models(engine)}
-            | ({"text": ["\n".join(not_counted)]} if not_counted else {})
-            | ({"look": look} if look else {}),
+            ui={
+                "models": detection_models(engine),
+                "text": ["\n".join(not_counted)] if not_counted else [],
+                "look": look,
+            },
         )

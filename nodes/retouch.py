@@ -123,7 +123,7 @@ class RetouchPhoto(io.ComfyNode):
             joined([each.photo[None] for each in found]),
             json.dumps(reports, indent=2),
             ui={"models": [*engine.models, *store.used(*MESH)], "retouch": reports, "text": ["\n".join(told)]}
-            | ({"look": look} if look else {}),
+            | {"look": look},
         )
 
 

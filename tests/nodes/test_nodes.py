@@ -51,6 +51,13 @@ def test_what_it_shows_is_told_again_from_a_cache(node):
     assert schema.has_intermediate_output is node.FACTS.shows
 
 
+@pytest.mark.parametrize("node", NODES, ids=IDS)
+def test_it_shows_the_same_keys_whatever_it_found(node):
+    """For a list, ComfyUI joins what each call shows by the keys of the first, and fails where one is missing."""
+    source = re.sub(r"\[\s*[^\[\]]*\]", "[]", inspect.getsource(node))
+    assert not re.search(r'\|=? *\(?\{ *"\w+": (\[\]|\w+) *\} if ', source)
+
+
 def test_fields_that_comfyui_lacks_are_left_out(monkeypatch):
     @dataclass
     class Old:
