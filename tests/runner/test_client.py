@@ -167,7 +167,7 @@ def test_photo_names_with_spaces_and_unicode(backend, workflow, folders, make, a
     assert abs(pixels(result.outputs[0].path) - pixels(astronaut)).max() == 0
 
 
-KINDS = {
+KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "420.jpg": ("RGB", {"quality": 90, "subsampling": 2}),
     "grey.jpg": ("L", {}),
     "cmyk.jpg": ("CMYK", {}),
@@ -184,10 +184,9 @@ KINDS = {
 def test_photos_of_every_kind_are_read_there_as_here(backend, engine, workflow, folders, make, astronaut, name):
     """Newer servers decode with a video decoder, which knows no mirrored photos; its width is no multiple of 32."""
     mode, options = KINDS.get(name, ("RGB", {}))
-    exif = Image.Exif()
     if name.startswith("exif"):
+        options["exif"] = exif = Image.Exif()
         exif[ExifTags.Base.Orientation] = int(name[4])
-        options = {"exif": exif}
     with Image.open(astronaut) as photo:
         photo.crop((50, 0, 487, 311)).convert(mode).save(folders.input / name, **options)
     graph = {"1": make("LoadImage", image=name), "2": make("SaveImage", images=["1", 0], filename_prefix=name[:-4])}
