@@ -9,6 +9,7 @@ import pytest
 from likeness_studio.runner.backends.comfy import backend as backend_module
 from likeness_studio.runner.backends.comfy.backend import ServerBackend
 from likeness_studio.runner.backends.comfy.results import reporting_nodes, unreported
+from likeness_studio.tests.conftest import start_comfyui
 
 
 def matte_graph(make, photo, prefix):
@@ -47,16 +48,24 @@ def test_an_entry_without_words_of_a_cache_misses_nothing(make, workflow, entry)
     assert unreported(entry, workflow(matte_graph(make, "a.png", "x")), {}) == []
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A server that keeps every result, also where memory is short."""
+    process, started = start_comfyui(tmp_path_factory.mktemp("keeps"), "--cache-classic")
+    yield started
+    process.terminate()
+    process.wait(20)
+
+
 @pytest.mark.comfyui
 @pytest.mark.models
 @pytest.mark.parametrize("forgets", [False, True], ids=["as it is", "as versions that forget"])
-def test_the_second_run_reports_what_the_first_did(
-    comfyui_server, make, workflow, folders, astronaut, monkeypatch, forgets
-):
+def test_the_second_run_reports_what_the_first_did(server, make, workflow, folders, astronaut, monkeypatch, forgets):
     monkeypatch.setattr(backend_module, "forgets_cached_reports", lambda version: forgets)
     shutil.copy(astronaut, folders.input / "cached.jpg")
-    backend = ServerBackend(comfyui_server.url)
+    backend = ServerBackend(server.url)
     runs = [backend.run(workflow(matte_graph(make, "cached.jpg", f"{forgets}{number}")), folders) for number in (1, 2)]
     assert [[model["name"] for model in run.models] for run in runs] == [["u2netp"], ["u2netp"]]
     assert runs[1].notes == []
-    assert ("Cut-out" in {time.title for time in runs[1].times}) is forgets, "else it came from the cache"
+    (cut_out,) = [time for time in runs[1].times if time.title == "Cut-out"]
+    assert cut_out.cached is not forgets
