@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PACK   := likeness_studio
 PYTEST_ARGS ?= -n auto
 
-.PHONY: demo test lint clean
+.PHONY: demo test test-comfyui lint clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.made:
@@ -31,6 +31,14 @@ test: $(VENV)/.dev  ## the whole test suite; what needs a real ComfyUI skips vis
 	LIKENESS_MODELS=$(VENV)/research-models $(BIN)/likeness models get --quiet scrfd_500m w600k_mbf
 	$(BIN)/python tests/fetch_photos.py
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+ON_COMFYUI := $(BIN)/pytest -m comfyui $(filter-out -n auto,$(PYTEST_ARGS))
+NEW_COMFYUI = env COMFYUI_PATH="$(COMFYUI_PATH_NEW)" \
+	$(if $(COMFYUI_PYTHON_NEW),COMFYUI_PYTHON="$(COMFYUI_PYTHON_NEW)",-u COMFYUI_PYTHON)
+
+test-comfyui: $(VENV)/.dev  ## the tests with a real ComfyUI: with that of COMFYUI_PATH, then with that of COMFYUI_PATH_NEW
+	@test -n "$(COMFYUI_PATH)" || { echo "Set COMFYUI_PATH to a ComfyUI, and COMFYUI_PATH_NEW to a newer one."; exit 2; }
+	$(ON_COMFYUI); first=$$?; $(if $(COMFYUI_PATH_NEW),$(NEW_COMFYUI) $(ON_COMFYUI) &&) exit $$first
 
 lint: $(VENV)/.dev  ## ruff and pyright
 	$(BIN)/ruff check .

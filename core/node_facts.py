@@ -59,6 +59,7 @@ class NodeFacts:
     what it does to the picture in the words of C2PA. `seeds_face`: whether another seed makes another face.
     `retouches`: switches and strengths by which it changes how the person looks; with all off it passes pictures on.
     `pastes_face`: the photo's own face goes into its picture. `swaps_by`: the recogniser that steers its new face.
+    `shows`: it is no output node, and reports are made of what it shows.
     """
 
     effect: Effect
@@ -72,6 +73,7 @@ class NodeFacts:
     pastes_face: bool = False
     swaps_by: str | None = None
     retouches: tuple[str, ...] = ()
+    shows: bool = False
 
 
 _BY_EFFECT = {

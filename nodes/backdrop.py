@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.choices import BACKDROP_STYLES, PAPER_COLOURS
 from ..core.node_facts import Effect, NodeFacts
-from .schema import io
+from .schema import io, newer
 from .sockets import LARGEST_SIDE, PORTRAIT
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class StudioBackdrop(io.ComfyNode):
             node_id="LikenessStudioBackdrop",
             display_name="Studio Backdrop",
             category=PORTRAIT,
+            **newer(cls.FACTS, "studio background", "paper background", "gradient background", "blurred office"),
             description="Draws a studio background of any size: paper, gradient, blurred office or library. "
             "The same seed gives the same picture; no bands in 8 bits.",
             inputs=[
@@ -95,6 +96,7 @@ class ComposePortrait(io.ComfyNode):
             node_id="LikenessComposePortrait",
             display_name="Compose Portrait",
             category=PORTRAIT,
+            **newer(cls.FACTS, "composite", "replace background", "put on background", "background swap"),
             description="Puts the person in front of a background, with a little of its light round the edge and a "
             "gentle match of exposure and colour that keeps the skin's hue within the stated limit.",
             inputs=[

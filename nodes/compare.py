@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ..core.errors import NothingToCompare
 from ..core.host import torch_device
 from ..core.node_facts import Effect, NodeFacts
-from .schema import io, ui
+from .schema import io, newer, ui
 from .sockets import (
     COMPARE,
     IdentityType,
@@ -38,6 +38,7 @@ class StartMeasuring(io.ComfyNode):
             node_id="LikenessStartMeasuring",
             display_name="Start Measuring",
             category=COMPARE,
+            **newer(cls.FACTS, "timer", "benchmark", "stopwatch"),
             description=(
                 "Passes anything through and starts a stopwatch for time and memory. What lies between this node and "
                 "Stop Measuring is one stage; it stays cached as long as nothing in it changes."
@@ -78,6 +79,7 @@ class StopMeasuring(io.ComfyNode):
             node_id="LikenessStopMeasuring",
             display_name="Stop Measuring",
             category=COMPARE,
+            **newer(cls.FACTS, "timer", "benchmark", "stopwatch", "memory use"),
             description=(
                 "Passes anything through and says how many seconds the stage since Start Measuring took and how much "
                 "memory it needed at most. A list is waited for as a whole."
@@ -123,6 +125,7 @@ class TryStrengths(io.ComfyNode):
             node_id="LikenessTryStrengths",
             display_name="Try Strengths",
             category=COMPARE,
+            **newer(cls.FACTS, "sweep", "xy plot", "parameter grid"),
             description=(
                 "Gives several numbers one after another, so that the nodes that follow run once for each: denoise, "
                 "LoRA strength, guidance. Compare Likeness shows what came of it."
@@ -169,6 +172,7 @@ class CompareLikeness(io.ComfyNode):
             node_id="LikenessCompareLikeness",
             display_name="Compare Likeness",
             category=COMPARE,
+            **newer(cls.FACTS, "face similarity grid", "xy plot", "compare faces"),
             description=(
                 "Shows pictures that were made in different ways side by side, each with its likeness, and plots "
                 "likeness against the value that was varied, with the threshold and the person's own baseline."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ..core import host
 from ..core.node_facts import Effect, NodeFacts
 from ..core.prompting.captioner import folders, load_captioner, stamp
-from .schema import io
+from .schema import io, newer
 from .sockets import PROMPTING, DescriptionType, FaceEngineType
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ MEASURED_ONLY = "measured only"
 class DescribePhoto(io.ComfyNode):
     """Say what a photo of a person shows: measured, and read from a caption if a captioning model is chosen."""
 
-    FACTS: ClassVar = NodeFacts(Effect.ANALYSES)
+    FACTS: ClassVar = NodeFacts(Effect.ANALYSES, shows=True)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -29,6 +29,7 @@ class DescribePhoto(io.ComfyNode):
             node_id="LikenessDescribePhoto",
             display_name="Describe Photo",
             category=PROMPTING,
+            **newer(cls.FACTS, "caption", "image to text", "face attributes", "describe image"),
             description=(
                 "Describes a portrait: pose, framing, light, background and sharpness are measured without a model; "
                 "clothes, glasses, hair and expression are read from the caption of a local captioning model. "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core.choices import CELL, Placement, Protect
 from ..core.node_facts import ENGINE, Effect, NodeFacts
-from .schema import io
+from .schema import io, newer
 from .sockets import PORTRAIT, portrait_engine_input, portrait_several_input
 
 if TYPE_CHECKING:
@@ -17,19 +17,11 @@ if TYPE_CHECKING:
     from ..core.choices import FacePolicy
     from ..core.faces.engines import FaceEngine
 
-DETECTION = "face detection"
-
-
-def detectors(engine: FaceEngine) -> list[dict[str, str]]:
-    """The models that find faces, for the report."""
-    found = [used for used in engine.models if DETECTION in used["use"]]
-    return found or engine.models
-
 
 class ProtectFace(io.ComfyNode):
     """Masks that keep the face while the rest is generated."""
 
-    FACTS: ClassVar = NodeFacts(Effect.ANALYSES, loads=ENGINE)
+    FACTS: ClassVar = NodeFacts(Effect.ANALYSES, loads=ENGINE, shows=True)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -37,6 +29,7 @@ class ProtectFace(io.ComfyNode):
             node_id="LikenessProtectFace",
             display_name="Protect Face",
             category=PORTRAIT,
+            **newer(cls.FACTS, "face mask", "inpaint mask", "keep face"),
             description="Makes the masks for inpainting round a face: what may change, soft and aligned to latent "
             "cells, and what stays, for Restore Face. Background and attire change, the face does not.",
             inputs=[
@@ -106,7 +99,7 @@ class ProtectFace(io.ComfyNode):
 
         from ..core.choices import FacePolicy
         from ..core.faces.choose import choose_face, steady_landmarks
-        from ..core.faces.engines import load_engine
+        from ..core.faces.engines import detection_models, load_engine
         from ..core.host import Progress
         from ..core.imaging.tensors import check_image, check_mask, check_same_size, match_batch
         from ..core.portrait.protect import ProtectOptions, protect_masks
@@ -132,13 +125,13 @@ class ProtectFace(io.ComfyNode):
             reports.append({"picture": index, "box": [round(value, 1) for value in face.box], **report})
             progress.step()
         text = json.dumps(reports, indent=2)
-        return io.NodeOutput(torch.stack(changes), torch.stack(keeps), text, ui={"models": detectors(engine)})
+        return io.NodeOutput(torch.stack(changes), torch.stack(keeps), text, ui={"models": detection_models(engine)})
 
 
 class RestoreFace(io.ComfyNode):
     """The original face, back in the generated picture."""
 
-    FACTS: ClassVar = NodeFacts(Effect.COMBINES, loads=ENGINE, pastes_face=True)
+    FACTS: ClassVar = NodeFacts(Effect.COMBINES, loads=ENGINE, pastes_face=True, shows=True)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -146,6 +139,7 @@ class RestoreFace(io.ComfyNode):
             node_id="LikenessRestoreFace",
             display_name="Restore Face",
             category=PORTRAIT,
+            **newer(cls.FACTS, "paste face", "face restore", "original face"),
             description="Brings the original face back into a generated picture: in the same place pixel for pixel, "
             "with the surroundings matched to it, or moved onto the new face. The seam is measured and reported.",
             inputs=[
@@ -251,7 +245,7 @@ class RestoreFace(io.ComfyNode):
         return io.NodeOutput(
             joined([each.image for each in restored]),
             json.dumps(reports, indent=2),
-            ui={"models": finder.models} | ({"text": ["\n".join(unchanged)]} if unchanged else {}),
+            ui={"models": finder.models, "text": ["\n".join(unchanged)] if unchanged else []},
         )
 
 
@@ -266,10 +260,10 @@ class _Finder:
     def landmarks(self, picture: torch.Tensor, index: int) -> np.ndarray:
         """The landmarks [5,2] of the one face of IMAGE [1,H,W,3]."""
         from ..core.faces.choose import choose_face, steady_landmarks
-        from ..core.faces.engines import load_engine
+        from ..core.faces.engines import detection_models, load_engine
 
         self.engine = self.engine or load_engine()
-        self.models = detectors(self.engine)
+        self.models = detection_models(self.engine)
         choice = choose_face(self.engine.detect(picture[0]), picture.shape[1:3], self.policy)
         face = choice.require(picture=index)
         self._notes += choice.notes
@@ -292,7 +286,10 @@ class SwapFace(io.ComfyNode):
     """The source's face on the picture, when the user has the model."""
 
     FACTS: ClassVar = NodeFacts(
-        Effect.GENERATES, effect_when=("enabled", (False, None), Effect.PASSES), swaps_by="insightface/buffalo_l"
+        Effect.GENERATES,
+        effect_when=("enabled", (False, None), Effect.PASSES),
+        swaps_by="insightface/buffalo_l",
+        shows=True,
     )
 
     @classmethod
@@ -303,6 +300,7 @@ class SwapFace(io.ComfyNode):
             node_id="LikenessSwapFace",
             display_name="Swap Face",
             category=PORTRAIT,
+            **newer(cls.FACTS, "face swap", "faceswap", "reactor", "inswapper"),
             description="Puts the source's face on the picture with insightface's inswapper_128.onnx, which you bring "
             "yourself. LICENCE: its weights, and insightface's packs, are for NON-COMMERCIAL research only. Off by "
             "default: the picture then passes through untouched. Swap only with the consent of both people.",
@@ -394,5 +392,5 @@ class SwapFace(io.ComfyNode):
         unchanged = [f"{report['reason']}: passed on as it is." for report in reports if "reason" in report]
         used = {"name": swapper.name, "licence": NON_COMMERCIAL, "commercial": "no", "use": "face swapping"}
         report = {"enabled": True, "model": used, "engine": engine.key, "warnings": warnings, "pictures": reports}
-        shown = {"models": [*engine.models, used]} | ({"text": ["\n".join(unchanged)]} if unchanged else {})
+        shown = {"models": [*engine.models, used], "text": ["\n".join(unchanged)] if unchanged else []}
         return io.NodeOutput(joined(swapped), json.dumps(report, indent=2), ui=shown)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core.choices import PERSON_MATTE, Background, HeadSize, Size
 from ..core.id_photo.documents import names
 from ..core.node_facts import CROPPED, ENGINE, MESH, RESIZED, TURNED, Effect, NodeFacts
-from .schema import io, ui
+from .schema import io, newer, ui
 from .sockets import ID_PHOTO, IDPhotoType, portrait_engine_input, portrait_several_input
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class MakeIDPhoto(io.ComfyNode):
         loads=(*ENGINE, *MESH),
         judges="rules",
         actions=(TURNED, CROPPED, RESIZED),
+        shows=True,
     )
 
     @classmethod
@@ -40,6 +41,7 @@ class MakeIDPhoto(io.ComfyNode):
             node_id="LikenessMakeIDPhoto",
             display_name="Make ID Photo",
             category=ID_PHOTO,
+            **newer(cls.FACTS, "passport photo", "visa photo", "biometric photo", "crop to face"),
             description="Levels the eyes and cuts the photo so that head and eyes are where the document wants them, "
             "in its exact size. Nothing is generated or retouched, and where altered photos are refused the "
             "background stays as it is.",
@@ -141,8 +143,8 @@ class MakeIDPhoto(io.ComfyNode):
         told = [
             line for each in made for line in [*each.report["broken"], *each.report["to_do"], *each.report["warnings"]]
         ]
-        shown = {"models": [*used, *store.used(*MESH)], "id_photo": titled}
-        shown |= {"text": ["\n".join(told)]} if told else {}
+        said = ["\n".join(told)] if told else []
+        shown = {"models": [*used, *store.used(*MESH)], "id_photo": titled, "text": said}
         return io.NodeOutput(
             joined([each.picture for each in made]),
             _common(made),
@@ -183,6 +185,7 @@ class CheckIDPhoto(io.ComfyNode):
             node_id="LikenessCheckIDPhoto",
             display_name="Check ID Photo",
             category=ID_PHOTO,
+            **newer(cls.FACTS, "passport photo check", "ICAO", "ISO 29794-5", "biometric photo"),
             description="Measures a photo and judges it by the rules of a document: head and eyes, pose, expression, "
             "light, sharpness, background. Each rule passes, fails, or is left to a person where nobody can be sure.",
             is_output_node=True,
@@ -304,6 +307,7 @@ class CheckSelfie(io.ComfyNode):
             node_id="LikenessCheckSelfie",
             display_name="Check Selfie",
             category=ID_PHOTO,
+            **newer(cls.FACTS, "photo quality", "reference photo check", "blur check"),
             description="Says before anything is generated or trained whether a photo is of use as a reference photo, "
             "and what to change: too small, blurred, dark, turned away, eyes closed, sunglasses, mask, several faces.",
             is_output_node=True,

@@ -10,7 +10,7 @@ from ..core import host
 from ..core.choices import DEFAULT_ENGINE, ENGINES, POOR_PHOTOS, FacePolicy
 from ..core.errors import EnrollmentRefused, PhotoMissing
 from ..core.node_facts import ENGINE, Effect, NodeFacts
-from .schema import io, ui
+from .schema import io, newer, ui
 from .sockets import IDENTITY, FaceEngineType, IdentityType, engine_input, first_given, min_face_input, several_input
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class LoadPhotos(io.ComfyNode):
     """Read all photos of a folder."""
 
-    FACTS: ClassVar = NodeFacts(Effect.READS, reads=("folder", "folder"))
+    FACTS: ClassVar = NodeFacts(Effect.READS, reads=("folder", "folder"), shows=True)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -31,6 +31,7 @@ class LoadPhotos(io.ComfyNode):
             node_id="LikenessLoadPhotos",
             display_name="Load Photos",
             category=IDENTITY,
+            **newer(cls.FACTS, "load images", "image folder", "load directory", "batch load"),
             description="Reads all photos of a folder inside the input folder, upright and in order of their names. "
             "One that is damaged is left out and named, as long as another can be read.",
             inputs=[
@@ -73,8 +74,8 @@ class LoadPhotos(io.ComfyNode):
         if not photos:
             raise next(iter(damaged.values()))
         left_out = [{"name": name, "reason": str(error)} for name, error in damaged.items()]
-        said = {"left_out": left_out, "text": [f"Left out: {each['reason']}" for each in left_out]} if damaged else None
-        return io.NodeOutput(list(photos.values()), list(photos), ui=said)
+        told = [f"Left out: {each['reason']}" for each in left_out]
+        return io.NodeOutput(list(photos.values()), list(photos), ui={"left_out": left_out, "text": told})
 
     @classmethod
     def fingerprint_inputs(cls, folder: str) -> list[tuple[str, int, int]]:
@@ -103,6 +104,7 @@ class SaveIdentity(io.ComfyNode):
             node_id="LikenessSaveIdentity",
             display_name="Save Identity",
             category=IDENTITY,
+            **newer(cls.FACTS, "save face embedding", "save face model"),
             description=(
                 "Writes an identity as safetensors into the output folder. A face embedding is biometric data: it is "
                 "written only here, only where you say, readable by you alone."
@@ -139,6 +141,7 @@ class LoadIdentity(io.ComfyNode):
             node_id="LikenessLoadIdentity",
             display_name="Load Identity",
             category=IDENTITY,
+            **newer(cls.FACTS, "load face embedding", "load face model"),
             description="Reads an identity that Save Identity wrote, from the input or else from the output folder.",
             inputs=[
                 io.String.Input(
@@ -178,7 +181,7 @@ EXTRA_PHOTOS = tuple(f"photos_{number}" for number in range(2, 9))
 class LoadFaceEngine(io.ComfyNode):
     """Choose the networks that find and recognise faces."""
 
-    FACTS: ClassVar = NodeFacts(Effect.ANALYSES)
+    FACTS: ClassVar = NodeFacts(Effect.ANALYSES, shows=True)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -186,6 +189,7 @@ class LoadFaceEngine(io.ComfyNode):
             node_id="LikenessLoadFaceEngine",
             display_name="Load Face Engine",
             category=IDENTITY,
+            **newer(cls.FACTS, "insightface", "face recognition model", "face detector", "SFace", "YuNet"),
             description=(
                 "Chooses the networks that find and recognise faces. yunet-sface: MIT and Apache-2.0 weights, may be "
                 "used commercially. yunet-dlib: another recogniser, a second judge that shares nothing with SFace. "
@@ -240,7 +244,7 @@ class LoadFaceEngine(io.ComfyNode):
 class EnrollIdentity(io.ComfyNode):
     """Learn what one person looks like."""
 
-    FACTS: ClassVar = NodeFacts(Effect.PASSES, pictures=(1,), loads=ENGINE)
+    FACTS: ClassVar = NodeFacts(Effect.PASSES, pictures=(1,), loads=ENGINE, shows=True)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -248,6 +252,7 @@ class EnrollIdentity(io.ComfyNode):
             node_id="LikenessEnrollIdentity",
             display_name="Enroll Identity",
             category=IDENTITY,
+            **newer(cls.FACTS, "face embedding", "reference photos", "face recognition", "who is it"),
             description=(
                 "Makes an identity from photos of one person. Photos without a face, with several faces, with a face "
                 "that is too small, or of somebody else are refused by number, with the reason."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core import host
 from ..core.choices import OnNone
 from ..core.node_facts import ENGINE, MESH, Effect, NodeFacts
-from .schema import io
+from .schema import io, newer
 from .sockets import IDENTITY, IdentityType, engine_input, min_face_input, several_input, strictness_inputs
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class GateByLikeness(io.ComfyNode):
             node_id="LikenessGate",
             display_name="Gate by Likeness",
             category=IDENTITY,
+            **newer(cls.FACTS, "face similarity filter", "likeness threshold", "reject other faces"),
             description=(
                 "Lets through those pictures of a batch that are still the person, each with its score beside the "
                 "person's own baseline, and gives out the others apart. Warns when the judge is the recogniser that "
@@ -124,6 +125,7 @@ class CheckLikeness(io.ComfyNode):
             node_id="LikenessCheckLikeness",
             display_name="Check Likeness",
             category=IDENTITY,
+            **newer(cls.FACTS, "face similarity", "face verification", "compare faces", "same person"),
             description=(
                 "Compares pictures with an enrolled person and says for each whether it is still that person, by a "
                 "threshold with a measured false match rate, beside the person's own photo-to-photo baseline."
@@ -188,7 +190,7 @@ class CheckLikeness(io.ComfyNode):
 class KeepBest(io.ComfyNode):
     """Keep the pictures of a batch that are most like the person."""
 
-    FACTS: ClassVar = NodeFacts(Effect.PASSES, loads=MESH, judges="identity")
+    FACTS: ClassVar = NodeFacts(Effect.PASSES, loads=MESH, judges="identity", shows=True)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -196,6 +198,7 @@ class KeepBest(io.ComfyNode):
             node_id="LikenessKeepBest",
             display_name="Keep the Best",
             category=IDENTITY,
+            **newer(cls.FACTS, "best of batch", "pick best", "face similarity ranking"),
             description=(
                 "Ranks a batch by likeness, then by sharpness and exposure of the face, and keeps the best that pass."
             ),

@@ -11,7 +11,7 @@ from ..core.choices import PRECISIONS
 from ..core.errors import LikenessError
 from ..core.errors.formats import NoLoraChosen
 from ..core.node_facts import Effect, NodeFacts
-from .schema import io
+from .schema import io, newer
 from .sockets import LORA, NONE, LorasType, Row, Stack, row_inputs, rows_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ Stamp = tuple[str, int, int]
 class LoadLoraStack(io.ComfyNode):
     """Put several LoRAs on a model."""
 
-    FACTS: ClassVar = NodeFacts(Effect.ANALYSES)
+    FACTS: ClassVar = NodeFacts(Effect.ANALYSES, shows=True)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -32,6 +32,7 @@ class LoadLoraStack(io.ComfyNode):
             node_id="LikenessLoadLoraStack",
             display_name="Load LoRA Stack",
             category=LORA,
+            **newer(cls.FACTS, "multiple loras", "lora chain", "power lora loader"),
             description=(
                 "Puts any number of LoRAs on a model, in order. Each file is checked first: its format, its base "
                 "model, and how many of its keys the model has. Changing a strength reads no file again."
@@ -101,6 +102,7 @@ class InspectLora(io.ComfyNode):
             node_id="LikenessInspectLora",
             display_name="Inspect LoRA",
             category=LORA,
+            **newer(cls.FACTS, "lora info", "trigger words", "lora metadata"),
             description=(
                 "Says what a LoRA file holds: base model, format, rank and alpha per block, how strongly each block is "
                 "changed, training tags and settings, licence and hashes."
@@ -167,6 +169,7 @@ class MergeLoras(io.ComfyNode):
             node_id="LikenessMergeLoras",
             display_name="Merge LoRAs",
             category=LORA,
+            **newer(cls.FACTS, "lora merge", "combine loras"),
             description=(
                 "Adds LoRAs of one base model up with weights, reduces the sum to a rank by singular values, and "
                 "writes it with its sources' names, hashes and licences into output/loras, where ComfyUI finds it."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..core.choices import CROPS, PERSON_MATTE
 from ..core.node_facts import CROPPED, ENGINE, RESIZED, TURNED, Effect, NodeFacts
-from .schema import io
+from .schema import io, newer
 from .sockets import LARGEST_SIDE, PORTRAIT, portrait_engine_input, portrait_several_input
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ GIVEN = "another node's mask"
 class MattePerson(io.ComfyNode):
     """A mask of the person, from a network or from another node."""
 
-    FACTS: ClassVar = NodeFacts(Effect.ANALYSES)
+    FACTS: ClassVar = NodeFacts(Effect.ANALYSES, shows=True)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -33,6 +33,7 @@ class MattePerson(io.ComfyNode):
             node_id="LikenessMattePerson",
             display_name="Matte Person",
             category=PORTRAIT,
+            **newer(cls.FACTS, "remove background", "cut out", "segment person", "person mask", "rembg"),
             description="Cuts the person out: a mask that is 1 on the person and 0 on the background, and how sure "
             "it is. Connect a mask from another node to use that one instead of a model.",
             inputs=[
@@ -99,9 +100,12 @@ class MattePerson(io.ComfyNode):
         return io.NodeOutput(
             joined([each.mask[None] for each in found]),
             json.dumps(reports, indent=2),
-            ui={"models": store.used(*(() if given is not None else models_behind(model))), "matte": reports}
-            | ({"text": ["\n".join(told)]} if told else {})
-            | {"look": [reason for each in found if each.look for reason in each.reasons]},
+            ui={
+                "models": store.used(*(() if given is not None else models_behind(model))),
+                "matte": reports,
+                "text": ["\n".join(told)] if told else [],
+                "look": [reason for each in found if each.look for reason in each.reasons],
+            },
         )
 
     @classmethod
@@ -124,6 +128,7 @@ class RefineMatte(io.ComfyNode):
             node_id="LikenessRefineMatte",
             display_name="Refine Matte",
             category=PORTRAIT,
+            **newer(cls.FACTS, "alpha matting", "hair mask", "defringe", "refine mask"),
             description="Makes a coarse mask sharp at every hair, and finds the person's own colours at the edge, "
             "so that no fringe of the old background is left.",
             inputs=[
@@ -174,7 +179,7 @@ class RefineMatte(io.ComfyNode):
 class FrameHeadshot(io.ComfyNode):
     """Level, cropped to head and shoulders."""
 
-    FACTS: ClassVar = NodeFacts(Effect.CUTS, loads=ENGINE, actions=(TURNED, CROPPED, RESIZED))
+    FACTS: ClassVar = NodeFacts(Effect.CUTS, loads=ENGINE, actions=(TURNED, CROPPED, RESIZED), shows=True)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -182,6 +187,7 @@ class FrameHeadshot(io.ComfyNode):
             node_id="LikenessFrameHeadshot",
             display_name="Frame Headshot",
             category=PORTRAIT,
+            **newer(cls.FACTS, "crop to face", "headshot crop", "align face", "straighten"),
             description="Levels the eyes and crops to the proportions of a professional headshot. It never invents "
             "pixels without saying so and never cuts a body off in mid-air.",
             inputs=[
@@ -249,7 +255,7 @@ class FrameHeadshot(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..core.choices import FacePolicy
         from ..core.faces.choose import choose_face, detect_faces, steady_landmarks
-        from ..core.faces.engines import load_engine
+        from ..core.faces.engines import detection_models, load_engine
         from ..core.host import Progress
         from ..core.imaging.tensors import check_image, check_mask, check_same_size, joined, match_batch
         from ..core.portrait.framing import FrameOptions, Outside, frame_headshot, look_at
@@ -283,7 +289,9 @@ class FrameHeadshot(io.ComfyNode):
             joined([result.image for result in framed]),
             joined([result.mask for result in framed]),
             json.dumps(reports, indent=2),
-            ui={"models": [used for used in engine.models if used["use"] == "face detection"]}
-            | ({"text": ["\n".join(not_counted)]} if not_counted else {})
-            | ({"look": look} if look else {}),
+            ui={
+                "models": detection_models(engine),
+                "text": ["\n".join(not_counted)] if not_counted else [],
+                "look": look,
+            },
         )

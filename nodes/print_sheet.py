@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..core import host
 from ..core.id_photo.sheet_layout import DEFAULT_PAPER, DPIS, ORIENTATIONS, PAPERS, Orientation
 from ..core.node_facts import Effect, NodeFacts
-from .schema import io
+from .schema import io, newer
 from .sockets import ID_PHOTO, IDPhotoType
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class PrintSheet(io.ComfyNode):
             node_id="LikenessPrintSheet",
             display_name="Lay Out Print Sheet",
             category=ID_PHOTO,
+            **newer(cls.FACTS, "contact sheet", "print layout", "passport photo sheet", "PDF"),
             description=(
                 "Lays ID photos out on paper in their exact size, with cut marks and a scale to check the print with "
                 "a ruler, and saves the sheet as PDF and PNG."

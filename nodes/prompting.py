@@ -21,7 +21,7 @@ from ..core.prompting.brief import (
 from ..core.prompting.subject_token import Scheme, judge, make_token, phrase
 from ..core.prompting.token_count import by_encoder, vocabulary_or_reason
 from ..core.prompting.traits import NOT_SAID, TraitKind, keep_traits, kinds
-from .schema import io
+from .schema import io, newer
 from .sockets import PROMPTING, DescriptionType, clip_input
 
 _DEFAULTS = {
@@ -54,7 +54,7 @@ def _choice(kind: Kind, tooltip: str, *more: str) -> Any:
 class ProfessionalPrompt(io.ComfyNode):
     """Write a portrait prompt from choices, in the dialect of the generator."""
 
-    FACTS: ClassVar = NodeFacts(Effect.ANALYSES)
+    FACTS: ClassVar = NodeFacts(Effect.ANALYSES, shows=True)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -62,6 +62,7 @@ class ProfessionalPrompt(io.ComfyNode):
             node_id="LikenessProfessionalPrompt",
             display_name="Write Professional Prompt",
             category=PROMPTING,
+            **newer(cls.FACTS, "prompt builder", "headshot prompt", "LinkedIn"),
             description=(
                 "Writes a prompt for a professional portrait from role, setting, attire, light, framing and "
                 "expression, in the dialect that the generator understands, and shows what its text encoder would "
@@ -214,7 +215,7 @@ def _widget(kind: TraitKind) -> Any:
 class KeepTraits(io.ComfyNode):
     """Say what belongs to the person, so that a generator keeps it."""
 
-    FACTS: ClassVar = NodeFacts(Effect.ANALYSES)
+    FACTS: ClassVar = NodeFacts(Effect.ANALYSES, shows=True)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -222,6 +223,7 @@ class KeepTraits(io.ComfyNode):
             node_id="LikenessKeepTraits",
             display_name="Keep These Traits",
             category=PROMPTING,
+            **newer(cls.FACTS, "prompt from face", "facial attributes", "keep glasses"),
             description=(
                 "Puts what belongs to a person (glasses, beard, hair, head covering, age group and so on) into words "
                 "that a generator keeps. Nothing is guessed: what is not said, and not described, is left out."
@@ -274,7 +276,7 @@ class KeepTraits(io.ComfyNode):
 class SubjectToken(io.ComfyNode):
     """Make a rare token from a name."""
 
-    FACTS: ClassVar = NodeFacts(Effect.ANALYSES)
+    FACTS: ClassVar = NodeFacts(Effect.ANALYSES, shows=True)
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -282,6 +284,7 @@ class SubjectToken(io.ComfyNode):
             node_id="LikenessSubjectToken",
             display_name="Make Subject Token",
             category=PROMPTING,
+            **newer(cls.FACTS, "trigger word", "instance token", "dreambooth token"),
             description=(
                 "Makes the rare token that stands for a person in LoRA and DreamBooth training, and says into how many "
                 "pieces CLIP splits it and how common they are."

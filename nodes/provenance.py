@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from ..core import host
 from ..core.node_facts import Effect, NodeFacts
-from .schema import io
+from .schema import io, newer
 from .sockets import IDPhotoType
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class SaveWithProvenance(io.ComfyNode):
             node_id="LikenessSaveWithProvenance",
             display_name="Save with Provenance",
             category=CATEGORY,
+            **newer(cls.FACTS, "save image", "content credentials", "C2PA", "IPTC", "metadata"),
             description="Saves pictures that say how they were made: the IPTC digital source type, whether a step of "
             "this very graph generated pixels, the models and their licences, and, if you wish, content credentials "
             "(C2PA) signed with your certificate. For an ID photo in the exact resolution, format and file size.",

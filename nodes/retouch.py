@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core.node_facts import COLOURED, EDITED, ENGINE, MESH, Effect, NodeFacts
-from .schema import io
+from .schema import io, newer
 from .sockets import PORTRAIT, portrait_engine_input, portrait_several_input
 
 if TYPE_CHECKING:
@@ -21,7 +21,12 @@ class RetouchPhoto(io.ComfyNode):
     """Light, colour, red eyes, shine and a close lens, where there is a fault."""
 
     FACTS: ClassVar = NodeFacts(
-        Effect.ADJUSTS, loads=(*ENGINE, *MESH), actions=(COLOURED, EDITED), pictures=(0,), retouches=SWITCHES
+        Effect.ADJUSTS,
+        loads=(*ENGINE, *MESH),
+        actions=(COLOURED, EDITED),
+        pictures=(0,),
+        retouches=SWITCHES,
+        shows=True,
     )
 
     @classmethod
@@ -30,6 +35,7 @@ class RetouchPhoto(io.ComfyNode):
             node_id="LikenessRetouchPhoto",
             display_name="Retouch Photo",
             category=PORTRAIT,
+            **newer(cls.FACTS, "skin retouch", "photo correction", "white balance", "red eye", "beauty"),
             description="Takes faults of light and lens away where they are measured, and nothing where they are not. "
             "Everything is off by default. The face is compared with itself before; a retouch that makes it less alike "
             "is refused. Not for ID photos. No network makes pixels.",
@@ -117,7 +123,7 @@ class RetouchPhoto(io.ComfyNode):
             joined([each.photo[None] for each in found]),
             json.dumps(reports, indent=2),
             ui={"models": [*engine.models, *store.used(*MESH)], "retouch": reports, "text": ["\n".join(told)]}
-            | ({"look": look} if look else {}),
+            | {"look": look},
         )
 
 

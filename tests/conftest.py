@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -124,7 +125,8 @@ def free_port() -> int:
 def start_comfyui(base: Path, *extra: str, port: int | None = None) -> tuple[subprocess.Popen[bytes], ComfyUIServer]:
     """Start ComfyUI on a free port of this machine, with folders of its own under `base` and this pack linked.
 
-    The pack is compiled beforehand, as it is from a user's second start on. Skips without COMFYUI_PATH.
+    The pack is compiled beforehand, as it is from a user's second start on. COMFYUI_ARGUMENTS may hold more of
+    ComfyUI's own arguments, such as another frontend. Skips without COMFYUI_PATH.
     """
     if not os.environ.get("COMFYUI_PATH"):
         pytest.skip("set COMFYUI_PATH (and COMFYUI_PYTHON) to test against a real ComfyUI")
@@ -141,6 +143,7 @@ def start_comfyui(base: Path, *extra: str, port: int | None = None) -> tuple[sub
     ]
     command = [python, str(comfyui / "main.py"), "--cpu", "--listen", "127.0.0.1", "--port", str(port)]
     command += ["--base-directory", str(base), *folders, "--disable-auto-launch", *extra]
+    command += shlex.split(os.environ.get("COMFYUI_ARGUMENTS", ""))
     surroundings = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     compiled = [
         python,

@@ -35,6 +35,11 @@ class FaceEngine(Protocol):
         ...
 
 
+def detection_models(engine: FaceEngine) -> list[dict[str, str]]:
+    """The models of an engine that find faces, for reports; all where none is only for that."""
+    return [used for used in engine.models if "face detection" in used["use"]] or engine.models
+
+
 class YuNetSFace:
     """YuNet detection, five-point alignment, SFace embedding: MIT and Apache-2.0 weights, 20 ms a face on a CPU."""
 

@@ -1,4 +1,7 @@
-"""The part of ComfyUI's `comfy_api.latest.io` that this pack uses: socket types, schema, node base, output."""
+"""The part of ComfyUI's `comfy_api.latest.io` that this pack uses: socket types, schema, node base, output.
+
+As of ComfyUI 0.33.0; what 0.3.64 does not have is in `nodes/schema.py` at `newer`.
+"""
 
 from __future__ import annotations
 
@@ -156,6 +159,8 @@ class Schema:
     is_api_node: bool = False
     not_idempotent: bool = False
     enable_expand: bool = False
+    search_aliases: list[str] = field(default_factory=list)
+    has_intermediate_output: bool = False
 
     def finalize(self) -> None:
         """Give an output node the hidden values that saving a picture needs."""
@@ -175,6 +180,7 @@ class Schema:
         return {
             "input": inputs,
             "input_order": {group: list(sockets) for group, sockets in inputs.items()},
+            "is_input_list": self.is_input_list,
             "output": [socket.io_type for socket in self.outputs],
             "output_is_list": [socket.is_output_list for socket in self.outputs],
             "output_name": [socket.display_name or socket.io_type for socket in self.outputs],
@@ -188,6 +194,8 @@ class Schema:
             "deprecated": self.is_deprecated,
             "experimental": self.is_experimental,
             "api_node": self.is_api_node,
+            "search_aliases": self.search_aliases or None,
+            "has_intermediate_output": self.has_intermediate_output,
         }
 
 

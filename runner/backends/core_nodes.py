@@ -1,11 +1,13 @@
 """The few ComfyUI core nodes that the local engine carries: the same names, sockets and results, written anew.
 
+They are those of ComfyUI 0.33.0; `tests/runner/test_client.py` has what 0.3.64 does otherwise.
 They derive from `Carried` and not from `io.ComfyNode` directly, so that ComfyUI Manager, which reads the source, does
 not list them as nodes of this pack. They are never registered inside ComfyUI.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from pathlib import Path
@@ -86,7 +88,10 @@ class LoadImageMask(_PhotoFile):
 
     @classmethod
     def execute(cls, image: str, channel: str) -> io.NodeOutput:
-        """A colour channel as it is, or alpha inverted: 1 where the picture is transparent."""
+        """A colour channel as it is, or alpha inverted: 1 where the picture is transparent.
+
+        The empty mask of an opaque picture has its size, as in 0.3.64; newer versions give one of 64 x 64.
+        """
         import torch
 
         from ...core.imaging.files import load_photo
@@ -106,16 +111,17 @@ class SaveImage(Carried):
         io.Image.Input("images"),
         io.String.Input("filename_prefix", default="ComfyUI"),
     )
+    gives = (io.Image,)
     saves = True
 
     @classmethod
     def execute(cls, images: torch.Tensor, filename_prefix: str) -> io.NodeOutput:
-        """Numbered PNG files that carry the workflow."""
+        """Numbered PNG files that carry the workflow; the pictures as they came."""
         from .saved_files import save_images
 
         hidden = cls.hidden
         saved = save_images(images, filename_prefix, host.output_dir(), hidden.prompt, hidden.extra_pnginfo)
-        return io.NodeOutput(ui={"images": saved})
+        return io.NodeOutput(images, ui={"images": saved})
 
 
 class PreviewImage(Carried):
@@ -123,32 +129,33 @@ class PreviewImage(Carried):
 
     title = "Preview Image"
     takes = (io.Image.Input("images"),)
+    gives = (io.Image,)
     saves = True
 
     @classmethod
     def execute(cls, images: torch.Tensor) -> io.NodeOutput:
-        """PNG files in the temporary folder."""
+        """PNG files in the temporary folder; the pictures as they came."""
         from ...core.imaging.files import save_preview
 
-        return io.NodeOutput(ui={"images": save_preview(images)})
+        return io.NodeOutput(images, ui={"images": save_preview(images)})
 
 
 class PreviewAny(Carried):
     """Any value, shown as text."""
 
-    title = "Preview Any"
+    title = "Preview as Text"
     takes = (io.Custom("*").Input("source"),)
+    gives = (io.String,)
     saves = True
 
     @classmethod
     def execute(cls, source: Any) -> io.NodeOutput:
-        """Text as it is, the rest as JSON where it can be."""
-        if isinstance(source, str | int | float):
-            return io.NodeOutput(ui={"text": [str(source)]})
-        try:
-            return io.NodeOutput(ui={"text": ["None" if source is None else json.dumps(source)]})
-        except (TypeError, ValueError):
-            return io.NodeOutput(ui={"text": [str(source)]})
+        """Text as it is, the rest as JSON where it can be; the same text is given on."""
+        text = str(source)
+        if not isinstance(source, str | int | float):
+            with contextlib.suppress(TypeError, ValueError):
+                text = "None" if source is None else json.dumps(source, indent=4, ensure_ascii=False)
+        return io.NodeOutput(text, ui={"text": [text]})
 
 
 class _Primitive(Carried):
@@ -161,7 +168,7 @@ class _Primitive(Carried):
 class PrimitiveString(_Primitive):
     """A text."""
 
-    title = "String"
+    title = "Text"
     takes = (io.String.Input("value"),)
     gives = (io.String,)
 
@@ -169,7 +176,7 @@ class PrimitiveString(_Primitive):
 class PrimitiveStringMultiline(_Primitive):
     """A text of several lines."""
 
-    title = "String (Multiline)"
+    title = "Text (Multiline)"
     takes = (io.String.Input("value", multiline=True),)
     gives = (io.String,)
 

@@ -42,7 +42,7 @@ class Carried(io.ComfyNode):
 class EmptyImage(Carried):
     """A picture of one colour."""
 
-    title = "EmptyImage"
+    title = "Empty Image"
     takes = (
         io.Int.Input("width", default=512, min=1, max=MAX_SIDE, step=1),
         io.Int.Input("height", default=512, min=1, max=MAX_SIDE, step=1),
@@ -63,7 +63,7 @@ class EmptyImage(Carried):
 class ImageInvert(Carried):
     """The negative."""
 
-    title = "Invert Image"
+    title = "Invert Image Colors"
     takes = (io.Image.Input("image"),)
     gives = (io.Image,)
 
@@ -126,7 +126,7 @@ class ImageScale(Carried):
 class ImageBatch(Carried):
     """Two batches in one."""
 
-    title = "Batch Images"
+    title = "Batch Images (DEPRECATED)"
     takes = (
         io.Image.Input("image1"),
         io.Image.Input("image2"),
@@ -135,9 +135,12 @@ class ImageBatch(Carried):
 
     @classmethod
     def execute(cls, image1: torch.Tensor, image2: torch.Tensor) -> io.NodeOutput:
-        """The second batch is cropped and scaled to the size of the first."""
+        """The second batch is cropped and scaled to the size of the first; one without alpha becomes opaque."""
         import torch
+        import torch.nn.functional as functional
 
+        channels = max(image1.shape[-1], image2.shape[-1])
+        image1, image2 = (functional.pad(each, (0, channels - each.shape[-1]), value=1.0) for each in (image1, image2))
         if image1.shape[1:] != image2.shape[1:]:
             image2 = _scale(image2, image1.shape[2], image1.shape[1], "bilinear", "center")
         return io.NodeOutput(torch.cat((image1, image2)))
@@ -175,7 +178,7 @@ class ImageToMask(Carried):
 class InvertMask(Carried):
     """The other part of a mask."""
 
-    title = "InvertMask"
+    title = "Invert Mask"
     takes = (io.Mask.Input("mask"),)
     gives = (io.Mask,)
 
@@ -197,14 +200,15 @@ class JoinImageWithAlpha(Carried):
 
     @classmethod
     def execute(cls, image: torch.Tensor, alpha: torch.Tensor) -> io.NodeOutput:
-        """Transparent where `alpha` is 1, which is what masks mean in ComfyUI; as many as both have."""
+        """Transparent where `alpha` is 1, which is what masks mean in ComfyUI; the shorter batch begins again."""
         import torch
         import torch.nn.functional as functional
 
-        count = min(len(image), len(alpha))
+        count = max(len(image), len(alpha))
         planes = alpha.reshape(-1, 1, *alpha.shape[-2:])
         covers = 1.0 - functional.interpolate(planes, size=image.shape[1:3], mode="bilinear")[:, 0]
-        return io.NodeOutput(torch.cat((image[:count, ..., :3], covers[:count, ..., None]), dim=-1))
+        pictures, covers = (each[torch.arange(count) % len(each)] for each in (image[..., :3], covers))
+        return io.NodeOutput(torch.cat((pictures, covers[..., None]), dim=-1))
 
 
 class GetImageSize(Carried):

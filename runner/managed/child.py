@@ -91,8 +91,8 @@ def _last_lines(path: Path, lines: int) -> list[str]:
 
 
 def _shown(line: bytes) -> str:
-    """A line as a terminal would leave it: what progress bars overwrote is left out."""
-    return line.rstrip(b"\r").rpartition(b"\r")[2].decode("utf-8", "replace")
+    """A line as a terminal would leave it, without colours: what progress bars overwrote is left out."""
+    return _COLOUR.sub("", line.rstrip(b"\r").rpartition(b"\r")[2].decode("utf-8", "replace"))
 
 
 def follow(path: Path, stopped: Callable[[], bool]) -> Iterator[str]:
@@ -129,7 +129,11 @@ def _replaced(path: Path, stream: BinaryIO | None) -> bool:
     return stream is None or os.fstat(stream.fileno()).st_ino != there.st_ino
 
 
-_EXECUTED = re.compile(rb"^Prompt executed in ", re.MULTILINE)
+BEFORE_WORDS = r"^(?:\x1b\[[\d;]*m|\[[A-Z]+\]| )*"
+"""What may stand before the words of a log's line: newer ComfyUI writes ``[INFO]`` there, in colour."""
+
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+_EXECUTED = re.compile(BEFORE_WORDS.encode() + rb"Prompt executed in ", re.MULTILINE)
 _CHUNK = 1 << 16
 _LINE_LIMIT = 1 << 12
 _DRAIN_SECONDS = 1.0

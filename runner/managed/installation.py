@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import ComfyUINotFound, PackNotInstalled
+from .child import BEFORE_WORDS
 from .processes import for_another_python
 
 _COMFY_CLI_SECONDS = 30
@@ -113,6 +114,7 @@ LOG_LINES = 2000
 
 _CHECK_SECONDS = 120
 _INSTALL_SECONDS = 2000
+_LOADED = BEFORE_WORDS + r"[\d.]+ seconds( \(IMPORT FAILED\))?: (.+)$"
 _MARK = Path("nodes", "extension.py")
 _CHECK = """
 import importlib.util, json, pathlib, sys
@@ -209,7 +211,7 @@ def loaded(log: str) -> tuple[list[str], list[str]]:
     """The folders from which ComfyUI loaded this pack by its own log, and those where it failed to."""
     good: list[str] = []
     bad: list[str] = []
-    for failed, folder in re.findall(r"^ *[\d.]+ seconds( \(IMPORT FAILED\))?: (.+)$", log, re.MULTILINE):
+    for failed, folder in re.findall(_LOADED, log, re.MULTILINE):
         if is_pack(Path(os.fspath(folder.strip()))):
             (bad if failed else good).append(folder.strip())
     return list(dict.fromkeys(good)), list(dict.fromkeys(bad))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +79,23 @@ class Canvas:
         return self.page.evaluate(
             "() => app.graph._nodes.filter(n => !(n.type in LiteGraph.registered_node_types)).map(n => n.type)"
         )
+
+    def offered_models(self) -> list[str]:
+        """Missing models for which the canvas offers a download, as ``folder / name``.
+
+        Older frontends show a dialog at once, newer ones a panel behind View details.
+        """
+        details = self.page.get_by_text("View details")
+        self.page.get_by_text("Missing Models").or_(details).first.wait_for(timeout=20_000)
+        if not details.count():
+            lines = self.page.inner_text("body").splitlines()
+            return [line for line, then in pairwise(lines) if then.startswith("Download")]
+        details.click()
+        buttons = self.page.get_by_role("button", name=re.compile(r"^Download .+\.\w+$"))
+        buttons.first.wait_for(timeout=20_000)
+        names = [str(button.get_attribute("aria-label")).removeprefix("Download ") for button in buttons.all()]
+        lines = [line for line in self.page.inner_text("body").splitlines() if line.strip()]
+        return [f"{lines[lines.index(name) + 1]} / {name}" for name in names]
 
     def titles(self) -> list[str]:
         """The titles of the nodes on the canvas."""

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from likeness_studio.runner.backends.comfy.versions import Version, comfyui_version
 from likeness_studio.tests.conftest import start_comfyui
 
 HERE = Path(__file__).parent
@@ -40,6 +41,12 @@ def load_module(name: str, file: Path) -> ModuleType:
 def object_info(comfyui_server: Any) -> dict[str, Any]:
     """What the server says of its nodes."""
     return httpx.get(f"{comfyui_server.url}/object_info", timeout=60).json()
+
+
+@pytest.fixture(scope="session")
+def version(comfyui_server: Any) -> Version:
+    """The version of the server's ComfyUI."""
+    return comfyui_version(httpx.get(f"{comfyui_server.url}/system_stats").json())
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,15 @@ def without_optional(name):
     return workflow.to_api()
 
 
+def drop_later_inputs(prompt, expected, object_info):
+    """Take out what the canvas adds to core's nodes of a newer version: optional inputs, at their defaults."""
+    for key, node in prompt.items():
+        optional = object_info[node["class_type"]]["input"].get("optional", {})
+        for name in set(node["inputs"]) - set(expected[key]["inputs"]):
+            assert not node["class_type"].startswith("Likeness")
+            assert node["inputs"].pop(name) == optional[name][1]["default"]
+
+
 def of_other_packs(name):
     """The classes of a workflow that neither core nor this pack has; they belong to stages that are off."""
     graph = json.loads((ROOT / "workflows" / "api" / name).read_text())
@@ -55,13 +64,14 @@ def wait_for(url, prompt_id):
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=[path.stem for path in WORKFLOWS])
-def test_a_workflow_opens_and_converts_to_its_api_file(path, comfyui_server, canvas_module):
+def test_a_workflow_opens_and_converts_to_its_api_file(path, comfyui_server, canvas_module, object_info):
     with canvas_module.open_canvas(comfyui_server.url) as canvas:
         canvas.open_file(path)
         assert set(canvas.missing_nodes()) == of_other_packs(path.name)
         assert canvas.errors == []
         prompt = canvas.prompt()
     expected = without_optional(path.name)
+    drop_later_inputs(prompt, expected, object_info)
     assert {key: (node["class_type"], node["inputs"]) for key, node in prompt.items()} == {
         key: (node["class_type"], node["inputs"]) for key, node in expected.items()
     }
@@ -96,11 +106,8 @@ def test_missing_models_are_offered(name, comfyui_server, canvas_module):
     models = [model for node in graph.values() for model in node["_meta"].get("models", ())]
     with canvas_module.open_canvas(comfyui_server.url) as canvas:
         canvas.open_file(ROOT / "workflows" / f"{name}.json")
-        canvas.page.get_by_text("Missing Models").wait_for(timeout=20_000)
-        said = canvas.page.inner_text("body")
-    for model in models:
-        assert f"{model['directory']} / {model['name']}" in said
-    assert said.count("Copy URL") == len(models)
+        offered = canvas.offered_models()
+    assert sorted(offered) == sorted(f"{model['directory']} / {model['name']}" for model in models)
 
 
 def test_studio_headshot_runs_from_the_run_button(comfyui_server, canvas_module, demo_on_server, tmp_path):

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 from likeness_studio.core import host
 from likeness_studio.nodes.lora import InspectLora, LoadLoraStack, MergeLoras
+from likeness_studio.tests.comfyui.descriptions import described_here, described_there
 
 pytestmark = pytest.mark.comfyui
 HERE = Path(__file__).parent
@@ -64,13 +65,11 @@ def run(server, graph):
 
 
 @pytest.mark.parametrize("node", [LoadLoraStack, InspectLora, MergeLoras])
-def test_the_stand_in_lists_the_files_as_the_server_does(node, server, monkeypatch):
+def test_the_stand_in_lists_the_files_as_the_server_does(node, server, version, monkeypatch):
     monkeypatch.setattr(host, "model_files", lambda kind: ["old.pt", "style.safetensors", "subject.safetensors"])
-    mine = json.loads(json.dumps(node.GET_NODE_INFO_V1()))
-    real = httpx.get(f"{server.url}/object_info/{mine['name']}").json()[mine["name"]]
-    mine.pop("python_module")
-    real.pop("python_module", None)
-    assert mine == real
+    name = node.GET_SCHEMA().node_id
+    real = httpx.get(f"{server.url}/object_info/{name}").json()[name]
+    assert described_there(real) == described_here(node, version)
 
 
 def test_the_workflow_inspects_and_merges(server):

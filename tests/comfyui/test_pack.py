@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -10,6 +9,8 @@ import httpx
 import pytest
 
 from likeness_studio.nodes.extension import node_classes
+from likeness_studio.tests.comfyui.descriptions import SINCE, described_here, described_there
+from likeness_studio.tests.conftest import start_comfyui
 
 pytestmark = pytest.mark.comfyui
 ROOT = Path(__file__).parents[2]
@@ -23,18 +24,42 @@ def test_the_pack_loads_without_a_warning(comfyui_server, object_info):
     assert not [line for line in log.splitlines() if "likeness" in line.lower() and "seconds:" not in line]
 
 
+def test_with_the_pack_comfyui_warns_of_nothing_that_it_does_not_warn_of_without_it(
+    comfyui_server, object_info, tmp_path
+):
+    process, alone = start_comfyui(tmp_path, "--disable-all-custom-nodes")
+    process.terminate()
+    process.wait(20)
+    assert warnings_in(comfyui_server) - warnings_in(alone) == set()
+
+
+def warnings_in(server):
+    """Lines of the start that warn or complain, without colours, folders and numbers."""
+    log, _, _ = server.log_text().partition("got prompt")
+    plain = re.sub(r"\x1b\[[\d;]*m", "", log.replace(str(server.base), ""))
+    words = re.compile(r"warn|error|traceback|exception|deprecat|fail", re.IGNORECASE)
+    return {re.sub(r"[\d.]+", "#", line) for line in plain.splitlines() if words.search(line)}
+
+
 def test_the_import_is_quick(comfyui_server, object_info):
     (seconds,) = re.findall(r"([\d.]+) seconds: .*likeness-studio", comfyui_server.log_text())
     assert float(seconds) <= LIMIT_SECONDS
 
 
 @pytest.mark.parametrize("node", NODES, ids=[node.GET_SCHEMA().node_id for node in NODES])
-def test_the_stand_in_describes_the_node_as_comfyui_does(node, object_info):
-    mine = json.loads(json.dumps(node.GET_NODE_INFO_V1()))
-    real = object_info[mine["name"]]
-    assert real.pop("python_module", "").startswith("custom_nodes.") or "python_module" not in real
-    mine.pop("python_module")
-    assert {key: real.get(key) for key in mine} == mine, "newer servers say more, and nothing else"
+def test_the_stand_in_describes_the_node_as_comfyui_does(node, object_info, version):
+    real = object_info[node.GET_SCHEMA().node_id]
+    assert real.get("python_module", "custom_nodes.").startswith("custom_nodes.")
+    assert described_there(real) == described_here(node, version)
+
+
+def test_what_nodes_show_and_by_which_words_they_are_found_reaches_newer_servers(object_info, version):
+    ours = {name: real for name, real in object_info.items() if name.startswith("Likeness")}
+    assert len(ours) == len(NODES)
+    assert all(real.get("search_aliases") for real in ours.values()) is (version >= SINCE["search_aliases"])
+    told = {name for name, real in ours.items() if real.get("has_intermediate_output")}
+    shows = {node.GET_SCHEMA().node_id for node in NODES if node.FACTS.shows}
+    assert told == (shows if version >= SINCE["has_intermediate_output"] else set())
 
 
 def test_every_help_page_and_script_is_served(comfyui_server, object_info):

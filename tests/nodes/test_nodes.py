@@ -1,14 +1,18 @@
 """What every node of the pack owes its users: names, tooltips, a help page, an example workflow, and a clean import."""
 
+import inspect
 import json
 import re
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from likeness_studio.core.node_facts import Effect, NodeFacts
 from likeness_studio.nodes.extension import node_classes
+from likeness_studio.nodes.schema import newer
 
 ROOT = Path(__file__).parents[2]
 NODES = node_classes()
@@ -28,6 +32,41 @@ def test_names_and_tooltips(node):
     for socket in schema.outputs:
         assert socket.tooltip, f"{schema.node_id}.{socket.id} has no tooltip"
         assert socket.display_name, f"{schema.node_id}.{socket.id} has no name on the canvas"
+
+
+@pytest.mark.parametrize("node", NODES, ids=IDS)
+def test_other_words_find_it(node):
+    """Each is a word of the field that the node's name does not have already."""
+    schema = node.GET_SCHEMA()
+    assert 2 <= len(schema.search_aliases) == len(set(schema.search_aliases))
+    assert all(alias.lower() not in schema.display_name.lower() for alias in schema.search_aliases)
+
+
+@pytest.mark.parametrize("node", NODES, ids=IDS)
+def test_what_it_shows_is_told_again_from_a_cache(node):
+    """ComfyUI tells what output nodes have shown, and of others what those that ask for it have."""
+    schema = node.GET_SCHEMA()
+    shows = bool(re.search(r"NodeOutput\([^#]*?\bui=", inspect.getsource(node)))
+    assert shows is (schema.is_output_node or schema.has_intermediate_output)
+    assert schema.has_intermediate_output is node.FACTS.shows
+
+
+@pytest.mark.parametrize("node", NODES, ids=IDS)
+def test_it_shows_the_same_keys_whatever_it_found(node):
+    """For a list, ComfyUI joins what each call shows by the keys of the first, and fails where one is missing."""
+    source = re.sub(r"\[\s*[^\[\]]*\]", "[]", inspect.getsource(node))
+    assert not re.search(r'\|=? *\(?\{ *"\w+": (\[\]|\w+) *\} if ', source)
+
+
+def test_fields_that_comfyui_lacks_are_left_out(monkeypatch):
+    @dataclass
+    class Old:
+        node_id: str
+
+    facts = NodeFacts(Effect.PASSES, shows=True)
+    assert newer(facts, "word") == {"search_aliases": ["word"], "has_intermediate_output": True}
+    monkeypatch.setattr("likeness_studio.nodes.schema.io.Schema", Old)
+    assert newer(facts, "word") == {}
 
 
 @pytest.mark.parametrize("node", NODES, ids=IDS)

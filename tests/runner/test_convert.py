@@ -43,7 +43,7 @@ def test_plain_graph_with_reroute_and_note(canvas):
             "inputs": {"width": 16, "height": 8, "batch_size": 1, "color": 255},
             "_meta": {"title": "Blank"},
         },
-        "3": {"class_type": "ImageInvert", "inputs": {"image": ["1", 0]}, "_meta": {"title": "Invert Image"}},
+        "3": {"class_type": "ImageInvert", "inputs": {"image": ["1", 0]}, "_meta": {"title": "Invert Image Colors"}},
         "4": {
             "class_type": "SaveImage",
             "inputs": {"filename_prefix": "out", "images": ["3", 0]},

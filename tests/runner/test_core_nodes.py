@@ -38,6 +38,21 @@ def test_batch_of_two_sizes_takes_the_first(photos):
     assert batch.shape == (3, 10, 20, 3)
 
 
+def test_batch_of_two_kinds_has_alpha():
+    batch = core_nodes.ImageBatch.execute(torch.zeros(1, 10, 20, 3), torch.zeros(1, 10, 20, 4)).args[0]
+    assert batch.shape == (2, 10, 20, 4)
+    assert batch[:, 0, 0, 3].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(("pictures", "masks"), [(3, 2), (2, 3), (1, 3), (3, 1)])
+def test_the_shorter_of_pictures_and_masks_begins_again(pictures, masks):
+    image = torch.arange(pictures).float().reshape(-1, 1, 1, 1).expand(-1, 2, 2, 3)
+    alpha = torch.arange(masks).float().reshape(-1, 1, 1).expand(-1, 2, 2)
+    joined = core_nodes.JoinImageWithAlpha.execute(image, alpha).args[0]
+    assert joined[:, 0, 0, 0].tolist() == [number % pictures for number in range(3)]
+    assert joined[:, 0, 0, 3].tolist() == [1 - number % masks for number in range(3)]
+
+
 @pytest.mark.parametrize("method", ["nearest-exact", "bilinear", "area", "bicubic", "lanczos"])
 def test_scale_keeps_proportions_for_a_side_of_zero(method):
     scaled = core_nodes.ImageScale.execute(torch.rand(2, 10, 20, 3), method, 40, 0, "disabled").args[0]
@@ -50,10 +65,12 @@ def test_scale_with_no_size_changes_nothing():
 
 
 @pytest.mark.parametrize(
-    ("source", "text"), [("word", "word"), (3, "3"), (True, "True"), (None, "None"), ([1, "a"], '[1, "a"]')]
+    ("source", "text"),
+    [("word", "word"), (3, "3"), (True, "True"), (None, "None"), ([1, "é"], '[\n    1,\n    "é"\n]')],
 )
 def test_preview_any_shows_text(source, text):
-    assert core_nodes.PreviewAny.execute(source).ui == {"text": [text]}
+    output = core_nodes.PreviewAny.execute(source)
+    assert (output.args, output.ui) == ((text,), {"text": [text]})
 
 
 def test_date_words_in_prefixes():

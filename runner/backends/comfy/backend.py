@@ -26,9 +26,10 @@ from ..saved_files import announced_files
 from .catalog import ServerCatalog, findings_on, require
 from .events import Listener
 from .follow_prompt import Job
-from .results import Fetch, results, server_seconds
+from .results import Fetch, reporting_nodes, results, server_seconds, unreported
 from .server import ComfyServer
 from .uploads import Uploads
+from .versions import NEWEST, comfyui_version, forgets_cached_reports
 
 if TYPE_CHECKING:
     from ..base import Fact
@@ -128,6 +129,7 @@ class ServerBackend:
         self._has_answered = False
         self._ready = False
         self._suits: set[str] = set()
+        self._version = NEWEST
 
     @cached_property
     def _managed(self) -> bool:
@@ -216,8 +218,8 @@ class ServerBackend:
     def _prepare(self, workflow: Workflow, stopped: Stopped) -> None:
         """Wait for the server, and see whether it can run the graph: once for each graph while the server stays."""
         if not self._ready:
-            self.server.wait_ready(stopped)
-            self._uploads.forget()
+            self._version = comfyui_version(self.server.wait_ready(stopped))
+            self._uploads.start_over(self._version)
             self._suits.clear()
             self._ready = True
         if workflow.hash not in self._suits:
@@ -242,17 +244,18 @@ class _Run:
         titles = {node.id: node.title for node in self.workflow}
         name = self.backend.name
         result = RunResult(self.workflow.name, self.workflow.hash, name, titles=titles, place=name, remote=True)
+        shows = reporting_nodes(self.workflow) if forgets_cached_reports(self.backend._version) else frozenset()
         try:
-            self._prompt(result, placed, prompt_id, resume=resume)
+            self._prompt(result, placed, prompt_id, resume=resume, rerun=shows)
         except ServerOutOfMemory:
             self._note(result, "The server ran out of memory; it was told to free it, and the job was run again.")
             self.backend.server.free()
             time.sleep(FREE_SECONDS)
-            self._prompt(result, placed, str(uuid.uuid4()))
+            self._prompt(result, placed, str(uuid.uuid4()), rerun=shows)
         except OutputMissing as error:
             self._note(result, f"{str(error).removesuffix('; run it again.')}; the job was run again.")
             shown = frozenset(node for node, _ in announced_files(result))
-            self._prompt(result, placed, str(uuid.uuid4()), rerun=shown)
+            self._prompt(result, placed, str(uuid.uuid4()), rerun=shows | shown)
         return result
 
     def _prompt(
@@ -274,6 +277,8 @@ class _Run:
         result.server_seconds = server_seconds(entry)
         try:
             result.ui = results(entry, self.workflow, server.url)
+            for title in unreported(entry, self.workflow, result.ui):
+                self._note(result, f"The server took {title} from its cache and kept no report of it.")
             fetch = Fetch(
                 server,
                 self.folders,

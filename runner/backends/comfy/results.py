@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....core.files import claim_free_path
 from ....core.imaging.files import picture_formats
+from ....core.node_facts import facts_of
 from ...errors import (
     InterruptedOnServer,
     OutputBlank,
@@ -66,6 +67,19 @@ def results(entry: dict[str, Any], workflow: Workflow, url: str) -> Shown:
     if not isinstance(outputs, dict):
         raise ServerRefused(f"{url} has a history entry without outputs; is it a ComfyUI server?")
     return {str(node): shown for node, shown in outputs.items() if isinstance(shown, dict)}
+
+
+def reporting_nodes(workflow: Workflow) -> frozenset[str]:
+    """The nodes of this pack in the middle of the graph from whose reports the run's report is made."""
+    return frozenset(node.id for node in workflow if (facts := facts_of(node.class_type)) and facts.shows)
+
+
+def unreported(entry: dict[str, Any], workflow: Workflow, shown: Shown) -> list[str]:
+    """Titles of those of `reporting_nodes` that came from the server's cache without what they had shown."""
+    status = entry.get("status")
+    cached = _messages(status if isinstance(status, dict) else {}).get("execution_cached", {}).get("nodes")
+    ids = {str(node) for node in cached} if isinstance(cached, list) else set()
+    return [workflow.nodes[node].title for node in sorted(reporting_nodes(workflow) & ids - set(shown))]
 
 
 def server_seconds(entry: dict[str, Any]) -> float | None:

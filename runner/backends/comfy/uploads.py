@@ -1,7 +1,8 @@
 """The user's files on their way to a server: looked at, named by content, sent once; the job's id in file names.
 
-ComfyUI fills up a truncated photo with grey, makes 16-bit ones white and takes every profile for sRGB; here the first
-is refused, and the others are sent with 8 bits in sRGB, as the local engine reads them.
+ComfyUI fills up a truncated photo with grey, makes 16-bit ones white and takes every profile for sRGB; newer versions
+read photos with a video decoder, which has a coarser chroma than libjpeg and knows no mirrored EXIF orientation. Here
+the first is refused, and the others are sent with 8 bits in sRGB, upright, as the local engine reads them.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ....core import host
 from ....core.errors import PhotoUnreadable
@@ -21,6 +22,10 @@ from ...workflow.input_files import safe_name
 from ..backoff import OutageWait
 from ..saved_files import File
 from .server import TOO_LARGE, ComfyServer
+from .versions import NEWEST, READS_WITH_PYAV, Version
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 PREFIX_INPUT = "filename_prefix"
 """The input by which core's and other packs' nodes are told how to name their files."""
@@ -55,8 +60,20 @@ def without_filename_tag(file: File, prompt_id: str) -> File:
     return {**file, "filename": str(file["filename"]).replace(filename_tag(prompt_id), "", 1)}
 
 
-def checked_image(photo: Path, spare: Path) -> Path:
-    """`photo` if a server reads it as it is, else a copy in the folder `spare` that it does: 8 bits, in sRGB, as PNG.
+def reads_exactly(picture: Image.Image, version: Version) -> bool:
+    """Whether a server of that version of ComfyUI reads the pixels as Pillow does; animations are left to it."""
+    if needs_conversion(picture) or picture.format in FOREIGN_TO_SERVERS:
+        return False
+    if version < READS_WITH_PYAV or (picture.format != "MPO" and getattr(picture, "n_frames", 1) > 1):
+        return True
+    from PIL import ExifTags
+
+    upright = picture.getexif().get(ExifTags.Base.Orientation, 1) == 1
+    return upright and picture.format == "PNG" and picture.mode in ("RGB", "RGBA")
+
+
+def checked_image(photo: Path, spare: Path, version: Version) -> Path:
+    """`photo` if a server of `version` reads it as it is, else a copy in `spare` that it does: 8 bits, sRGB, PNG.
 
     Raises PhotoUnreadable when it is no picture or ends too early, PhotoTooLarge, and OutputUnwritable.
     """
@@ -64,7 +81,7 @@ def checked_image(photo: Path, spare: Path) -> Path:
 
     check_whole(photo)
     with opened(photo) as picture:
-        if not needs_conversion(picture) and picture.format not in FOREIGN_TO_SERVERS:
+        if reads_exactly(picture, version):
             return photo
         copy = spare / f"{photo.stem}.png"
         plain = to_srgb(ImageOps.exif_transpose(picture))
@@ -101,12 +118,14 @@ class Uploads:
     def __init__(self, server: ComfyServer) -> None:
         self._server = server
         self._sent: dict[tuple[str, str], str] = {}
+        self._version = NEWEST
         self._lock = threading.Lock()
 
-    def forget(self) -> None:
-        """Send everything again: the server was restarted, perhaps with an empty input folder."""
+    def start_over(self, version: Version) -> None:
+        """Send everything again, as this version reads it: the server was restarted, perhaps without its inputs."""
         with self._lock:
             self._sent.clear()
+            self._version = version
 
     def place(self, workflow: Workflow, folder: Path, patience: OutageWait) -> Workflow:
         """A copy of `workflow` that names its files as the server does, after sending those that are in `folder`.
@@ -126,7 +145,7 @@ class Uploads:
             if takes_folder:
                 files = sorted(path for path in source.iterdir() if path.is_file())
             else:
-                files = [checked_image(source, folder / SPARE) if node.file_kind == "photo" else source]
+                files = [checked_image(source, folder / SPARE, self._version) if node.file_kind == "photo" else source]
             digest = hashlib.sha256(b"".join(_digest(file) for file in files)).hexdigest()
             home = f"{UPLOADS}/{digest[:12]}"
             names = [self._send(file, home, patience) for file in files]

@@ -117,7 +117,7 @@ class TestPortraits:
 
     def test_frame_headshot_shows_it(self):
         assert frame(Engine(BEHIND, MAIN)).ui["text"] == [BACKGROUND]
-        assert "text" not in frame(Engine(MAIN)).ui
+        assert frame(Engine(MAIN)).ui["text"] == []
 
 
 class TestDescribe:

@@ -107,14 +107,15 @@ class TestPack:
             pack.put_into(tmp_path)
         assert not any(link.iterdir())
 
-    def test_comfyuis_log_says_how_often_the_pack_was_loaded(self, tmp_path):
+    @pytest.mark.parametrize("before", ["", "\x1b[32m[INFO]\x1b[0m "], ids=["0.3.64", "0.33.0"])
+    def test_comfyuis_log_says_how_often_the_pack_was_loaded(self, tmp_path, before):
         (tmp_path / "a").symlink_to(pack.ROOT)
         log = f"""Import times for custom nodes:
-   0.0 seconds: {tmp_path}/websocket_image_save.py
-   0.1 seconds: {tmp_path}/a
-   1.2 seconds: {pack.ROOT}
-   1.3 seconds: {pack.ROOT}
-   0.3 seconds (IMPORT FAILED): {pack.ROOT}
+{before}   0.0 seconds: {tmp_path}/websocket_image_save.py
+{before}   0.1 seconds: {tmp_path}/a
+{before}   1.2 seconds: {pack.ROOT}
+{before}   1.3 seconds: {pack.ROOT}
+{before}   0.3 seconds (IMPORT FAILED): {pack.ROOT}
 """
         assert pack.loaded(log) == ([f"{tmp_path}/a", str(pack.ROOT)], [str(pack.ROOT)])
 

@@ -218,6 +218,20 @@ class TestAnotherPython:
         assert child.exit_code() in {0, None}
 
 
+WORDS = ["Prompt executed in 0.01 seconds", "\x1b[32m[INFO]\x1b[0m \x1b[32mPrompt executed in 0.01 seconds\x1b[0m"]
+"""How ComfyUI 0.3.64 and 0.33.0 say that a prompt is done."""
+
+
+@pytest.mark.parametrize("words", WORDS, ids=["0.3.64", "0.33.0"])
+def test_finished_prompts_are_counted_by_comfyuis_own_words(tmp_path, words):
+    ended, jobs = threading.Event(), []
+    says = f"print('got prompt: Prompt executed in a title'); print({words!r}); print({words!r})"
+    Child([sys.executable, "-c", says], tmp_path, RotatingLog(tmp_path / "log"), jobs.append, ended.set)
+    assert ended.wait(30)
+    assert sum(jobs) == 2
+    assert tail(tmp_path / "log", 1)[0].endswith("Prompt executed in 0.01 seconds"), "no colours where errors show it"
+
+
 def test_the_command_line_keeps_to_this_machine_and_to_its_own_temporary_files(tmp_path):
     words = command(Options("a", cpu=True, extra=("--lowvram",)), tmp_path, Path("python"), 8199)
     assert words[:6] == ["python", str(tmp_path / "main.py"), "--listen", "127.0.0.1", "--port", "8199"]
