@@ -5,8 +5,8 @@ import { app } from "../../scripts/app.js";
 const ORDER = [
   "studio_headshot", "check_likeness", "enroll_identity", "keep_the_best", "id_photo", "id_photo_sheet",
   "check_id_photo", "check_selfie", "retouch_photo", "img2img_headshot_sd15", "img2img_headshot_sdxl",
-  "new_background_sd15", "new_background_sdxl", "lora_headshot", "reference_profile", "edit_headshot", "compare_models",
-  "merge_loras",
+  "img2img_headshot_z_image", "new_background_sd15", "new_background_sdxl", "lora_headshot", "reference_profile",
+  "edit_headshot", "edit_headshot_flux2_klein", "compare_models", "merge_loras",
 ];
 
 const place = (name) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
