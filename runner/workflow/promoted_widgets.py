@@ -1,0 +1,64 @@
+"""Widgets that a subgraph shows on the node that uses it: which there are, and which of the saved values is whose."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .canvas_graph import INPUTS_ID, CanvasNode, Scope, Wire, sockets_of
+from .widget_values import NOTHING, wrap
+
+
+class Unsure(Exception):
+    """Not an error: the file does not say for certain what is meant. The text says where."""
+
+
+def promoted_value(inside: Scope, definitions: Mapping[Any, dict[str, Any]], slot: int) -> Any:
+    """The value that a use of a subgraph holds for the input `slot` of its definition, or NOTHING. Raises Unsure."""
+    if inside.values is None:
+        inside.values = _values(inside, definitions)
+    return inside.values.get(inside.graph["inputs"][slot]["name"], NOTHING)
+
+
+def _values(inside: Scope, definitions: Mapping[Any, dict[str, Any]]) -> dict[str, Any]:
+    instance: CanvasNode = inside.instance or {}
+    names = [socket["name"] for socket in inside.graph["inputs"]]
+    named = instance.get("widgets_values_named")
+    if isinstance(named, Mapping):
+        return {name: wrap(named[name]) for name in names if name in named}
+    values = instance.get("widgets_values")
+    if not values:
+        return {}
+    if isinstance(values, Mapping):
+        return {name: wrap(values[name]) for name in names if name in values}
+    if (instance.get("properties") or {}).get("proxyWidgets"):
+        raise Unsure("promoted widgets of the older kind that have values of their own")
+    shown = [socket["name"] for socket in sockets_of(instance) if socket.get("widget")]
+    promoted = [name for slot, name in enumerate(names) if _is_promoted(inside, definitions, slot)]
+    candidates = [order for order in (promoted, shown) if len(order) == len(values)]
+    if not candidates:
+        raise Unsure(f"{len(values)} values for {len(promoted)} promoted widgets of a subgraph")
+    if len(candidates) == 2 and promoted != shown:
+        raise Unsure("promoted widgets of a subgraph in two orders")
+    return {name: wrap(value) for name, value in zip(candidates[0], values, strict=True)}
+
+
+def _is_promoted(inside: Scope, definitions: Mapping[Any, dict[str, Any]], slot: int) -> bool:
+    """Whether an input of the subgraph leads to a widget inside, so that its use shows that widget."""
+    for node_id, place in inside.targets.get(Wire(INPUTS_ID, slot), ()):
+        node = inside.nodes.get(node_id)
+        if node is None:
+            continue
+        sockets = sockets_of(node)
+        if place >= len(sockets):
+            continue
+        if sockets[place].get("widget"):
+            return True
+        if node["type"] in definitions:
+            deeper = inside.enter(node, definitions[node["type"]])
+            names = [socket["name"] for socket in deeper.graph["inputs"]]
+            if sockets[place]["name"] in names and _is_promoted(
+                deeper, definitions, names.index(sockets[place]["name"])
+            ):
+                return True
+    return False
