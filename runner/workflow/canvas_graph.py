@@ -1,8 +1,7 @@
-"""A canvas file as graphs of nodes and wires: the outermost, and one for each use of a subgraph."""
+"""Words and parts of a canvas file: which nodes are only drawn, modes, links, and what a bypassed node passes on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,13 +22,14 @@ FOREIGN_VIRTUAL = PASSING | {
 }
 """Nodes that widespread packs add to the canvas only; no server ever has them."""
 
-DEEPEST = 50
-"""Subgraphs within one another; more means that one contains itself."""
-
 INPUTS_ID, OUTPUTS_ID = -10, -20
 """The two ends of a subgraph, as nodes of its links."""
 
 CanvasNode = dict[str, Any]
+
+
+class Unsure(Exception):
+    """Not an error: the file does not say for certain what the canvas would send. The text says where."""
 
 
 @dataclass(frozen=True)
@@ -38,49 +38,6 @@ class Wire:
 
     node: int | str
     slot: int
-
-
-class Scope:
-    """One graph of the file: the outermost, or one use of a subgraph (`instance`, a node of `outer`)."""
-
-    def __init__(
-        self, graph: dict[str, Any], path: str = "", outer: Scope | None = None, instance: CanvasNode | None = None
-    ) -> None:
-        self.graph, self.path, self.outer, self.instance = graph, path, outer, instance
-        self.nodes: dict[Any, CanvasNode] = {node["id"]: node for node in graph["nodes"]}
-        links = [_link(link) for link in graph["links"] or ()]
-        self.wires = {number: wire for number, wire, _ in links}
-        self.into = {target: wire for _, wire, target in links}
-        self.targets: dict[Wire, list[tuple[Any, int]]] = {}
-        for _, wire, target in links:
-            self.targets.setdefault(wire, []).append(target)
-        self.inner: dict[Any, Scope] = {}
-        self.values: dict[str, Any] | None = None
-        self.depth: int = outer.depth + 1 if outer else 0
-
-    def id_of(self, node: CanvasNode) -> str:
-        """The node's id in API format: behind those of the subgraphs around it."""
-        return f"{self.path}{node['id']}"
-
-    def wire_into(self, socket: dict[str, Any]) -> Wire | None:
-        """The origin of the link at an input."""
-        link = socket.get("link")
-        return None if link is None else self.wires.get(link)
-
-    def outwards(self) -> Iterator[Scope]:
-        """This graph and those around it."""
-        scope: Scope | None = self
-        while scope is not None:
-            yield scope
-            scope = scope.outer
-
-    def enter(self, node: CanvasNode, definition: dict[str, Any]) -> Scope:
-        """The inside of a node that uses a subgraph."""
-        if node["id"] not in self.inner:
-            if self.depth >= DEEPEST:
-                raise ValueError("a subgraph contains itself")
-            self.inner[node["id"]] = Scope(definition, f"{self.path}{node['id']}:", self, node)
-        return self.inner[node["id"]]
 
 
 def sockets_of(node: CanvasNode) -> list[dict[str, Any]]:
@@ -93,17 +50,19 @@ def mode_of(node: CanvasNode) -> int:
     return node.get("mode") or 0
 
 
-def bypass(node: CanvasNode, slot: int, wanted: str) -> dict[str, Any] | None:
+def bypass(node: CanvasNode, slot: int, wanted: str) -> int | None:
     """The input that a bypassed node passes on to its output `slot`: the one beside it if that fits, else the first."""
-    sockets = sockets_of(node)
+    kinds = [socket["type"] for socket in sockets_of(node)]
+    if not kinds:
+        return None
     if wanted in {"*", ""}:
-        return (sockets[slot : slot + 1] or sockets[:1] or [None])[0]
+        return slot if slot < len(kinds) else 0
     gives = str(node["outputs"][slot]["type"]) if slot < len(node.get("outputs") or ()) else wanted
-    fitting = [socket for socket in sockets if _fits(socket["type"], gives) and _fits(socket["type"], wanted)]
-    if slot < len(sockets) and sockets[slot] in fitting:
-        return sockets[slot]
-    exact = [socket for socket in sockets if socket["type"] == wanted]
-    return (exact or fitting or [None])[0]
+    fitting = [place for place, kind in enumerate(kinds) if _fits(kind, gives) and _fits(kind, wanted)]
+    if slot in fitting:
+        return slot
+    exact = [place for place, kind in enumerate(kinds) if kind == wanted]
+    return next(iter(exact or fitting), None)
 
 
 def _fits(one: Any, other: str) -> bool:
@@ -112,7 +71,7 @@ def _fits(one: Any, other: str) -> bool:
     return bool(kinds & others) or bool({"*", ""} & (kinds | others))
 
 
-def _link(link: Any) -> tuple[int, Wire, tuple[Any, int]]:
+def read_link(link: Any) -> tuple[int, Wire, tuple[Any, int]]:
     """A link's number, its origin, and its target."""
     if isinstance(link, dict):
         origin, target = Wire(link["origin_id"], link["origin_slot"]), (link["target_id"], link["target_slot"])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from ..errors import CanvasNeeded, NodeChanged, NotConvertible, WorkflowUnreadable
@@ -22,22 +23,23 @@ from .canvas_graph import (
     SETTER,
     VIRTUAL,
     CanvasNode,
-    Scope,
+    Unsure,
     Wire,
     bypass,
     mode_of,
     sockets_of,
 )
+from .canvas_made_widgets import Unread, made_widgets
+from .canvas_scope import Scope
 from .dynamic_prompts import resolve
+from .group_nodes import expand_groups
 from .object_info import AUTOGROW, Catalog, NodeSpec, object_info_here
-from .promoted_widgets import Unsure, promoted_value
+from .promoted_widgets import promoted_value
+from .text_replacements import NAME_PROPERTY, PREFIX, SAVING, replace_marks
 from .widget_values import NOTHING, NotOffered, Saved, read_widgets, wrap
 
 RENDERED = frozenset({"Load3D", "Load3DAnimation"})
 """Nodes that give a picture of a scene, which the canvas renders when it sends them."""
-
-GROUP_PREFIXES = ("workflow>", "workflow/")
-"""Types of group nodes, the forerunners of subgraphs."""
 
 Beyond = Unsure
 
@@ -89,7 +91,10 @@ class _Canvas:
         definitions = (canvas.get("definitions") or {}).get("subgraphs") or ()
         self.definitions = {definition["id"]: definition for definition in definitions}
         self.catalog, self.name, self.keep_unknown = catalog, name, keep_unknown
+        canvas, groups = expand_groups(canvas, catalog)
+        self.definitions |= groups
         self.root = Scope(canvas)
+        self.now = datetime.now().astimezone()
 
     def convert(self) -> dict[str, Any]:
         kept = list(self._kept(self.root))
@@ -102,16 +107,18 @@ class _Canvas:
         return {scope.id_of(node): self._entry(scope, node) for scope, node in kept}
 
     def _kept(self, scope: Scope) -> Iterator[tuple[Scope, CanvasNode]]:
-        """The nodes that run, those in subgraphs too."""
+        """The nodes that run, those in subgraphs too.
+
+        The canvas switches off what is inside a subgraph with it, and looks at the mode of the outermost one only.
+        """
         for node in scope.nodes.values():
             kind = node["type"]
-            if self._is_virtual(kind) or mode_of(node) in {MUTED, BYPASSED}:
-                continue
-            if kind in self.definitions:
+            left_out = mode_of(node) in {MUTED, BYPASSED}
+            if kind in self.definitions and (scope.outer or not left_out):
                 yield from self._kept(scope.enter(node, self.definitions[kind]))
                 continue
-            if str(kind).startswith(GROUP_PREFIXES):
-                raise Beyond(f"the group node {kind!r}")
+            if left_out or self._is_virtual(kind):
+                continue
             yield scope, node
 
     def _is_virtual(self, kind: Any) -> bool:
@@ -120,18 +127,48 @@ class _Canvas:
     def _entry(self, scope: Scope, node: CanvasNode) -> dict[str, Any]:
         kind = node["type"]
         spec = self.catalog.get(kind) or NodeSpec(kind, kind, (), (), False)
-        sockets = sockets_of(node)
-        drawn = {socket["name"] for socket in sockets if socket.get("widget")}
+        if kind in RENDERED:
+            raise CanvasNeeded(f"{self.name} has {_called(scope, node, spec)}, whose picture only the canvas can draw.")
+        values, spec = self._widgets(scope, node)
+        inputs = {name: _typed(spec, name, wrap(value), scope.id_of(node)) for name, value in values.items()}
+        prefix = inputs.get(PREFIX)
+        if kind in SAVING and isinstance(prefix, str) and "%" in prefix:
+            inputs[PREFIX] = replace_marks(prefix, self._find_widget, self.now)
+        for place in range(len(sockets_of(node))):
+            self._connect(scope, node, place, spec, inputs)
+        return {"class_type": kind, "inputs": inputs, "_meta": {"title": node.get("title") or spec.title}}
+
+    def _widgets(self, scope: Scope, node: CanvasNode) -> tuple[dict[str, Any], NodeSpec]:
+        """The values of a node's widgets, and its class with the inputs that these bring."""
+        kind = node["type"]
+        spec = self.catalog.get(kind) or NodeSpec(kind, kind, (), (), False)
+        drawn = {socket["name"] for socket in sockets_of(node) if socket.get("widget")}
         try:
             values, spec = read_widgets(spec, Saved.of(node), drawn)
+            return values | made_widgets(node, spec, values), spec
         except NotOffered as problem:
             raise self._changed(scope, node, str(problem)) from problem
-        if any(socket.type == "LOAD_3D" and values.get(socket.name) == "" for socket in spec.inputs) and kind in RENDERED:
-            raise CanvasNeeded(f"{self.name} has {_called(scope, node, spec)}, whose picture only the canvas can draw.")
-        inputs = {name: _typed(spec, name, wrap(value), scope.id_of(node)) for name, value in values.items()}
-        for socket in sockets:
-            self._connect(scope, node, socket, spec, inputs)
-        return {"class_type": kind, "inputs": inputs, "_meta": {"title": node.get("title") or spec.title}}
+        except Unread as problem:
+            raise Beyond(str(problem)) from problem
+
+    def _find_widget(self, name: str, widget: str) -> Any:
+        """The value of a widget of the first node that has `name` for search and replace, or else as its title."""
+        nodes = list(self._all_nodes(self.root))
+        named = [each for each in nodes if (each[1].get("properties") or {}).get(NAME_PROPERTY) == name]
+        for scope, node in (named or [each for each in nodes if self._title(each[1]) == name])[:1]:
+            return self._widgets(scope, node)[0].get(widget)
+        return None
+
+    def _all_nodes(self, scope: Scope) -> Iterator[tuple[Scope, CanvasNode]]:
+        """Every node of the file, those in subgraphs behind the node that uses them."""
+        for node in scope.nodes.values():
+            yield scope, node
+            if node["type"] in self.definitions:
+                yield from self._all_nodes(scope.enter(node, self.definitions[node["type"]]))
+
+    def _title(self, node: CanvasNode) -> str:
+        spec = self.catalog.get(node["type"])
+        return str(node.get("title") or (spec.title if spec else node["type"]))
 
     def _changed(self, scope: Scope, node: CanvasNode, what: str) -> NodeChanged:
         spec = self.catalog.get(node["type"])
@@ -140,11 +177,10 @@ class _Canvas:
             "update ComfyUI, or mend the node there and save the workflow again."
         )
 
-    def _connect(
-        self, scope: Scope, node: CanvasNode, socket: dict[str, Any], spec: NodeSpec, inputs: dict[str, Any]
-    ) -> None:
+    def _connect(self, scope: Scope, node: CanvasNode, place: int, spec: NodeSpec, inputs: dict[str, Any]) -> None:
         """Put into `inputs` what the link at one input comes to."""
-        name, wire = socket["name"], scope.wire_into(socket)
+        socket, wire = sockets_of(node)[place], scope.wire_into(node, place)
+        name = socket["name"]
         if wire is None:
             return
         known = spec.by_name.get(name)
@@ -181,20 +217,22 @@ class _Canvas:
             return GONE
         if mode == BYPASSED:
             passed = bypass(node, wire.slot, wanted)
-            return self._follow(scope, passed, str(passed["type"]), seen) if passed else UNLINKED
+            if passed is None:
+                return UNLINKED
+            return self._follow(scope, node, passed, str(sockets_of(node)[passed]["type"]), seen)
         if self._is_virtual(kind):
             if kind == GETTER:
                 return self._got(scope, node, wanted, seen)
-            sockets = sockets_of(node) if kind in PASSING else []
-            return self._follow(scope, sockets[0], wanted, seen) if sockets else UNLINKED
+            passes = kind in PASSING and bool(sockets_of(node))
+            return self._follow(scope, node, 0, wanted, seen) if passes else UNLINKED
         if kind in self.definitions:
             inside = scope.enter(node, self.definitions[kind])
-            inner = inside.into.get((OUTPUTS_ID, wire.slot))
+            inner = inside.into.get((OUTPUTS_ID, wire.slot)) or inside.broadcast.get((OUTPUTS_ID, wire.slot))
             return UNLINKED if inner is None else self._origin(inside, inner, wanted, seen)
         return Wire(scope.id_of(node), wire.slot)
 
-    def _follow(self, scope: Scope, socket: dict[str, Any], wanted: str, seen: set[Any]) -> Wire | _Value:
-        wire = scope.wire_into(socket)
+    def _follow(self, scope: Scope, node: CanvasNode, place: int, wanted: str, seen: set[Any]) -> Wire | _Value:
+        wire = scope.wire_into(node, place)
         return UNLINKED if wire is None else self._origin(scope, wire, wanted, seen)
 
     def _got(self, scope: Scope, getter: CanvasNode, wanted: str, seen: set[Any]) -> Wire | _Value:
@@ -203,17 +241,41 @@ class _Canvas:
             for node in around.nodes.values():
                 same = node["type"] == SETTER and node["widgets_values"][:1] == getter["widgets_values"][:1]
                 if same and sockets_of(node):
-                    return self._follow(around, sockets_of(node)[0], wanted, seen)
+                    return self._follow(around, node, 0, wanted, seen)
         return UNLINKED
 
     def _from_outside(self, scope: Scope, outer: Scope, slot: int, seen: set[Any]) -> Wire | _Value:
         """What feeds an input of the subgraph itself: a link there, or the widget that its use shows."""
         name = scope.graph["inputs"][slot]["name"]
-        for socket in sockets_of(scope.instance or {}):
-            if socket["name"] == name and outer.wire_into(socket) is not None:
-                return self._follow(outer, socket, str(socket["type"]), seen)
+        instance = scope.instance or {}
+        for place, socket in enumerate(sockets_of(instance)):
+            if socket["name"] == name and outer.wire_into(instance, place) is not None:
+                return self._follow(outer, instance, place, str(socket["type"]), seen)
         value = promoted_value(scope, self.definitions, slot)
-        return UNLINKED if value is NOTHING else _Value(value)
+        return self._first_inside(scope, slot) if value is NOTHING else _Value(value)
+
+    def _first_inside(self, scope: Scope, slot: int) -> _Value:
+        """What the first widget that an input of a subgraph leads to holds: all that it leads to have the same."""
+        for node_id, place in scope.targets_of_input(slot):
+            node = scope.nodes.get(node_id)
+            if node is None or place >= len(sockets_of(node)):
+                continue
+            socket = sockets_of(node)[place]
+            if node["type"] in self.definitions:
+                inside = scope.enter(node, self.definitions[node["type"]])
+                names = [entry["name"] for entry in inside.graph["inputs"]]
+                if socket["name"] not in names:
+                    continue
+                inner = names.index(socket["name"])
+                value = promoted_value(inside, self.definitions, inner)
+                found = self._first_inside(inside, inner) if value is NOTHING else _Value(value)
+                if found is not UNLINKED:
+                    return found
+            elif socket.get("widget") and node["type"] in self.catalog:
+                values = self._widgets(scope, node)[0]
+                if socket["name"] in values:
+                    return _Value(wrap(values[socket["name"]]))
+        return UNLINKED
 
 
 def _called(scope: Scope, node: CanvasNode, spec: NodeSpec | None) -> str:

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .canvas_graph import INPUTS_ID, CanvasNode, Scope, Wire, sockets_of
+from .canvas_graph import CanvasNode, Unsure, sockets_of
+from .canvas_scope import Scope
 from .widget_values import NOTHING, wrap
-
-
-class Unsure(Exception):
-    """Not an error: the file does not say for certain what is meant. The text says where."""
 
 
 def promoted_value(inside: Scope, definitions: Mapping[Any, dict[str, Any]], slot: int) -> Any:
@@ -45,7 +42,7 @@ def _values(inside: Scope, definitions: Mapping[Any, dict[str, Any]]) -> dict[st
 
 def _is_promoted(inside: Scope, definitions: Mapping[Any, dict[str, Any]], slot: int) -> bool:
     """Whether an input of the subgraph leads to a widget inside, so that its use shows that widget."""
-    for node_id, place in inside.targets.get(Wire(INPUTS_ID, slot), ()):
+    for node_id, place in inside.targets_of_input(slot):
         node = inside.nodes.get(node_id)
         if node is None:
             continue

@@ -34,6 +34,7 @@ class Saved:
 
     listed: list[Any] = field(default_factory=list)
     named: Mapping[str, Any] | None = None
+    missed: int = 0
 
     @classmethod
     def of(cls, node: Mapping[str, Any]) -> Saved:
@@ -51,6 +52,7 @@ class Saved:
             value = self.named.get(socket.name, NOTHING)
             return default_of(socket) if value is NOTHING else value
         if not self.listed:
+            self.missed += 1
             return default_of(socket)
         value = self.listed.pop(0)
         if socket.has_seed_control and self.listed and _is_seed_control(self.listed[0]):
@@ -72,9 +74,15 @@ def read_widgets(spec: NodeSpec, saved: Saved, drawn: Iterable[str] = ()) -> tup
     shown = frozenset(drawn)
     values: dict[str, Any] = {}
     known = list(_read(spec.inputs, saved, shown, values))
-    return values, NodeSpec(
-        spec.class_type, spec.title, tuple(known), spec.outputs, spec.is_output, spec.module
-    )
+    return values, NodeSpec(spec.class_type, spec.title, tuple(known), spec.outputs, spec.is_output, spec.module)
+
+
+def take_widgets(spec: NodeSpec, saved: Saved) -> dict[str, Any]:
+    """The values of a node's widgets by name, taken off the front of values that are those of several nodes."""
+    values: dict[str, Any] = {}
+    for _ in _read(spec.inputs, saved, frozenset(), values):
+        pass
+    return values
 
 
 def _read(
@@ -85,6 +93,8 @@ def _read(
         if not has_widget(socket, drawn):
             continue
         value = saved.take(socket)
+        if socket.type == "IMAGECOMPARE":
+            value = default_of(socket)
         if value is not NOTHING:
             values[socket.name] = value
         if socket.type == DYNAMIC_COMBO:
@@ -93,8 +103,10 @@ def _read(
 
 def has_widget(socket: InputSpec, drawn: Iterable[str] = ()) -> bool:
     """Whether the canvas shows a widget for an input, so that a value is saved for it."""
+    if socket.options.get("forceInput"):
+        return False
     own = socket.takes_value or socket.type in CANVAS_WIDGETS or socket.type == DYNAMIC_COMBO
-    return own or socket.name in drawn or (bool(socket.options.get("widgetType")) and not socket.options.get("forceInput"))
+    return own or socket.name in drawn or bool(socket.options.get("widgetType"))
 
 
 def chosen_inputs(socket: InputSpec, key: Any) -> list[InputSpec]:
@@ -105,7 +117,11 @@ def chosen_inputs(socket: InputSpec, key: Any) -> list[InputSpec]:
     raise NotOffered(socket.name, key)
 
 
-_PLAIN = {"INT": 0, "FLOAT": 0, "STRING": "", "BOOLEAN": False, "AUDIO_RECORD": "", "IMAGECOMPARE": ["", ""], "LOAD_3D": ""}
+_PLAIN = {"INT": 0, "FLOAT": 0, "STRING": "", "BOOLEAN": False} | {
+    "AUDIO_RECORD": "",
+    "IMAGECOMPARE": ["", ""],
+    "LOAD_3D": "",
+}
 
 
 def default_of(socket: InputSpec) -> Any:

@@ -1,0 +1,66 @@
+"""Node classes whose widgets the canvas makes itself, so that the server's description does not have them all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .object_info import NodeSpec
+
+CUSTOM_COMBO = "CustomCombo"
+POWER_LORA = "Power Lora Loader (rgthree)"
+_HEADER, _ADD, _STRENGTHS, _SINGLE = "PowerLoraLoaderHeaderWidget", "➕ Add Lora", "Show Strengths", "Single Strength"
+
+
+class Unread(Exception):
+    """Not an error of its own: the values were saved in a way that is not known here."""
+
+
+def made_widgets(node: Mapping[str, Any], spec: NodeSpec, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of widgets that only the canvas knows of, by name; `values` are those of the others. Raises Unread."""
+    if node["type"] == CUSTOM_COMBO:
+        return _custom_combo(node)
+    if node["type"] == POWER_LORA:
+        return _power_lora(node)
+    return _of_format(node, spec, values)
+
+
+def _custom_combo(node: Mapping[str, Any]) -> dict[str, Any]:
+    """The choice, its place, and the options that a user wrote, the last of which is empty."""
+    named = node.get("widgets_values_named")
+    if isinstance(named, Mapping):
+        return {name: value for name, value in named.items() if name == "index" or name.startswith("option")}
+    saved = list(node.get("widgets_values") or ())
+    if len(saved) < 2 or isinstance(saved[1], bool) or not isinstance(saved[1], int):
+        raise Unread(f"{CUSTOM_COMBO} without the place of its choice")
+    options = {f"option{number}": value for number, value in enumerate(saved[2:], start=1)}
+    return {"index": saved[1]} | options
+
+
+def _power_lora(node: Mapping[str, Any]) -> dict[str, Any]:
+    """A row for each LoRA; the second strength only where the node shows one."""
+    single = (node.get("properties") or {}).get(_STRENGTHS, _SINGLE) == _SINGLE
+    rows = [entry for entry in node.get("widgets_values") or () if isinstance(entry, Mapping) and "lora" in entry]
+    made: dict[str, Any] = {_HEADER: {"type": _HEADER}}
+    for number, row in enumerate(rows, start=1):
+        entry = {name: value for name, value in row.items() if name != "strengthTwo"}
+        if not single:
+            second = row.get("strengthTwo")
+            entry["strengthTwo"] = 1 if second is None else second
+        made[f"lora_{number}"] = entry
+    return made | {_ADD: ""}
+
+
+def _of_format(node: Mapping[str, Any], spec: NodeSpec, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The widgets that a chosen format brings where the combo lists them by format, as Video Combine's does."""
+    saved = node.get("widgets_values")
+    made: dict[str, Any] = {}
+    for socket in spec.inputs:
+        formats = socket.options.get("formats")
+        if not isinstance(formats, Mapping) or not isinstance(saved, Mapping):
+            continue
+        for widget in formats.get(values.get(socket.name)) or ():
+            name = widget[0]
+            if name in saved:
+                made[name] = saved[name]
+    return made
