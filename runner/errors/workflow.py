@@ -75,6 +75,14 @@ class NodeChanged(NotConvertible):
     hint = "Update ComfyUI or the node pack, or open the workflow there, mend the node and save it again."
 
 
+class ConversionUnclear(NotConvertible):
+    """A canvas file leaves open what the canvas would send."""
+
+    code = "conversion_unclear"
+    meaning = "The canvas file does not say for certain what the canvas would send."
+    hint = "Open the workflow in ComfyUI and use 'Export (API)', or save it again there, which writes more of it down."
+
+
 class CanvasNeeded(NotConvertible):
     """A canvas file has a node that is given something by the browser."""
 

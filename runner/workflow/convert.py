@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ..errors import CanvasNeeded, NodeChanged, NotConvertible, WorkflowUnreadable
+from ..errors import CanvasNeeded, ConversionUnclear, NodeChanged, NotConvertible, WorkflowUnreadable
 from .canvas_graph import (
     BYPASSED,
     FOREIGN_VIRTUAL,
@@ -36,12 +36,11 @@ from .group_nodes import expand_groups
 from .object_info import AUTOGROW, Catalog, NodeSpec, object_info_here
 from .promoted_widgets import promoted_value
 from .text_replacements import NAME_PROPERTY, PREFIX, SAVING, replace_marks
-from .widget_values import NOTHING, NotOffered, Saved, read_widgets, wrap
+from .use_everywhere import broadcast_links
+from .widgets import NOTHING, NotOffered, Saved, read_widgets, wrap
 
 RENDERED = frozenset({"Load3D", "Load3DAnimation"})
 """Nodes that give a picture of a scene, which the canvas renders when it sends them."""
-
-Beyond = Unsure
 
 
 @dataclass(frozen=True)
@@ -66,20 +65,28 @@ def convert(canvas: dict[str, Any], source: Callable[[], Catalog], name: str) ->
     server = getattr(source, "server", None)
     try:
         return to_api(canvas, source(), name, keep_unknown=server is not None)
-    except Beyond as reason:
+    except Unsure as reason:
         from . import comfy_cli
 
+        sure = _read(lambda: _Canvas(canvas, source(), name, keep_unknown=True).convert_what_is_sure(), name)
         described = server.object_info() if server is not None else object_info_here()
-        return comfy_cli.to_api(canvas, described, name, str(reason))
+        answer = comfy_cli.to_api(canvas, described, name, str(reason))
+        comfy_cli.require_agreement(answer, sure, name)
+        return answer
 
 
 def to_api(canvas: dict[str, Any], catalog: Catalog, name: str, *, keep_unknown: bool = False) -> dict[str, Any]:
     """API format of a canvas export, by this converter alone.
 
-    Raises NotConvertible when a node class is not in `catalog` (unless `keep_unknown`), WorkflowUnreadable, and Beyond.
+    Raises NotConvertible when a node class is not in `catalog` (unless `keep_unknown`) or nobody can know for certain
+    what the canvas would send, WorkflowUnreadable, and Unsure where comfy-cli may know.
     """
+    return _read(lambda: _Canvas(canvas, catalog, name, keep_unknown).convert(), name)
+
+
+def _read(read: Callable[[], dict[str, Any]], name: str) -> dict[str, Any]:
     try:
-        return _Canvas(canvas, catalog, name, keep_unknown).convert()
+        return read()
     except (KeyError, TypeError, IndexError, AttributeError, ValueError, RecursionError) as error:
         raise WorkflowUnreadable(
             f"{name} is damaged ({type(error).__name__}: {error}); export the workflow again."
@@ -91,9 +98,17 @@ class _Canvas:
         definitions = (canvas.get("definitions") or {}).get("subgraphs") or ()
         self.definitions = {definition["id"]: definition for definition in definitions}
         self.catalog, self.name, self.keep_unknown = catalog, name, keep_unknown
-        canvas, groups = expand_groups(canvas, catalog)
-        self.definitions |= groups
-        self.root = Scope(canvas)
+        try:
+            canvas, groups = expand_groups(canvas, catalog)
+            self.definitions |= groups
+            self.root = Scope(canvas)
+            for definition in self.definitions.values():
+                broadcast_links(definition)
+        except Unsure as reason:
+            raise ConversionUnclear(
+                f"{name} has {reason}, so that it is not certain what the canvas would send; "
+                "open it in ComfyUI and use 'Export (API)'."
+            ) from reason
         self.now = datetime.now().astimezone()
 
     def convert(self) -> dict[str, Any]:
@@ -105,6 +120,16 @@ class _Canvas:
                 "export it with 'Export (API)' in ComfyUI, or give --server URL."
             )
         return {scope.id_of(node): self._entry(scope, node) for scope, node in kept}
+
+    def convert_what_is_sure(self) -> dict[str, Any]:
+        """The graph with None for each node that the file is not certain about."""
+        found: dict[str, Any] = {}
+        for scope, node in self._kept(self.root):
+            try:
+                found[scope.id_of(node)] = self._entry(scope, node)
+            except Unsure:
+                found[scope.id_of(node)] = None
+        return found
 
     def _kept(self, scope: Scope) -> Iterator[tuple[Scope, CanvasNode]]:
         """The nodes that run, those in subgraphs too.
@@ -149,7 +174,7 @@ class _Canvas:
         except NotOffered as problem:
             raise self._changed(scope, node, str(problem)) from problem
         except Unread as problem:
-            raise Beyond(str(problem)) from problem
+            raise Unsure(str(problem)) from problem
 
     def _find_widget(self, name: str, widget: str) -> Any:
         """The value of a widget of the first node that has `name` for search and replace, or else as its title."""
@@ -211,6 +236,8 @@ class _Canvas:
         seen = seen | {step}
         kind, mode = node["type"], mode_of(node)
         if kind == PRIMITIVE:
+            if any(path != scope.path for path, *_ in seen):
+                raise Unsure("a primitive whose value goes into a subgraph")
             values = node.get("widgets_values") or []
             return _Value(values[0], typed=True) if values else UNLINKED
         if mode == MUTED:
@@ -247,6 +274,7 @@ class _Canvas:
     def _from_outside(self, scope: Scope, outer: Scope, slot: int, seen: set[Any]) -> Wire | _Value:
         """What feeds an input of the subgraph itself: a link there, or the widget that its use shows."""
         name = scope.graph["inputs"][slot]["name"]
+        seen = seen | {(scope.path, INPUTS_ID, slot)}
         instance = scope.instance or {}
         for place, socket in enumerate(sockets_of(instance)):
             if socket["name"] == name and outer.wire_into(instance, place) is not None:

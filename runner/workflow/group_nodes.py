@@ -7,7 +7,7 @@ from typing import Any
 
 from .canvas_graph import INPUTS_ID, OUTPUTS_ID, VIRTUAL, CanvasNode, Unsure, sockets_of
 from .object_info import Catalog
-from .widget_values import Saved, take_widgets
+from .widgets import Saved, take_widgets
 
 PREFIXES = ("workflow>", "workflow/")
 """What types of group nodes begin with; the rest is the group's name."""

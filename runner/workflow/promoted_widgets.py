@@ -7,7 +7,7 @@ from typing import Any
 
 from .canvas_graph import CanvasNode, Unsure, sockets_of
 from .canvas_scope import Scope
-from .widget_values import NOTHING, wrap
+from .widgets import NOTHING, wrap
 
 
 def promoted_value(inside: Scope, definitions: Mapping[Any, dict[str, Any]], slot: int) -> Any:

@@ -77,6 +77,12 @@ def read_widgets(spec: NodeSpec, saved: Saved, drawn: Iterable[str] = ()) -> tup
     return values, NodeSpec(spec.class_type, spec.title, tuple(known), spec.outputs, spec.is_output, spec.module)
 
 
+def widget_values(spec: NodeSpec, values: list[Any] | dict[str, Any], drawn: Iterable[str] = ()) -> dict[str, Any]:
+    """A node's saved values by name, as API format has them. Raises NotOffered."""
+    read = read_widgets(spec, Saved.of({"widgets_values": values}), drawn)[0]
+    return {name: wrap(value) for name, value in read.items()}
+
+
 def take_widgets(spec: NodeSpec, saved: Saved) -> dict[str, Any]:
     """The values of a node's widgets by name, taken off the front of values that are those of several nodes."""
     values: dict[str, Any] = {}
@@ -97,7 +103,7 @@ def _read(
             value = default_of(socket)
         if value is not NOTHING:
             values[socket.name] = value
-        if socket.type == DYNAMIC_COMBO:
+        if socket.type == DYNAMIC_COMBO and value is not NOTHING:
             yield from _read(chosen_inputs(socket, value), saved, drawn, values)
 
 
