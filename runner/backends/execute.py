@@ -118,7 +118,16 @@ def execute(
     result.workflow_hash = workflow.hash
     result.model_files = named_models(staged)
     result.photos = used
+    if result.saved_nothing:
+        result.notes.append(_nothing_saved(staged))
     return result
+
+
+def _nothing_saved(workflow: Workflow) -> str:
+    """What is said of a run without a file: its last nodes only show what they are given."""
+    used = {origin for node in workflow for origin, _ in node.links.values()}
+    last = ", ".join(repr(node.title) for node in workflow if node.id not in used)
+    return f"Nothing was saved: {last} kept no file; end the workflow in a node that saves, such as Save Image."
 
 
 def _not_staged(error: OSError, folder: Path) -> PhotoUnreadable | OutputUnwritable:

@@ -106,7 +106,8 @@ def run(
 def finish(out: Output, finished: Finished, *, strict: bool = False) -> None:
     """Say what came out, and leave with the exit code of the verdict, or with `strict` of what is to be looked at."""
     out.result(finished.as_dict(), lambda: _show(out, finished))
-    if finished.report.verdict is False or (strict and finished.report.to_look_at):
+    doubtful = finished.report.to_look_at or finished.result.saved_nothing
+    if finished.report.verdict is False or (strict and doubtful):
         sys.exit(VERDICT_FAILED)
 
 

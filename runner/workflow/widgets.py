@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .object_info import DYNAMIC_COMBO, InputSpec, NodeSpec, inputs_of
@@ -74,7 +74,7 @@ def read_widgets(spec: NodeSpec, saved: Saved, drawn: Iterable[str] = ()) -> tup
     shown = frozenset(drawn)
     values: dict[str, Any] = {}
     known = list(_read(spec.inputs, saved, shown, values))
-    return values, NodeSpec(spec.class_type, spec.title, tuple(known), spec.outputs, spec.is_output, spec.module)
+    return values, replace(spec, inputs=tuple(known))
 
 
 def widget_values(spec: NodeSpec, values: list[Any] | dict[str, Any], drawn: Iterable[str] = ()) -> dict[str, Any]:
@@ -105,6 +105,21 @@ def _read(
             values[socket.name] = value
         if socket.type == DYNAMIC_COMBO and value is not NOTHING:
             yield from _read(chosen_inputs(socket, value), saved, drawn, values)
+
+
+def with_chosen(spec: NodeSpec, values: Mapping[str, Any]) -> NodeSpec:
+    """A class with the inputs that its dynamic combos bring by `values`, the inputs of a node in API format."""
+
+    def expanded(inputs: Iterable[InputSpec]) -> Iterator[InputSpec]:
+        for socket in inputs:
+            yield socket
+            if socket.type == DYNAMIC_COMBO:
+                try:
+                    yield from expanded(chosen_inputs(socket, values.get(socket.name)))
+                except NotOffered:
+                    continue
+
+    return replace(spec, inputs=tuple(expanded(spec.inputs)))
 
 
 def has_widget(socket: InputSpec, drawn: Iterable[str] = ()) -> bool:
