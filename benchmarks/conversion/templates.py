@@ -16,7 +16,7 @@ from likeness_studio.benchmarks.conversion.verdicts import judge_all
 
 RESULTS = Path(__file__).with_name("results.json")
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "conversions.md"
-WORDS = ("equal", "refused", "lost by the canvas", "wrong", "not judged")
+WORDS = ("equal", "refused", "canvas at fault", "wrong", "not judged")
 
 INTRO = """\
 # What the canvas would send
@@ -28,8 +28,9 @@ that ComfyUI brings. It is made by `python benchmarks/conversion/templates.py`.
 **Equal** is: the same nodes, classes, links and values. Ids may differ: newer canvases renumber nodes in subgraphs.
 Inputs that no node class has, such as a button's, do not count, nor does the camera of a 3D preview. **Refused** is an
 error with a code: the file leaves it open, the node class is another one by now, or only the browser can make what is
-sent. **Lost by the canvas** is a link that the file has and the canvas drops when it opens it. **Not judged** are
-templates with nodes that the server lacks: what the canvas sends of them is no graph.
+sent. **Canvas at fault**: it drops a link of the file when it opens it, or sends a value that the class does not offer
+where the file has one that it does. **Not judged** are templates with nodes that the server lacks: what the canvas sends
+of them is no graph.
 Titles are not compared: the canvas translates those of some classes; they are named below. Where a file names its
 values, the canvas was asked to read them by name (its setting *Restore widget values by name*).
 
@@ -45,7 +46,7 @@ def page(results: dict[str, dict[str, list[str]]]) -> str:
     for name, verdicts in results.items():
         lines += ["", f"## {name}"]
         for word in WORDS[1:4]:
-            rows = [f"- {key}: {_escaped(why)}" for key, (verdict, why) in verdicts.items() if verdict == word]
+            rows = [f"- `{key}`: {_escaped(why)}" for key, (verdict, why) in verdicts.items() if verdict == word]
             lines += ["", f"### {word.capitalize()}", "", *rows] if rows else []
         titles = sorted({kind for _, why in verdicts.values() if why.startswith("titles of ")
                          for kind in why.removeprefix("titles of ").split(", ")})  # fmt: skip

@@ -10,6 +10,7 @@ from likeness_studio.core.errors import LikenessError
 from likeness_studio.runner.workflow.canvas_graph import Unsure
 from likeness_studio.runner.workflow.convert import to_api
 from likeness_studio.runner.workflow.object_info import Catalog, from_object_info
+from likeness_studio.runner.workflow.widgets import with_chosen
 
 Graph = dict[str, Any]
 
@@ -52,8 +53,8 @@ def judge(name: str, sent: dict[str, Any], drawn: Graph, catalog: Catalog) -> li
     ours = with_their_ids(ours, theirs)
     differing = differences(ours, theirs, catalog)
     if differing:
-        lost = drawn_but_not_sent(ours, theirs, catalog)
-        return ["lost by the canvas", "; ".join(lost)] if lost == differing else ["wrong", "; ".join(differing[:5])]
+        faults = differences(without_faults(ours, theirs, catalog), theirs, catalog)
+        return ["wrong", "; ".join(faults[:5])] if faults else ["canvas at fault", "; ".join(differing)]
     if sent.get("by_name") and sent["by_name"] != sent["prompt"]:
         return ["equal", "by the names in the file; without them the canvas gives values to other widgets"]
     titles = [key for key in theirs if ours[key]["_meta"]["title"] != theirs[key]["_meta"]["title"]]
@@ -81,14 +82,21 @@ def _is_canvas_own(kind: str, name: str, mine: dict[str, Any], catalog: Catalog)
     return socket.type == VIEWPORT and mine.get(name) == ""
 
 
-def drawn_but_not_sent(ours: Graph, theirs: Graph, catalog: Catalog) -> list[str]:
-    """The differences that are links of the file which the canvas leaves out."""
-    kept = {
-        key: entry | {"inputs": {name: value for name, value in entry["inputs"].items()
-                                 if not (isinstance(value, list) and name not in theirs[key]["inputs"])}}
-        for key, entry in ours.items() if key in theirs
-    }  # fmt: skip
-    return [] if differences(kept, theirs, catalog) else differences(ours, theirs, catalog)
+def without_faults(ours: Graph, theirs: Graph, catalog: Catalog) -> Graph:
+    """Our graph with the canvas's inputs where it leaves out a link of the file, or sends a value that is not offered."""
+    kept: Graph = {}
+    for key, entry in ours.items():
+        other = theirs.get(key, {}).get("inputs", {})
+        offered = with_chosen(catalog[entry["class_type"]], other).by_name if entry["class_type"] in catalog else {}
+        inputs = dict(entry["inputs"])
+        for name, value in entry["inputs"].items():
+            choices = offered[name].choices if name in offered else None
+            if isinstance(value, list) and name not in other:
+                del inputs[name]
+            elif choices and value in choices and name in other and other[name] not in choices:
+                inputs[name] = other[name]
+        kept[key] = entry | {"inputs": inputs}
+    return kept
 
 
 def with_their_ids(ours: Graph, theirs: Graph) -> Graph:

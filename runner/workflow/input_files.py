@@ -70,8 +70,8 @@ def assign_input_files(workflow: Workflow, given: Sequence[Given]) -> dict[str, 
     """Which node gets which paths: first those that are named, then the rest in order.
 
     A photo goes to the next node that loads one (those that must have one first), then to a node that loads a folder;
-    a folder goes to a node that loads a folder; a ``.safetensors`` file to a node that loads an identity; sound and film
-    to nodes that load these.
+    a folder goes to a node that loads a folder; a ``.safetensors`` file to a node that loads an identity; sound
+    and film to nodes that load these.
     Raises PhotoMissing, PhotoNotPlaced, UnknownTitle, AmbiguousTitle or UnknownInput.
     """
     placed: dict[str, list[Path]] = {}
