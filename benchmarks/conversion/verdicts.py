@@ -83,7 +83,7 @@ def _is_canvas_own(kind: str, name: str, mine: dict[str, Any], catalog: Catalog)
 
 
 def without_faults(ours: Graph, theirs: Graph, catalog: Catalog) -> Graph:
-    """Our graph with the canvas's inputs where it leaves out a link of the file, or sends a value that is not offered."""
+    """Our graph with the inputs of a canvas that leaves out a link of the file, or sends what is not offered."""
     kept: Graph = {}
     for key, entry in ours.items():
         other = theirs.get(key, {}).get("inputs", {})

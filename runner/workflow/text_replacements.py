@@ -28,13 +28,10 @@ def replace_marks(text: str, find_widget: FindWidget, now: datetime) -> str:
     """`text` with dates and values of widgets in place of the marks that are understood; the others stay."""
 
     def replaced(mark: re.Match[str]) -> str:
-        inside = mark[1]
-        if "." not in inside:
-            return format_date(inside.removeprefix("date:"), now) if inside.startswith("date:") else mark[0]
-        node, _, widget = inside.partition(".")
-        if "." in widget:
-            return mark[0]
-        value = find_widget(node, widget)
+        node, *widget = mark[1].split(".")
+        if len(widget) != 1:
+            return format_date(node.removeprefix("date:"), now) if node.startswith("date:") else mark[0]
+        value = find_widget(node, widget[0])
         return mark[0] if value is None else _FORBIDDEN.sub("_", as_text(value))
 
     return _MARK.sub(replaced, text)
