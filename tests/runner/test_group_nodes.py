@@ -36,7 +36,7 @@ def canvas():
     """EmptyImage(1) -> a group of ImageInvert and ImageScaleBy(2) -> SaveImage(3)."""
     return {
         "nodes": [
-            {"id": 1, "type": "EmptyImage", "widgets_values": [64, 64, 1, 0], "inputs": []},
+            {"id": 1, "type": "EmptyImage", "title": "Blank", "widgets_values": [64, 64, 1, 0], "inputs": []},
             {
                 "id": 2,
                 "type": "workflow>Mine",
@@ -48,7 +48,7 @@ def canvas():
                 "id": 3,
                 "type": "SaveImage",
                 "inputs": [{"name": "images", "type": "IMAGE", "link": 2}],
-                "widgets_values": ["%EmptyImage.width% x %Empty Image.height%"],
+                "widgets_values": ["%EmptyImage.width% x %Blank.height%"],
             },
         ],
         "links": [[1, 1, 0, 2, 0, "IMAGE"], [2, 2, 0, 3, 0, "IMAGE"]],
