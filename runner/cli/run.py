@@ -71,7 +71,7 @@ class HeaderParam(click.ParamType):
     "--header", "headers", type=HeaderParam(), multiple=True, help="A header for the server, such as a token."
 )
 @click.option("--allow-black", is_flag=True, help="Accept a server's picture that is completely black.")
-@click.option("--strict", is_flag=True, help="Leave with exit code 3 also where the picture is not known to be good, or none was saved.")
+@click.option("--strict", is_flag=True, help="Leave with exit code 3 also where no picture is known to be good.")
 @json_option
 def run(
     workflow: str,
