@@ -25,6 +25,14 @@ def made_widgets(node: Mapping[str, Any], spec: NodeSpec, values: Mapping[str, A
     return _of_format(node, spec, values)
 
 
+def place_of_choice(inputs: Mapping[str, Any], own: Any) -> int:
+    """Which option a Custom Combo's choice is, as the canvas counts; `own` is its widget's value, for a linked one."""
+    given = inputs.get("choice")
+    choice = own if isinstance(given, list) else given
+    options = [value for name, value in inputs.items() if name.startswith("option")]
+    return options.index(choice) if choice in options else -1
+
+
 def _custom_combo(node: Mapping[str, Any]) -> dict[str, Any]:
     """The choice, its place, and the options that a user wrote, the last of which is empty."""
     named = node.get("widgets_values_named")

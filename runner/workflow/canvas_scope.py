@@ -29,7 +29,7 @@ class Scope:
         self.link_targets = {number: target for number, _, target in links}
         self.broadcast = broadcast_links(graph)
         self.inner: dict[Any, Scope] = {}
-        self.values: dict[str, Any] | None = None
+        self.values: dict[int, Any] | None = None
         self.depth: int = outer.depth + 1 if outer else 0
 
     def id_of(self, node: CanvasNode) -> str:
@@ -47,6 +47,22 @@ class Scope:
         if order:
             return [self.link_targets[number] for number in order if number in self.link_targets]
         return self.by_origin.get(Wire(INPUTS_ID, slot), [])
+
+    def slots_of_sockets(self) -> list[int | None]:
+        """For each input of the node that uses this subgraph, which input of the definition it is.
+
+        Names may be there twice: then they go by their order.
+        """
+        free = dict(enumerate((entry["name"], entry.get("type")) for entry in self.graph["inputs"]))
+        found: list[int | None] = []
+        for socket in sockets_of(self.instance or {}):
+            same_name = [slot for slot, (name, _) in free.items() if name == socket["name"]]
+            same_type = [slot for slot in same_name if free[slot][1] == socket.get("type")]
+            slot = next(iter(same_type or same_name), None)
+            if slot is not None:
+                del free[slot]
+            found.append(slot)
+        return found
 
     def outwards(self) -> Iterator[Scope]:
         """This graph and those around it."""

@@ -29,7 +29,7 @@ from .canvas_graph import (
     mode_of,
     sockets_of,
 )
-from .canvas_made_widgets import Unread, made_widgets
+from .canvas_made_widgets import CUSTOM_COMBO, Unread, made_widgets, place_of_choice
 from .canvas_scope import Scope
 from .dynamic_prompts import resolve
 from .group_nodes import expand_groups
@@ -161,6 +161,8 @@ class _Canvas:
             inputs[PREFIX] = replace_marks(prefix, self._find_widget, self.now)
         for place in range(len(sockets_of(node))):
             self._connect(scope, node, place, spec, inputs)
+        if kind == CUSTOM_COMBO:
+            inputs["index"] = place_of_choice(inputs, values.get("choice"))
         return {"class_type": kind, "inputs": inputs, "_meta": {"title": node.get("title") or spec.title}}
 
     def _widgets(self, scope: Scope, node: CanvasNode) -> tuple[dict[str, Any], NodeSpec]:
@@ -273,11 +275,10 @@ class _Canvas:
 
     def _from_outside(self, scope: Scope, outer: Scope, slot: int, seen: set[Any]) -> Wire | _Value:
         """What feeds an input of the subgraph itself: a link there, or the widget that its use shows."""
-        name = scope.graph["inputs"][slot]["name"]
         seen = seen | {(scope.path, INPUTS_ID, slot)}
         instance = scope.instance or {}
         for place, socket in enumerate(sockets_of(instance)):
-            if socket["name"] == name and outer.wire_into(instance, place) is not None:
+            if scope.slots_of_sockets()[place] == slot and outer.wire_into(instance, place) is not None:
                 return self._follow(outer, instance, place, str(socket["type"]), seen)
         value = promoted_value(scope, self.definitions, slot)
         return self._first_inside(scope, slot) if value is NOTHING else _Value(value)
@@ -291,10 +292,9 @@ class _Canvas:
             socket = sockets_of(node)[place]
             if node["type"] in self.definitions:
                 inside = scope.enter(node, self.definitions[node["type"]])
-                names = [entry["name"] for entry in inside.graph["inputs"]]
-                if socket["name"] not in names:
+                inner = inside.slots_of_sockets()[place]
+                if inner is None:
                     continue
-                inner = names.index(socket["name"])
                 value = promoted_value(inside, self.definitions, inner)
                 found = self._first_inside(inside, inner) if value is NOTHING else _Value(value)
                 if found is not UNLINKED:

@@ -14,30 +14,29 @@ def promoted_value(inside: Scope, definitions: Mapping[Any, dict[str, Any]], slo
     """The value that a use of a subgraph holds for the input `slot` of its definition, or NOTHING. Raises Unsure."""
     if inside.values is None:
         inside.values = _values(inside, definitions)
-    return inside.values.get(inside.graph["inputs"][slot]["name"], NOTHING)
+    return inside.values.get(slot, NOTHING)
 
 
-def _values(inside: Scope, definitions: Mapping[Any, dict[str, Any]]) -> dict[str, Any]:
+def _values(inside: Scope, definitions: Mapping[Any, dict[str, Any]]) -> dict[int, Any]:
     instance: CanvasNode = inside.instance or {}
     names = [socket["name"] for socket in inside.graph["inputs"]]
-    named = instance.get("widgets_values_named")
-    if isinstance(named, Mapping):
-        return {name: wrap(named[name]) for name in names if name in named}
     values = instance.get("widgets_values")
+    named = instance.get("widgets_values_named", values)
+    if isinstance(named, Mapping):
+        return {slot: wrap(named[name]) for slot, name in enumerate(names) if name in named}
     if not values:
         return {}
-    if isinstance(values, Mapping):
-        return {name: wrap(values[name]) for name in names if name in values}
     if (instance.get("properties") or {}).get("proxyWidgets"):
         raise Unsure("promoted widgets of the older kind that have values of their own")
-    shown = [socket["name"] for socket in sockets_of(instance) if socket.get("widget")]
-    promoted = [name for slot, name in enumerate(names) if _is_promoted(inside, definitions, slot)]
+    places = inside.slots_of_sockets()
+    shown = [place for place, socket in zip(places, sockets_of(instance), strict=True) if socket.get("widget")]
+    promoted = [slot for slot in range(len(names)) if _is_promoted(inside, definitions, slot)]
     candidates = [order for order in (promoted, shown) if len(order) == len(values)]
     if not candidates:
         raise Unsure(f"{len(values)} values for {len(promoted)} promoted widgets of a subgraph")
     if len(candidates) == 2 and promoted != shown:
         raise Unsure("promoted widgets of a subgraph in two orders")
-    return {name: wrap(value) for name, value in zip(candidates[0], values, strict=True)}
+    return {slot: wrap(value) for slot, value in zip(candidates[0], values, strict=True) if slot is not None}
 
 
 def _is_promoted(inside: Scope, definitions: Mapping[Any, dict[str, Any]], slot: int) -> bool:
@@ -53,9 +52,7 @@ def _is_promoted(inside: Scope, definitions: Mapping[Any, dict[str, Any]], slot:
             return True
         if node["type"] in definitions:
             deeper = inside.enter(node, definitions[node["type"]])
-            names = [socket["name"] for socket in deeper.graph["inputs"]]
-            if sockets[place]["name"] in names and _is_promoted(
-                deeper, definitions, names.index(sockets[place]["name"])
-            ):
+            inner = deeper.slots_of_sockets()[place]
+            if inner is not None and _is_promoted(deeper, definitions, inner):
                 return True
     return False
