@@ -34,15 +34,20 @@ def place_of_choice(inputs: Mapping[str, Any], own: Any) -> int:
 
 
 def _custom_combo(node: Mapping[str, Any]) -> dict[str, Any]:
-    """The choice, its place, and the options that a user wrote, the last of which is empty."""
+    """The place of the choice, and the options that a user wrote up to the first empty one: behind it is none."""
     named = node.get("widgets_values_named")
     if isinstance(named, Mapping):
-        return {name: value for name, value in named.items() if name == "index" or name.startswith("option")}
-    saved = list(node.get("widgets_values") or ())
-    if len(saved) < 2 or isinstance(saved[1], bool) or not isinstance(saved[1], int):
+        place, written = named.get("index"), [value for name, value in named.items() if name.startswith("option")]
+    else:
+        place, *written = list(node.get("widgets_values") or (None, None))[1:] or [None]
+    if isinstance(place, bool) or not isinstance(place, int):
         raise Unread(f"{CUSTOM_COMBO} without the place of its choice")
-    options = {f"option{number}": value for number, value in enumerate(saved[2:], start=1)}
-    return {"index": saved[1]} | options
+    made: dict[str, Any] = {"index": place}
+    for number, value in enumerate(written, start=1):
+        made[f"option{number}"] = value
+        if not value:
+            break
+    return made
 
 
 def _power_lora(node: Mapping[str, Any]) -> dict[str, Any]:

@@ -156,11 +156,11 @@ class _Canvas:
             raise CanvasNeeded(f"{self.name} has {_called(scope, node, spec)}, whose picture only the canvas can draw.")
         values, spec = self._widgets(scope, node)
         inputs = {name: _typed(spec, name, wrap(value), scope.id_of(node)) for name, value in values.items()}
+        for place in range(len(sockets_of(node))):
+            self._connect(scope, node, place, spec, inputs)
         prefix = inputs.get(PREFIX)
         if kind in SAVING and isinstance(prefix, str) and "%" in prefix:
             inputs[PREFIX] = replace_marks(prefix, self._find_widget, self.now)
-        for place in range(len(sockets_of(node))):
-            self._connect(scope, node, place, spec, inputs)
         if kind == CUSTOM_COMBO:
             inputs["index"] = place_of_choice(inputs, values.get("choice"))
         return {"class_type": kind, "inputs": inputs, "_meta": {"title": node.get("title") or spec.title}}
@@ -238,8 +238,6 @@ class _Canvas:
         seen = seen | {step}
         kind, mode = node["type"], mode_of(node)
         if kind == PRIMITIVE:
-            if any(path != scope.path for path, *_ in seen):
-                raise Unsure("a primitive whose value goes into a subgraph")
             values = node.get("widgets_values") or []
             return _Value(values[0], typed=True) if values else UNLINKED
         if mode == MUTED:
@@ -279,7 +277,14 @@ class _Canvas:
         instance = scope.instance or {}
         for place, socket in enumerate(sockets_of(instance)):
             if scope.slots_of_sockets()[place] == slot and outer.wire_into(instance, place) is not None:
-                return self._follow(outer, instance, place, str(socket["type"]), seen)
+                found = self._follow(outer, instance, place, str(socket["type"]), seen)
+                if isinstance(found, _Value) and found.typed and found.value != self._held(scope, slot).value:
+                    raise Unsure("a primitive whose value goes into a subgraph")
+                return found
+        return self._held(scope, slot)
+
+    def _held(self, scope: Scope, slot: int) -> _Value:
+        """What an input of a subgraph holds that has no link from outside."""
         value = promoted_value(scope, self.definitions, slot)
         return self._first_inside(scope, slot) if value is NOTHING else _Value(value)
 
@@ -287,7 +292,7 @@ class _Canvas:
         """What the first widget that an input of a subgraph leads to holds: all that it leads to have the same."""
         for node_id, place in scope.targets_of_input(slot):
             node = scope.nodes.get(node_id)
-            if node is None or place >= len(sockets_of(node)):
+            if node is None or not 0 <= place < len(sockets_of(node)):
                 continue
             socket = sockets_of(node)[place]
             if node["type"] in self.definitions:
@@ -295,8 +300,7 @@ class _Canvas:
                 inner = inside.slots_of_sockets()[place]
                 if inner is None:
                     continue
-                value = promoted_value(inside, self.definitions, inner)
-                found = self._first_inside(inside, inner) if value is NOTHING else _Value(value)
+                found = self._held(inside, inner)
                 if found is not UNLINKED:
                     return found
             elif socket.get("widget") and node["type"] in self.catalog:

@@ -46,7 +46,7 @@ def _is_promoted(inside: Scope, definitions: Mapping[Any, dict[str, Any]], slot:
         if node is None:
             continue
         sockets = sockets_of(node)
-        if place >= len(sockets):
+        if not 0 <= place < len(sockets):
             continue
         if sockets[place].get("widget"):
             return True

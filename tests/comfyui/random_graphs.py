@@ -52,7 +52,7 @@ DRAW = r"""
     const place = target.inputs.findIndex((input) => input.widget && input.link == null);
     const primitive = make('PrimitiveNode'); primitive.connect(0, target, place); fill(primitive); });
   const enclose = (graph) => attempt(() => {
-    const inside = graph.nodes.filter((node) => !['PrimitiveNode', 'SaveImage'].includes(node.type) && chance(0.4));
+    const inside = graph.nodes.filter((node) => node.type !== 'PrimitiveNode' && chance(0.4));
     if (!inside.length) return undefined;
     const made = graph.convertToSubgraph(new Set(inside)); const { subgraph, node: host } = made;
     for (const node of subgraph.nodes) (node.inputs ?? []).forEach((input, place) => {
