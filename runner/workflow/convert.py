@@ -264,11 +264,13 @@ class _Canvas:
 
     def _got(self, scope: Scope, getter: CanvasNode, wanted: str, seen: set[Any]) -> Wire | _Value:
         """What the node that sets a name is given, here or in a graph around this one."""
+        name = getter["widgets_values"][:1]
         for around in scope.outwards():
             for node in around.nodes.values():
-                same = node["type"] == SETTER and node["widgets_values"][:1] == getter["widgets_values"][:1]
-                if same and sockets_of(node):
+                if _sets(node, name) and sockets_of(node):
                     return self._follow(around, node, 0, wanted, seen)
+        if any(_sets(node, name) for _, node in self._all_nodes(self.root)):
+            raise Unsure(f"the Get node {scope.id_of(getter)}, whose Set node is in another subgraph")
         return UNLINKED
 
     def _from_outside(self, scope: Scope, outer: Scope, slot: int, seen: set[Any]) -> Wire | _Value:
@@ -308,6 +310,11 @@ class _Canvas:
                 if socket["name"] in values:
                     return _Value(wrap(values[socket["name"]]))
         return UNLINKED
+
+
+def _sets(node: CanvasNode, name: list[Any]) -> bool:
+    """Whether a node is the one that sets what others get by that name."""
+    return node["type"] == SETTER and (node.get("widgets_values") or [])[:1] == name
 
 
 def _called(scope: Scope, node: CanvasNode, spec: NodeSpec | None) -> str:

@@ -222,6 +222,14 @@ def test_a_get_inside_a_subgraph_finds_the_set_around_it():
         definitions={"subgraphs": [definition]},
     )
     assert sent(canvas)["9:4"] == {"mask": ["1", 0]}
+    inner[0]["widgets_values"] = ["nowhere"]
+    assert sent(canvas)["9:4"] == {}
+    canvas["definitions"]["subgraphs"].append(
+        definition | {"id": "other", "nodes": [node(5, "SetNode", ("nowhere",))], "links": []}
+    )
+    canvas["nodes"].append(node(10, "other"))
+    with pytest.raises(Unsure, match="another subgraph"):
+        sent(canvas)
 
 
 def test_everywhere_links_are_those_that_the_file_lists():
