@@ -102,11 +102,13 @@ def without_faults(ours: Graph, theirs: Graph, catalog: Catalog) -> Graph:
 def with_their_ids(ours: Graph, theirs: Graph) -> Graph:
     """Our graph under the canvas's ids: newer canvases give a node of a subgraph another id if one outside has it."""
     free = [key for key in theirs if key not in ours]
+    around = {key.rpartition(":")[0] for key in theirs}
     renamed: dict[str, str] = {}
     for key in (key for key in ours if key not in theirs):
+        inside, _, _ = key.rpartition(":")
         for other in free:
-            same = ours[key]["class_type"] == theirs[other].get("class_type")
-            if same and key.rpartition(":")[0] == other.rpartition(":")[0]:
+            same = ours[key]["class_type"] == theirs[other].get("class_type") and key.count(":") == other.count(":")
+            if same and (inside == other.rpartition(":")[0] or inside not in around):
                 renamed[key] = other
                 free.remove(other)
                 break

@@ -216,7 +216,12 @@ class _Canvas:
             if isinstance(found, Wire):
                 raise self._changed(scope, node, f"it has no input {name!r}")
             return
-        if found is GONE:
+        if found is GONE and socket.get("widget") and name in inputs:
+            if known is not None and not known.required:
+                raise Unsure(
+                    f"{name} of {_called(scope, node, spec)}, which is linked to a muted node: canvases differ"
+                )
+        elif found is GONE:
             inputs.pop(name, None)
         elif isinstance(found, Wire):
             inputs[name] = [found.node, found.slot]

@@ -15,8 +15,11 @@ from likeness_studio.runner.workflow.convert import convert
 
 pytestmark = [pytest.mark.comfyui]
 FILES = sorted((Path(__file__).parents[1] / "runner" / "canvas").glob("*.json"))
-UNLIKE_COMFY_CLI = {"primitive", "prompt_text", "prompt_text_of_primitive"}
+UNLIKE_COMFY_CLI = {"muted_value", "primitive", "prompt_text", "prompt_text_of_primitive"}
 """comfy-cli 1.23 leaves the value of a primitive out, and comments and choices in a text as they are."""
+
+OLD_CANVAS = {"muted_value"}
+"""A widget that is linked to a muted node: canvases before 1.40 left it out, which no server takes."""
 
 
 def plain(graph):
@@ -36,6 +39,8 @@ def test_the_canvas_makes_of_each_file_what_is_kept(comfyui_server, canvas_modul
             sent = canvas.prompt()
             ours = convert(kept["workflow"], catalog, path.name)
             same = [with_their_ids(graph, sent) for graph in (kept["prompt"], ours)]
+            if path.stem in OLD_CANVAS and "steps" not in sent["5"]["inputs"]:
+                continue
             wrong += [path.stem] if any(plain(graph) != plain(sent) for graph in same) else []
             if path.stem == "titles":
                 assert {"Negative", "Blank"} <= {node["_meta"]["title"] for node in sent.values()}

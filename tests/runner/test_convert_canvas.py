@@ -38,6 +38,7 @@ def test_the_graphs_show_what_they_are_meant_to():
     """Each kind of thing that a canvas can do is in one of the files, and changes the result."""
     assert len(PLAIN) > 30
     assert "2" not in PLAIN["muted"]["prompt"]
+    assert PLAIN["muted_value"]["prompt"]["5"]["inputs"]["steps"] == 20
     assert PLAIN["primitive"]["prompt"]["5"]["inputs"]["steps"] == 7
     assert PLAIN["subgraph_seed"]["prompt"]["9:5"]["inputs"] | {"model": 0} == PLAIN["sampler"]["prompt"]["5"][
         "inputs"
@@ -99,7 +100,7 @@ needs_comfy_cli = pytest.mark.skipif(comfy_cli.program() is None, reason="comfy-
 
 
 @needs_comfy_cli
-@pytest.mark.parametrize("name", ["subgraph_in_subgraph", "subgraph_seed", "subgraph_widget_linked", "muted_value"])
+@pytest.mark.parametrize("name", ["subgraph_in_subgraph", "subgraph_seed", "subgraph_widget_linked", "bypassed_value"])
 def test_comfy_cli_agrees(name):
     kept = PLAIN[name]
     graph = comfy_cli.to_api(kept["workflow"], kept["nodes"], "test.json", "a test")
