@@ -149,11 +149,11 @@ def default_of(socket: InputSpec) -> Any:
     """What the canvas puts into a new widget, or NOTHING where that is not known here."""
     if "default" in socket.options:
         return socket.options["default"]
-    options = socket.options.get("options") or [None]
+    first = next(iter(socket.options.get("options") or ()), None)
     if socket.type == DYNAMIC_COMBO:
-        return options[0].get("key") if isinstance(options[0], Mapping) else NOTHING
+        return first.get("key") if isinstance(first, Mapping) else NOTHING
     if socket.type == "COMBO":
-        return NOTHING if socket.choices is None else options[0]
+        return NOTHING if socket.choices is None else first
     return _PLAIN.get(socket.type, NOTHING)
 
 
