@@ -83,7 +83,7 @@ def _is_canvas_own(kind: str, name: str, mine: dict[str, Any], catalog: Catalog)
 
 
 def without_faults(ours: Graph, theirs: Graph, catalog: Catalog) -> Graph:
-    """Our graph with the inputs of a canvas that leaves out a link of the file, or sends what is not offered."""
+    """Our graph with the inputs of a canvas that leaves out a link or a required one, or sends what is not offered."""
     kept: Graph = {}
     for key, entry in ours.items():
         other = theirs.get(key, {}).get("inputs", {})
@@ -91,7 +91,8 @@ def without_faults(ours: Graph, theirs: Graph, catalog: Catalog) -> Graph:
         inputs = dict(entry["inputs"])
         for name, value in entry["inputs"].items():
             choices = offered[name].choices if name in offered else None
-            if isinstance(value, list) and name not in other:
+            required = name in offered and offered[name].required
+            if name not in other and (isinstance(value, list) or required):
                 del inputs[name]
             elif choices and value in choices and name in other and other[name] not in choices:
                 inputs[name] = other[name]

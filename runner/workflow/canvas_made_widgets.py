@@ -34,7 +34,7 @@ def place_of_choice(inputs: Mapping[str, Any], own: Any) -> int:
 
 
 def _custom_combo(node: Mapping[str, Any]) -> dict[str, Any]:
-    """The place of the choice, and the options that a user wrote up to the first empty one: behind it is none."""
+    """The place of the choice, and the options that a user wrote up to the first empty one, which is always there."""
     named = node.get("widgets_values_named")
     if isinstance(named, Mapping):
         place, written = named.get("index"), [value for name, value in named.items() if name.startswith("option")]
@@ -43,7 +43,7 @@ def _custom_combo(node: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(place, bool) or not isinstance(place, int):
         raise Unread(f"{CUSTOM_COMBO} without the place of its choice")
     made: dict[str, Any] = {"index": place}
-    for number, value in enumerate(written, start=1):
+    for number, value in enumerate([*written, ""], start=1):
         made[f"option{number}"] = value
         if not value:
             break

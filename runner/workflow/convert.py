@@ -155,12 +155,9 @@ class _Canvas:
         if kind in RENDERED:
             raise CanvasNeeded(f"{self.name} has {_called(scope, node, spec)}, whose picture only the canvas can draw.")
         values, spec = self._widgets(scope, node)
-        inputs = {name: _typed(spec, name, wrap(value), scope.id_of(node)) for name, value in values.items()}
+        inputs = {name: self._typed(spec, name, wrap(value), scope.id_of(node)) for name, value in values.items()}
         for place in range(len(sockets_of(node))):
             self._connect(scope, node, place, spec, inputs)
-        prefix = inputs.get(PREFIX)
-        if kind in SAVING and isinstance(prefix, str) and "%" in prefix:
-            inputs[PREFIX] = replace_marks(prefix, self._find_widget, self.now)
         if kind == CUSTOM_COMBO:
             inputs["index"] = place_of_choice(inputs, values.get("choice"))
         return {"class_type": kind, "inputs": inputs, "_meta": {"title": node.get("title") or spec.title}}
@@ -177,6 +174,18 @@ class _Canvas:
             raise self._changed(scope, node, str(problem)) from problem
         except Unread as problem:
             raise Unsure(str(problem)) from problem
+
+    def _typed(self, spec: NodeSpec, name: str, value: Any, node_id: str) -> Any:
+        """What a widget's value is sent as: choices in prompt texts are made, and marks in file names replaced.
+
+        The canvas does neither with what a subgraph shows of a widget inside.
+        """
+        socket = spec.by_name.get(name)
+        if isinstance(value, str) and socket is not None and socket.options.get("dynamicPrompts"):
+            return resolve(value, f"{node_id}.{name}")
+        if isinstance(value, str) and name == PREFIX and spec.class_type in SAVING:
+            return replace_marks(value, self._find_widget, self.now)
+        return value
 
     def _find_widget(self, name: str, widget: str) -> Any:
         """The value of a widget of the first node that has `name` for search and replace, or else as its title."""
@@ -227,7 +236,7 @@ class _Canvas:
             inputs[name] = [found.node, found.slot]
         elif found is not UNLINKED:
             value = wrap(found.value)
-            inputs[name] = _typed(spec, name, value, scope.id_of(node)) if found.typed else value
+            inputs[name] = self._typed(spec, name, value, scope.id_of(node)) if found.typed else value
 
     def _origin(self, scope: Scope, wire: Wire, wanted: str, seen: set[Any]) -> Wire | _Value:
         """What feeds an input: a node's output (by its id in API format), a value, GONE or UNLINKED.
@@ -281,6 +290,9 @@ class _Canvas:
     def _from_outside(self, scope: Scope, outer: Scope, slot: int, seen: set[Any]) -> Wire | _Value:
         """What feeds an input of the subgraph itself: a link there, or the widget that its use shows."""
         seen = seen | {(scope.path, INPUTS_ID, slot)}
+        names = [entry["name"] for entry in scope.graph["inputs"]]
+        if names.count(names[slot]) > 1:
+            raise Unsure(f"a subgraph with two inputs called {names[slot]!r}: canvases differ")
         instance = scope.instance or {}
         for place, socket in enumerate(sockets_of(instance)):
             if scope.slots_of_sockets()[place] == slot and outer.wire_into(instance, place) is not None:
@@ -330,11 +342,3 @@ def _called(scope: Scope, node: CanvasNode, spec: NodeSpec | None) -> str:
 def _is_grown(spec: NodeSpec, name: str) -> bool:
     """Whether an input is one of those that grow in number as they are linked."""
     return any(socket.type == AUTOGROW and name.startswith(f"{socket.name}.") for socket in spec.inputs)
-
-
-def _typed(spec: NodeSpec, name: str, value: Any, node_id: str) -> Any:
-    """The value of a widget as the canvas sends it: choices in prompt texts are made."""
-    socket = spec.by_name.get(name)
-    if isinstance(value, str) and socket is not None and socket.options.get("dynamicPrompts"):
-        return resolve(value, f"{node_id}.{name}")
-    return value

@@ -20,6 +20,9 @@ def promoted_value(inside: Scope, definitions: Mapping[Any, dict[str, Any]], slo
 def _values(inside: Scope, definitions: Mapping[Any, dict[str, Any]]) -> dict[int, Any]:
     instance: CanvasNode = inside.instance or {}
     names = [socket["name"] for socket in inside.graph["inputs"]]
+    promoted = [slot for slot in range(len(names)) if _is_promoted(inside, definitions, slot)]
+    if len({names[slot] for slot in promoted}) < len(promoted):
+        raise Unsure("promoted widgets of a subgraph that share a name")
     values = instance.get("widgets_values")
     named = instance.get("widgets_values_named", values)
     if isinstance(named, Mapping):
@@ -30,7 +33,6 @@ def _values(inside: Scope, definitions: Mapping[Any, dict[str, Any]]) -> dict[in
         raise Unsure("promoted widgets of the older kind that have values of their own")
     places = inside.slots_of_sockets()
     shown = [place for place, socket in zip(places, sockets_of(instance), strict=True) if socket.get("widget")]
-    promoted = [slot for slot in range(len(names)) if _is_promoted(inside, definitions, slot)]
     candidates = [order for order in (promoted, shown) if len(order) == len(values)]
     if not candidates:
         raise Unsure(f"{len(values)} values for {len(promoted)} promoted widgets of a subgraph")

@@ -34,12 +34,12 @@ DRAW = r"""
   const link = (nodes, node) => { for (let slot = 0; slot < (node.inputs?.length ?? 0); slot++) {
     const input = node.inputs[slot];
     if (input.link != null || !chance(input.widget ? 0.12 : 0.85)) continue;
-    const origins = nodes.filter((other) => other !== node && (other.outputs ?? []).some((output) =>
-      LiteGraph.isValidConnection(output.type, input.type)));
+    const fits = (output) => LiteGraph.isValidConnection(output.type, input.type) &&
+      (output.type !== '*' || input.type === '*');
+    const origins = nodes.filter((other) => other !== node && (other.outputs ?? []).some(fits));
     if (!origins.length) continue;
     const origin = pick(origins);
-    const outputs = origin.outputs.map((output, place) => [output, place]).filter(([output]) =>
-      LiteGraph.isValidConnection(output.type, input.type));
+    const outputs = origin.outputs.map((output, place) => [output, place]).filter(([output]) => fits(output));
     attempt(() => origin.connect(pick(outputs)[1], node, slot)); } };
   const nodes = [];
   for (let count = 5 + below(9); count > 0; count--) { const node = make(pick(KINDS)); fill(node); link(nodes, node);
@@ -51,13 +51,16 @@ DRAW = r"""
   if (chance(0.3)) attempt(() => { const target = pick(nodes.filter((node) => node.widgets?.length));
     const place = target.inputs.findIndex((input) => input.widget && input.link == null);
     const primitive = make('PrimitiveNode'); primitive.connect(0, target, place); fill(primitive); });
+  const free = (subgraph, name) => { let found = name;
+    for (let n = 1; subgraph.inputs.some((input) => input.name === found); n++) found = `${name}_${n}`;
+    return found; };
   const enclose = (graph) => attempt(() => {
     const inside = graph.nodes.filter((node) => node.type !== 'PrimitiveNode' && chance(0.4));
     if (!inside.length) return undefined;
     const made = graph.convertToSubgraph(new Set(inside)); const { subgraph, node: host } = made;
     for (const node of subgraph.nodes) (node.inputs ?? []).forEach((input, place) => {
       if (input.widget && input.link == null && chance(0.3)) attempt(() =>
-        subgraph.addInput(input.widget.name, input.type).connect(node.inputs[place], node)); });
+        subgraph.addInput(free(subgraph, input.widget.name), input.type).connect(node.inputs[place], node)); });
     fill(host);
     return made; });
   if (chance(0.75)) { const made = enclose(g);

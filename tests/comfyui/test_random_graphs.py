@@ -33,7 +33,7 @@ def test_random_graphs_are_converted_as_the_canvas_does_it(comfyui_server, canva
             word, why = judge(str(number), {"missing": [], "prompt": sent, "by_name": by_name}, drawn, catalog)
             if word == "refused":
                 refused[number] = why
-            elif word != "equal":
+            elif word not in {"equal", "canvas at fault"}:
                 wrong[number] = f"{word}: {why}"
     assert not wrong
     assert len(refused) <= MOST_REFUSED * COUNT, refused
