@@ -42,6 +42,9 @@ from .widgets import NOTHING, NotOffered, Saved, read_widgets, wrap
 RENDERED = frozenset({"Load3D", "Load3DAnimation"})
 """Nodes that give a picture of a scene, which the canvas renders when it sends them."""
 
+VIEWS = frozenset({"LOAD3D_CAMERA", "LOAD3D_MODEL_INFO"})
+"""What nodes that show a scene give of its view."""
+
 
 @dataclass(frozen=True)
 class _Value:
@@ -152,8 +155,8 @@ class _Canvas:
     def _entry(self, scope: Scope, node: CanvasNode) -> dict[str, Any]:
         kind = node["type"]
         spec = self.catalog.get(kind) or NodeSpec(kind, kind, (), (), False)
-        if kind in RENDERED:
-            raise CanvasNeeded(f"{self.name} has {_called(scope, node, spec)}, whose picture only the canvas can draw.")
+        if kind in RENDERED or _gives_view(scope, node, spec):
+            raise CanvasNeeded(f"{self.name} has {_called(scope, node, spec)}, whose scene only the canvas can render.")
         values, spec = self._widgets(scope, node)
         inputs = {name: self._typed(spec, name, wrap(value), scope.id_of(node)) for name, value in values.items()}
         for place in range(len(sockets_of(node))):
@@ -327,6 +330,13 @@ class _Canvas:
                 if socket["name"] in values:
                     return _Value(wrap(values[socket["name"]]))
         return UNLINKED
+
+
+def _gives_view(scope: Scope, node: CanvasNode, spec: NodeSpec) -> bool:
+    """Whether others are given how a node's scene is looked at, which is only known where it is shown."""
+    views = [slot for slot, kind in enumerate(spec.outputs) if kind in VIEWS]
+    shown = any(socket.type == "LOAD_3D" for socket in spec.inputs)
+    return shown and any(scope.by_origin.get(Wire(node["id"], slot)) for slot in views)
 
 
 def _sets(node: CanvasNode, name: list[Any]) -> bool:

@@ -44,6 +44,7 @@ NODES = from_object_info(
         ),
         "Join": described({"images": ["COMFY_AUTOGROW_V3", {"template": {"prefix": "image", "min": 1}}]}),
         "Load3D": described({"model": ["STRING", {}], "image": ["LOAD_3D", {}]}),
+        "Preview3D": described({"viewport_state": ["LOAD_3D", {}]}, outputs=["LOAD3D_CAMERA"]),
         "Power Lora Loader (rgthree)": described({}, {"model": ["MODEL"]}, ["MODEL"], FOREIGN),
         "VHS_VideoCombine": described(
             {
@@ -182,6 +183,16 @@ def test_a_node_of_another_version_is_refused_by_name(changed, said):
 def test_a_scene_that_the_browser_renders_is_refused_by_name():
     with pytest.raises(errors.CanvasNeeded, match="Load3D"):
         sent(graph(node(1, "Load3D", ("a.glb", ""))))
+
+
+def test_a_view_that_is_used_is_refused_by_name():
+    """A scene that is only shown needs no view."""
+    shown = graph(node(1, "Preview3D", ("",)), node(2, "Show", (), [("any", "*", None)]))
+    assert sent(shown)["1"] == {"viewport_state": ""}
+    shown["links"] = [[1, 1, 0, 2, 0, "LOAD3D_CAMERA"]]
+    shown["nodes"][1]["inputs"][0]["link"] = 1
+    with pytest.raises(errors.CanvasNeeded, match="Preview3D"):
+        sent(shown)
 
 
 def test_a_custom_combo_has_its_options_and_its_place():
