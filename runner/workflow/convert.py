@@ -223,7 +223,8 @@ class _Canvas:
         if wire is None:
             return
         known = spec.by_name.get(name)
-        found = self._origin(scope, wire, known.type if known else str(socket["type"]), set())
+        settled = known is not None and not known.type.startswith("COMFY_")
+        found = self._origin(scope, wire, known.type if known and settled else str(socket["type"]), set())
         if spec.inputs and spec.is_sure and known is None and not _is_grown(spec, name):
             if isinstance(found, Wire):
                 raise self._changed(scope, node, f"it has no input {name!r}")
