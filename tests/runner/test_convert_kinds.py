@@ -44,6 +44,7 @@ NODES = from_object_info(
         ),
         "Join": described({"images": ["COMFY_AUTOGROW_V3", {"template": {"prefix": "image", "min": 1}}]}),
         "Load3D": described({"model": ["STRING", {}], "image": ["LOAD_3D", {}]}),
+        "Switch": described({"on": ["COMFY_MATCHTYPE_V3", {"template": {}}]}),
         "Preview3D": described({"viewport_state": ["LOAD_3D", {}]}, outputs=["LOAD3D_CAMERA"]),
         "Power Lora Loader (rgthree)": described({}, {"model": ["MODEL"]}, ["MODEL"], FOREIGN),
         "VHS_VideoCombine": described(
@@ -165,6 +166,16 @@ def test_inputs_grow_with_their_links():
         links=[(1, 1, 0, 2, 0, "IMAGE"), (2, 1, 0, 2, 1, "IMAGE")],
     )  # fmt: skip
     assert sent(canvas)["2"] == {"images.image0": ["1", 0], "images.image1": ["1", 0]}
+
+
+def test_a_type_that_is_settled_while_drawing_is_the_drawn_one():
+    canvas = graph(
+        node(1, "Blank", (4, 4)),
+        node(2, "Resize", None, [("image", "IMAGE", 1)], mode=4, outputs=[{"type": "IMAGE"}]),
+        node(3, "Switch", (), [("on", "IMAGE", 2)]),
+        links=[(1, 1, 0, 2, 0, "IMAGE"), (2, 2, 0, 3, 0, "IMAGE")],
+    )
+    assert sent(canvas)["3"] == {"on": ["1", 0]}
 
 
 @pytest.mark.parametrize(
