@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def read_drawn(sent: Path) -> Graph:
 def judge(name: str, sent: dict[str, Any], drawn: Graph, catalog: Catalog) -> list[str]:
     """The verdict on one template: a word, and why."""
     try:
-        ours = to_api(drawn, catalog, name, keep_unknown=True)
+        ours = to_api(drawn, catalog, name, keep_unknown=True, now=datetime.now().astimezone())
     except Unsure as reason:
         return ["refused", f"comfy_cli_missing: {reason}"]
     except LikenessError as error:

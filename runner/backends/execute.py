@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from ...core.errors import LikenessError, PhotoUnreadable
@@ -15,6 +16,7 @@ from ..errors import OutputUnwritable
 from ..workflow.graph import Workflow
 from ..workflow.input_files import Given, named_models, stage_input_files
 from ..workflow.reference_names import name_in_error, name_persons, name_references
+from ..workflow.text_replacements import with_dates
 from .base import Backend, Folders, OnEvent, ignore
 from .result import RunResult
 
@@ -108,6 +110,7 @@ def execute(
         staged, used = stage_input_files(workflow, photos, folders.input, search)
     except OSError as error:
         raise _not_staged(error, folders.input) from error
+    staged = with_dates(staged, datetime.now().astimezone())
     name_persons(staged, photos, used)
     try:
         result = backend.run(staged, folders, on_event, stopped, prompt_id=prompt_id, resume=resume)

@@ -78,13 +78,15 @@ def convert(canvas: dict[str, Any], source: Callable[[], Catalog], name: str) ->
         return answer
 
 
-def to_api(canvas: dict[str, Any], catalog: Catalog, name: str, *, keep_unknown: bool = False) -> dict[str, Any]:
-    """API format of a canvas export, by this converter alone.
+def to_api(
+    canvas: dict[str, Any], catalog: Catalog, name: str, *, keep_unknown: bool = False, now: datetime | None = None
+) -> dict[str, Any]:
+    """API format of a canvas export, by this converter alone; with the dates of `now` in file names, if it is given.
 
     Raises NotConvertible when a node class is not in `catalog` (unless `keep_unknown`) or nobody can know for certain
     what the canvas would send, WorkflowUnreadable, and Unsure where comfy-cli may know.
     """
-    return _read(lambda: _Canvas(canvas, catalog, name, keep_unknown).convert(), name)
+    return _read(lambda: _Canvas(canvas, catalog, name, keep_unknown, now).convert(), name)
 
 
 def _read(read: Callable[[], dict[str, Any]], name: str) -> dict[str, Any]:
@@ -97,10 +99,12 @@ def _read(read: Callable[[], dict[str, Any]], name: str) -> dict[str, Any]:
 
 
 class _Canvas:
-    def __init__(self, canvas: dict[str, Any], catalog: Catalog, name: str, keep_unknown: bool) -> None:
+    def __init__(
+        self, canvas: dict[str, Any], catalog: Catalog, name: str, keep_unknown: bool, now: datetime | None = None
+    ) -> None:
         definitions = (canvas.get("definitions") or {}).get("subgraphs") or ()
         self.definitions = {definition["id"]: definition for definition in definitions}
-        self.catalog, self.name, self.keep_unknown = catalog, name, keep_unknown
+        self.catalog, self.name, self.keep_unknown, self.now = catalog, name, keep_unknown, now
         try:
             canvas, groups = expand_groups(canvas, catalog)
             self.definitions |= groups
@@ -112,7 +116,6 @@ class _Canvas:
                 f"{name} has {reason}, so that it is not certain what the canvas would send; "
                 "open it in ComfyUI and use 'Export (API)'."
             ) from reason
-        self.now = datetime.now().astimezone()
 
     def convert(self) -> dict[str, Any]:
         kept = list(self._kept(self.root))

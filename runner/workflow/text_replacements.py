@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .graph import Workflow
 
 SAVING = frozenset(
     {"SaveImage", "SaveImageAdvanced", "SaveSVGNode", "SaveVideo", "SaveAnimatedWEBP", "SaveWEBM", "SaveAudio"}
@@ -24,17 +27,35 @@ FindWidget = Callable[[str, str], Any]
 """The value of a widget, by the name or title of its node and its own; None where there is none."""
 
 
-def replace_marks(text: str, find_widget: FindWidget, now: datetime) -> str:
-    """`text` with dates and values of widgets in place of the marks that are understood; the others stay."""
+def replace_marks(text: str, find_widget: FindWidget, now: datetime | None) -> str:
+    """`text` with dates and values of widgets in place of the marks that are understood; the others stay.
+
+    Without `now` dates stay: a graph is the same one whenever it is read, and they are replaced when it runs.
+    """
 
     def replaced(mark: re.Match[str]) -> str:
         node, *widget = mark[1].split(".")
         if len(widget) != 1:
-            return format_date(node.removeprefix("date:"), now) if node.startswith("date:") else mark[0]
+            if now is None or not node.startswith("date:"):
+                return mark[0]
+            return format_date(node.removeprefix("date:"), now)
         value = find_widget(node, widget[0])
         return mark[0] if value is None else _FORBIDDEN.sub("_", as_text(value))
 
     return _MARK.sub(replaced, text)
+
+
+def with_dates(workflow: Workflow, now: datetime) -> Workflow:
+    """A workflow that was drawn on the canvas with dates in its file names; a copy where there are any."""
+    marked = [node.id for node in workflow if node.class_type in SAVING and "%date:" in str(node.inputs.get(PREFIX))]
+    if workflow.canvas is None or not marked:
+        return workflow
+    workflow = workflow.copy()
+    for node_id in marked:
+        inputs = workflow.nodes[node_id].inputs
+        if isinstance(inputs[PREFIX], str):
+            inputs[PREFIX] = replace_marks(inputs[PREFIX], lambda *_: None, now)
+    return workflow
 
 
 def format_date(pattern: str, now: datetime) -> str:

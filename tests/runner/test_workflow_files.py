@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 
 import pytest
 from click.testing import CliRunner
@@ -94,6 +95,19 @@ def test_a_run_that_saves_nothing_says_so(engine, workflow, make, tmp_path):
     shown.nodes["2"].class_type = "SaveImage"
     shown.nodes["2"].inputs["filename_prefix"] = "x"
     assert not execute(shown, engine, tmp_path, temp=tmp_path / "temp").saved_nothing
+
+
+def test_dates_in_file_names_are_those_of_the_run(engine, tmp_path):
+    """So that the same file is the same workflow on another day."""
+    from likeness_studio.runner.backends.execute import execute
+
+    path = tmp_path / "dated.json"
+    path.write_text(json.dumps(CANVAS).replace('"out"', '"%date:yyyy%_x"'))
+    dated = load(path)
+    assert dated.nodes["2"].inputs["filename_prefix"] == "%date:yyyy%_x"
+    (saved,) = execute(dated, engine, tmp_path, temp=tmp_path / "temp").outputs
+    assert saved.path.name.startswith(f"{datetime.now().astimezone().year}_x")
+    assert dated.nodes["2"].inputs["filename_prefix"] == "%date:yyyy%_x"
 
 
 def test_strict_leaves_with_a_code_of_its_own_where_nothing_was_saved(tmp_path, make):
