@@ -30,10 +30,9 @@ Inputs that no node class has, such as a button's, do not count, nor does the ca
 error with a code: the file leaves it open, the node class is another one by now, or only the browser can make what is
 sent. **Canvas at fault**: it drops a link of the file when it opens it, leaves out a required value, or sends one that
 the class does not offer where the file has one that it does. **Not judged** are templates with nodes that the server
-lacks: what the canvas
-sends of them is no graph.
-Titles are not compared: the canvas translates those of some classes; they are named below. Where a file names its
-values, the canvas was asked to read them by name (its setting *Restore widget values by name*).
+lacks: what the canvas sends of them is no graph. Titles are not compared: the canvas translates those of some classes;
+they are named below. Where a file names its values, the canvas was asked to read them by name (its setting *Restore
+widget values by name*).
 
 | ComfyUI and templates | templates | """
 
