@@ -33,7 +33,7 @@ from .canvas_made_widgets import CUSTOM_COMBO, Unread, made_widgets, place_of_ch
 from .canvas_scope import Scope
 from .dynamic_prompts import resolve
 from .group_nodes import expand_groups
-from .object_info import AUTOGROW, Catalog, NodeSpec, object_info_here
+from .object_info import AUTOGROW, DYNAMIC_COMBO, Catalog, NodeSpec, object_info_here
 from .promoted_widgets import promoted_value
 from .text_replacements import NAME_PROPERTY, PREFIX, SAVING, replace_marks
 from .use_everywhere import broadcast_links
@@ -242,6 +242,8 @@ class _Canvas:
         elif isinstance(found, Wire):
             inputs[name] = [found.node, found.slot]
         elif found is not UNLINKED:
+            if found.typed and known is not None and known.type == DYNAMIC_COMBO:
+                raise Unsure(f"a primitive that chooses the {name} of {_called(scope, node, spec)}")
             value = wrap(found.value)
             inputs[name] = self._typed(spec, name, value, scope.id_of(node)) if found.typed else value
 

@@ -159,6 +159,17 @@ def test_a_dynamic_combo_brings_the_inputs_of_its_choice():
     assert found["4"] == {"image": ["1", 0], "how": "by", "how.factor": 2.0, "method": "area"}
 
 
+def test_a_primitive_that_chooses_a_dynamic_combo_is_not_guessed():
+    """The canvas puts the inputs of the choice back to their defaults, or does not, by its version."""
+    canvas = graph(
+        node(1, "PrimitiveNode", ("to", "fixed")),
+        node(2, "Resize", ("to", 64, "lanczos"), [("how*", "COMFY_DYNAMICCOMBO_V3", 1)]),
+        links=[(1, 1, 0, 2, 0, "COMFY_DYNAMICCOMBO_V3")],
+    )
+    with pytest.raises(Unsure, match="primitive"):
+        sent(canvas)
+
+
 def test_inputs_grow_with_their_links():
     canvas = graph(
         node(1, "Blank", (4, 4)),
