@@ -35,7 +35,7 @@ class Effect(StrEnum):
     """Not on the list."""
 
 
-FileKind = Literal["photo", "folder", "identity"]
+FileKind = Literal["photo", "folder", "identity", "audio", "video"]
 
 ENGINE = ("yunet", "sface")
 """The networks of the default face engine: used by a node that takes an engine and was given none."""
@@ -101,6 +101,8 @@ CORE_NODES: Mapping[str, NodeFacts] = {
     **{name: NodeFacts(effect) for effect, names in _BY_EFFECT.items() for name in names.split()},
     "LoadImage": NodeFacts(Effect.READS, reads=("image", "photo")),
     "LoadImageMask": NodeFacts(Effect.READS, reads=("image", "photo")),
+    "LoadAudio": NodeFacts(Effect.ANALYSES, reads=("audio", "audio")),
+    "LoadVideo": NodeFacts(Effect.READS, reads=("file", "video")),
     "GetImageSize": NodeFacts(Effect.PASSES, pictures=()),
     "ImageCrop": NodeFacts(Effect.CUTS, actions=(CROPPED,)),
     "ImageScale": NodeFacts(Effect.CUTS, actions=(RESIZED,)),

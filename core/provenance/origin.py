@@ -200,6 +200,11 @@ def graph_in(image: Image.Image) -> dict[str, Any] | None:
     return next((graph for _, text in _texts(image) if (graph := _graph(text)) is not None), None)
 
 
+def graph_texts(image: Image.Image) -> Iterator[dict[str, Any]]:
+    """Every JSON object that an opened picture (a PNG: loaded) carries in its texts, canvas formats among them."""
+    return (found for _, text in _texts(image) if (found := _parsed(text)) is not None)
+
+
 def _names_itself(key: str, text: str, *, of_camera: bool) -> bool:
     """Whether the text under that name says that a generating program made the picture."""
     if key in _PROGRAMS:

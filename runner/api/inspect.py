@@ -92,18 +92,29 @@ def inspect_workflow(
         graph.name,
         graph.hash,
         [
-            {"node": node.id, "title": node.title, "kind": node.file_kind, "optional": node.optional}
+            {"node": node.id, "title": _name(node, graph), "kind": node.file_kind, "optional": node.optional}
             for node in graph.file_nodes()
         ],
         [{"name": stage.name, "on": stage.on} for stage in graph.stages.by_name.values()],
-        [_node(node, catalog) for node in graph],
+        [_node(node, catalog, _name(node, graph)) for node in graph],
     )
 
 
-def _node(node: Node, catalog: Catalog) -> InspectedNode:
+def _name(node: Node, graph: Workflow) -> str:
+    """What tells a node from the others in a setting: its title, or its id where several have the title."""
+    from ..workflow.graph import plain_title
+
+    alike = sum(plain_title(other.title) == plain_title(node.title) for other in graph)
+    return node.title if alike == 1 and "=" not in node.title else node.id
+
+
+def _node(node: Node, catalog: Catalog, name: str) -> InspectedNode:
+    from ..workflow.widgets import with_chosen
+
     spec = catalog.get(node.class_type)
+    spec = with_chosen(spec, node.inputs) if spec else None
     sockets = [socket for socket in spec.inputs if socket.takes_value] if spec else _as_written(node)
-    settable = [_input(node, s) for s in sockets if s.name not in node.links and s.name != node.file_input]
+    settable = [_input(node, s, name) for s in sockets if s.name not in node.links and s.name != node.file_input]
     output = bool(spec and spec.is_output)
     return InspectedNode(node.id, node.title, node.class_type, spec is not None, output, settable)
 
@@ -116,11 +127,11 @@ def _as_written(node: Node) -> list[InputSpec]:
     return [InputSpec(name, type_of(value), required=True) for name, value in node.inputs.items()]
 
 
-def _input(node: Node, socket: InputSpec) -> SettableInput:
+def _input(node: Node, socket: InputSpec, name: str) -> SettableInput:
     limits = {key: socket.options[key] for key in LIMITS if key in socket.options}
     value = node.inputs.get(socket.name, socket.options.get("default"))
     options = None if socket.choices is None else list(socket.choices)
-    return SettableInput(f"{node.title}.{socket.name}", socket.type, value, options, limits)
+    return SettableInput(f"{name}.{socket.name}", socket.type, value, options, limits)
 
 
 @dataclass(frozen=True)

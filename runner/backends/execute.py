@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from ...core.errors import LikenessError, PhotoUnreadable
@@ -15,6 +16,7 @@ from ..errors import OutputUnwritable
 from ..workflow.graph import Workflow
 from ..workflow.input_files import Given, named_models, stage_input_files
 from ..workflow.reference_names import name_in_error, name_persons, name_references
+from ..workflow.text_replacements import with_dates
 from .base import Backend, Folders, OnEvent, ignore
 from .result import RunResult
 
@@ -108,6 +110,7 @@ def execute(
         staged, used = stage_input_files(workflow, photos, folders.input, search)
     except OSError as error:
         raise _not_staged(error, folders.input) from error
+    staged = with_dates(staged, datetime.now().astimezone())
     name_persons(staged, photos, used)
     try:
         result = backend.run(staged, folders, on_event, stopped, prompt_id=prompt_id, resume=resume)
@@ -118,7 +121,16 @@ def execute(
     result.workflow_hash = workflow.hash
     result.model_files = named_models(staged)
     result.photos = used
+    if result.saved_nothing:
+        result.notes.append(_nothing_saved(staged))
     return result
+
+
+def _nothing_saved(workflow: Workflow) -> str:
+    """What is said of a run without a file: its last nodes only show what they are given."""
+    used = {origin for node in workflow for origin, _ in node.links.values()}
+    last = ", ".join(repr(node.title) for node in workflow if node.id not in used)
+    return f"Nothing was saved: {last} kept no file; end the workflow in a node that saves, such as Save Image."
 
 
 def _not_staged(error: OSError, folder: Path) -> PhotoUnreadable | OutputUnwritable:

@@ -90,6 +90,11 @@ class RunResult:
             yield from ((node, value) for value in (shown if isinstance(shown, list | tuple) else ()))
 
     @property
+    def saved_nothing(self) -> bool:
+        """Whether neither a file nor a verdict came of the run: its nodes only showed what they were given."""
+        return not self.outputs and self.verdict is None and next(self.shown("saved"), None) is None
+
+    @property
     def models(self) -> list[dict[str, Any]]:
         """The models that nodes say they used, then the other files that the workflow names, each once."""
         entries = (value for _, value in self.shown("models") if isinstance(value, dict) and value.get("name"))

@@ -42,7 +42,8 @@ def _show(out: Output, described: dict[str, Any]) -> None:
         unused = _unused_rows(node["inputs"])
         for entry in node["inputs"]:
             if _row(entry) not in unused:
-                table.add_row(Text(entry["set"]), Text(repr(entry["value"])), Text(_takes(entry)))
+                called = "" if entry["set"].startswith(f"{node['title']}.") else f"  ({node['title']})"
+                table.add_row(Text(entry["set"] + called), Text(repr(entry["value"])), Text(_takes(entry)))
         if unused:
             table.add_row(Text(f"{node['title']}.…_{min(unused)} to …_{max(unused)}"), "", "as …_1")
     out.say(f"{described['workflow']['name']}  {described['workflow']['hash'][:12]}")

@@ -71,7 +71,7 @@ class HeaderParam(click.ParamType):
     "--header", "headers", type=HeaderParam(), multiple=True, help="A header for the server, such as a token."
 )
 @click.option("--allow-black", is_flag=True, help="Accept a server's picture that is completely black.")
-@click.option("--strict", is_flag=True, help="Leave with exit code 3 also where the picture is not known to be good.")
+@click.option("--strict", is_flag=True, help="Leave with exit code 3 also where no picture is known to be good.")
 @json_option
 def run(
     workflow: str,
@@ -106,7 +106,8 @@ def run(
 def finish(out: Output, finished: Finished, *, strict: bool = False) -> None:
     """Say what came out, and leave with the exit code of the verdict, or with `strict` of what is to be looked at."""
     out.result(finished.as_dict(), lambda: _show(out, finished))
-    if finished.report.verdict is False or (strict and finished.report.to_look_at):
+    doubtful = finished.report.to_look_at or finished.result.saved_nothing
+    if finished.report.verdict is False or (strict and doubtful):
         sys.exit(VERDICT_FAILED)
 
 

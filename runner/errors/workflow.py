@@ -67,6 +67,30 @@ class NotConvertible(RunnerError):
     hint = "Name a ComfyUI server that has those nodes with --server, so that its own definitions can be used."
 
 
+class NodeChanged(NotConvertible):
+    """A canvas file was drawn with another version of a node class than the one that is known."""
+
+    code = "node_changed"
+    meaning = "A node of the canvas file has inputs or choices that its class does not have on this server."
+    hint = "Update ComfyUI or the node pack, or open the workflow there, mend the node and save it again."
+
+
+class ConversionUnclear(NotConvertible):
+    """A canvas file leaves open what the canvas would send."""
+
+    code = "conversion_unclear"
+    meaning = "The canvas file does not say for certain what the canvas would send."
+    hint = "Open the workflow in ComfyUI and use 'Export (API)', or save it again there, which writes more of it down."
+
+
+class CanvasNeeded(NotConvertible):
+    """A canvas file has a node that is given something by the browser."""
+
+    code = "canvas_needed"
+    meaning = "A node of the canvas file sends what only the browser makes, such as the picture of a 3D scene."
+    hint = "Open the workflow in ComfyUI and use 'Export (API)', which keeps what the browser made."
+
+
 class UnknownTitle(RunnerError):
     """No node has that title or id."""
 

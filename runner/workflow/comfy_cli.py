@@ -62,6 +62,22 @@ def to_api(canvas: dict[str, Any], object_info: Mapping[str, Any], name: str, re
     return _prompt(done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"), name)
 
 
+def require_agreement(answer: Mapping[str, Any], sure: Mapping[str, Any], name: str) -> None:
+    """Hold comfy-cli's graph against what is certain of it: `sure` has None for a node that it may decide.
+
+    Raises ComfyCliFailed where it has other nodes, other classes, or other inputs.
+    """
+    for key in sorted({*answer, *sure}):
+        ours, theirs = sure.get(key), answer.get(key)
+        if key in sure and ours is None and theirs is not None:
+            continue
+        if ours is None or theirs is None:
+            raise _failed(name, f"it {'leaves out' if theirs is None else 'adds'} node {key}")
+        for what in ("class_type", "inputs"):
+            if ours[what] != theirs.get(what):
+                raise _failed(name, f"its node {key} ({ours['class_type']}) is not what the canvas sends")
+
+
 def _prompt(stdout: str, stderr: str, name: str) -> dict[str, Any]:
     """The graph in the last line of JSON that comfy-cli printed."""
     for line in reversed(stdout.strip().splitlines()):

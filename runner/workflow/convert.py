@@ -1,93 +1,49 @@
 """Canvas format to API format: what the canvas does on its Run button, subgraphs and dynamic prompts included.
 
-The canvas chooses by chance each time. Here the text and its place decide, so that a file always gives the same graph
-and a batch of it can be resumed.
-
-What only newer canvases write (promoted widgets of another kind, group nodes, inputs named while drawing) is left to
-comfy-cli, which runs as a process of its own; see `comfy_cli`.
+What the file does not say for certain is left to comfy-cli, which runs as a process of its own; see `comfy_cli`.
 """
 
 from __future__ import annotations
 
-import random
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from ..errors import NotConvertible, WorkflowUnreadable
-from .object_info import Catalog, InputSpec, NodeSpec, object_info_here
+from ..errors import CanvasNeeded, ConversionUnclear, NodeChanged, NotConvertible, WorkflowUnreadable
+from .canvas_graph import (
+    BYPASSED,
+    FOREIGN_VIRTUAL,
+    GETTER,
+    INPUTS_ID,
+    MUTED,
+    OUTPUTS_ID,
+    PASSING,
+    PRIMITIVE,
+    SETTER,
+    VIRTUAL,
+    CanvasNode,
+    Unsure,
+    Wire,
+    bypass,
+    mode_of,
+    sockets_of,
+)
+from .canvas_made_widgets import CUSTOM_COMBO, Unread, made_widgets, place_of_choice
+from .canvas_scope import Scope
+from .dynamic_prompts import resolve
+from .group_nodes import expand_groups
+from .object_info import AUTOGROW, DYNAMIC_COMBO, Catalog, NodeSpec, object_info_here
+from .promoted_widgets import promoted_value
+from .text_replacements import NAME_PROPERTY, PREFIX, SAVING, replace_marks
+from .use_everywhere import broadcast_links
+from .widgets import NOTHING, NotOffered, Saved, read_widgets, wrap
 
-_COMMENT = re.compile(r"/\*.*?\*/|//[^\n\r]*", re.DOTALL)
-_PART = re.compile(r"\\.|[^\\{}|]+|.", re.DOTALL)
-_ESCAPED = re.compile(r"\\([{}|])")
+RENDERED = frozenset({"Load3D", "Load3DAnimation"})
+"""Nodes that give a picture of a scene, which the canvas renders when it sends them."""
 
-
-def resolve(text: str, place: str) -> str:
-    """`text` without comments and with one of each set of choices. `place` is whatever tells this input from others."""
-    return _resolve(text, random.Random(f"{place}\n{text}"))  # noqa: S311
-
-
-def _resolve(text: str, chance: random.Random) -> str:
-    parts = iter(_PART.findall(_COMMENT.sub("", text)))
-    resolved = [_resolve(chance.choice(_choices(parts)), chance) if part == "{" else part for part in parts]
-    return _ESCAPED.sub(r"\1", "".join(resolved))
-
-
-def _choices(parts: Iterator[str]) -> list[str]:
-    """The choices up to the closing brace, or to the end where there is none; those within them are left for later."""
-    choices, depth = [""], 0
-    for part in parts:
-        if part == "}" and not depth:
-            break
-        if part == "|" and not depth:
-            choices.append("")
-            continue
-        depth += (part == "{") - (part == "}")
-        choices[-1] += part
-    return choices
-
-
-MUTED, BYPASSED = 2, 4
-"""The canvas's node modes that leave a node out: with its links, or passing its inputs on."""
-
-NOTES = frozenset({"Note", "MarkdownNote"})
-VIRTUAL = NOTES | {"Reroute", "PrimitiveNode"}
-"""Nodes that exist on the canvas only."""
-
-SETTER, GETTER = "SetNode", "GetNode"
-PASSING = frozenset({"Reroute", "Reroute (rgthree)", SETTER})
-"""Nodes that pass their first input on."""
-
-FOREIGN_VIRTUAL = PASSING | {
-    *(GETTER, "Label (rgthree)", "Bookmark (rgthree)", "Node Collector (rgthree)", "Fast Muter (rgthree)"),
-    *("Fast Bypasser (rgthree)", "Fast Groups Muter (rgthree)", "Fast Groups Bypasser (rgthree)"),
-}
-"""Nodes that widespread packs add to the canvas only; no server ever has them."""
-
-GROUP_PREFIXES = ("workflow>", "workflow/")
-"""Types of group nodes, the forerunners of subgraphs."""
-
-SEED_CONTROLS = frozenset({"fixed", "increment", "decrement", "randomize", "increment-wrap"})
-"""Values of the "control after generate" widget, which follows the value it controls."""
-
-DEEPEST = 50
-"""Subgraphs within one another; more means that one contains itself."""
-
-INPUTS_ID, OUTPUTS_ID = -10, -20
-"""The two ends of a subgraph, as nodes of its links."""
-
-
-class Beyond(Exception):
-    """Not an error: the file has something that this converter does not do exactly. The text says what."""
-
-
-@dataclass(frozen=True)
-class _Wire:
-    """A link's origin."""
-
-    node: int | str
-    slot: int
+VIEWS = frozenset({"LOAD3D_CAMERA", "LOAD3D_MODEL_INFO"})
+"""What nodes that show a scene give of its view."""
 
 
 @dataclass(frozen=True)
@@ -112,56 +68,54 @@ def convert(canvas: dict[str, Any], source: Callable[[], Catalog], name: str) ->
     server = getattr(source, "server", None)
     try:
         return to_api(canvas, source(), name, keep_unknown=server is not None)
-    except Beyond as reason:
+    except Unsure as reason:
         from . import comfy_cli
 
+        sure = _read(lambda: _Canvas(canvas, source(), name, keep_unknown=True).convert_what_is_sure(), name)
         described = server.object_info() if server is not None else object_info_here()
-        return comfy_cli.to_api(canvas, described, name, str(reason))
+        answer = comfy_cli.to_api(canvas, described, name, str(reason))
+        comfy_cli.require_agreement(answer, sure, name)
+        return answer
 
 
-def to_api(canvas: dict[str, Any], catalog: Catalog, name: str, *, keep_unknown: bool = False) -> dict[str, Any]:
-    """API format of a canvas export, by this converter alone.
+def to_api(
+    canvas: dict[str, Any], catalog: Catalog, name: str, *, keep_unknown: bool = False, now: datetime | None = None
+) -> dict[str, Any]:
+    """API format of a canvas export, by this converter alone; with the dates of `now` in file names, if it is given.
 
-    Raises NotConvertible when a node class is not in `catalog` (unless `keep_unknown`), WorkflowUnreadable, and Beyond.
+    Raises NotConvertible when a node class is not in `catalog` (unless `keep_unknown`) or nobody can know for certain
+    what the canvas would send, WorkflowUnreadable, and Unsure where comfy-cli may know.
     """
+    return _read(lambda: _Canvas(canvas, catalog, name, keep_unknown, now).convert(), name)
+
+
+def _read(read: Callable[[], dict[str, Any]], name: str) -> dict[str, Any]:
     try:
-        return _Canvas(canvas, catalog, name, keep_unknown).convert()
+        return read()
     except (KeyError, TypeError, IndexError, AttributeError, ValueError, RecursionError) as error:
         raise WorkflowUnreadable(
             f"{name} is damaged ({type(error).__name__}: {error}); export the workflow again."
         ) from error
 
 
-class _Scope:
-    """One graph of the file: the outermost, or one use of a subgraph (`instance`, a node of `outer`)."""
-
-    def __init__(
-        self, graph: dict[str, Any], path: str = "", outer: _Scope | None = None, instance: dict[str, Any] | None = None
-    ) -> None:
-        self.graph, self.path, self.outer, self.instance = graph, path, outer, instance
-        self.nodes: dict[Any, dict[str, Any]] = {node["id"]: node for node in graph["nodes"]}
-        links = [_link(link) for link in graph["links"] or ()]
-        self.wires = {number: wire for number, wire, _ in links}
-        self.into = {target: wire for _, wire, target in links}
-        self.inner: dict[Any, _Scope] = {}
-        self.depth: int = outer.depth + 1 if outer else 0
-
-    def id_of(self, node: dict[str, Any]) -> str:
-        """The node's id in API format: behind those of the subgraphs around it."""
-        return f"{self.path}{node['id']}"
-
-    def wire_into(self, socket: dict[str, Any]) -> _Wire | None:
-        """The origin of the link at an input."""
-        link = socket.get("link")
-        return None if link is None else self.wires.get(link)
-
-
 class _Canvas:
-    def __init__(self, canvas: dict[str, Any], catalog: Catalog, name: str, keep_unknown: bool) -> None:
+    def __init__(
+        self, canvas: dict[str, Any], catalog: Catalog, name: str, keep_unknown: bool, now: datetime | None = None
+    ) -> None:
         definitions = (canvas.get("definitions") or {}).get("subgraphs") or ()
         self.definitions = {definition["id"]: definition for definition in definitions}
-        self.catalog, self.name, self.keep_unknown = catalog, name, keep_unknown
-        self.root = _Scope(canvas)
+        self.catalog, self.name, self.keep_unknown, self.now = catalog, name, keep_unknown, now
+        try:
+            canvas, groups = expand_groups(canvas, catalog)
+            self.definitions |= groups
+            self.root = Scope(canvas)
+            for definition in self.definitions.values():
+                broadcast_links(definition)
+        except Unsure as reason:
+            raise ConversionUnclear(
+                f"{name} has {reason}, so that it is not certain what the canvas would send; "
+                "open it in ComfyUI and use 'Export (API)'."
+            ) from reason
 
     def convert(self) -> dict[str, Any]:
         kept = list(self._kept(self.root))
@@ -173,60 +127,127 @@ class _Canvas:
             )
         return {scope.id_of(node): self._entry(scope, node) for scope, node in kept}
 
-    def _kept(self, scope: _Scope) -> Iterator[tuple[_Scope, dict[str, Any]]]:
-        """The nodes that run, those in subgraphs too."""
+    def convert_what_is_sure(self) -> dict[str, Any]:
+        """The graph with None for each node that the file is not certain about."""
+        found: dict[str, Any] = {}
+        for scope, node in self._kept(self.root):
+            try:
+                found[scope.id_of(node)] = self._entry(scope, node)
+            except Unsure:
+                found[scope.id_of(node)] = None
+        return found
+
+    def _kept(self, scope: Scope) -> Iterator[tuple[Scope, CanvasNode]]:
+        """The nodes that run, those in subgraphs too.
+
+        The canvas switches off what is inside a subgraph with it, and looks at the mode of the outermost one only.
+        """
         for node in scope.nodes.values():
             kind = node["type"]
-            if self._is_virtual(kind) or node.get("mode", 0) in {MUTED, BYPASSED}:
+            left_out = mode_of(node) in {MUTED, BYPASSED}
+            if kind in self.definitions and (scope.outer or not left_out):
+                yield from self._kept(scope.enter(node, self.definitions[kind]))
                 continue
-            if kind in self.definitions:
-                yield from self._kept(self._scope_of(scope, node))
+            if left_out or self._is_virtual(kind):
                 continue
-            if str(kind).startswith(GROUP_PREFIXES):
-                raise Beyond(f"the group node {kind!r}")
-            if kind in self.catalog and any(socket.is_dynamic for socket in self.catalog[kind].inputs):
-                raise Beyond(f"the inputs of {kind}")
             yield scope, node
 
     def _is_virtual(self, kind: Any) -> bool:
         return kind in VIRTUAL or (kind in FOREIGN_VIRTUAL and kind not in self.catalog)
 
-    def _scope_of(self, scope: _Scope, node: dict[str, Any]) -> _Scope:
-        """The inside of one use of a subgraph."""
-        if node["id"] not in scope.inner:
-            if scope.depth >= DEEPEST:
-                raise ValueError("a subgraph contains itself")
-            if (node.get("properties") or {}).get("proxyWidgets"):
-                raise Beyond("the promoted widgets of a subgraph")
-            path = f"{scope.path}{node['id']}:"
-            scope.inner[node["id"]] = _Scope(self.definitions[node["type"]], path, scope, node)
-        return scope.inner[node["id"]]
-
-    def _entry(self, scope: _Scope, node: dict[str, Any]) -> dict[str, Any]:
+    def _entry(self, scope: Scope, node: CanvasNode) -> dict[str, Any]:
         kind = node["type"]
         spec = self.catalog.get(kind) or NodeSpec(kind, kind, (), (), False)
-        sockets = node.get("inputs") or []
-        drawn = {socket["name"] for socket in sockets if socket.get("widget")}
-        inputs = widget_values(spec, node.get("widgets_values") or [], drawn)
-        inputs = {name: _typed(spec, name, value, scope.id_of(node)) for name, value in inputs.items()}
-        for socket in sockets:
-            wire = scope.wire_into(socket)
-            if wire is None:
-                continue
-            known = spec.by_name.get(socket["name"])
-            found = self._origin(scope, wire, known.type if known else str(socket["type"]), set())
-            if found is GONE:
-                inputs.pop(socket["name"], None)
-            elif isinstance(found, _Wire):
-                inputs[socket["name"]] = [found.node, found.slot]
-            elif found is not UNLINKED:
-                value = _wrap(found.value)
-                name = socket["name"]
-                inputs[name] = _typed(spec, name, value, scope.id_of(node)) if found.typed else value
-        meta = {"title": node.get("title") or spec.title}
-        return {"class_type": kind, "inputs": inputs, "_meta": meta}
+        if kind in RENDERED or _gives_view(scope, node, spec):
+            raise CanvasNeeded(f"{self.name} has {_called(scope, node, spec)}, whose scene only the canvas can render.")
+        values, spec = self._widgets(scope, node)
+        inputs = {name: self._typed(spec, name, wrap(value), scope.id_of(node)) for name, value in values.items()}
+        for place in range(len(sockets_of(node))):
+            self._connect(scope, node, place, spec, inputs)
+        if kind == CUSTOM_COMBO:
+            inputs["index"] = place_of_choice(inputs, values.get("choice"))
+        return {"class_type": kind, "inputs": inputs, "_meta": {"title": node.get("title") or spec.title}}
 
-    def _origin(self, scope: _Scope, wire: _Wire, wanted: str, seen: set[Any]) -> _Wire | _Value:
+    def _widgets(self, scope: Scope, node: CanvasNode) -> tuple[dict[str, Any], NodeSpec]:
+        """The values of a node's widgets, and its class with the inputs that these bring."""
+        kind = node["type"]
+        spec = self.catalog.get(kind) or NodeSpec(kind, kind, (), (), False)
+        drawn = {socket["name"] for socket in sockets_of(node) if socket.get("widget")}
+        try:
+            values, spec = read_widgets(spec, Saved.of(node), drawn)
+            return values | made_widgets(node, spec, values), spec
+        except NotOffered as problem:
+            raise self._changed(scope, node, str(problem)) from problem
+        except Unread as problem:
+            raise Unsure(str(problem)) from problem
+
+    def _typed(self, spec: NodeSpec, name: str, value: Any, node_id: str) -> Any:
+        """What a widget's value is sent as: choices in prompt texts are made, and marks in file names replaced.
+
+        The canvas does neither with what a subgraph shows of a widget inside.
+        """
+        socket = spec.by_name.get(name)
+        if isinstance(value, str) and socket is not None and socket.options.get("dynamicPrompts"):
+            return resolve(value, f"{node_id}.{name}")
+        if isinstance(value, str) and name == PREFIX and spec.class_type in SAVING:
+            return replace_marks(value, self._find_widget, self.now)
+        return value
+
+    def _find_widget(self, name: str, widget: str) -> Any:
+        """The value of a widget of the first node that has `name` for search and replace, or else as its title."""
+        nodes = list(self._all_nodes(self.root))
+        named = [each for each in nodes if (each[1].get("properties") or {}).get(NAME_PROPERTY) == name]
+        for scope, node in (named or [each for each in nodes if self._title(each[1]) == name])[:1]:
+            return self._widgets(scope, node)[0].get(widget)
+        return None
+
+    def _all_nodes(self, scope: Scope) -> Iterator[tuple[Scope, CanvasNode]]:
+        """Every node of the file, those in subgraphs behind the node that uses them."""
+        for node in scope.nodes.values():
+            yield scope, node
+            if node["type"] in self.definitions:
+                yield from self._all_nodes(scope.enter(node, self.definitions[node["type"]]))
+
+    def _title(self, node: CanvasNode) -> str:
+        spec = self.catalog.get(node["type"])
+        return str(node.get("title") or (spec.title if spec else node["type"]))
+
+    def _changed(self, scope: Scope, node: CanvasNode, what: str) -> NodeChanged:
+        spec = self.catalog.get(node["type"])
+        return NodeChanged(
+            f"{self.name} was drawn with another version of {_called(scope, node, spec)}: {what} here; "
+            "update ComfyUI, or mend the node there and save the workflow again."
+        )
+
+    def _connect(self, scope: Scope, node: CanvasNode, place: int, spec: NodeSpec, inputs: dict[str, Any]) -> None:
+        """Put into `inputs` what the link at one input comes to."""
+        socket, wire = sockets_of(node)[place], scope.wire_into(node, place)
+        name = socket["name"]
+        if wire is None:
+            return
+        known = spec.by_name.get(name)
+        settled = known is not None and not known.type.startswith("COMFY_")
+        found = self._origin(scope, wire, known.type if known and settled else str(socket["type"]), set())
+        if spec.inputs and spec.is_sure and known is None and not _is_grown(spec, name):
+            if isinstance(found, Wire):
+                raise self._changed(scope, node, f"it has no input {name!r}")
+            return
+        if found is GONE and socket.get("widget") and name in inputs:
+            if known is not None and not known.required:
+                raise Unsure(
+                    f"{name} of {_called(scope, node, spec)}, which is linked to a muted node: canvases differ"
+                )
+        elif found is GONE:
+            inputs.pop(name, None)
+        elif isinstance(found, Wire):
+            inputs[name] = [found.node, found.slot]
+        elif found is not UNLINKED:
+            if found.typed and known is not None and known.type == DYNAMIC_COMBO:
+                raise Unsure(f"a primitive that chooses the {name} of {_called(scope, node, spec)}")
+            value = wrap(found.value)
+            inputs[name] = self._typed(spec, name, value, scope.id_of(node)) if found.typed else value
+
+    def _origin(self, scope: Scope, wire: Wire, wanted: str, seen: set[Any]) -> Wire | _Value:
         """What feeds an input: a node's output (by its id in API format), a value, GONE or UNLINKED.
 
         Follows reroutes, bypassed nodes, and the ends of subgraphs.
@@ -238,123 +259,102 @@ class _Canvas:
         if node is None or step in seen:
             return UNLINKED
         seen = seen | {step}
-        sockets = node.get("inputs") or []
-        kind, mode = node["type"], node.get("mode", 0)
-        if kind == "PrimitiveNode":
+        kind, mode = node["type"], mode_of(node)
+        if kind == PRIMITIVE:
             values = node.get("widgets_values") or []
             return _Value(values[0], typed=True) if values else UNLINKED
         if mode == MUTED:
             return GONE
         if mode == BYPASSED:
-            passed = _bypass(node, wire.slot, wanted)
-            return self._follow(scope, passed, str(passed["type"]), seen) if passed else UNLINKED
+            passed = bypass(node, wire.slot, wanted)
+            if passed is None:
+                return UNLINKED
+            return self._follow(scope, node, passed, str(sockets_of(node)[passed]["type"]), seen)
         if self._is_virtual(kind):
-            sockets = _setter_inputs(scope, node) if kind == GETTER else sockets if kind in PASSING else []
-            return self._follow(scope, sockets[0], wanted, seen) if sockets else UNLINKED
+            if kind == GETTER:
+                return self._got(scope, node, wanted, seen)
+            passes = kind in PASSING and bool(sockets_of(node))
+            return self._follow(scope, node, 0, wanted, seen) if passes else UNLINKED
         if kind in self.definitions:
-            inside = self._scope_of(scope, node)
-            inner = inside.into.get((OUTPUTS_ID, wire.slot))
+            inside = scope.enter(node, self.definitions[kind])
+            inner = inside.into.get((OUTPUTS_ID, wire.slot)) or inside.broadcast.get((OUTPUTS_ID, wire.slot))
             return UNLINKED if inner is None else self._origin(inside, inner, wanted, seen)
-        return _Wire(scope.id_of(node), wire.slot)
+        return Wire(scope.id_of(node), wire.slot)
 
-    def _follow(self, scope: _Scope, socket: dict[str, Any], wanted: str, seen: set[Any]) -> _Wire | _Value:
-        wire = scope.wire_into(socket)
+    def _follow(self, scope: Scope, node: CanvasNode, place: int, wanted: str, seen: set[Any]) -> Wire | _Value:
+        wire = scope.wire_into(node, place)
         return UNLINKED if wire is None else self._origin(scope, wire, wanted, seen)
 
-    def _from_outside(self, scope: _Scope, outer: _Scope, slot: int, seen: set[Any]) -> _Wire | _Value:
+    def _got(self, scope: Scope, getter: CanvasNode, wanted: str, seen: set[Any]) -> Wire | _Value:
+        """What the node that sets a name is given, here or in a graph around this one."""
+        name = getter["widgets_values"][:1]
+        for around in scope.outwards():
+            for node in around.nodes.values():
+                if _sets(node, name) and sockets_of(node):
+                    return self._follow(around, node, 0, wanted, seen)
+        if any(_sets(node, name) for _, node in self._all_nodes(self.root)):
+            raise Unsure(f"the Get node {scope.id_of(getter)}, whose Set node is in another subgraph")
+        return UNLINKED
+
+    def _from_outside(self, scope: Scope, outer: Scope, slot: int, seen: set[Any]) -> Wire | _Value:
         """What feeds an input of the subgraph itself: a link there, or the widget that its use shows."""
+        seen = seen | {(scope.path, INPUTS_ID, slot)}
+        names = [entry["name"] for entry in scope.graph["inputs"]]
+        if names.count(names[slot]) > 1:
+            raise Unsure(f"a subgraph with two inputs called {names[slot]!r}: canvases differ")
         instance = scope.instance or {}
-        name = scope.graph["inputs"][slot]["name"]
-        sockets = [socket for socket in instance.get("inputs") or [] if socket["name"] == name]
-        if not sockets:
-            return UNLINKED
-        if outer.wire_into(sockets[0]) is not None:
-            return self._follow(outer, sockets[0], str(sockets[0]["type"]), seen)
-        shown = [socket["name"] for socket in instance["inputs"] if socket.get("widget")]
-        values = instance.get("widgets_values") or []
-        place = shown.index(name) if name in shown else len(values)
-        return _Value(values[place]) if place < len(values) else UNLINKED
+        for place, socket in enumerate(sockets_of(instance)):
+            if scope.slots_of_sockets()[place] == slot and outer.wire_into(instance, place) is not None:
+                found = self._follow(outer, instance, place, str(socket["type"]), seen)
+                if isinstance(found, _Value) and found.typed and found.value != self._held(scope, slot).value:
+                    raise Unsure("a primitive whose value goes into a subgraph")
+                return found
+        return self._held(scope, slot)
+
+    def _held(self, scope: Scope, slot: int) -> _Value:
+        """What an input of a subgraph holds that has no link from outside."""
+        value = promoted_value(scope, self.definitions, slot)
+        return self._first_inside(scope, slot) if value is NOTHING else _Value(value)
+
+    def _first_inside(self, scope: Scope, slot: int) -> _Value:
+        """What the first widget that an input of a subgraph leads to holds: all that it leads to have the same."""
+        for node_id, place in scope.targets_of_input(slot):
+            node = scope.nodes.get(node_id)
+            if node is None or not 0 <= place < len(sockets_of(node)):
+                continue
+            socket = sockets_of(node)[place]
+            if node["type"] in self.definitions:
+                inside = scope.enter(node, self.definitions[node["type"]])
+                inner = inside.slots_of_sockets()[place]
+                if inner is None:
+                    continue
+                found = self._held(inside, inner)
+                if found is not UNLINKED:
+                    return found
+            elif socket.get("widget") and node["type"] in self.catalog:
+                values = self._widgets(scope, node)[0]
+                if socket["name"] in values:
+                    return _Value(wrap(values[socket["name"]]))
+        return UNLINKED
 
 
-def _setter_inputs(scope: _Scope, getter: dict[str, Any]) -> list[dict[str, Any]]:
-    """The inputs of the node that sets what `getter` gets by the same name."""
-    for node in scope.nodes.values():
-        if node["type"] == SETTER and node["widgets_values"][:1] == getter["widgets_values"][:1]:
-            return node.get("inputs") or []
-    return []
+def _gives_view(scope: Scope, node: CanvasNode, spec: NodeSpec) -> bool:
+    """Whether others are given how a node's scene is looked at, which is only known where it is shown."""
+    views = [slot for slot, kind in enumerate(spec.outputs) if kind in VIEWS]
+    shown = any(socket.type == "LOAD_3D" for socket in spec.inputs)
+    return shown and any(scope.by_origin.get(Wire(node["id"], slot)) for slot in views)
 
 
-def _bypass(node: dict[str, Any], slot: int, wanted: str) -> dict[str, Any] | None:
-    """The input that a bypassed node passes on to its output `slot`: the one beside it if that fits, else the first."""
-    sockets = node.get("inputs") or []
-    if wanted in {"*", ""}:
-        return (sockets[slot : slot + 1] or sockets[:1] or [None])[0]
-    gives = str(node["outputs"][slot]["type"]) if slot < len(node.get("outputs") or ()) else wanted
-    fitting = [socket for socket in sockets if _fits(socket["type"], gives) and _fits(socket["type"], wanted)]
-    if slot < len(sockets) and sockets[slot] in fitting:
-        return sockets[slot]
-    exact = [socket for socket in sockets if socket["type"] == wanted]
-    return (exact or fitting or [None])[0]
+def _sets(node: CanvasNode, name: list[Any]) -> bool:
+    """Whether a node is the one that sets what others get by that name."""
+    return node["type"] == SETTER and (node.get("widgets_values") or [])[:1] == name
 
 
-def _fits(one: Any, other: str) -> bool:
-    """Whether the canvas would link an output of one type to an input of the other."""
-    kinds, others = (set(str(kind).lower().split(",")) for kind in (one, other))
-    return bool(kinds & others) or bool({"*", ""} & (kinds | others))
+def _called(scope: Scope, node: CanvasNode, spec: NodeSpec | None) -> str:
+    """A node as a message names it."""
+    return f"{node.get('title') or (spec.title if spec else node['type'])!r} (node {scope.id_of(node)})"
 
 
-def _link(link: Any) -> tuple[int, _Wire, tuple[Any, int]]:
-    """A link's number, its origin, and its target."""
-    if isinstance(link, dict):
-        origin, target = _Wire(link["origin_id"], link["origin_slot"]), (link["target_id"], link["target_slot"])
-        return link["id"], origin, target
-    return link[0], _Wire(link[1], link[2]), (link[3], link[4])
-
-
-def widget_values(spec: NodeSpec, values: list[Any] | dict[str, Any], drawn: set[str] | None = None) -> dict[str, Any]:
-    """Names for a node's widget values: in the order of the schema, past the widgets that only the canvas has.
-
-    A widget that the file has no value for, because it is newer than the file, has its default. `drawn` names inputs
-    that the file shows to have a widget, whatever their type.
-    """
-    widgets = [
-        socket
-        for socket in spec.inputs
-        if socket.takes_value or socket.type == "AUDIO_RECORD" or socket.name in (drawn or ())
-    ]
-    named = {socket.name: value for socket in widgets if (value := _default(socket)) is not None}
-    if isinstance(values, dict):
-        return named | {name: _wrap(value) for name, value in values.items() if name in spec.by_name}
-    left = list(values)
-    for socket in widgets:
-        if not left:
-            break
-        named[socket.name] = _wrap(left.pop(0))
-        if _is_seed_control(socket, left):
-            left.pop(0)
-    return named
-
-
-def _default(socket: InputSpec) -> Any:
-    """What the canvas puts into a new widget, or None where it puts nothing that is known here."""
-    choices = socket.choices or [None]
-    plain = {"INT": 0, "FLOAT": 0, "STRING": "", "BOOLEAN": False, "AUDIO_RECORD": "", "COMBO": choices[0]}
-    return _wrap(socket.options.get("default", plain.get(socket.type)))
-
-
-def _typed(spec: NodeSpec, name: str, value: Any, node_id: str) -> Any:
-    """The value of a widget as the canvas sends it: choices in prompt texts are made."""
-    socket = spec.by_name.get(name)
-    if isinstance(value, str) and socket is not None and socket.options.get("dynamicPrompts"):
-        return resolve(value, f"{node_id}.{name}")
-    return value
-
-
-def _is_seed_control(socket: InputSpec, left: list[Any]) -> bool:
-    """Whether the next value belongs to the "control after generate" widget; old files have a truth value there."""
-    return socket.has_seed_control and bool(left) and (isinstance(left[0], bool) or left[0] in SEED_CONTROLS)
-
-
-def _wrap(value: Any) -> Any:
-    """A list is a link in API format, so that a list that is a value is wrapped."""
-    return {"__value__": value} if isinstance(value, list) else value
+def _is_grown(spec: NodeSpec, name: str) -> bool:
+    """Whether an input is one of those that grow in number as they are linked."""
+    return any(socket.type == AUTOGROW and name.startswith(f"{socket.name}.") for socket in spec.inputs)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import difflib
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from ...core.graph import Link, as_link, hash_graph
 from ...core.node_facts import FileKind, facts_of
 from ..errors import AmbiguousTitle, UnknownInput, UnknownTitle, WorkflowMissing, WorkflowUnreadable
 from .object_info import Catalog, catalog_here
+from .workflow_files import is_canvas, read_workflow_file
 
 SWITCH = "on"
 """The input of a stage: ``--set "Pose.on=true"``."""
@@ -183,7 +183,7 @@ class Workflow:
         if self.is_stage(target, name):
             self.switch(target, bool(value))
             return
-        node = self.find(target)
+        node, name = self.find_input(target, name)
         if name not in node.inputs:
             raise UnknownInput(f"{node.title} has no input {name!r}{did_you_mean(name, node.inputs)}")
         if as_link(node.inputs[name]) is not None:
@@ -229,6 +229,8 @@ class Workflow:
     def find(self, key: str) -> Node:
         """The node with this title or id; without regard to case and "(optional)" when nothing else matches.
 
+        A node class that one node has is found by its name too: the canvas translates titles, and not that.
+
         Raises UnknownTitle with the closest names, or AmbiguousTitle with the ids.
         """
         for same in (str.__eq__, lambda a, b: plain_title(a) == plain_title(b)):
@@ -240,11 +242,31 @@ class Workflow:
                 return found[0]
         if key in self.nodes:
             return self.nodes[key]
+        of_class = [node for node in self if node.class_type == key]
+        if len(of_class) == 1:
+            return of_class[0]
         stage = self.stages.off_with(key)
         if stage is not None:
             raise UnknownTitle(f"{key!r} belongs to a stage that is off; set '{stage.name}.on=true' as well.")
         hint = did_you_mean(key, [node.title for node in self])
         raise UnknownTitle(f"No node of {self.name} is called {key!r}{hint}")
+
+    def find_input(self, target: str, name: str) -> tuple[Node, str]:
+        """The node of a title or id, and the name of its input: both may have full stops in them.
+
+        ``Resize.resize_type.width`` is the input ``resize_type.width`` of Resize. Raises what `find` raises.
+        """
+        try:
+            return self.find(target), name
+        except UnknownTitle:
+            head, dot, more = target.rpartition(".")
+            while dot:
+                name = f"{more}.{name}"
+                node = next((node for node in self if name in node.inputs and head in {node.title, node.id}), None)
+                if node is not None:
+                    return self.find(head), name
+                head, dot, more = head.rpartition(".")
+            raise
 
     def file_nodes(self) -> list[Node]:
         """The nodes that read the user's files by name, in the order of the workflow."""
@@ -304,18 +326,15 @@ def bundled() -> list[str]:
 
 
 def load(source: str | Path, catalog: Callable[[], Catalog] = catalog_here) -> Workflow:
-    """Read a workflow file, or the bundled workflow of that name, in API or in canvas format.
+    """Read a workflow file, or the bundled workflow of that name, in API or in canvas format, or in a picture.
 
     `catalog` is asked only for canvas format, whose widgets have no names in the file. A `preflight.ServerCatalog` is
     one: nodes that its server does not have are then kept, for `preflight.require` to name them all.
     Raises WorkflowMissing, WorkflowUnreadable, NotConvertible, ComfyCliMissing or ComfyCliFailed.
     """
     path = _locate(source)
-    try:
-        graph = json.loads(path.read_text("utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise WorkflowUnreadable(f"{path} cannot be read as JSON ({error}); export the workflow again.") from error
-    if isinstance(graph, dict) and isinstance(graph.get("nodes"), list) and "links" in graph:
+    graph, drawn = read_workflow_file(path)
+    if is_canvas(graph):
         from .convert import convert
 
         workflow = Workflow.from_api(path.stem, convert(graph, catalog, path.name), folder=path.parent)
@@ -323,7 +342,9 @@ def load(source: str | Path, catalog: Callable[[], Catalog] = catalog_here) -> W
         return workflow
     if isinstance(graph, dict) and isinstance(graph.get("prompt"), dict) and "class_type" not in graph["prompt"]:
         graph = graph["prompt"]
-    return Workflow.from_api(path.stem, graph, folder=path.parent)
+    workflow = Workflow.from_api(path.stem, graph, folder=path.parent)
+    workflow.canvas = drawn
+    return workflow
 
 
 def _locate(source: str | Path) -> Path:

@@ -14,11 +14,15 @@ from typing import Any
 from ...core import host
 from ...core.errors import PhotoMissing, UnsafePath
 from ...core.files import free_path
+from ...core.node_facts import FileKind
 from ..errors import PhotoNotPlaced, UnknownInput, UnknownTitle
 from .graph import Node, Workflow
 from .object_info import MODEL_SUFFIXES
 
 IDENTITY_SUFFIX = ".safetensors"
+AUDIO_SUFFIXES = frozenset({".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".aiff", ".wma"})
+VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".gif"})
+"""Files that go to nodes that read sound or film; a film has a sound too."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,8 @@ def assign_input_files(workflow: Workflow, given: Sequence[Given]) -> dict[str, 
     """Which node gets which paths: first those that are named, then the rest in order.
 
     A photo goes to the next node that loads one (those that must have one first), then to a node that loads a folder;
-    a folder goes to a node that loads a folder; a ``.safetensors`` file to a node that loads an identity.
+    a folder goes to a node that loads a folder; a ``.safetensors`` file to a node that loads an identity; sound
+    and film to nodes that load these.
     Raises PhotoMissing, PhotoNotPlaced, UnknownTitle, AmbiguousTitle or UnknownInput.
     """
     placed: dict[str, list[Path]] = {}
@@ -109,12 +114,26 @@ def _file_node(workflow: Workflow, target: str) -> Node:
 
 
 def _next_for(path: Path, free: list[Node]) -> Node:
-    kinds = ("folder",) if path.is_dir() else ("identity",) if path.suffix == IDENTITY_SUFFIX else ("photo", "folder")
+    kinds = _kinds_of(path)
     for kind in kinds:
         for node in free:
             if node.file_kind == kind:
                 return node
     raise PhotoNotPlaced(f"The workflow has no node left that could take the {kinds[0]} {path}; leave it out.")
+
+
+def _kinds_of(path: Path) -> tuple[FileKind, ...]:
+    """What a path may be given as, what is likeliest first."""
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        return ("folder",)
+    if suffix == IDENTITY_SUFFIX:
+        return ("identity",)
+    if suffix in AUDIO_SUFFIXES:
+        return ("audio",)
+    if suffix in VIDEO_SUFFIXES:
+        return ("video", "audio", "photo", "folder") if suffix == ".gif" else ("video", "audio")
+    return ("photo", "folder")
 
 
 def _put(placed: dict[str, list[Path]], node: Node, path: Path) -> None:

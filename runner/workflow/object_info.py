@@ -40,6 +40,9 @@ LINK_TYPES = frozenset(
 
 OUR_PREFIX = "LIKENESS_"
 
+DYNAMIC_COMBO, AUTOGROW = "COMFY_DYNAMICCOMBO_V3", "COMFY_AUTOGROW_V3"
+"""A choice that brings inputs of its own, and inputs that are as many as are linked."""
+
 CORE_MODULES = ("nodes", "comfy_extras")
 """Where core's nodes come from. A foreign node may accept what its description does not say."""
 
@@ -130,18 +133,22 @@ def from_object_info(info: Mapping[str, Any]) -> dict[str, NodeSpec]:
 
 
 def _node(class_type: str, entry: Mapping[str, Any]) -> NodeSpec:
-    groups = _mapping(entry.get("input"))
-    order = _mapping(entry.get("input_order"))
-    inputs = [
-        _input(name, config, required=group == "required")
-        for group in ("required", "optional")
-        for name, config in _in_order(_mapping(groups.get(group)), order.get(group))
-    ]
+    inputs = inputs_of(entry.get("input"), entry.get("input_order"))
     given = entry.get("output")
     outputs = ["COMBO" if isinstance(kind, list) else str(kind) for kind in given] if isinstance(given, list) else []
     title = str(entry.get("display_name") or class_type)
     module = str(entry.get("python_module") or "")
     return NodeSpec(class_type, title, tuple(inputs), tuple(outputs), bool(entry.get("output_node")), module)
+
+
+def inputs_of(groups: Any, order: Any, prefix: str = "") -> list[InputSpec]:
+    """The inputs in the groups of a description, those that are required first; `prefix` comes before each name."""
+    groups, order = _mapping(groups), _mapping(order)
+    return [
+        _input(prefix + name, config, required=group == "required")
+        for group in ("required", "optional")
+        for name, config in _in_order(_mapping(groups.get(group)), order.get(group))
+    ]
 
 
 def _in_order(inputs: Mapping[str, Any], order: Any) -> list[tuple[str, Any]]:

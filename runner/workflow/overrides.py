@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...core.errors import LikenessError
 from ..errors import Misuse, NotAnOption, OutOfRange, RunnerError, UnknownInput, WrongType, raise_all
 from .graph import Node, Workflow, as_link, did_you_mean
-from .object_info import Catalog, InputSpec, NodeSpec
+from .object_info import MODEL_SUFFIXES, Catalog, InputSpec, NodeSpec
+from .widgets import with_chosen
 
 TRUE, FALSE = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
 
@@ -72,11 +73,12 @@ def apply_setting(workflow: Workflow, setting: Setting, catalog: Catalog) -> Non
     if workflow.is_stage(setting.target, setting.input):
         workflow.switch(setting.target, bool(read_value("BOOLEAN", setting.value, f"{setting.target}.{setting.input}")))
         return
-    node = workflow.find(setting.target)
+    node, name = workflow.find_input(setting.target, setting.input)
     spec = catalog.get(node.class_type)
-    node.inputs[setting.input] = (
-        _typed(node, _socket(node, spec, setting.input), setting.value) if spec else _alike(node, setting)
-    )
+    if spec is None:
+        node.inputs[name] = _alike(node, replace(setting, input=name))
+    else:
+        node.inputs[name] = _typed(node, _socket(node, with_chosen(spec, node.inputs), name), setting.value)
 
 
 def _socket(node: Node, spec: NodeSpec, name: str) -> InputSpec:
@@ -118,7 +120,10 @@ def read_value(kind: str, text: str, where: str) -> Any:
 
 
 def limits(socket: InputSpec, value: Any, where: str, *, photo: bool = False) -> OutOfRange | NotAnOption | None:
-    """The problem with a value of the right type, or None. A photo's name is checked elsewhere."""
+    """The problem with a value of the right type, or None. A photo's name is checked elsewhere.
+
+    A list without anything in it is one that the canvas fills, as for a Custom Combo; of model files it is complete.
+    """
     low, high = (bound if isinstance(bound, int | float) else None for bound in map(socket.options.get, ("min", "max")))
     if socket.type in {"INT", "FLOAT"}:
         if low is not None and value < low:
@@ -127,6 +132,8 @@ def limits(socket: InputSpec, value: Any, where: str, *, photo: bool = False) ->
             return OutOfRange(f"{where} must be at most {high}, not {value}.")
     choices = socket.choices
     if choices is None or photo or socket.takes_several or value in choices:
+        return None
+    if not choices and isinstance(value, str) and not value.lower().endswith(MODEL_SUFFIXES):
         return None
     hint = did_you_mean(str(value), [str(choice) for choice in choices])
     return NotAnOption(f"{where} cannot be {value!r}{hint}")

@@ -146,7 +146,7 @@ SAMPLER = from_object_info(
         ([7, True, 20, "heun"], {"seed": 7, "steps": 20, "name": "heun"}),
         ([7, 20, "heun"], {"seed": 7, "steps": 20, "name": "heun"}),
         (
-            [7, "fixed", 20, "heun", ["a"], "image"],
+            [7, "fixed", 20, "heun", "of an old file", ["a"]],
             {"seed": 7, "steps": 20, "name": "heun", "list": {"__value__": ["a"]}},
         ),
         ({"steps": 3, "other": 4}, {"steps": 3}),

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from likeness_studio.runner import errors
 from likeness_studio.runner.backends import local_catalog, local_object_info
 from likeness_studio.runner.workflow import comfy_cli, convert, from_object_info, load
+from likeness_studio.runner.workflow.canvas_graph import Unsure
+from likeness_studio.runner.workflow.widgets import widget_values
 
 FILES = sorted((Path(__file__).parent / "canvas").glob("*.json"))
 PLAIN = {path.stem: json.loads(path.read_text()) for path in FILES}
@@ -36,6 +38,7 @@ def test_the_graphs_show_what_they_are_meant_to():
     """Each kind of thing that a canvas can do is in one of the files, and changes the result."""
     assert len(PLAIN) > 30
     assert "2" not in PLAIN["muted"]["prompt"]
+    assert PLAIN["muted_value"]["prompt"]["5"]["inputs"]["steps"] == 20
     assert PLAIN["primitive"]["prompt"]["5"]["inputs"]["steps"] == 7
     assert PLAIN["subgraph_seed"]["prompt"]["9:5"]["inputs"] | {"model": 0} == PLAIN["sampler"]["prompt"]["5"][
         "inputs"
@@ -71,23 +74,20 @@ def test_unknown_nodes_are_kept_when_a_server_will_be_asked():
 
 
 def test_custom_widgets_take_their_place_among_the_values():
-    spec = from_object_info({"X": {"input": {"required": {"curve": ["CURVE", {}], "n": ["INT", {}]}}}})["X"]
-    assert convert.widget_values(spec, ["c", 3], {"curve", "n"}) == {"curve": "c", "n": 3}
-    assert convert.widget_values(spec, [3]) == {"n": 3}
+    spec = from_object_info({"X": {"input": {"required": {"curve": ["SPLINE", {}], "n": ["INT", {}]}}}})["X"]
+    assert widget_values(spec, ["c", 3], {"curve", "n"}) == {"curve": "c", "n": 3}
+    assert widget_values(spec, [3]) == {"n": 3}
 
 
-BEYOND = {
-    "promoted": ("subgraph_widget", lambda w: w["nodes"][-1]["properties"].update(proxyWidgets=[["2", "scale_by"]])),
-    "group node": ("plain", lambda w: w["nodes"][1].update(type="workflow>mine")),
-}
+def left_open(kept):
+    """A value more than the subgraph has widgets: nobody can say whose it is."""
+    kept["workflow"]["nodes"][-1]["widgets_values"] = [0.5, 0.25]
+    return kept
 
 
-@pytest.mark.parametrize("name", BEYOND)
-def test_what_is_beyond_us_needs_comfy_cli(name, monkeypatch, tmp_path):
-    file, change = BEYOND[name]
-    kept = copy.deepcopy(PLAIN[file])
-    change(kept["workflow"])
-    with pytest.raises(convert.Beyond):
+def test_what_a_file_leaves_open_needs_comfy_cli(monkeypatch, tmp_path):
+    kept = left_open(copy.deepcopy(PLAIN["subgraph_widget"]))
+    with pytest.raises(Unsure):
         ours(kept)
     path = tmp_path / "newer.json"
     path.write_text(json.dumps(kept["workflow"]))
@@ -96,18 +96,11 @@ def test_what_is_beyond_us_needs_comfy_cli(name, monkeypatch, tmp_path):
         load(path, lambda: from_object_info(kept["nodes"]))
 
 
-def test_dynamic_inputs_are_beyond_us():
-    kept = copy.deepcopy(PLAIN["plain"])
-    kept["nodes"]["ImageInvert"]["input"]["required"]["mode"] = ["COMFY_DYNAMICCOMBO_V3", {}]
-    with pytest.raises(convert.Beyond, match="ImageInvert"):
-        ours(kept)
-
-
 needs_comfy_cli = pytest.mark.skipif(comfy_cli.program() is None, reason="comfy-cli is not installed")
 
 
 @needs_comfy_cli
-@pytest.mark.parametrize("name", ["subgraph_in_subgraph", "subgraph_seed", "subgraph_widget_linked", "muted_value"])
+@pytest.mark.parametrize("name", ["subgraph_in_subgraph", "subgraph_seed", "subgraph_widget_linked", "bypassed_value"])
 def test_comfy_cli_agrees(name):
     kept = PLAIN[name]
     graph = comfy_cli.to_api(kept["workflow"], kept["nodes"], "test.json", "a test")
@@ -115,9 +108,8 @@ def test_comfy_cli_agrees(name):
 
 
 @needs_comfy_cli
-def test_comfy_cli_is_asked_for_promoted_widgets(tmp_path):
-    kept = copy.deepcopy(PLAIN["subgraph_widget"])
-    BEYOND["promoted"][1](kept["workflow"])
+def test_comfy_cli_is_asked_for_what_is_left_open(tmp_path):
+    kept = left_open(copy.deepcopy(PLAIN["subgraph_widget"]))
     path = tmp_path / "newer.json"
     path.write_text(json.dumps(kept["workflow"]))
     local = load(path, local_catalog_with(kept["nodes"]))
@@ -135,6 +127,24 @@ class local_catalog_with:
 
     def object_info(self):
         return self.nodes
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda graph: graph.pop("2"),
+        lambda graph: graph.update({"99": graph["2"]}),
+        lambda graph: graph["2"].update(class_type="Other"),
+        lambda graph: graph["1"]["inputs"].update(width=1),
+    ],
+)
+def test_what_comfy_cli_says_is_held_against_what_is_certain(change):
+    sure = ours(PLAIN["plain"])
+    answer = copy.deepcopy(sure)
+    comfy_cli.require_agreement(answer, sure | {"1": None}, "test.json")
+    change(answer)
+    with pytest.raises(errors.ComfyCliFailed, match=r"node \d+"):
+        comfy_cli.require_agreement(answer, sure, "test.json")
 
 
 @needs_comfy_cli
@@ -196,7 +206,7 @@ def test_a_damaged_file_is_one_error(data):
             place = place[key]
     try:
         graph = ours(kept, keep_unknown=True)
-    except (errors.WorkflowUnreadable, convert.Beyond):
+    except (errors.WorkflowUnreadable, errors.NotConvertible, Unsure):
         return
     json.dumps(graph)
 

@@ -152,10 +152,15 @@ def _words(problem: dict[str, Any]) -> str:
 
 def _no_photo(node: Node | None, problem: dict[str, Any]) -> str | None:
     """What to say of a photo that the server has not: its own words are about a validation that failed."""
-    if node is None or node.file_kind != "photo" or problem.get("type") != "custom_validation_failed":
+    if (
+        node is None
+        or node.file_kind not in {"photo", "audio", "video"}
+        or problem.get("type") != "custom_validation_failed"
+    ):
         return None
     name = node.inputs.get(str(node.file_input))
-    return f'no photo was given, and the server has no {name!r}; give one with --input "{node.title}=PATH"'
+    kind = node.file_kind
+    return f'no {kind} was given, and the server has no {name!r}; give one with --input "{node.title}=PATH"'
 
 
 def _problems(report: Any) -> list[dict[str, Any]]:
