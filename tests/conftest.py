@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shlex
 import shutil
@@ -120,6 +121,19 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
+
+
+def skip_older_comfyui(workflow: str, url: str) -> None:
+    """Skip where the server's ComfyUI is older than a bundled workflow's nodes."""
+    from likeness_studio.runner.api.bundled import list_workflows
+    from likeness_studio.runner.backends.comfy.versions import comfyui_version
+
+    (needed,) = (each.comfyui for each in list_workflows() if each.name == workflow)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(f"{url}/system_stats") as answer:
+        version = comfyui_version(json.load(answer))
+    if needed and version < tuple(int(number) for number in needed.split(".")):
+        pytest.skip(f"{workflow} needs ComfyUI {needed}, and this one is {'.'.join(map(str, version))}")
 
 
 def start_comfyui(base: Path, *extra: str, port: int | None = None) -> tuple[subprocess.Popen[bytes], ComfyUIServer]:

@@ -11,10 +11,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AboutWorkflow:
-    """An entry of workflows/about.toml."""
+    """An entry of workflows/about.toml. `comfyui`: the version that has its nodes, where older ones lack some."""
 
     name: str
     does: str
+    comfyui: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class BundledWorkflow:
     """A workflow that comes with the pack. `runs_here`: without a ComfyUI server; those with one want a GPU.
 
     `packs`: other node packs that it needs. `nodes`: its node classes, without those of stages that are off.
+    `comfyui`: the version of ComfyUI that was seen to have them, where older ones lack some.
     """
 
     name: str
@@ -44,6 +46,7 @@ class BundledWorkflow:
     models: tuple[NeededModel, ...]
     packs: tuple[str, ...]
     nodes: tuple[str, ...]
+    comfyui: str = ""
 
     @property
     def needs(self) -> str:
@@ -51,7 +54,8 @@ class BundledWorkflow:
         if self.runs_here:
             return "this machine"
         named = [model.name for model in self.models if model.folder]
-        return ", ".join(["a ComfyUI server, better with a GPU", *named, *(f"pack {pack}" for pack in self.packs)])
+        server = f"a ComfyUI server{self.comfyui and f' of {self.comfyui} or newer'}, better with a GPU"
+        return ", ".join([server, *named, *(f"pack {pack}" for pack in self.packs)])
 
     def as_dict(self) -> dict[str, Any]:
         """For machine output."""
@@ -85,6 +89,7 @@ def _described(entry: AboutWorkflow, workflow: Workflow) -> BundledWorkflow:
         (*_fetched(workflow), *_from_elsewhere(workflow)),
         packs,
         classes,
+        entry.comfyui,
     )
 
 
