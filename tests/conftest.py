@@ -136,7 +136,9 @@ def skip_older_comfyui(workflow: str, url: str) -> None:
         pytest.skip(f"{workflow} needs ComfyUI {needed}, and this one is {'.'.join(map(str, version))}")
 
 
-def start_comfyui(base: Path, *extra: str, port: int | None = None) -> tuple[subprocess.Popen[bytes], ComfyUIServer]:
+def start_comfyui(
+    base: Path, *extra: str, port: int | None = None, python: str | None = None, link_pack: bool = True
+) -> tuple[subprocess.Popen[bytes], ComfyUIServer]:
     """Start ComfyUI on a free port of this machine, with folders of its own under `base` and this pack linked.
 
     The pack is compiled beforehand, as it is from a user's second start on. COMFYUI_ARGUMENTS may hold more of
@@ -145,11 +147,11 @@ def start_comfyui(base: Path, *extra: str, port: int | None = None) -> tuple[sub
     if not os.environ.get("COMFYUI_PATH"):
         pytest.skip("set COMFYUI_PATH (and COMFYUI_PYTHON) to test against a real ComfyUI")
     comfyui = Path(os.environ["COMFYUI_PATH"])
-    python = os.environ.get("COMFYUI_PYTHON", sys.executable)
+    python = python or os.environ.get("COMFYUI_PYTHON", sys.executable)
     for name in ("custom_nodes", "input", "output", "temp", "user", "models"):
         (base / name).mkdir(parents=True, exist_ok=True)
     link = base / "custom_nodes" / "likeness-studio"
-    if not link.exists():
+    if link_pack and not link.exists():
         link.symlink_to(REPOSITORY)
     port, log = port or free_port(), base / "comfyui.log"
     folders = [
