@@ -142,9 +142,7 @@ def test_manager_takes_the_pack_through_its_life(manager_python, upstream, tmp_p
     assert "[Likeness Studio] All requirements are there already" in said or "[Likeness Studio] Installed" in said
     assert git(manager.pack, "log", "--format=%s") == "The working tree"
     assert manager.seen() == (all_nodes, True)
-    assert git(manager.pack, "status", "--porcelain") == "", (
-        "running leaves nothing in the checkout that blocks an update"
-    )
+    assert git(manager.pack, "status", "--porcelain") == "", "a run leaves nothing that blocks an update"
 
     assert "[DISABLED]" in manager("disable", NAME)
     assert not manager.pack.exists()
