@@ -255,7 +255,7 @@ def _steps(engine: FaceEngine, options: MakeOptions, matte: Matte | None) -> dic
         },
     }
     if isinstance(matte, PersonFinder):
-        found = {"image": [READ_STEP, 0], "model": matte.model, "device": "auto"}
+        found = {"image": [READ_STEP, 0], "model": matte.model, "device": "auto", "check": True}
         steps[MATTE_STEP] = {"class_type": "LikenessMattePerson", "inputs": found}
         made["mask"] = [MATTE_STEP, 0]
     return steps | {MAKE_STEP: {"class_type": MAKE_ID_PHOTO, "inputs": made}}
