@@ -187,7 +187,9 @@ def test_branch_sockets_of_compare_likeness_grow_together(comfyui_server, canvas
         assert canvas.evaluate(sockets) == sorted([*own, "images_2", "labels_2", "images_3", "labels_3"])
         canvas.evaluate("app.loadGraphData(app.graph.serialize())")
         canvas.page.wait_for_timeout(500)
-        canvas.evaluate("window.compare = app.graph._nodes.find((n) => n.type === 'LikenessCompareLikeness')")
+        canvas.evaluate(
+            "() => { window.compare = app.graph._nodes.find((n) => n.type === 'LikenessCompareLikeness'); }"
+        )
         assert canvas.evaluate(links) == ["labels_2"]
         assert canvas.evaluate(sockets) == sorted([*own, "images_2", "labels_2", "images_3", "labels_3"])
         assert canvas.errors == []

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -15,7 +19,8 @@ from likeness_studio.tests.conftest import start_comfyui
 pytestmark = pytest.mark.comfyui
 ROOT = Path(__file__).parents[2]
 NODES = node_classes()
-LIMIT_SECONDS = 0.3
+TIMES, LIMIT_COMPILATIONS = 3, 8
+"""The pack costs 3 to 4 times as much as compiling three modules, which is 0.1 s on a machine at rest."""
 
 
 def test_the_pack_loads_without_a_warning(comfyui_server, object_info):
@@ -42,8 +47,17 @@ def warnings_in(server):
 
 
 def test_the_import_is_quick(comfyui_server, object_info):
-    (seconds,) = re.findall(r"([\d.]+) seconds: .*likeness-studio", comfyui_server.log_text())
-    assert float(seconds) <= LIMIT_SECONDS
+    """Measured beside a fixed piece of work: seconds say more of the machine than of the pack."""
+    assert re.search(r"[\d.]+ seconds: .*likeness-studio", comfyui_server.log_text())
+    python = os.environ.get("COMFYUI_PYTHON", sys.executable)
+    command = [python, str(Path(__file__).with_name("import_cost.py")), os.environ["COMFYUI_PATH"], str(ROOT)]
+    surroundings = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    costs = []
+    for _ in range(TIMES):
+        done = subprocess.run(command, env=surroundings, check=True, capture_output=True, text=True)
+        costs.append(json.loads(done.stdout.splitlines()[-1]))
+    print(costs)
+    assert min(cost["pack"] / cost["standard"] for cost in costs) <= LIMIT_COMPILATIONS
 
 
 @pytest.mark.parametrize("node", NODES, ids=[node.GET_SCHEMA().node_id for node in NODES])
@@ -58,7 +72,7 @@ def test_what_nodes_show_and_by_which_words_they_are_found_reaches_newer_servers
     assert len(ours) == len(NODES)
     assert all(real.get("search_aliases") for real in ours.values()) is (version >= SINCE["search_aliases"])
     told = {name for name, real in ours.items() if real.get("has_intermediate_output")}
-    shows = {node.GET_SCHEMA().node_id for node in NODES if node.FACTS.shows}
+    shows = {node.GET_SCHEMA().node_id for node in NODES if vars(node)["FACTS"].shows}
     assert told == (shows if version >= SINCE["has_intermediate_output"] else set())
 
 
