@@ -29,7 +29,7 @@ function fit(node, { sockets, first, last }) {
 }
 
 app.registerExtension({
-  name: "likeness-studio.grow",
+  name: "likenessstudio.grow",
   async beforeRegisterNodeDef(nodeType, nodeData) {
     const rule = GROWING[nodeData.name];
     if (!rule) return;

@@ -60,7 +60,7 @@ function watch(node) {
 }
 
 app.registerExtension({
-  name: "likeness-studio.lora-rows",
+  name: "likenessstudio.lora-rows",
   async beforeRegisterNodeDef(nodeType, nodeData) {
     if (!NODES[nodeData.name]) return;
     const changed = nodeType.prototype.onConnectionsChange;

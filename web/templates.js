@@ -19,7 +19,7 @@ function arrange(templates) {
 }
 
 app.registerExtension({
-  name: "likeness-studio.templates",
+  name: "likenessstudio.templates",
   init() {
     const list = api.getWorkflowTemplates;
     if (!list) return;

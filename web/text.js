@@ -14,13 +14,14 @@ function say(node, text) {
     widget = ComfyWidgets.STRING(node, "result", ["STRING", { multiline: true }], app).widget;
     widget.serialize = false;
     widget.options.serialize = false;
+    widget.options.read_only = true;
     if (widget.inputEl) widget.inputEl.readOnly = true;
   }
   widget.value = text;
 }
 
 app.registerExtension({
-  name: "likeness-studio.text",
+  name: "likenessstudio.text",
   async beforeRegisterNodeDef(nodeType, nodeData) {
     if (!SPEAKING.has(nodeData.name)) return;
     const executed = nodeType.prototype.onExecuted;

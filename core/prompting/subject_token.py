@@ -83,7 +83,10 @@ def _rare_entry(name: str) -> str:
 
 def _latin(name: str) -> str:
     """The letters a to z of a name in lower case, accents removed."""
-    plain = unicodedata.normalize("NFKD", name.casefold().replace("ø", "o").replace("ł", "l").replace("æ", "ae"))
+    plain = unicodedata.normalize(
+        "NFKD",
+        name.casefold().replace("ø", "o").replace("\N{LATIN SMALL LETTER L WITH STROKE}", "l").replace("æ", "ae"),
+    )
     return "".join(letter for letter in plain if "a" <= letter <= "z")
 
 

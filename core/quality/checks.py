@@ -102,7 +102,7 @@ class Limit:
             return self.wanted
         low, high = (bound and self.figure(bound.passes) for bound in (self.at_least, self.at_most))
         if low is not None and high is not None:
-            span = f"within ±{high}" if low == f"−{high}" else f"{low} to {high}"
+            span = f"within ±{high}" if low == f"\N{MINUS SIGN}{high}" else f"{low} to {high}"
             return self.with_unit(span, unit)
         if low is not None:
             return self.with_unit(f"at least {low}", unit)
@@ -119,7 +119,7 @@ class Limit:
 
     def figure(self, value: float) -> str:
         """A value as people read it, without its unit."""
-        return f"{value * self.times:.{self.digits}f}".replace("-", "−")
+        return f"{value * self.times:.{self.digits}f}".replace("-", "\N{MINUS SIGN}")
 
     def with_unit(self, figures: str, unit: str) -> str:
         """The figures with the unit that is shown, `unit` being the measure's."""

@@ -59,7 +59,7 @@ def number(value: Any, digits: int = 2) -> str:
     """A number for people, with a real minus sign; a dash for none."""
     if not is_number(value):
         return "–"
-    return f"{value:.{digits}f}".replace("-", "−")
+    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def chance(value: float) -> str:

@@ -68,7 +68,10 @@ def _axes(chart: Chart, frame: _Frame) -> list[Markup]:
         )
     for value, words in chart.y_ticks():
         y = frame.y(value)
-        parts += [_line(LEFT, y, right, y, "rule"), _text(LEFT - 10, y + 4.5, words.replace("-", "−"), "end")]
+        parts += [
+            _line(LEFT, y, right, y, "rule"),
+            _text(LEFT - 10, y + 4.5, words.replace("-", "\N{MINUS SIGN}"), "end"),
+        ]
     ticks = chart.x_ticks()
     letters = max(int((right - LEFT) / max(len(ticks), 1) / 7.5), 3)
     for value, words in ticks:
@@ -190,4 +193,4 @@ def _about(point: Point, name: str) -> str:
 
 
 def _figure(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
+    return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
