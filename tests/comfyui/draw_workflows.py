@@ -28,7 +28,7 @@ GAP = 18
 LAYOUT = tomllib.loads(Path(__file__).with_name("workflows.toml").read_text())
 
 PLACE = """
-({groups, note, folded, widths, heights, gap, version, core, meta, onlyPlaces}) => {
+({groups, note, folded, narrow, widths, heights, gap, version, core, meta, onlyPlaces}) => {
   const NODE_TITLE = 30, GROUP_TITLE = 44, MARGIN = 14, BETWEEN = 12, BADGE = 12;
   const find = (title) => {
     const found = app.graph._nodes.find((node) => node.title === title);
@@ -50,6 +50,12 @@ PLACE = """
     LikenessKeepBest: 470, LikenessGate: 300, LikenessCompareLikeness: 560, LikenessEnrollIdentity: 434};
   const WIDTH = {LoadImage: 280, LikenessProfessionalPrompt: 310, CheckpointLoaderSimple: 310, UNETLoader: 340,
     LikenessGate: 330, LikenessKeepBest: 330, LikenessCompareLikeness: 320};
+  // How much taller a node is in Nodes 2.0, the canvas's other way to draw, and how wide a folded node at least.
+  const TALLER = {EmptyLatentImage: 12, LikenessCheckIDPhoto: 40, LikenessFrameHeadshot: 48, LikenessLoadIdentity: 36,
+    LikenessLoadLoraStack: 40, LikenessLoadPhotos: 36, LikenessMakeIDPhoto: 44, LikenessPrintSheet: 76,
+    LikenessProfessionalPrompt: 108, LikenessProtectFace: 44, LikenessRetouchPhoto: 56, LikenessSaveIdentity: 36,
+    LikenessSaveWithProvenance: 68, LikenessStudioBackdrop: 36, LikenessSubjectToken: 68, LikenessTryStrengths: 48};
+  const FOLDED = narrow ? 0 : 225;
   const size = (node) => {
     if (!known(node)) return;
     const least = node.computeSize();
@@ -61,7 +67,7 @@ PLACE = """
   const badge = (node) => node?.type.startsWith('Likeness') ? BADGE : 0;
   const foldedWidth = (node) => {
     pen.font = node.titleFontStyle ?? 'normal 14px Arial';
-    return Math.min(node.size[0], pen.measureText(node.title).width + 2 * NODE_TITLE);
+    return Math.max(FOLDED, Math.min(node.size[0], pen.measureText(node.title).width + 2 * NODE_TITLE));
   };
   const place = (titles, x, top) => {
     let y = top;
@@ -75,7 +81,9 @@ PLACE = """
     for (const [index, node] of nodes.entries()) {
       node.pos = [Math.round(x), Math.round(y)];
       if (!node.flags.collapsed) node.size[0] = Math.round(width);
-      y += (node.flags.collapsed ? 0 : node.size[1]) + NODE_TITLE + BETWEEN + badge(nodes[index + 1]);
+      const taller = node.flags.collapsed ? 0 : (TALLER[node.type] ?? 0) + 2;
+      const below = Math.max(BETWEEN + badge(nodes[index + 1]), taller);
+      y += (node.flags.collapsed ? 0 : node.size[1]) + NODE_TITLE + below;
     }
     const last = nodes.at(-1);
     return [width, last.flags.collapsed ? last.pos[1] : last.pos[1] + last.size[1]];
@@ -170,6 +178,7 @@ def draw(canvas: Canvas, name: str, only_places: bool) -> dict[str, Any]:
         "groups": layout["groups"],
         "note": layout["note"],
         "folded": folded(layout, graph),
+        "narrow": layout.get("narrow", False),
         "widths": layout.get("widths", {}),
         "heights": layout.get("heights", {}),
         "gap": GAP,
