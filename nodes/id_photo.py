@@ -81,6 +81,13 @@ class MakeIDPhoto(io.ComfyNode):
                     "replaced only with it.",
                 ),
                 portrait_engine_input(),
+                io.String.Input(
+                    "background_colour",
+                    default="",
+                    optional=True,
+                    tooltip="Which of the colours that the document takes a plain background gets, by its name or as "
+                    "#rrggbb; empty takes the usual one. No effect where the background is kept.",
+                ),
             ],
             outputs=[
                 io.Image.Output(display_name="photo", tooltip="The ID photo in its exact number of pixels."),
@@ -105,6 +112,7 @@ class MakeIDPhoto(io.ComfyNode):
         several_faces: str,
         mask: torch.Tensor | None = None,
         engine: FaceEngine | None = None,
+        background_colour: str = "",
     ) -> io.NodeOutput:
         from ..core.errors import FaceNotUsable
         from ..core.errors.formats import AlterationForbidden, PhotoTooTight
@@ -126,9 +134,9 @@ class MakeIDPhoto(io.ComfyNode):
         rules = by_id(document)
         if refused := refuse_retouch(retouches_of_this_run(), rules):
             raise AlterationForbidden(refused)
-        options = MakeOptions(
-            rules, Background(background), Size(size), HeadSize(head_size), several_faces == "largest"
-        )
+        behind = Background(background)
+        colour = "" if behind is Background.KEEP else background_colour.strip()
+        options = MakeOptions(rules, behind, Size(size), HeadSize(head_size), several_faces == "largest", colour)
         progress = Progress(count)
         made: list[Made] = []
         for index, (picture, matte) in enumerate(zip(image, mattes, strict=True)):

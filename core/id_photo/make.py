@@ -245,7 +245,8 @@ def _steps(engine: FaceEngine, options: MakeOptions, matte: Matte | None) -> dic
         "head_size": options.head_size.value,
         "several_faces": "largest" if options.largest else "refuse",
         "engine": [ENGINE_STEP, 0],
-    } | ({"background_colour": options.colour} if options.colour else {})
+        "background_colour": options.colour,
+    }
     name, _, pack = engine.key.partition("/")
     steps = {
         READ_STEP: {"class_type": "LoadImage", "inputs": {"image": ""}},

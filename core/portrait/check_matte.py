@@ -44,8 +44,10 @@ class Difference:
         return [sentence for sentence, share in said.items() if share >= LOOK_AT / 2 and self.doubt >= LOOK_AT]
 
 
-def compare_mattes(given: np.ndarray, own: Fused, face: Face | None) -> Difference:
+def compare_mattes(given: np.ndarray, own: Fused, both: np.ndarray, face: Face | None) -> Difference:
     """What `given` [h,w] in 0..1 has and lacks beside the networks' `own` on the same grid.
+
+    What `both` networks see [h,w] is not held against it where their rules left it out, such as the brim of a hat.
 
     Only what is wider than an edge counts. Round the head, where a lost ear or a kept flag is a small share of a
     person, a pixel counts `ASIDE` times.
@@ -55,7 +57,7 @@ def compare_mattes(given: np.ndarray, own: Fused, face: Face | None) -> Differen
     theirs, ours = given > SOLID, own.alpha > SOLID
     together = max(1.0, float((theirs | ours).sum()))
     weight = np.ones(given.shape) if zones is None else np.where(zones.body, 1.0, ASIDE)
-    kept, lost = gross(theirs & ~ours, radius), gross(ours & ~theirs, radius)
+    kept, lost = gross(theirs & ~ours & ~both, radius), gross(ours & ~theirs, radius)
 
     def share(piece: np.ndarray) -> float:
         return min(1.0, float(weight[piece].sum()) / together)

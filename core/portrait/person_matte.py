@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -21,7 +22,6 @@ from .matte import MODNET, coarse_alpha, look_once, matte, normalisation_for
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    import numpy as np
     import onnxruntime
 
     from ..faces.choose import Choice
@@ -177,7 +177,8 @@ class Networks:
         """`mask` [H,W] of a picture [H,W,3], made elsewhere, with how much of it these networks see otherwise."""
         looked = self.look(picture)
         given = _on_grid(mask.detach().cpu().float().numpy(), looked.fine.shape)
-        other = compare_mattes(given, fuse(looked.broad, looked.fine, looked.face), looked.face)
+        both = np.minimum(looked.broad, looked.fine) > SOLID
+        other = compare_mattes(given, fuse(looked.broad, looked.fine, looked.face), both, looked.face)
         return PersonMatte(mask, other.doubt, [*other.reasons, *looked.warnings()])
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from ...core.errors import LikenessError, PhotoUnreadable
 from ...core.interrupt import Stopped, never
 from ..errors import OutputUnwritable
+from ..workflow.canvas_texts import with_dates
 from ..workflow.graph import Workflow
 from ..workflow.input_files import Given, named_models, stage_input_files
 from ..workflow.reference_names import name_in_error, name_persons, name_references
-from ..workflow.text_replacements import with_dates
 from .base import Backend, Folders, OnEvent, ignore
 from .result import RunResult
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from ...core.lazy import lazy
 
 if TYPE_CHECKING:
+    from .canvas_texts import resolve
     from .convert import to_api
-    from .dynamic_prompts import resolve
     from .graph import BUNDLED, Node, Workflow, as_link, bundled, did_you_mean, load
     from .input_files import Given, InputPhoto, named_models, safe_name, stage_input_files
     from .object_info import Catalog, from_object_info
@@ -20,7 +20,7 @@ __getattr__ = lazy(
     __name__,
     {
         ".convert": "to_api",
-        ".dynamic_prompts": "resolve",
+        ".canvas_texts": "resolve",
         ".graph": "as_link BUNDLED bundled did_you_mean load Node Workflow",
         ".input_files": "Given InputPhoto named_models safe_name stage_input_files",
         ".object_info": "Catalog from_object_info",

@@ -23,21 +23,29 @@ from .canvas_graph import (
     SETTER,
     VIRTUAL,
     CanvasNode,
+    Scope,
     Unsure,
     Wire,
+    broadcast_links,
     bypass,
     mode_of,
     sockets_of,
 )
-from .canvas_made_widgets import CUSTOM_COMBO, Unread, made_widgets, place_of_choice
-from .canvas_scope import Scope
-from .dynamic_prompts import resolve
+from .canvas_texts import NAME_PROPERTY, PREFIX, SAVING, replace_marks, resolve
 from .group_nodes import expand_groups
 from .object_info import AUTOGROW, DYNAMIC_COMBO, Catalog, NodeSpec, object_info_here
-from .promoted_widgets import promoted_value
-from .text_replacements import NAME_PROPERTY, PREFIX, SAVING, replace_marks
-from .use_everywhere import broadcast_links
-from .widgets import NOTHING, NotOffered, Saved, read_widgets, wrap
+from .widgets import (
+    CUSTOM_COMBO,
+    NOTHING,
+    NotOffered,
+    Saved,
+    Unread,
+    made_widgets,
+    place_of_choice,
+    promoted_value,
+    read_widgets,
+    wrap,
+)
 
 RENDERED = frozenset({"Load3D", "Load3DAnimation"})
 """Nodes that give a picture of a scene, which the canvas renders when it sends them."""

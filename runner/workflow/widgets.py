@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .canvas_graph import CanvasNode, Scope, Unsure, sockets_of
 from .object_info import DYNAMIC_COMBO, InputSpec, NodeSpec, inputs_of
 
 SEED_CONTROLS = frozenset({"fixed", "increment", "decrement", "randomize", "increment-wrap"})
@@ -174,3 +175,125 @@ def _without_forced(spec: NodeSpec, saved: Saved) -> Saved:
 def wrap(value: Any) -> Any:
     """A list is a link in API format, so that a list that is a value is wrapped."""
     return {"__value__": value} if isinstance(value, list) else value
+
+
+CUSTOM_COMBO = "CustomCombo"
+POWER_LORA = "Power Lora Loader (rgthree)"
+_HEADER, _ADD, _STRENGTHS, _SINGLE = "PowerLoraLoaderHeaderWidget", "➕ Add Lora", "Show Strengths", "Single Strength"
+
+
+class Unread(Exception):
+    """Not an error of its own: the values were saved in a way that is not known here."""
+
+
+def made_widgets(node: Mapping[str, Any], spec: NodeSpec, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of widgets that only the canvas knows of, by name; `values` are those of the others. Raises Unread."""
+    if node["type"] == CUSTOM_COMBO:
+        return _custom_combo(node)
+    if node["type"] == POWER_LORA:
+        return _power_lora(node)
+    return _of_format(node, spec, values)
+
+
+def place_of_choice(inputs: Mapping[str, Any], own: Any) -> int:
+    """Which option a Custom Combo's choice is, as the canvas counts; `own` is its widget's value, for a linked one."""
+    given = inputs.get("choice")
+    choice = own if isinstance(given, list) else given
+    options = [value for name, value in inputs.items() if name.startswith("option")]
+    return options.index(choice) if choice in options else -1
+
+
+def _custom_combo(node: Mapping[str, Any]) -> dict[str, Any]:
+    """The place of the choice, and the options that a user wrote up to the first empty one, which is always there."""
+    named = node.get("widgets_values_named")
+    if isinstance(named, Mapping):
+        place, written = named.get("index"), [value for name, value in named.items() if name.startswith("option")]
+    else:
+        place, *written = list(node.get("widgets_values") or (None, None))[1:] or [None]
+    if isinstance(place, bool) or not isinstance(place, int):
+        raise Unread(f"{CUSTOM_COMBO} without the place of its choice")
+    made: dict[str, Any] = {"index": place}
+    for number, value in enumerate([*written, ""], start=1):
+        made[f"option{number}"] = value
+        if not value:
+            break
+    return made
+
+
+def _power_lora(node: Mapping[str, Any]) -> dict[str, Any]:
+    """A row for each LoRA; the second strength only where the node shows one."""
+    single = (node.get("properties") or {}).get(_STRENGTHS, _SINGLE) == _SINGLE
+    rows = [entry for entry in node.get("widgets_values") or () if isinstance(entry, Mapping) and "lora" in entry]
+    made: dict[str, Any] = {_HEADER: {"type": _HEADER}}
+    for number, row in enumerate(rows, start=1):
+        entry = {name: value for name, value in row.items() if name != "strengthTwo"}
+        if not single:
+            second = row.get("strengthTwo")
+            entry["strengthTwo"] = 1 if second is None else second
+        made[f"lora_{number}"] = entry
+    return made | {_ADD: ""}
+
+
+def _of_format(node: Mapping[str, Any], spec: NodeSpec, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The widgets that a chosen format brings where the combo lists them by format, as Video Combine's does."""
+    saved = node.get("widgets_values")
+    made: dict[str, Any] = {}
+    for socket in spec.inputs:
+        formats = socket.options.get("formats")
+        if not isinstance(formats, Mapping) or not isinstance(saved, Mapping):
+            continue
+        for widget in formats.get(values.get(socket.name)) or ():
+            name = widget[0]
+            if name in saved:
+                made[name] = saved[name]
+    return made
+
+
+def promoted_value(inside: Scope, definitions: Mapping[Any, dict[str, Any]], slot: int) -> Any:
+    """The value that a use of a subgraph holds for the input `slot` of its definition, or NOTHING. Raises Unsure."""
+    if inside.values is None:
+        inside.values = _values(inside, definitions)
+    return inside.values.get(slot, NOTHING)
+
+
+def _values(inside: Scope, definitions: Mapping[Any, dict[str, Any]]) -> dict[int, Any]:
+    instance: CanvasNode = inside.instance or {}
+    names = [socket["name"] for socket in inside.graph["inputs"]]
+    promoted = [slot for slot in range(len(names)) if _is_promoted(inside, definitions, slot)]
+    if len({names[slot] for slot in promoted}) < len(promoted):
+        raise Unsure("promoted widgets of a subgraph that share a name")
+    values = instance.get("widgets_values")
+    named = instance.get("widgets_values_named", values)
+    if isinstance(named, Mapping):
+        return {slot: wrap(named[name]) for slot, name in enumerate(names) if name in named}
+    if not values:
+        return {}
+    if (instance.get("properties") or {}).get("proxyWidgets"):
+        raise Unsure("promoted widgets of the older kind that have values of their own")
+    places = inside.slots_of_sockets()
+    shown = [place for place, socket in zip(places, sockets_of(instance), strict=True) if socket.get("widget")]
+    candidates = [order for order in (promoted, shown) if len(order) == len(values)]
+    if not candidates:
+        raise Unsure(f"{len(values)} values for {len(promoted)} promoted widgets of a subgraph")
+    if len(candidates) == 2 and promoted != shown:
+        raise Unsure("promoted widgets of a subgraph in two orders")
+    return {slot: wrap(value) for slot, value in zip(candidates[0], values, strict=True) if slot is not None}
+
+
+def _is_promoted(inside: Scope, definitions: Mapping[Any, dict[str, Any]], slot: int) -> bool:
+    """Whether an input of the subgraph leads to a widget inside, so that its use shows that widget."""
+    for node_id, place in inside.targets_of_input(slot):
+        node = inside.nodes.get(node_id)
+        if node is None:
+            continue
+        sockets = sockets_of(node)
+        if not 0 <= place < len(sockets):
+            continue
+        if sockets[place].get("widget"):
+            return True
+        if node["type"] in definitions:
+            deeper = inside.enter(node, definitions[node["type"]])
+            inner = deeper.slots_of_sockets()[place]
+            if inner is not None and _is_promoted(deeper, definitions, inner):
+                return True
+    return False

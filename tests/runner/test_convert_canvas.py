@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,24 @@ def test_a_subgraph_that_contains_itself_is_damaged():
     definition["nodes"][0]["type"] = definition["id"]
     with pytest.raises(errors.WorkflowUnreadable, match="contains itself"):
         ours(kept)
+
+
+def test_subgraphs_of_subgraphs_are_bounded():
+    """Thirty definitions that use the next one twice: a thousand million graphs in nine kilobytes."""
+
+    def definition(index):
+        inside = [{"id": number, "type": f"level {index + 1}", "inputs": [], "outputs": []} for number in (1, 2)]
+        return {"id": f"level {index}", "nodes": inside, "links": [], "inputs": [], "outputs": []}
+
+    canvas = {
+        "nodes": [{"id": 1, "type": "level 0", "inputs": [], "outputs": []}],
+        "links": [],
+        "definitions": {"subgraphs": [definition(index) for index in range(30)]},
+    }
+    began = time.monotonic()
+    with pytest.raises(errors.WorkflowUnreadable, match="subgraphs more than 2,000 times"):
+        convert.to_api(canvas, {}, "test.json")
+    assert time.monotonic() - began < 5
 
 
 def test_choices_without_end_are_damaged():

@@ -11,7 +11,7 @@ import pytest
 
 from likeness_studio.runner import errors
 from likeness_studio.runner.workflow import from_object_info, to_api
-from likeness_studio.runner.workflow.text_replacements import format_date, replace_marks
+from likeness_studio.runner.workflow.canvas_texts import format_date, replace_marks
 
 KEPT = json.loads((Path(__file__).parent / "canvas" / "subgraph_widget.json").read_text())
 NODES = from_object_info(KEPT["nodes"])

@@ -9,7 +9,12 @@ import pytest
 import torch
 
 from likeness_studio.core.errors import FaceNotUsable, MatteMissing
-from likeness_studio.core.errors.formats import AlterationForbidden, PhotoTooTight, SizeNotDefined
+from likeness_studio.core.errors.formats import (
+    AlterationForbidden,
+    BackgroundNotAllowed,
+    PhotoTooTight,
+    SizeNotDefined,
+)
 from likeness_studio.core.faces import load_engine
 from likeness_studio.core.id_photo.documents import document
 from likeness_studio.core.imaging import load_photo
@@ -207,3 +212,17 @@ def test_the_workflow_on_a_real_comfyui_and_here_are_one(comfyui_server, astrona
     difference = np.abs(here - there)
     assert difference.max() <= 24
     assert (difference > 8).mean() < 0.001
+
+
+def test_the_node_takes_a_colour_of_the_document_as_the_command_does(photo, mask):
+    made, id_photo, *_ = make(photo, "linkedin", "plain", mask=mask, background_colour="#102040").args
+    assert id_photo.edits_made == ("The background was replaced by plain #102040.",)
+    corner = made[0, 4, 4]
+    assert (corner * 255).round().tolist() == [16, 32, 64]
+    with pytest.raises(BackgroundNotAllowed, match="takes no background 'navy'"):
+        make(photo, "cn-visa", "plain", mask=mask, background_colour="navy")
+
+
+def test_a_kept_background_has_no_colour(photo, mask):
+    kept = make(photo, "linkedin", "keep", mask=mask, background_colour="#102040")
+    assert kept.args[1].edits_made == ()

@@ -1,6 +1,6 @@
-"""Make the README's picture of a contact sheet: a batch of a public-domain photo, photographed in Chromium.
+"""Make the README's pictures of a report and of a contact sheet, of a public-domain photo, photographed in Chromium.
 
-.venv/bin/python docs/contact_sheet.py
+.venv/bin/python docs/page_pictures.py
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from pathlib import Path
 import skimage
 from PIL import Image
 
+from likeness_studio import run
 from likeness_studio.runner.batch import BatchOptions, run_batch
 
 ROOT = Path(__file__).parents[1]
-SIZE = {"width": 1180, "height": 985}
+DEMO = ROOT / "runner" / "demo.jpg"
+SHEET, REPORT = (1180, 985), (900, 600)
 
 ROWS = (
     ("collins", "collins.jpg", "light grey"),
@@ -32,11 +34,10 @@ ROWS = (
 
 def photos(folder: Path) -> Path:
     """The photos, some of them no good, and the table that names them."""
-    demo = ROOT / "runner" / "demo.jpg"
-    shutil.copy(demo, folder / "collins.jpg")
+    shutil.copy(DEMO, folder / "collins.jpg")
     shutil.copy(Path(skimage.__file__).parent / "data" / "chelsea.png", folder / "no_person.png")
-    (folder / "cut_off.jpg").write_bytes(demo.read_bytes()[: demo.stat().st_size // 3])
-    with Image.open(demo) as opened:
+    (folder / "cut_off.jpg").write_bytes(DEMO.read_bytes()[: DEMO.stat().st_size // 3])
+    with Image.open(DEMO) as opened:
         photo = opened.convert("RGB")
     pair = Image.new("RGB", (2 * photo.width, photo.height))
     pair.paste(photo, (0, 0))
@@ -52,18 +53,21 @@ def photos(folder: Path) -> Path:
 def main() -> None:
     from playwright.sync_api import sync_playwright
 
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        table = photos(Path(folder))
-        result = run_batch(BatchOptions("studio_headshot", table, Path(folder) / "out"))
+    with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
+        folder = Path(temporary)
+        run("studio_headshot", [DEMO], folder / "first")
+        report = run("studio_headshot", [DEMO], folder / "run").html
+        sheet = run_batch(BatchOptions("studio_headshot", photos(folder), folder / "out")).sheet
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"))
-        page = browser.new_page(viewport=SIZE)
-        page.goto(result.sheet.as_uri())
-        page.wait_for_timeout(1000)
-        shot = Path(folder) / "sheet.png"
-        page.screenshot(path=shot)
+        for page_file, name, size in ((report, "report", REPORT), (sheet, "contact_sheet", SHEET)):
+            page = browser.new_page(viewport={"width": size[0], "height": size[1]})
+            page.goto(page_file.as_uri())
+            page.wait_for_timeout(1000)
+            shot = folder / f"{name}.png"
+            page.screenshot(path=shot, full_page=size is REPORT)
+            with Image.open(shot) as picture:
+                picture.convert("RGB").save(ROOT / "docs" / f"{name}.jpg", quality=85)
         browser.close()
-        with Image.open(shot) as picture:
-            picture.convert("RGB").save(ROOT / "docs" / "contact_sheet.jpg", quality=85)
 
 
 if __name__ == "__main__":
