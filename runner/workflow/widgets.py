@@ -179,7 +179,12 @@ def wrap(value: Any) -> Any:
 
 CUSTOM_COMBO = "CustomCombo"
 POWER_LORA = "Power Lora Loader (rgthree)"
-_HEADER, _ADD, _STRENGTHS, _SINGLE = "PowerLoraLoaderHeaderWidget", "➕ Add Lora", "Show Strengths", "Single Strength"
+_HEADER, _ADD, _STRENGTHS, _SINGLE = (
+    "PowerLoraLoaderHeaderWidget",
+    "\N{HEAVY PLUS SIGN} Add Lora",
+    "Show Strengths",
+    "Single Strength",
+)
 
 
 class Unread(Exception):
