@@ -13,7 +13,7 @@ from ...core.errors import LikenessError, PhotoUnreadable
 from ...core.interrupt import Stopped, never
 from ..errors import OutputUnwritable
 from ..workflow.graph import Workflow
-from ..workflow.input_files import Given, named_models, stage_input_files
+from ..workflow.input_files import Given, named_models, search_folders, stage_input_files
 from ..workflow.reference_names import name_in_error, name_persons, name_references
 from .base import Backend, Folders, OnEvent, ignore
 from .result import RunResult
@@ -97,15 +97,14 @@ def execute(
 ) -> RunResult:
     """Run `workflow` with `photos`; results go to `output`, which is there, and what is only shown to `temp`.
 
-    Photos that the workflow names and that were not given are looked for beside the workflow file and in ``./input``.
-    Raises what staging the photos and the backend raise.
+    Photos that the workflow names and that were not given are looked for beside the workflow file and in ``./input``,
+    and read only where the user allowed that. Raises what staging the photos and the backend raise.
     """
-    search = [folder for folder in (workflow.folder, Path("input")) if folder is not None]
     folders = Folders(temp / "input", output.absolute(), temp / "temp")
     try:
         if photos or workflow.file_nodes():
             folders.input.mkdir(parents=True)
-        staged, used = stage_input_files(workflow, photos, folders.input, search)
+        staged, used = stage_input_files(workflow, photos, folders.input, search_folders(workflow))
     except OSError as error:
         raise _not_staged(error, folders.input) from error
     name_persons(staged, photos, used)

@@ -57,6 +57,11 @@ class HeaderParam(click.ParamType):
         return name.strip(), content.strip()
 
 
+allow_files_option = click.option(
+    "--allow-files", is_flag=True, help="Read the files that the workflow names, beside it and in ./input."
+)
+
+
 @click.command()
 @click.argument("workflow")
 @click.option("--set", "settings", type=SettingParam(), multiple=True, help="Set a value, by a node's title or id.")
@@ -71,6 +76,7 @@ class HeaderParam(click.ParamType):
     "--header", "headers", type=HeaderParam(), multiple=True, help="A header for the server, such as a token."
 )
 @click.option("--allow-black", is_flag=True, help="Accept a server's picture that is completely black.")
+@allow_files_option
 @click.option("--strict", is_flag=True, help="Leave with exit code 3 also where the picture is not known to be good.")
 @json_option
 def run(
@@ -81,6 +87,7 @@ def run(
     server: str | None,
     headers: tuple[tuple[str, str], ...],
     allow_black: bool,
+    allow_files: bool,
     strict: bool,
 ) -> None:
     """Run WORKFLOW: a JSON file, or the name of a bundled workflow such as studio_headshot.
@@ -98,6 +105,7 @@ def run(
         settings=settings,
         headers=dict(headers),
         allow_black=allow_black,
+        allow_files=allow_files,
         on_event=out.on_event,
     )
     finish(out, finished, strict=strict)

@@ -101,6 +101,14 @@ class PhotoNotPlaced(RunnerError):
     hint = "Run `likeness inspect WORKFLOW` for the nodes that take photos, and name one with --input TITLE=PATH."
 
 
+class FilesNotAllowed(RunnerError):
+    """A workflow names files of this machine that the user neither gave nor allowed."""
+
+    code = "files_not_allowed"
+    meaning = "A workflow that came as a file would read files of yours that you did not name."
+    hint = "Give each with --input TITLE=PATH, or allow what the workflow names with --allow-files if you trust it."
+
+
 class WrongType(RunnerError):
     """A value cannot be read as the input's type, or a link carries another type."""
 

@@ -74,9 +74,8 @@ def apply_setting(workflow: Workflow, setting: Setting, catalog: Catalog) -> Non
         return
     node = workflow.find(setting.target)
     spec = catalog.get(node.class_type)
-    node.inputs[setting.input] = (
-        _typed(node, _socket(node, spec, setting.input), setting.value) if spec else _alike(node, setting)
-    )
+    value = _typed(node, _socket(node, spec, setting.input), setting.value) if spec else _alike(node, setting)
+    node.choose(setting.input, value)
 
 
 def _socket(node: Node, spec: NodeSpec, name: str) -> InputSpec:
