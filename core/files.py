@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from typing import BinaryIO
 
 ONE_BY_ONE = 16
 """So many numbers are tried in order; beyond, free ones are searched for in steps that double."""
@@ -92,6 +93,16 @@ def write_exclusively(path: Path, data: bytes, *, private: bool = False) -> None
         except BaseException:
             _forget(path)
             raise
+
+
+def open_anew(path: Path, *, private: bool = False) -> BinaryIO:
+    """Open a file of our own for writing in place of what is there: a link is taken away and never written through.
+
+    `private`: only its owner may read it. Raises OSError, also when something takes the name at the same moment.
+    """
+    path.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+    return os.fdopen(os.open(path, flags, 0o600 if private else 0o666), "wb")
 
 
 @contextmanager

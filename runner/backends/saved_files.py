@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,43 @@ def announced_files(result: RunResult) -> Iterator[tuple[str, File]]:
             for value in values if isinstance(values, list | tuple) else ():
                 if isinstance(value, dict) and isinstance(value.get("filename"), str):
                     yield node, value
+
+
+FETCHED = frozenset(
+    f".{ending}"
+    for endings in (
+        "png jpg jpeg webp gif bmp tif tiff avif heic heif exr hdr jxl psd",
+        "mp4 webm mkv mov avi m4v wav mp3 flac ogg opus m4a aac",
+        "txt json jsonl csv srt vtt md yaml pdf zip npy npz safetensors latent gguf cube",
+        "glb gltf obj ply stl fbx usdz splat ksplat",
+    )
+    for ending in endings.split()
+)
+"""Endings of files that are brought from a server: what nodes save, and nothing that a system or a browser runs."""
+
+
+def is_fetched(file: File) -> bool:
+    """Whether a file that a server announces is of a kind that is brought here."""
+    return PurePosixPath(file["filename"]).suffix.lower() in FETCHED
+
+
+def refuse_hidden(file: File) -> None:
+    """Raise UnsafePath for a server's name that hides a file or folder, or has characters that no name should have."""
+    parts = PurePosixPath(relative_name(file).replace("\\", "/")).parts
+    if len(parts) > MOST_PARTS or any(part.startswith(".") or not _is_plain(part) for part in parts):
+        shown = relative_name(file)[:80]
+        raise UnsafePath(f"A server calls a result {shown!r}, which is no safe name; the node that gave it is broken.")
+
+
+MOST_PARTS = 32
+
+
+def _is_plain(part: str) -> bool:
+    return len(part.encode("utf-8", "replace")) <= MOST_BYTES and not any(unicodedata.category(c) == "Cc" for c in part)
+
+
+MOST_BYTES = 240
+"""Bytes of a name: file systems take 255, and ``_2`` may have to be added."""
 
 
 def relative_name(file: File) -> str:

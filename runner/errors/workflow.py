@@ -243,6 +243,14 @@ class OutputBlank(RunnerError):
     hint = "Start ComfyUI with --fp32-vae or use another VAE; where black is right, give --allow-black."
 
 
+class OutputDamaged(RunnerError):
+    """A file that is called a picture is none, or cannot be decoded."""
+
+    code = "output_damaged"
+    meaning = "A server gave something for a picture that is none, such as another program's page, or a damaged one."
+    hint = "Open the file on the server, and check that ComfyUI and no other program is at that address."
+
+
 class OutputUnwritable(RunnerError):
     """The output folder cannot be written to, or the disk is full."""
 

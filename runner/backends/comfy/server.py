@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from ....core.files import open_anew
 from ....core.interrupt import Stopped, never
 from ...errors import (
     BadServerAddress,
@@ -276,7 +277,7 @@ class ComfyServer:
         """Write a result to `target`, whose folder is there. Raises OutputMissing, OutputUnwritable."""
         with self.view(file) as pieces:
             try:
-                with target.open("wb") as out:
+                with open_anew(target) as out:
                     for piece in pieces:
                         out.write(piece)
             except OSError as error:
