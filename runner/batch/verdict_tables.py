@@ -91,8 +91,11 @@ CSV_NAME, JSON_NAME = "verdicts.csv", "verdicts.json"
 BETWEEN = " | "
 """Between several photos or files in one cell."""
 
-FORMULA = ("=", "+", "-", "@")
-"""A cell that begins so is a formula to a spreadsheet."""
+FORMULA = "=+-@\uff1d\uff0b\uff0d\uff20"
+"""A cell that begins so is a formula to a spreadsheet; the wide ones count too."""
+
+SPLIT_FORMULA = re.compile(rf"([;\t\r\n][^\S\t\r\n]*)(?=[{re.escape(FORMULA)}])")
+"""Where a formula would begin in a spreadsheet of a country that splits lines at semicolons."""
 
 
 class VerdictTables(NamedTuple):
@@ -168,7 +171,8 @@ def cell(value: Any) -> Any:
     text = BETWEEN.join(value) if isinstance(value, list) else str(value)
     if as_number(text) is not None:
         return text
-    return "'" + text if text.lstrip().startswith(FORMULA) else text
+    shown = SPLIT_FORMULA.sub(r"\1'", text)
+    return "'" + shown if text.lstrip().startswith(tuple(FORMULA)) else shown
 
 
 def _details(row: JobRow) -> dict[str, Any]:

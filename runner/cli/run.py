@@ -119,7 +119,6 @@ def finish(out: Output, finished: Finished, *, strict: bool = False) -> None:
 
 
 def _show(out: Output, finished: Finished) -> None:
-    from rich.text import Text
 
     from ...core.imaging.files import SUFFIXES
     from ...core.outcome_words import LIKENESS, RULES, UNSURE
@@ -142,26 +141,26 @@ def _show(out: Output, finished: Finished) -> None:
         for note in photo.notes:
             out.say(f"Note     {called}: {clean(note)}")
     for _, saved in result.shown("saved"):
-        out.say(f"Saved    {f'{saved}, on the server' if result.remote else short_path(Path(str(saved)))}")
+        out.say(f"Saved    {f'{clean(saved)}, on the server' if result.remote else short_path(Path(str(saved)))}")
     for report in told.likeness:
         shown = LIKENESS["pass" if report.passed else "fail"]
         word = shown.word if report.passed else shown.word.replace("not", "NOT")
-        out.console.print(Text.assemble("Verdict  ", (word, shown.tone.terminal), f" ({_score(report)})"))
+        out.say_in_colour("Verdict  ", (word, shown.tone.terminal), f" ({_score(report)})")
         for image in report.images:
             for note in image.notes:
                 out.say(f"Note     picture {(image.index or 0) + 1}: {clean(note)}")
     if (shown := told.picture_shown) is not None:
-        out.console.print(Text.assemble("Picture  ", (shown.word, shown.tone.terminal)))
+        out.say_in_colour("Picture  ", (shown.word, shown.tone.terminal))
     for each in told.look:
-        out.console.print(Text.assemble("Look at  ", (f"{clean(each.title)}: {clean(each.text)}", UNSURE.terminal)))
+        out.say_in_colour("Look at  ", (f"{clean(each.title)}: {clean(each.text)}", UNSURE.terminal))
     for report in told.compliance:
         style = RULES.get(report.verdict, RULES["uncertain"]).tone.terminal
-        out.console.print(Text.assemble("Rules    ", (report.verdict, style), f" ({clean(report.headline)})"))
+        out.say_in_colour("Rules    ", (report.verdict, style), f" ({clean(report.headline)})")
     for report in told.id_photos:
         for line in about_id_photo(report):
             out.say(line)
     for note in result.notes:
-        out.say(f"Note     {note}")
+        out.say(f"Note     {clean(note)}")
     out.say(f"Time     {result.seconds:.1f} s on {result.place}")
 
 
