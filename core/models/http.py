@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import ssl
@@ -15,9 +16,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urljoin, urlsplit
 
+from ..files import open_anew, write_whole
 from . import transfer as disk
 from .answers import SLOWEST, Budget, TooMuch, count_answers, within
 from .transfer import Advance
@@ -143,8 +145,15 @@ class Part:
         return self.path.with_name(f".{self.path.name}.json")
 
     def size(self) -> int:
-        """Bytes on disk."""
-        return self.path.stat().st_size if self.path.exists() else 0
+        """Bytes on disk. A link is none of ours, wherever it leads."""
+        return self.path.stat().st_size if self.path.is_file() and not self.path.is_symlink() else 0
+
+    def open(self, *, go_on: bool) -> BinaryIO:
+        """Open it for writing, at its end or anew; never what a link leads to. Raises OSError."""
+        if not go_on:
+            return open_anew(self.path)
+        flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+        return os.fdopen(os.open(self.path, flags), "ab")
 
     def etag(self, url: str) -> str:
         """The strong ETag that `url` gave with the bytes, or an empty string."""
@@ -158,7 +167,7 @@ class Part:
     def remember(self, url: str, etag: str) -> None:
         """Write down where the bytes come from."""
         strong = etag if etag.startswith('"') else ""
-        self.note.write_text(json.dumps({"url": url, "etag": strong}), encoding="utf-8")
+        write_whole(self.note, json.dumps({"url": url, "etag": strong}))
 
     def discard(self) -> None:
         """Forget the bytes."""
@@ -351,7 +360,7 @@ def _receive(response: BaseHTTPResponse, url: str, part: Part, have: int, size: 
         disk.require_space(part.path.parent, limit - have, part.path.stem)
     with disk.clear_when_full(part.path.stem, part.path, part.note):
         part.remember(url, response.headers.get("etag", ""))
-        with part.path.open("ab" if have else "wb") as file:
+        with part.open(go_on=have > 0) as file:
             while chunk := response.read1(CHUNK, decode_content=False):
                 have += len(chunk)
                 if limit is not None and have > limit:

@@ -93,7 +93,7 @@ def run_once(
 ) -> Finished:
     """The same on a place that is open already, with a workflow that is ready to run.
 
-    `arrange` moves the result's files to where they belong; its report then is theirs, and readable by its owner only.
+    `arrange` moves the result's files to where they belong; its report then is theirs.
     """
     from ..backends.execute import check_writable, execute
     from ..report import HTML_NAME, write_report
@@ -106,7 +106,7 @@ def run_once(
         )
         folder, name = (output, HTML_NAME) if arrange is None else arrange(result)
         report = RunReport.of(result)
-        html, json = write_report(result, folder.absolute(), report, name, private=arrange is not None)
+        html, json = write_report(result, folder.absolute(), report, name)
     return Finished(result, report, html, json)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ...core.errors import LikenessError, PhotoUnreadable
+from ...core.files import make_private_folder
 from ...core.interrupt import Stopped, never
 from ..errors import OutputUnwritable
 from ..workflow.graph import Workflow
@@ -75,7 +76,7 @@ def make_folder(folder: Path) -> None:
 def check_writable(folder: Path) -> None:
     """Make `folder` and write into it once, before minutes of work are lost. Raises OutputUnwritable."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise OutputUnwritable(

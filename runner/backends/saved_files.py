@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core import host
 from ...core.errors import UnsafePath
+from ...core.files import make_private_folder
 from ...core.imaging.files import next_counter, place_saved_picture, relative_subfolder, to_pil
 
 if TYPE_CHECKING:
@@ -50,22 +51,13 @@ def is_fetched(file: File) -> bool:
 
 
 def refuse_hidden(file: File) -> None:
-    """Raise UnsafePath for a server's name that hides a file or folder, or has characters that no name should have."""
-    parts = PurePosixPath(relative_name(file).replace("\\", "/")).parts
-    if len(parts) > MOST_PARTS or any(part.startswith(".") or not _is_plain(part) for part in parts):
-        shown = relative_name(file)[:80]
-        raise UnsafePath(f"A server calls a result {shown!r}, which is no safe name; the node that gave it is broken.")
-
-
-MOST_PARTS = 32
-
-
-def _is_plain(part: str) -> bool:
-    return len(part.encode("utf-8", "replace")) <= MOST_BYTES and not any(unicodedata.category(c) == "Cc" for c in part)
-
-
-MOST_BYTES = 240
-"""Bytes of a name: file systems take 255, and ``_2`` may have to be added."""
+    """Raise UnsafePath for a server's name that hides a file or folder, or has characters that steer a terminal."""
+    name = relative_name(file)
+    hides = any(part.startswith(".") for part in PurePosixPath(name.replace("\\", "/")).parts)
+    if hides or any(unicodedata.category(letter) == "Cc" for letter in name):
+        raise UnsafePath(
+            f"A server calls a result {name[:80]!r}, which is no safe name; the node that gave it is broken."
+        )
 
 
 def relative_name(file: File) -> str:
@@ -75,10 +67,7 @@ def relative_name(file: File) -> str:
 
 def local_path(folder: Path, file: File) -> Path:
     """Where `file` belongs under `folder`. Raises UnsafePath for a name that leads elsewhere or names no file."""
-    path = host.inside(folder, relative_name(file))
-    if path == folder.resolve():
-        raise UnsafePath(f"The name {file['filename']!r} names no file in {folder}; the node that gave it is broken.")
-    return path
+    return host.file_inside(folder, relative_name(file))
 
 
 def collect_files(result: RunResult, output: Path, temp: Path) -> None:
@@ -112,7 +101,7 @@ def save_images(
 
     folder, stem = place_saved_picture(root, prefix, images.shape[2], images.shape[1])
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         counter = next_counter(folder, stem)
         saved = []
         for index, image in enumerate(images):

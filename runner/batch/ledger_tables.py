@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import LikenessError
+from ...core.files import make_private_file
 from ..errors import LedgerBusy, LedgerMissing, LedgerUnreadable, OutputUnwritable, RunnerError
 from ..workflow.input_files import Given
 from ..workflow.overrides import Setting
@@ -193,7 +194,12 @@ class Database:
 
 def _connect(path: Path, read_only: bool, still: bool) -> sqlite3.Connection:
     name, uri = str(path), False
-    if read_only:
+    if not read_only:
+        try:
+            make_private_file(path)
+        except OSError as error:
+            raise OutputUnwritable(f"The ledger {path} cannot be written ({error.strerror or error}).") from error
+    else:
         # A plain read-only open would leave a write-ahead log behind; one that is there must be read.
         immutable = still and not path.with_name(f"{path.name}-wal").exists()
         name, uri = f"{path.absolute().as_uri()}?{'immutable=1' if immutable else 'mode=ro'}", True

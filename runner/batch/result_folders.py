@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core import host
+from ...core.files import make_private_folder, write_whole
 from ..backends.result import RunResult
 from ..errors import LedgerBusy, OutputUnwritable
 from .job_records import Verdict
@@ -35,7 +36,7 @@ def take_lock(folder: Path) -> BaseFileLock:
 
     lock = _lock(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         lock.acquire(timeout=LOCK_SECONDS)
     except Timeout as error:
         raise LedgerBusy(
@@ -107,7 +108,7 @@ class ResultFolders:
         place = self._trial(home, number)
         with writing(place):
             remove(place)
-            place.mkdir(parents=True)
+            make_private_folder(place)
         return place
 
     def record(self, home: str, number: int, result: RunResult) -> Trial:
@@ -119,7 +120,7 @@ class ResultFolders:
         trial = Trial(number, verdict_of(result), score_of(result), result.seconds, place, values)
         with writing(place):
             text = json.dumps({"verdict": trial.verdict, "score": trial.score, "result": values}, default=str)
-            (place / RECORD).write_text(text, "utf-8")
+            write_whole(place / RECORD, text, private=True)
         return trial
 
     def earlier(self, home: str, numbers: list[int]) -> list[Trial]:
@@ -139,7 +140,7 @@ class ResultFolders:
         with writing(target):
             remove(target)
             (trial.folder / RECORD).unlink(missing_ok=True)
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(target.parent)
             trial.folder.rename(target)
         self.drop(home)
         outputs = [output | {"file": f"{home}/{output['file']}"} for output in trial.record["outputs"]]
@@ -222,7 +223,7 @@ class Moves:
         if not moves:
             return
         with writing(self._work):
-            (self._work / MOVING).mkdir(parents=True)
+            make_private_folder(self._work / MOVING)
         for old, new in moves:
             source = host.inside(self.folder, old)
             if source.is_dir():

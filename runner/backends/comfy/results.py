@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from ....core.files import claim_free_path
+from ....core.files import claim_free_path, make_private_folder
 from ....core.imaging.files import MAX_PIXELS, picture_formats
 from ....core.node_facts import facts_of
 from ...errors import (
@@ -241,7 +241,7 @@ class Fetch:
         target = local_path(folder, without_filename_tag(file, prompt_id))
         partial = target.with_name(f".{prompt_id}.part")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(target.parent)
             self._download(file, partial)
             if target.suffix.lower() in PICTURES:
                 check_picture(partial, target.name, judge=judge, allow_black=self.allow_black)
