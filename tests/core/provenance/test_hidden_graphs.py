@@ -6,15 +6,19 @@ import json
 import time
 
 import pytest
+import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from likeness_studio.core import host
 from likeness_studio.core.provenance import source_types as iptc
 from likeness_studio.core.provenance import xmp
 from likeness_studio.core.provenance.origin import origin_of
 from likeness_studio.core.provenance.retouched import retouch_in_file
-from likeness_studio.core.provenance.xmp import Generative, Record
+from likeness_studio.core.provenance.xmp import STATEMENTS, Generative, Record
+from likeness_studio.nodes.print_sheet import PrintSheet
 from likeness_studio.nodes.retouch import RetouchPhoto
+from likeness_studio.runner.api.sheet import lay_out_sheet
 
 GRAPH = {
     "3": {"class_type": "KSampler", "inputs": {}},
@@ -140,3 +144,25 @@ def test_megabytes_of_text_take_no_time(png, text, key):
     began = time.process_time()
     origin_of(path)
     assert time.process_time() - began < 3
+
+
+@pytest.mark.parametrize(("text", "generative"), [(TEXT, Generative.SOME), (TEXT[:-1], Generative.UNKNOWN)])
+def test_a_print_sheet_says_what_its_photos_say(png, tmp_path, text, generative):
+    made = lay_out_sheet([png(prompt=text)], tmp_path / "sheet.png", size="30x30", dpi=300)
+    assert [origin_of(path).generative for path in made.files] == [generative]
+    (pdf,) = lay_out_sheet([png(prompt=text)], tmp_path / "sheet.pdf", size="30x30").files
+    assert STATEMENTS[generative][:20].encode() in pdf.read_bytes()
+
+
+def test_the_pages_of_the_node_carry_their_statement(tmp_path):
+    graph = {
+        "1": {"class_type": "KSampler", "inputs": {}},
+        "2": {"class_type": "LikenessPrintSheet", "inputs": {"images": ["1", 0]}},
+    }
+    place = host.LocalHost(tmp_path, tmp_path, tmp_path, graph=graph, node="2")
+    asked = {"paper": "10x15cm", "dpi": "300", "count": 1, "orientation": "auto", "gap_mm": -1.0, "margin_mm": -1.0}
+    sized = {"cut_marks": True, "caption": True, "width_mm": 30.0, "height_mm": 30.0, "filename_prefix": "sheet"}
+    with host.use(place):
+        PrintSheet.execute(torch.rand(1, 60, 60, 3), **asked, **sized)
+    assert origin_of(tmp_path / "sheet_00001.png").generative is Generative.SOME
+    assert STATEMENTS[Generative.SOME][:20].encode() in (tmp_path / "sheet_00001.pdf").read_bytes()
