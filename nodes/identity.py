@@ -67,7 +67,7 @@ class LoadPhotos(io.ComfyNode):
         photos, damaged = {}, {}
         for file in files:
             try:
-                photos[file.name] = load_photo(file)[0][:1]
+                photos[file.name] = load_photo(file, first=True)[0]
             except PhotoError as error:
                 damaged[file.name] = error
             progress.step()

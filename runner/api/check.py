@@ -202,7 +202,7 @@ def _judge(file: Path, engine: FaceEngine, rules: _Rules) -> tuple[Compliance | 
     from ...core.imaging.files import load_photo
     from ...core.quality.usable_photo import usable
 
-    photo = load_photo(file)[0][0]
+    photo = load_photo(file, first=True)[0][0]
     if rules.document is None:
         selfie = usable(photo, engine, parsing=rules.parsing, name=file.name)
         return selfie, marked(photo, selfie)
