@@ -174,6 +174,7 @@ class Workflow:
         """Read API format: ``{id: {class_type, inputs, _meta}}``. Raises WorkflowUnreadable."""
         if not isinstance(graph, dict) or not graph:
             raise WorkflowUnreadable(f"{name} is not a workflow: an object of nodes was expected; export it again.")
+        _check_extent(name, graph)
         nodes = {str(node_id): _node(name, str(node_id), entry) for node_id, entry in graph.items()}
         stages = read(nodes, graph)
         return cls(name, stages.active_nodes() if stages.by_name else nodes, folder=folder, stages=stages)
@@ -313,6 +314,29 @@ def _node(name: str, node_id: str, entry: Any) -> Node:
     return Node(node_id, entry["class_type"], title, values, optional, sources)
 
 
+MOST_BYTES, MOST_NODES, MOST_LAYERS = 64 << 20, 10_000, 100
+"""Bytes of a workflow's file, its nodes, and values in one another: the largest that people share have a tenth."""
+
+
+def _check_extent(name: str, graph: dict[str, Any]) -> None:
+    """Refuse what would take minutes or a traceback further on. Raises WorkflowUnreadable."""
+    if len(graph) > MOST_NODES:
+        raise WorkflowUnreadable(f"{name} has {len(graph):,} nodes, and {MOST_NODES:,} are taken; split it up.")
+    layer: list[Any] = [graph]
+    for _ in range(MOST_LAYERS):
+        layer = [
+            each
+            for value in layer
+            for each in (value.values() if isinstance(value, dict) else value)
+            if isinstance(each, dict | list)
+        ]
+        if not layer:
+            return
+    raise WorkflowUnreadable(
+        f"{name} has values that lie more than {MOST_LAYERS} deep in one another; export it again."
+    )
+
+
 def bundled() -> list[str]:
     """The names of the workflows that come with the pack."""
     return sorted({path.stem for folder in (BUNDLED, BUNDLED / "api") for path in folder.glob("*.json")})
@@ -327,9 +351,13 @@ def load(source: str | Path, catalog: Callable[[], Catalog] = catalog_here) -> W
     """
     path = _locate(source)
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise WorkflowUnreadable(f"{path} is larger than the {MOST_BYTES >> 20} MB that a workflow may have.")
         graph = json.loads(path.read_text("utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise WorkflowUnreadable(f"{path} cannot be read as JSON ({error}); export the workflow again.") from error
+    if isinstance(graph, dict):
+        _check_extent(str(path), graph)
     if isinstance(graph, dict) and isinstance(graph.get("nodes"), list) and "links" in graph:
         from .convert import convert
 
