@@ -192,9 +192,21 @@ class Database:
         return None
 
 
+def _refuse_emptied(path: Path) -> None:
+    """Raise LedgerUnreadable for an empty file beside what a batch made: who emptied it took away what was done."""
+    log = path.with_name(f"{path.name}-wal")
+    if not path.is_file() or path.stat().st_size or (log.is_file() and log.stat().st_size):
+        return
+    if any(not each.name.startswith(path.stem) for each in path.parent.iterdir()):
+        raise LedgerUnreadable(
+            f"{path} is empty, though {path.parent} has more in it; put its copy back, or delete it to begin anew."
+        )
+
+
 def _connect(path: Path, read_only: bool, still: bool) -> sqlite3.Connection:
     name, uri = str(path), False
     if not read_only:
+        _refuse_emptied(path)
         try:
             make_private_file(path)
         except OSError as error:
