@@ -4,13 +4,16 @@ Standard library only. It may run any number of times, does nothing when all is 
 works, and never fails an installation: what it cannot do, it says, and the pack still loads without.
 """
 
-from __future__ import annotations
+import sys
+
+if sys.path and sys.path[0].replace("\\", "/") == __file__.replace("\\", "/").rpartition("/")[0]:
+    del sys.path[0]  # a re.py beside this file is not Python's own
 
 import platform
 import re
 import shutil
 import subprocess
-import sys
+import tempfile
 from importlib import metadata
 from importlib.machinery import PathFinder
 from importlib.util import find_spec
@@ -55,7 +58,9 @@ def missing(requirements: str) -> list[str]:
             continue
         try:
             installed = metadata.version(match["name"])
-        except metadata.PackageNotFoundError:
+        except Exception:  # noqa: BLE001 - not there, or its metadata is damaged in one of many ways
+            installed = None
+        if not isinstance(installed, str):
             wanted.append(plain)
             continue
         if match["least"] and _numbers(installed) < _numbers(match["least"]):
@@ -91,16 +96,18 @@ def install(packages: list[str]) -> bool:
         say(f"This Python has neither pip nor uv; {by_hand}")
         return False
     try:
-        done = subprocess.run(
-            [*command, *packages],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=_LIMIT,
-            check=False,
-        )
+        with tempfile.TemporaryDirectory() as empty:  # python -m looks for modules where it is started
+            done = subprocess.run(
+                [*command, *packages],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                timeout=_LIMIT,
+                check=False,
+                cwd=empty,
+            )
     except (OSError, subprocess.TimeoutExpired) as error:
         say(f"{' '.join(packages)} could not be installed ({error}); {by_hand}")
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -9,9 +10,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
+from typing import BinaryIO
 
 ONE_BY_ONE = 16
 """So many numbers are tried in order; beyond, free ones are searched for in steps that double."""
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder, with those it lies in, that only its owner may look into; one that is there stays as it is.
+
+    What people's faces are on goes into such folders. Raises OSError.
+    """
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for each in reversed(missing):
+        each.mkdir(mode=0o700, exist_ok=True)
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
 
 
 def numbered(path: Path, number: int) -> Path:
@@ -92,6 +109,21 @@ def write_exclusively(path: Path, data: bytes, *, private: bool = False) -> None
         except BaseException:
             _forget(path)
             raise
+
+
+def open_anew(path: Path, *, private: bool = False) -> BinaryIO:
+    """Open a file of our own for writing in place of what is there: a link is taken away and never written through.
+
+    `private`: only its owner may read it. Raises OSError, also when something takes the name at the same moment.
+    """
+    path.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+    return os.fdopen(os.open(path, flags, 0o600 if private else 0o666), "wb")
+
+
+def make_private_file(path: Path) -> None:
+    """Make an empty file that only its owner may read, unless one is there; a link is refused. Raises OSError."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600))
 
 
 @contextmanager

@@ -260,13 +260,31 @@ class Progress:
             local.on_progress(self.done, self.total)
 
 
+MOST_BYTES, MOST_PARTS = 240, 64
+"""Bytes of one name and names of one path: file systems take 255 bytes, and numbers and endings are added."""
+
+
 def inside(folder: Path, name: str) -> Path:
-    """`folder / name`, resolved, and refused with UnsafePath when it would leave `folder`."""
+    """`folder / name`, resolved; refused with UnsafePath when it would leave `folder`, or be too long for a file."""
     root = folder.resolve()
+    parts = name.replace("\\", "/").split("/")
+    if len(parts) > MOST_PARTS or any(len(part.encode("utf-8", "surrogatepass")) > MOST_BYTES for part in parts):
+        raise UnsafePath(
+            f"The name {name[:40]!r}… is too long ({len(name):,} characters): {MOST_PARTS} folders in one another, and "
+            f"{MOST_BYTES} bytes for each name, are the limit; give a shorter one."
+        )
     try:
         path = (root / name).resolve()
     except (OSError, ValueError) as error:
         raise UnsafePath(f"{name[:80]!r} can be no file's name ({error}); give another name.") from error
     if path != root and root not in path.parents:
         raise UnsafePath(f"The name {name!r} leads outside {root}; give a name inside that folder.")
+    return path
+
+
+def file_inside(folder: Path, name: str) -> Path:
+    """The same for a file that is to be written: `folder` itself, such as ``.`` or ``a/..``, is refused as well."""
+    path = inside(folder, name)
+    if path == folder.resolve():
+        raise UnsafePath(f"The name {name[:80]!r} names no file in {folder}; give the file a name.")
     return path

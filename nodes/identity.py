@@ -67,7 +67,7 @@ class LoadPhotos(io.ComfyNode):
         photos, damaged = {}, {}
         for file in files:
             try:
-                photos[file.name] = load_photo(file)[0][:1]
+                photos[file.name] = load_photo(file, first=True)[0]
             except PhotoError as error:
                 damaged[file.name] = error
             progress.step()
@@ -126,7 +126,7 @@ class SaveIdentity(io.ComfyNode):
     def execute(cls, identity: Identity, filename: str) -> io.NodeOutput:
         from ..core.identity.enrollment import save_identity
 
-        path = save_identity(identity, host.inside(host.output_dir(), filename))
+        path = save_identity(identity, host.file_inside(host.output_dir(), filename))
         return io.NodeOutput(str(path), ui={"text": [str(path)], "saved": [str(path)]})
 
 

@@ -132,7 +132,9 @@ class PrintSheet(io.ComfyNode):
         from ..core.id_photo.sheet_files import caption_of, pdf_bytes, png_bytes, png_name, save_numbered, summary
         from ..core.id_photo.sheet_layout import lay_out
         from ..core.imaging.files import to_pil
+        from ..core.provenance.save import stated_of_this_run
 
+        stated = stated_of_this_run(id_photo)
         size = _size(width_mm, height_mm, id_photo)
         pixels = int(images.shape[2]), int(images.shape[1])
         check_proportions(pixels, size)
@@ -150,13 +152,13 @@ class PrintSheet(io.ComfyNode):
         )
         check_pixels(sheet, int(dpi))
         photos = [to_pil(image) for image in images]
-        files = [(".pdf", pdf_bytes(sheet, photos, title))]
+        files = [(".pdf", pdf_bytes(sheet, photos, title, stated))]
         width, height = page_pixels(sheet, int(dpi))
         drawn = torch.empty(len(sheet.pages), height, width, 3)
         progress = host.Progress(len(sheet.pages))
         for index, page in enumerate(sheet.pages):
             picture = draw_page(sheet, page, photos, int(dpi))
-            files.append((png_name(index, len(sheet.pages)), png_bytes(picture, int(dpi))))
+            files.append((png_name(index, len(sheet.pages)), png_bytes(picture, int(dpi), stated)))
             _fill(drawn[index], picture)
             progress.step()
         saved = [_announced(path) for path in save_numbered(host.output_dir(), filename_prefix, files)]

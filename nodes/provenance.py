@@ -186,6 +186,7 @@ def _signature(making: Making, id_photo: IDPhoto | None) -> Signature:
 def _write(files: list[bytes], target: Target, prefix: str, images: torch.Tensor) -> list[dict[str, str]]:
     """Numbered files in the output folder, announced as a server reports them."""
     from ..core.errors.formats import PictureNotSaved
+    from ..core.files import write_new
     from ..core.imaging import files as file_names
     from ..core.provenance.save import SUFFIXES
 
@@ -197,7 +198,7 @@ def _write(files: list[bytes], target: Target, prefix: str, images: torch.Tensor
         saved = []
         for index, data in enumerate(files):
             name = f"{stem.replace('%batch_num%', str(index))}_{counter + index:05}_{SUFFIXES[target.form]}"
-            Path(folder, name).write_bytes(data)
+            name = write_new(Path(folder, name), data).name
             saved.append({"filename": name, "subfolder": file_names.relative_subfolder(folder, root), "type": "output"})
     except OSError as error:
         raise PictureNotSaved(

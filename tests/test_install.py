@@ -154,3 +154,52 @@ def test_it_needs_only_the_standard_library():
     source = INSTALL.read_text(encoding="utf-8")
     named = set(re.findall(r"^(?:import|from) (\w+)", source, re.MULTILINE)) - {"__future__"}
     assert named <= set(sys.stdlib_module_names)
+
+
+@pytest.mark.parametrize("options", [(), ("-P",)])
+def test_modules_beside_the_pack_and_where_it_is_started_are_not_imported(tmp_path, options):
+    pack = tmp_path / "above" / "pack"
+    pack.mkdir(parents=True)
+    for name in ("install.py", "requirements.txt"):
+        (pack / name).write_bytes((ROOT / name).read_bytes())
+    for name in ("json", "re", "platform", "shutil", "subprocess", "tempfile", "importlib", "__future__", "pip"):
+        for folder in (pack, pack.parent):
+            (folder / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'a').write(__file__)")
+    for place in (pack, pack.parent):
+        done = subprocess.run(
+            [sys.executable, *options, pack / "install.py"],
+            cwd=place,
+            env={"PATH": "/usr/bin:/bin", "PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": "/dev/null"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "ran").exists(), (tmp_path / "ran").read_text()
+
+
+def test_a_managed_server_imports_nothing_from_the_folder_above_the_pack(tmp_path):
+    from likeness_studio.runner.managed.installation import install_packages, missing_packages
+
+    pack = tmp_path / "above" / "pack"
+    pack.mkdir(parents=True)
+    for name in ("install.py", "requirements.txt"):
+        (pack / name).write_bytes((ROOT / name).read_bytes())
+    for name in ("json", "pathlib", "re", "importlib"):
+        (pack.parent / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'a').write(__file__)")
+    assert missing_packages(Path(sys.executable), pack) == []
+    install_packages(Path(sys.executable), lambda line: None, pack)
+    assert not (tmp_path / "ran").exists(), (tmp_path / "ran").read_text()
+
+
+@pytest.mark.parametrize(
+    "answer", [None, 7, KeyError("Version"), TypeError("x"), UnicodeDecodeError("utf-8", b"", 0, 1, "x")]
+)
+def test_odd_metadata_of_a_package_is_no_failure(install, monkeypatch, answer):
+    def version(name):
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(install.metadata, "version", version)
+    assert install.missing("click>=8\n") == ["click>=8"]

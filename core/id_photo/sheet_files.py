@@ -14,7 +14,7 @@ from .. import host
 from ..errors import DependencyMissing, UnsafePath
 from ..errors.formats import SheetNotSaved
 from ..files import numbered_paths, write_exclusively
-from ..imaging.encode import PNG_COMPRESSION, srgb_profile
+from ..imaging.encode import PNG_COMPRESSION, SILENT, Stated, srgb_profile
 from .document import MM_PER_INCH
 from .sheet_draw import BAR_TOP_MM, CAPTION_MM, LABEL_GAP_MM, LABEL_MM, TICK_MM, bar_marks
 from .sheet_layout import MARK_WIDTH_MM, Mark, Page, Print, Sheet, Strip, sized
@@ -29,10 +29,15 @@ File = tuple[str, bytes]
 """What follows a sheet's name, and the content: `.pdf`, or `_2.png` for the second of several pages."""
 
 
-def png_bytes(picture: Image.Image, dpi: float) -> bytes:
-    """A page as PNG with its resolution (pHYs: pixels per metre) and the sRGB profile."""
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG", dpi=(dpi, dpi), icc_profile=srgb_profile(), compress_level=PNG_COMPRESSION)
+def png_bytes(picture: Image.Image, dpi: float, stated: Stated = SILENT) -> bytes:
+    """A page as PNG with its resolution (pHYs: pixels per metre), the sRGB profile and what is `stated`."""
+    from PIL.PngImagePlugin import PngInfo
+
+    buffer, chunks = io.BytesIO(), PngInfo()
+    if stated.packet:
+        chunks.add_itxt("XML:com.adobe.xmp", stated.packet.decode("utf-8"))
+    profile = srgb_profile()
+    picture.save(buffer, "PNG", dpi=(dpi, dpi), icc_profile=profile, compress_level=PNG_COMPRESSION, pnginfo=chunks)
     return buffer.getvalue()
 
 
@@ -152,8 +157,8 @@ FONT = "Vera"
 """Bitstream Vera Sans, which comes with reportlab and is embedded: printers refuse files without their fonts."""
 
 
-def pdf_bytes(sheet: Sheet, photos: Sequence[Image.Image], title: str = "") -> bytes:
-    """The PDF of a layout, the same bytes for the same sheet. `photos` are RGB.
+def pdf_bytes(sheet: Sheet, photos: Sequence[Image.Image], title: str = "", stated: Stated = SILENT) -> bytes:
+    """The PDF of a layout, the same bytes for the same sheet. `photos` are RGB. The words `stated` are its subject.
 
     Pixels are stored without loss (Flate) and once for each photo, however often it is printed. The file asks the
     viewer not to scale when printing (PrintScaling None, ISO 32000-1 12.2). Raises DependencyMissing.
@@ -173,6 +178,8 @@ def pdf_bytes(sheet: Sheet, photos: Sequence[Image.Image], title: str = "") -> b
     canvas = Canvas(buffer, pagesize=size, pageCompression=1, invariant=1, initialFontName=first_font)
     canvas.setTitle(title or "Print sheet")
     canvas.setCreator("Likeness Studio")
+    if stated.words:
+        canvas.setSubject(stated.words)
     canvas.setViewerPreference("PrintScaling", "None")
     readers = [ImageReader(photo) for photo in photos]
     for page in sheet.pages:

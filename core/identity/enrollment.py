@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from ..choices import MIN_FACE, FacePolicy
-from ..errors import DependencyMissing, EnrollmentRefused, IdentityFileInvalid, ModelMissing
+from ..errors import DependencyMissing, EngineMismatch, EnrollmentRefused, IdentityFileInvalid, ModelMissing
 from ..faces.choose import Outcome, Subject, find_subjects
 from ..faces.engines import FaceEngine
 from ..files import numbered_paths, written_whole
@@ -120,7 +120,12 @@ class Identity:
         return float(np.median(self.agreement)) if self.agreement else None
 
     def cosine(self, embedding: np.ndarray) -> float:
-        """Cosine of a unit embedding [D] with this person, -1..1."""
+        """Cosine of a unit embedding [D] with this person, -1..1. EngineMismatch for an embedding of another length."""
+        if embedding.shape != self.embedding.shape:
+            raise EngineMismatch(
+                f"The identity has an embedding of {len(self.embedding)} numbers, and those of the engine "
+                f"{self.engine[:40]} have {len(embedding)}; enroll the person again."
+            )
         return float(self.embedding @ embedding)
 
 
@@ -326,26 +331,56 @@ def _holds(path: Path, identity: Identity) -> bool:
     return same and np.allclose(saved.embedding, identity.embedding, atol=1e-6)
 
 
+MOST_NUMBERS, MOST_PHOTOS, MOST_LETTERS = 8192, 100_000, 1000
+"""What a saved identity may hold: numbers of an embedding, photos, and letters of a name."""
+
+
 def load_identity(path: Path) -> Identity:
     """Read what `save_identity` wrote. IdentityFileInvalid for anything else."""
     if not path.is_file():
         raise IdentityFileInvalid(f"There is no saved identity at {path}; check the name.")
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
-                raise IdentityFileInvalid(
-                    f"{path.name} is not an identity that Likeness Studio saved "
-                    f"(its format is {metadata.get('format', 'not given')!r}); save one with Save Identity."
-                )
-            embedding = file.get_tensor("embedding").double().numpy()
-        agreement = tuple(float(value) for value in json.loads(metadata["agreement"]))
-        photos = int(metadata["photos"])
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        embedding, metadata = _read(path)
+        if metadata.get("format") != FORMAT:
+            raise IdentityFileInvalid(
+                f"{path.name} is not an identity that Likeness Studio saved "
+                f"(its format is {metadata.get('format', 'not given')!r}); save one with Save Identity."
+            )
+        agreement = _agreement(metadata["agreement"])
+        photos, engine, name = int(metadata["photos"]), metadata["engine"], metadata["name"]
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
         raise IdentityFileInvalid(
             f"{path.name} cannot be read as a saved identity ({error}); enroll the person again."
         ) from error
     length = float(np.linalg.norm(embedding))
-    if embedding.ndim != 1 or not np.isfinite(length) or abs(length - 1) > 1e-3:
+    if not np.isfinite(length) or abs(length - 1) > 1e-3:
         raise IdentityFileInvalid(f"{path.name} holds no unit embedding (its length is {length:.3f}); enroll again.")
-    return Identity(embedding / length, agreement, photos, metadata["engine"], metadata["name"])
+    if not 0 < photos <= MOST_PHOTOS or len(agreement) > photos or not engine or len(engine + name) > MOST_LETTERS:
+        raise IdentityFileInvalid(
+            f"{path.name} says that it was made of {photos} photos by the engine {engine[:40]!r}, with "
+            f"{len(agreement)} agreements, which cannot be; enroll the person again."
+        )
+    return Identity(embedding / length, agreement, photos, engine, name)
+
+
+def _read(path: Path) -> tuple[np.ndarray, dict[str, str]]:
+    """The embedding [D] and what is written beside it. Raises ValueError for other shapes, before reading them."""
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata() or {}
+        if metadata.get("format") != FORMAT:
+            return np.empty(0), metadata
+        shape = file.get_slice("embedding").get_shape()
+        if len(shape) != 1 or not 0 < shape[0] <= MOST_NUMBERS:
+            raise ValueError(f"its embedding has the shape {shape}")
+        return file.get_tensor("embedding").double().numpy(), metadata
+
+
+def _agreement(text: str) -> tuple[float, ...]:
+    """The agreements as numbers that cosines can be. Raises ValueError, TypeError or RecursionError."""
+    values = json.loads(text) if len(text) <= MOST_PHOTOS * 32 else None
+    if not isinstance(values, list) or len(values) > MOST_PHOTOS:
+        raise ValueError("its agreements are no list of numbers")
+    numbers = tuple(float(value) for value in values)
+    if not all(abs(number) <= 1.001 for number in numbers):
+        raise ValueError("its agreements are no cosines")
+    return numbers

@@ -52,6 +52,17 @@ class Encoded:
     quality: int | None
 
 
+@dataclass(frozen=True)
+class Stated:
+    """What a file says of how its pictures were made: an XMP packet, and its statement in words."""
+
+    packet: bytes = b""
+    words: str = ""
+
+
+SILENT = Stated()
+
+
 def encode_picture(
     picture: Tensor,
     form: Form,

@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 MAX_PIXELS = 100_000_000
 """Largest photo that is decoded, in pixels: 100 megapixels are 1.2 GB as float32 RGB."""
 
+MAX_SIDE = 65_500
+"""Longest side of a photo, in pixels: JPEG has no longer one, and no photo is a line of pixels."""
+
+MAX_FRAME_PIXELS = 200_000_000
+"""Pixels of all frames of an animation, or pages of a TIFF, together: 2.4 GB as float32 RGB."""
+
+MAX_SCANS = 200
+"""Scans of a progressive JPEG: encoders make 10, and each is as much work as the whole picture."""
+
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIF")
 """Formats that are opened. Pillow knows more, of which some run a program (EPS) or are seldom looked after."""
 
@@ -50,11 +59,9 @@ def opened(path: Path) -> Iterator[Image.Image]:
         raise PhotoMissing(f"There is no photo at {path}; check the name and the folder.")
     try:
         with Image.open(path, formats=picture_formats()) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise PhotoTooLarge(
-                    f"{path.name} has {image.width} x {image.height} pixels, more than the limit of "
-                    f"{MAX_PIXELS // 1_000_000} megapixels; scale it down first."
-                )
+            _check_size(path, image)
+            if image.format in ("JPEG", "MPO"):
+                _check_scans(path)
             yield image
     except Image.DecompressionBombError as error:
         raise PhotoTooLarge(f"{path.name} has too many pixels to be decoded safely; scale it down first.") from error
@@ -65,6 +72,25 @@ def opened(path: Path) -> Iterator[Image.Image]:
             f"{path.name} cannot be decoded ({str(error).rstrip('.') or type(error).__name__}); "
             "save it again as JPEG or PNG."
         ) from error
+
+
+def _check_size(path: Path, image: Image.Image) -> None:
+    if image.width * image.height > MAX_PIXELS or max(image.size) > MAX_SIDE:
+        raise PhotoTooLarge(
+            f"{path.name} has {image.width} x {image.height} pixels, more than the limit of "
+            f"{MAX_PIXELS // 1_000_000} megapixels and {MAX_SIDE:,} on a side; scale it down first."
+        )
+
+
+def _check_scans(path: Path) -> None:
+    """Refuse a JPEG whose decoding takes minutes: each scan begins with a marker that stands nowhere else."""
+    with path.open("rb") as file:
+        scans = sum(piece.count(b"\xff\xda") for piece in iter(lambda: file.read(1 << 20), b""))
+    if scans > MAX_SCANS:
+        raise PhotoTooLarge(
+            f"{path.name} is drawn in {scans:,} scans, more than the limit of {MAX_SCANS}, and would take minutes to "
+            "decode; save it again."
+        )
 
 
 @cache
@@ -114,7 +140,7 @@ def _tail(path: Path) -> bytes:
         return file.read()
 
 
-def load_photo(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
+def load_photo(path: Path, *, first: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
     """Read a photo as ComfyUI's LoadImage does, but refuse a damaged one instead of guessing.
 
     Returns IMAGE [1,H,W,3] float32 in 0..1, upright by its EXIF orientation, and MASK [1,H,W] that is 1 where the
@@ -122,37 +148,43 @@ def load_photo(path: Path) -> tuple[torch.Tensor, torch.Tensor]:
     a batch, except in MPO. Grayscale, CMYK, Lab, palette, 16-bit and floating-point pictures become 8-bit RGB, and
     colours of another profile (Display P3, Adobe RGB) sRGB, which LoadImage takes for sRGB unchanged.
 
-    Raises PhotoMissing, PhotoTooLarge or PhotoUnreadable.
+    `first`: only the first frame is decoded. Raises PhotoMissing, PhotoTooLarge or PhotoUnreadable.
     """
     with opened(Path(path)) as photo:
-        return _frames(photo)
+        return _frames(Path(path), photo, first)
 
 
 def load_on_white(path: Path) -> torch.Tensor:
     """A photo [H,W,3] as `load_photo` reads it; where it is transparent, white as paper is, and not what colour the
     file hides there. Raises what `load_photo` raises."""
-    pictures, clear = load_photo(path)
+    pictures, clear = load_photo(path, first=True)
     picture = pictures[0]
     if clear.shape[1:] == picture.shape[:2]:
         picture = picture.lerp(picture.new_ones(()), clear[0, ..., None])
     return picture
 
 
-def _frames(photo: Image.Image) -> tuple[torch.Tensor, torch.Tensor]:
+def _frames(path: Path, photo: Image.Image, first: bool) -> tuple[torch.Tensor, torch.Tensor]:
     import torch
     from PIL import ImageOps
 
     images, masks = [], []
-    count = 1 if photo.format == "MPO" else getattr(photo, "n_frames", 1)
+    count = 1 if first or photo.format == "MPO" else getattr(photo, "n_frames", 1)
+    if count * photo.width * photo.height > max(MAX_FRAME_PIXELS, photo.width * photo.height):
+        raise PhotoTooLarge(
+            f"{path.name} has {count:,} frames of {photo.width} x {photo.height} pixels, more than the limit of "
+            f"{MAX_FRAME_PIXELS // 1_000_000} megapixels together; save the frame that you need as a picture."
+        )
     for index in range(count):
         photo.seek(index)
+        _check_size(path, photo)
         frame = ImageOps.exif_transpose(photo)
-        image, mask = _tensors(frame)
-        if images and image.shape != images[0].shape:
+        if images and (frame.height, frame.width) != tuple(images[0].shape[1:3]):
             continue
+        image, mask = _tensors(frame)
         images.append(image)
         masks.append(mask)
-    return torch.cat(images), torch.cat(masks)
+    return (images[0], masks[0]) if len(images) == 1 else (torch.cat(images), torch.cat(masks))
 
 
 def _tensors(frame: Image.Image) -> tuple[torch.Tensor, torch.Tensor]:

@@ -352,7 +352,7 @@ def metadata_of(
 def place(filename: str) -> Path:
     """Where a merge of that name is written: inside output/loras. Raises UnsafePath."""
     folder = host.output_dir() / "loras"
-    path = host.inside(folder, filename.strip() or "merged")
+    path = host.file_inside(folder, filename.strip() or "merged")
     if path == folder.resolve():
         raise UnsafePath(f"The name {filename!r} is that of the folder {path} itself; give a file's name.")
     if not filename.isprintable():

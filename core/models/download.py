@@ -30,6 +30,7 @@ from typing import IO, Self
 
 from .. import host
 from ..errors import DownloadFailed, ModelCorrupt
+from ..files import open_anew
 from . import transfer as disk
 from .http import Part, SourceFailed, WrongContent, fetch
 from .manifest import Model, UrlSource, WheelSource
@@ -119,7 +120,7 @@ def _faults_named(member: str) -> Iterator[None]:
 
 def _unpack(packed: IO[bytes], size: int, target: Path) -> None:
     disk.require_space(target.parent, size, target.stem)
-    with disk.clear_when_full(target.stem, target), packed, target.open("wb") as file:
+    with disk.clear_when_full(target.stem, target), packed, open_anew(target) as file:
         while chunk := packed.read(_CHUNK):
             host.check_interrupted()
             file.write(chunk)
@@ -187,6 +188,7 @@ def to_safetensors(pickled: Path, sha256: str, target: Path) -> None:
     ):
         raise SourceFailed("the file holds something else than named tensors")
     disk.require_space(target.parent, pickled.stat().st_size, target.stem)
+    target.unlink(missing_ok=True)
     with disk.clear_when_full(target.stem, target):
         save_file({name: value.contiguous() for name, value in state.items()}, str(target))
 

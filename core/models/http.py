@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import ssl
@@ -15,10 +16,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urljoin, urlsplit
 
+from ..files import open_anew, write_whole
 from . import transfer as disk
+from .answers import SLOWEST, Budget, TooMuch, count_answers, within
 from .transfer import Advance
 
 if TYPE_CHECKING:
@@ -111,6 +114,12 @@ _BUSY = {408, 425, 429, 500, 502, 503, 504}
 
 CHUNK = 1 << 16
 
+WHOLE_SECONDS = 120.0
+"""Seconds for a whole file, and one more for each `SLOWEST` bytes of it."""
+
+LARGEST = 4 << 30
+"""Bytes of a file whose size the manifest does not say: archives of networks have a tenth of that."""
+
 
 class SourceFailed(Exception):
     """One source did not deliver; its message is the reason, `again` whether another attempt may help."""
@@ -136,8 +145,15 @@ class Part:
         return self.path.with_name(f".{self.path.name}.json")
 
     def size(self) -> int:
-        """Bytes on disk."""
-        return self.path.stat().st_size if self.path.exists() else 0
+        """Bytes on disk. A link is none of ours, wherever it leads."""
+        return self.path.stat().st_size if self.path.is_file() and not self.path.is_symlink() else 0
+
+    def open(self, *, go_on: bool) -> BinaryIO:
+        """Open it for writing, at its end or anew; never what a link leads to. Raises OSError."""
+        if not go_on:
+            return open_anew(self.path)
+        flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+        return os.fdopen(os.open(self.path, flags), "ab")
 
     def etag(self, url: str) -> str:
         """The strong ETag that `url` gave with the bytes, or an empty string."""
@@ -151,7 +167,7 @@ class Part:
     def remember(self, url: str, etag: str) -> None:
         """Write down where the bytes come from."""
         strong = etag if etag.startswith('"') else ""
-        self.note.write_text(json.dumps({"url": url, "etag": strong}), encoding="utf-8")
+        write_whole(self.note, json.dumps({"url": url, "etag": strong}))
 
     def discard(self) -> None:
         """Forget the bytes."""
@@ -193,13 +209,19 @@ def _transfer(url: str, part: Part, size: int | None, advance: Advance) -> None:
     if size is not None and have > size:
         part.discard()
         have = 0
+    budget = Budget(WHOLE_SECONDS, LARGEST if size is None else size, may_be_long=True)
     try:
-        response = _open(url, have, part.etag(url))
+        with within(budget):
+            response = _open(url, have, part.etag(url))
         try:
             _receive(response, url, part, have, size, advance)
         finally:
             response.close()
+    except TooMuch as error:
+        raise SourceFailed(str(error)) from error
     except exceptions.TimeoutError as error:
+        if budget.spent:
+            raise SourceFailed(f"it sends less than {SLOWEST:,} bytes a second") from error
         raise SourceFailed(f"no answer for {_READ_TIMEOUT:.0f} s", again=True) from error
     except exceptions.ProtocolError as error:
         raise SourceFailed("the transfer broke off", again=True) from error
@@ -264,7 +286,7 @@ def connections(base: str, *, proxied: bool = True, kept: int = 1) -> PoolManage
         options["ssl_context"] = trust()
     proxy = _proxy(parts.scheme, parts.netloc) if proxied else None
     if proxy is None:
-        return urllib3.PoolManager(**options)
+        return count_answers(urllib3.PoolManager(**options))
     address = urlsplit(proxy)
     if address.scheme not in {"http", "https"}:
         raise urllib3.exceptions.LocationValueError(
@@ -273,7 +295,7 @@ def connections(base: str, *, proxied: bool = True, kept: int = 1) -> PoolManage
         )
     login = address.netloc.rpartition("@")[0]
     headers = urllib3.make_headers(proxy_basic_auth=login) if login else None
-    return urllib3.ProxyManager(proxy, proxy_headers=headers, **options)
+    return count_answers(urllib3.ProxyManager(proxy, proxy_headers=headers, **options))
 
 
 def _proxy(scheme: str, place: str) -> str | None:
@@ -328,13 +350,18 @@ def _receive(response: BaseHTTPResponse, url: str, part: Part, have: int, size: 
         have = 0
         if size is not None and announced.isdigit() and int(announced) != size:
             raise SourceFailed(f"it sends {int(announced):,} bytes instead of {size:,}")
+    packed = response.headers.get("content-encoding", "identity").strip().lower()
+    if packed != "identity":
+        raise SourceFailed(f"it packs the file as {packed[:20]!r}, which was not asked for")
     limit = size if size is not None else have + int(announced) if announced.isdigit() else None
+    if limit is not None and limit > max(size or 0, LARGEST):
+        raise SourceFailed(f"it announces {limit:,} bytes, and {LARGEST:,} are taken")
     if limit is not None:
         disk.require_space(part.path.parent, limit - have, part.path.stem)
     with disk.clear_when_full(part.path.stem, part.path, part.note):
         part.remember(url, response.headers.get("etag", ""))
-        with part.path.open("ab" if have else "wb") as file:
-            while chunk := response.read1(CHUNK):
+        with part.open(go_on=have > 0) as file:
+            while chunk := response.read1(CHUNK, decode_content=False):
                 have += len(chunk)
                 if limit is not None and have > limit:
                     break

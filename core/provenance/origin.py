@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from ..imaging.files import SUFFIXES, opened
 from ..node_facts import Effect, facts_of
 from . import xmp
 from .credentials import MARK, credentials_of
+from .graphs_in_texts import find_graphs
 from .source_types import GENERATED, GENERATIVE, TERMS, UNDECIDED, VOCABULARY, short
 from .trace import NOTHING_MORE, UNKNOWN, Making, _name, trace
 from .xmp import SILENT, Claims, Generative, Origin, combined
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 MAX_FILE_BYTES = 256 * 2**20
 """Larger files are not searched for content credentials."""
 
-_TERM = re.compile(rf"digitalsourcetype/({'|'.join(sorted(TERMS, key=len, reverse=True))})".encode())
+_TERM = re.compile(rf"digitalsourcetype/({'|'.join(sorted(TERMS, key=len, reverse=True))})".encode(), re.IGNORECASE)
 """Longest first: what follows a term in a manifest is no separator but the head of the next value."""
 
 
 def origin_of(path: Path) -> Origin:
     """Look for a DigitalSourceType in XMP and in content credentials (unverified: a claim that it was generated is
-    believed from anybody), this pack's own record, and, where there is none, what generating programs leave in a file
-    besides. Only a PNG is decoded: its texts may stand behind its pixels.
+    believed from anybody), this pack's own record, and what generating programs leave in a file besides: anybody can
+    write a record, so it hides nothing. Only a PNG is decoded: its texts may stand behind its pixels.
     """
 
     try:
@@ -40,7 +40,7 @@ def origin_of(path: Path) -> Origin:
             if image.format == "PNG":
                 image.load()
             origin, claims = _from_xmp(image)
-            found = [origin] if claims.record is not None else [origin, from_traces(image, claims)]
+            found = [origin, from_traces(image, claims)]
         found.append(_from_bytes(path, claims))
     except (LikenessError, OSError) as error:
         why = error.code if isinstance(error, LikenessError) else "file_unreadable"
@@ -90,6 +90,8 @@ def _claimed(claims: Claims) -> Origin:
         return Origin(Generative.UNKNOWN, source, "its record claims nothing about generation")
     if record is None and source in UNDECIDED:
         return Origin(Generative.UNKNOWN, source, f"it leaves open whether it was generated ({short(source)})")
+    if record is None and source and short(source) not in TERMS:
+        return Origin(Generative.UNKNOWN, source, f"its source type {source[:80]!r} is none of the vocabulary")
     return Origin(Generative.NONE, source)
 
 
@@ -119,14 +121,20 @@ def _from_bytes(path: Path, claims: Claims) -> Origin:
 
 
 def _terms(data: bytes) -> list[str]:
-    return [VOCABULARY + term.decode() for term in _TERM.findall(data)]
+    return [_CANONICAL[term.decode().lower()] for term in _TERM.findall(data)]
+
+
+_CANONICAL = {term.lower(): VOCABULARY + term for term in TERMS}
 
 
 MAX_NODES = 2000
 """Larger workflows in a file are not traced."""
 
-MAX_TEXT = 4_000_000
-"""Characters of a text that are looked at."""
+MAX_WRITERS = 32
+"""So many pictures of one workflow are traced each by itself."""
+
+MAX_TEXT = 1 << 16
+"""Characters at the beginning and at the end of a text in which settings and names are looked for."""
 
 SETTING_KEYS = (
     "sampler",
@@ -163,7 +171,7 @@ _IMAGE_DESCRIPTION, _MAKE, _MODEL, _SOFTWARE, _USER_COMMENT, _EXIF_IFD = 0x010E,
 _EXIF_FIELDS = range(0x0100, 0x0111)
 _PROGRAMS, _MAKERS = ("Software", "CreatorTool", "Credit"), ("Source", "Author")
 _CAPTIONS = ("Title", "Description", "Comment", "comment")
-_SETTINGS = re.compile(r"\bSteps: \d+.*\b(?:Sampler|CFG scale|Model hash):", re.DOTALL)
+_STEPS, _SETTINGS = re.compile(r"\bSteps: \d+"), re.compile(r"\b(?:Sampler|CFG scale|Model hash):")
 _KEYS = re.compile(rf'"(?:{"|".join(map(re.escape, SETTING_KEYS))})"\s*:')
 _JOB = re.compile(r"\bJob ID: [0-9a-f-]{8,}|\s--(?:v|niji|ar) \d")
 _NAMES = re.compile(rf"\b(?:{'|'.join(map(re.escape, GENERATORS))})\b", re.IGNORECASE)
@@ -183,30 +191,46 @@ def from_traces(image: Image.Image, claims: Claims | None = None) -> Origin:
     if claims is not None:
         texts |= {"CreatorTool": claims.tool, "Credit": claims.credit}
     exif = image.getexif()
-    for text in texts.values():
-        graph = _graph(text)
-        if graph is not None:
-            return _from_graph(graph)
+    inside = find_graphs(text for _, text in _texts(image))
+    record = None if claims is None else claims.record
+    claimed = None if record is None else record.generative
+    traced = combined([_from_graph(graph, claimed) for graph in inside.graphs])
+    if traced.generative is not Generative.NONE:
+        return traced
     if any(key in texts for key in SETTING_KEYS) or any(map(_is_settings, texts.values())):
         return Origin(Generative.SOME, GENERATED, "it carries the settings of a sampler")
     of_camera = bool(exif.get(_MAKE) and exif.get(_MODEL))
     if any(_names_itself(key, text, of_camera=of_camera) for key, text in texts.items()):
         return Origin(Generative.SOME, GENERATED, "it names a program that generates")
-    return next((found for found in map(_from_canvas, texts.values()) if found is not None), SILENT)
+    if not inside.doubt and any(len(text) > 2 * MAX_TEXT and not _is_json(text) for text in texts.values()):
+        inside.doubt = "it carries a text that is too long to be looked through"
+    if inside.doubt:
+        return Origin(Generative.UNKNOWN, None, inside.doubt)
+    return SILENT if inside.graphs else combined([_from_canvas(canvas) for canvas in inside.canvases])
 
 
-def graph_in(image: Image.Image) -> dict[str, Any] | None:
-    """The graph in API format that an opened picture (a PNG: loaded) carries in its texts."""
-    return next((graph for _, text in _texts(image) if (graph := _graph(text)) is not None), None)
+def graphs_in(image: Image.Image) -> list[dict[str, Any]]:
+    """The graphs in API format that an opened picture (a PNG: loaded) carries in its texts."""
+    return find_graphs(text for _, text in _texts(image)).graphs
 
 
-def graph_texts(image: Image.Image) -> Iterator[dict[str, Any]]:
-    """Every JSON object that an opened picture (a PNG: loaded) carries in its texts, canvas formats among them."""
-    return (found for _, text in _texts(image) if (found := _parsed(text)) is not None)
+def _is_json(text: str) -> bool:
+    return text.lstrip("\ufeff\0 \t\r\n")[:1] in ("{", "[", '"')
+
+
+def _looked_at(text: str) -> str:
+    """The part of a text in which names and settings are looked for: its beginning and its end."""
+    return text if len(text) <= 2 * MAX_TEXT else f"{text[:MAX_TEXT]}\n{text[-MAX_TEXT:]}"
+
+
+def canvases_in(image: Image.Image) -> list[dict[str, Any]]:
+    """The graphs in canvas format that an opened picture (a PNG: loaded) carries in its texts."""
+    return find_graphs(text for _, text in _texts(image)).canvases
 
 
 def _names_itself(key: str, text: str, *, of_camera: bool) -> bool:
     """Whether the text under that name says that a generating program made the picture."""
+    text = _looked_at(text)
     if key in _PROGRAMS:
         return bool(_NAMES.search(text) or _SERVICES.search(text) or _JOB.search(text))
     if key in _MAKERS:
@@ -217,7 +241,9 @@ def _names_itself(key: str, text: str, *, of_camera: bool) -> bool:
 
 
 def _is_settings(text: str) -> bool:
-    return bool(_SETTINGS.search(text) or _KEYS.search(text))
+    text = _looked_at(text)
+    steps = _STEPS.search(text)
+    return bool((steps and _SETTINGS.search(text, steps.end())) or _KEYS.search(text))
 
 
 def _texts(image: Image.Image) -> Iterator[tuple[str, str]]:
@@ -226,7 +252,7 @@ def _texts(image: Image.Image) -> Iterator[tuple[str, str]]:
         if isinstance(value, bytes) and key == "comment":
             value = value.decode("utf-8", "replace")
         if isinstance(key, str) and isinstance(value, str):
-            yield key, value[:MAX_TEXT]
+            yield key, value
     exif = image.getexif()
     for name, tag in (("Description", _IMAGE_DESCRIPTION), ("Source", _MAKE), ("Software", _SOFTWARE)):
         if isinstance(exif.get(tag), str):
@@ -234,58 +260,48 @@ def _texts(image: Image.Image) -> Iterator[tuple[str, str]]:
     for tag in _EXIF_FIELDS:
         name, _, text = str(exif.get(tag, "")).partition(":")
         if name in ("prompt", "workflow"):
-            yield name, text[:MAX_TEXT]
+            yield name, text
     comment = exif.get_ifd(_EXIF_IFD).get(_USER_COMMENT)
     if isinstance(comment, bytes):
-        yield "Comment", comment[8:].replace(b"\0", b"").decode("utf-8", "replace")[:MAX_TEXT]
+        yield "Comment", comment[8:].replace(b"\0", b"").decode("utf-8", "replace")
 
 
-def _parsed(text: str) -> dict[str, Any] | None:
-    try:
-        found = json.loads(text) if text.lstrip().startswith("{") else None
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
+def _from_graph(graph: dict[str, Any], claimed: Generative | None = None) -> Origin:
+    """Which of a graph's pictures this one is, the file does not say: what is true of all of them is believed.
 
-
-def _graph(text: str) -> dict[str, Any] | None:
-    """A graph in API format."""
-    found = _parsed(text)
-    nodes = found.values() if found else ()
-    return found if any(isinstance(node, dict) and "class_type" in node for node in nodes) else None
-
-
-def _from_graph(graph: dict[str, Any]) -> Origin:
-    """Which of a graph's pictures this one is, the file does not say: what is true of all of them is believed."""
+    `claimed` is what a record of ours says of the picture: it is believed where it is true of one of them.
+    """
     from .trace import trace
 
     if len(graph) > MAX_NODES:
         return Origin(Generative.UNKNOWN, None, f"the workflow in it has {len(graph)} nodes and was not looked at")
     nodes = {key: _orderly(node) for key, node in graph.items() if isinstance(node, dict)}
     writers = [key for key, node in nodes.items() if _WRITES.search(str(node.get("class_type", "")))]
-    makings = [trace(nodes, [key], look=lambda _: SILENT) for key in writers or nodes]
-    first = next((making for making in makings if making.generative is not Generative.NONE), None)
-    if first is None:
+    whole = trace(nodes, writers or list(nodes), look=lambda _: SILENT)
+    if whole.generative is Generative.NONE:
         return SILENT
-    if {making.generative for making in makings} == {Generative.SOME} or not writers:
-        return Origin(first.generative, first.source_type, f"the workflow in it tells: {first.reasons[0]}")
-    return Origin(Generative.UNKNOWN, None, f"of one picture of the workflow in it, {first.reasons[0]}")
+    why = whole.reasons[0]
+    if len(writers) <= 1:
+        return Origin(whole.generative, whole.source_type, f"the workflow in it tells: {why}")
+    each = [trace(nodes, [key], look=lambda _: SILENT) for key in writers[:MAX_WRITERS]]
+    if claimed is Generative.NONE and any(making.generative is claimed for making in each):
+        return SILENT
+    if len(writers) <= MAX_WRITERS and {making.generative for making in each} == {Generative.SOME}:
+        return Origin(Generative.SOME, each[0].source_type, f"the workflow in it tells: {each[0].reasons[0]}")
+    return Origin(Generative.UNKNOWN, None, f"of one picture of the workflow in it, {why}")
 
 
 def _orderly(node: dict[str, Any]) -> dict[str, Any]:
     return node if isinstance(node.get("inputs"), dict) else node | {"inputs": {}}
 
 
-def _from_canvas(text: str) -> Origin | None:
+def _from_canvas(found: dict[str, Any]) -> Origin:
     """A canvas without its graph: links are not followed, so any node that generates or is not known leaves it open."""
     from .trace import effect
 
-    found = _parsed(text)
-    if found is None or not isinstance(found.get("nodes"), list):
-        return None
     parts = [found, *_subgraphs(found)]
     passed = CANVAS_ONLY | {str(part.get("id")) for part in parts}
-    for node in (node for part in parts for node in part.get("nodes") or () if isinstance(node, dict)):
+    for node in (node for part in parts for node in _list(part.get("nodes")) if isinstance(node, dict)):
         kind = str(node.get("type", ""))
         if kind in passed or node.get("mode") in (NEVER, BYPASS):
             continue
@@ -294,6 +310,10 @@ def _from_canvas(text: str) -> Origin | None:
             what = "generates pixels" if does is Effect.GENERATES else "is not known"
             return Origin(Generative.UNKNOWN, None, f"the canvas in it has {kind[:80]}, which {what}")
     return SILENT
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _subgraphs(canvas: Mapping[str, Any]) -> list[dict[str, Any]]:

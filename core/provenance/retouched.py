@@ -16,7 +16,7 @@ from ..graph import upstream
 from ..imaging.files import opened
 from ..node_facts import Effect, facts_of
 from . import xmp
-from .origin import graph_in, packet_of, photo_files
+from .origin import graphs_in, packet_of, photo_files
 from .trace import effect
 
 
@@ -51,12 +51,13 @@ def retouch_in_file(path: Path) -> str:
                 image.load()
             packet = packet_of(image)
             record = xmp.read(packet).record if packet else None
-            graph = graph_in(image) or {}
+            graphs = graphs_in(image)
     except (LikenessError, OSError):
         return ""
     steps = (step.partition(": ") for step in (record.steps if record is not None else ()))
     named = [name for name, _, done in steps if _may_retouch(name) and done != Effect.PASSES.value]
-    named += [str(node.get("class_type")) for node in graph.values() if isinstance(node, dict) and _retouches(node)]
+    nodes = (node for graph in graphs for node in graph.values() if isinstance(node, dict))
+    named += [str(node.get("class_type")) for node in nodes if _retouches(node)]
     return f"its own file names {named[0]} among its steps" if named else ""
 
 

@@ -9,14 +9,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any, get_args
 
+from .. import host
 from ..choices import PERSON_MATTE, models_behind
 from ..errors.formats import FileSizeOutOfReach
 from ..graph import file_input, hash_graph, links, upstream
-from ..imaging.encode import Encoded, Form, encode_picture
+from ..imaging.encode import Encoded, Form, Stated, encode_picture
 from ..models.manifest import NON_COMMERCIAL, models
 from ..node_facts import ENGINE, facts_of
 from . import xmp
 from .credentials import Action, Ingredient, Signing, sign
+from .origin import this_run
 from .source_types import COMPOSITE
 from .verify_file import MIME as MIME_OF_FORMAT
 from .xmp import Record
@@ -138,6 +140,17 @@ def record_of(
         creator=creator,
         tool=" ".join(tool()).strip(),
     )
+
+
+def stated_of_this_run(id_photo: IDPhoto | None = None) -> Stated:
+    """What the files of the node that is at work now say of their making; that nothing is known outside of a run."""
+    run = host.current_run()
+    return stated(record_of(this_run(), run.graph if run else {}, run.node if run else None, id_photo))
+
+
+def stated(record: Record) -> Stated:
+    """A record as a print sheet states it."""
+    return Stated(xmp.packet(record), record.statement)
 
 
 def target_for(document: Document, form: Form, quality: int, dpi: float) -> Target:

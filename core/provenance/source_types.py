@@ -60,10 +60,15 @@ TERMS = (
 def normalised(value: str) -> str:
     """A term as the vocabulary writes it: some programs write https, the qcode ``digsrctype:…`` or the bare term."""
     text = value.strip()
-    if text.startswith("https://cv.iptc.org/"):
-        text = "http" + text.removeprefix("https")
-    term = text.removeprefix("digsrctype:")
-    return VOCABULARY + term if term and ":" not in term and "/" not in term else text
+    if text.lower().startswith("https://cv.iptc.org/"):
+        text = "http" + text[len("https") :]
+    bare = text[len("digsrctype:") :] if text.lower().startswith("digsrctype:") else text
+    if bare.lower().startswith(VOCABULARY.lower()):
+        bare = bare[len(VOCABULARY) :]
+    known = {term.lower(): term for term in TERMS}.get(bare.lower())
+    if known is not None:
+        return VOCABULARY + known
+    return VOCABULARY + bare if bare and ":" not in bare and "/" not in bare else text
 
 
 def short(value: str) -> str:

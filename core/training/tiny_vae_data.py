@@ -142,7 +142,7 @@ def _read(
     for path in paths:
         on_photo()
         try:
-            image, _ = load_photo(path)
+            image, _ = load_photo(path, first=True)
         except PhotoError as error:
             refused.append(str(error))
             continue

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors import Interrupted, LikenessError
-from ...core.files import free_path
+from ...core.files import free_path, make_private_folder, written_whole
 from ...core.interrupt import Stopped, stoppable
 from ..errors import OutputUnwritable
 from ..workflow.input_files import photos_in
@@ -202,7 +202,7 @@ def _judge(file: Path, engine: FaceEngine, rules: _Rules) -> tuple[Compliance | 
     from ...core.imaging.files import load_photo
     from ...core.quality.usable_photo import usable
 
-    photo = load_photo(file)[0][0]
+    photo = load_photo(file, first=True)[0][0]
     if rules.document is None:
         selfie = usable(photo, engine, parsing=rules.parsing, name=file.name)
         return selfie, marked(photo, selfie)
@@ -214,9 +214,10 @@ def _judge(file: Path, engine: FaceEngine, rules: _Rules) -> tuple[Compliance | 
 def _save(overlay: Image.Image, folder: Path, stem: str) -> Path:
     """The overlay as a JPEG; `stem` has the photo's number, because two folders may have photos of one name."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         path = free_path(folder / f"{stem}.jpg")
-        overlay.convert("RGB").save(path, "JPEG", quality=92)
+        with written_whole(path, private=True) as part:
+            overlay.convert("RGB").save(part, "JPEG", quality=92)
     except OSError as error:
         raise OutputUnwritable(f"{folder} takes no picture ({error.strerror or error}); choose another.") from error
     return path

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...core.files import beside, write_new, write_whole
+from ...core.files import beside, make_private_folder, write_new, write_whole
 from ..errors import OutputUnwritable
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def save_new(path: Path, data: bytes) -> Path:
     The names of its report are free then, too. Raises OutputUnwritable.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(path.parent)
         return write_new(path, data, *REPORT_ENDINGS.values(), private=True)
     except OSError as error:
         raise OutputUnwritable(

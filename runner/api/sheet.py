@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ...core.id_photo.document import Document
     from ...core.id_photo.sheet_draw import Size
     from ...core.id_photo.sheet_layout import Orientation, Sheet
+    from ...core.imaging.encode import Stated
 
 FORMATS = frozenset({".pdf", ".png"})
 
@@ -96,7 +97,7 @@ def lay_out_sheet(
         cut_marks=cut_marks,
         caption=caption_of(size_mm, title) if caption else "",
     )
-    written = _write(laid, pictures, dpi, out, title)
+    written = _write(laid, pictures, dpi, out, title, _stated(files))
     return PrintedSheet(tuple(written), laid, size_mm, (*told, *summary(laid, [picture.size for picture in pictures])))
 
 
@@ -136,13 +137,26 @@ def _stated_size(path: Path) -> Size:
     return size_by_density((width, height), density)
 
 
-def _write(laid: Sheet, pictures: list[Image.Image], dpi: int, out: Path, title: str) -> list[Path]:
+def _stated(photos: list[Path]) -> Stated:
+    """What is known of the photos' making; nothing was done to them but laying them out."""
+    from ...core.provenance.origin import origin_of
+    from ...core.provenance.save import stated, tool
+    from ...core.provenance.xmp import Record, combined
+
+    origins = [origin_of(path) for path in photos]
+    found = combined(origins)
+    source = found.source_type if len({origin.source_type for origin in origins}) == 1 else None
+    reasons = (found.reason,) if found.reason else ()
+    return stated(Record(found.generative, source, reasons=reasons, tool=" ".join(tool()).strip()))
+
+
+def _write(laid: Sheet, pictures: list[Image.Image], dpi: int, out: Path, title: str, stated: Stated) -> list[Path]:
     from ...core.id_photo.sheet_draw import check_pixels, draw_page
     from ...core.id_photo.sheet_files import pdf_bytes, png_bytes, png_name, save_as
 
     if out.suffix.lower() == ".pdf":
-        return save_as(out, [(out.suffix, pdf_bytes(laid, pictures, title))])
+        return save_as(out, [(out.suffix, pdf_bytes(laid, pictures, title, stated))])
     check_pixels(laid, dpi)
     many = len(laid.pages)
     pages = ((index, draw_page(laid, page, pictures, dpi)) for index, page in enumerate(laid.pages))
-    return save_as(out, [(png_name(index, many), png_bytes(page, dpi)) for index, page in pages])
+    return save_as(out, [(png_name(index, many), png_bytes(page, dpi, stated)) for index, page in pages])

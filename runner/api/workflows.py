@@ -52,13 +52,15 @@ def run(
     settings: Settings = (),
     headers: Mapping[str, str] | None = None,
     allow_black: bool = False,
+    allow_files: bool = False,
     on_event: OnEvent = ignore,
     stopped: Stopped | None = None,
 ) -> Finished:
     """Run a workflow (a file, or the name of a bundled one) and write report.html and report.json beside its pictures.
 
     `inputs`: photos in the order of the workflow's nodes, or by the title of the node they are for. `output`: a folder,
-    else output/NAME. `server`: a ComfyUI server's URL or @NAME; without it the workflow runs in this process. Raises
+    else output/NAME. `server`: a ComfyUI server's URL or @NAME; without it the workflow runs in this process.
+    `allow_files`: photos beside the workflow or in ./input are read because it names them. Raises FilesNotAllowed,
     Misuse, OutputUnwritable, and what reading the workflow, its settings, its photos and the run raise.
     """
     from ..backends.execute import BackendOptions, connect
@@ -68,6 +70,7 @@ def run(
     chosen, photos = settings_of(settings), files_of(inputs)
     with closing(connect(server, BackendOptions(headers=headers, allow_black=allow_black))) as backend:
         graph = workflow.copy() if isinstance(workflow, Workflow) else backend.load(workflow)
+        graph.allowing_files(allow_files)
         if chosen:
             apply_settings(graph, chosen, backend.catalog())
         folder = Path("output") / graph.name if output is None else Path(output)
@@ -90,7 +93,7 @@ def run_once(
 ) -> Finished:
     """The same on a place that is open already, with a workflow that is ready to run.
 
-    `arrange` moves the result's files to where they belong; its report then is theirs, and readable by its owner only.
+    `arrange` moves the result's files to where they belong; its report then is theirs.
     """
     from ..backends.execute import check_writable, execute
     from ..report import HTML_NAME, write_report
@@ -103,7 +106,7 @@ def run_once(
         )
         folder, name = (output, HTML_NAME) if arrange is None else arrange(result)
         report = RunReport.of(result)
-        html, json = write_report(result, folder.absolute(), report, name, private=arrange is not None)
+        html, json = write_report(result, folder.absolute(), report, name)
     return Finished(result, report, html, json)
 
 
@@ -133,6 +136,7 @@ def run_batch(
     wait_seconds: float = 300.0,
     reports: bool = False,
     allow_black: bool = False,
+    allow_files: bool = False,
     headers: Mapping[str, str] | None = None,
     on_event: OnBatchEvent = lambda event: None,
     on_view: OnView = lambda view: None,
@@ -158,6 +162,7 @@ def run_batch(
         in_flight=in_flight,
         wait_seconds=wait_seconds,
         allow_black=allow_black,
+        allow_files=allow_files,
         reports=reports,
         headers=dict(headers or {}),
     )
@@ -273,6 +278,7 @@ def compare(
     in_flight: int = 2,
     wait_seconds: float = 300.0,
     allow_black: bool = False,
+    allow_files: bool = False,
     headers: Mapping[str, str] | None = None,
     on_event: OnBatchEvent = lambda event: None,
     on_view: OnView = lambda view: None,
@@ -297,6 +303,7 @@ def compare(
         in_flight=in_flight,
         wait_seconds=wait_seconds,
         allow_black=allow_black,
+        allow_files=allow_files,
         headers=dict(headers or {}),
     )
     display = _Callbacks(on_event, on_view)

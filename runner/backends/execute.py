@@ -11,11 +11,12 @@ from datetime import datetime
 from pathlib import Path
 
 from ...core.errors import LikenessError, PhotoUnreadable
+from ...core.files import make_private_folder
 from ...core.interrupt import Stopped, never
 from ..errors import OutputUnwritable
 from ..workflow.canvas_texts import with_dates
 from ..workflow.graph import Workflow
-from ..workflow.input_files import Given, named_models, stage_input_files
+from ..workflow.input_files import Given, named_models, search_folders, stage_input_files
 from ..workflow.reference_names import name_in_error, name_persons, name_references
 from .base import Backend, Folders, OnEvent, ignore
 from .result import RunResult
@@ -77,7 +78,7 @@ def make_folder(folder: Path) -> None:
 def check_writable(folder: Path) -> None:
     """Make `folder` and write into it once, before minutes of work are lost. Raises OutputUnwritable."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         raise OutputUnwritable(
@@ -99,15 +100,14 @@ def execute(
 ) -> RunResult:
     """Run `workflow` with `photos`; results go to `output`, which is there, and what is only shown to `temp`.
 
-    Photos that the workflow names and that were not given are looked for beside the workflow file and in ``./input``.
-    Raises what staging the photos and the backend raise.
+    Photos that the workflow names and that were not given are looked for beside the workflow file and in ``./input``,
+    and read only where the user allowed that. Raises what staging the photos and the backend raise.
     """
-    search = [folder for folder in (workflow.folder, Path("input")) if folder is not None]
     folders = Folders(temp / "input", output.absolute(), temp / "temp")
     try:
         if photos or workflow.file_nodes():
             folders.input.mkdir(parents=True)
-        staged, used = stage_input_files(workflow, photos, folders.input, search)
+        staged, used = stage_input_files(workflow, photos, folders.input, search_folders(workflow))
     except OSError as error:
         raise _not_staged(error, folders.input) from error
     staged = with_dates(staged, datetime.now().astimezone())

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core import host
 from ...core.errors import Interrupted, LikenessError
+from ...core.files import make_private_folder
 from ...core.interrupt import Stopped, never
 from ..errors import InputRequired, NodeFailed
 from ..workflow.graph import Workflow, load
@@ -123,7 +124,7 @@ class LocalEngine:
         torch is imported only once the graph is known to be right: wrong settings are answered at once.
         """
         for folder in (folders.output, folders.temp):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(folder)
         try:
             with self._under_way.enter(prompt_id or str(uuid.uuid4()), stopped) as interrupted:
                 surroundings = host.LocalHost(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from ...core import host
 from ...core.errors import UnsafePath
+from ...core.files import make_private_folder
 from ...core.imaging.files import next_counter, place_saved_picture, relative_subfolder, to_pil
 
 if TYPE_CHECKING:
@@ -30,6 +32,34 @@ def announced_files(result: RunResult) -> Iterator[tuple[str, File]]:
                     yield node, value
 
 
+FETCHED = frozenset(
+    f".{ending}"
+    for endings in (
+        "png jpg jpeg webp gif bmp tif tiff avif heic heif exr hdr jxl psd",
+        "mp4 webm mkv mov avi m4v wav mp3 flac ogg opus m4a aac",
+        "txt json jsonl csv srt vtt md yaml pdf zip npy npz safetensors latent gguf cube",
+        "glb gltf obj ply stl fbx usdz splat ksplat",
+    )
+    for ending in endings.split()
+)
+"""Endings of files that are brought from a server: what nodes save, and nothing that a system or a browser runs."""
+
+
+def is_fetched(file: File) -> bool:
+    """Whether a file that a server announces is of a kind that is brought here."""
+    return PurePosixPath(file["filename"]).suffix.lower() in FETCHED
+
+
+def refuse_hidden(file: File) -> None:
+    """Raise UnsafePath for a server's name that hides a file or folder, or has characters that steer a terminal."""
+    name = relative_name(file)
+    hides = any(part.startswith(".") for part in PurePosixPath(name.replace("\\", "/")).parts)
+    if hides or any(unicodedata.category(letter) == "Cc" for letter in name):
+        raise UnsafePath(
+            f"A server calls a result {name[:80]!r}, which is no safe name; the node that gave it is broken."
+        )
+
+
 def relative_name(file: File) -> str:
     """The file's name inside the folder of its type. It comes from outside: use `local_path`."""
     return (PurePosixPath(str(file.get("subfolder") or "")) / file["filename"]).as_posix()
@@ -37,10 +67,7 @@ def relative_name(file: File) -> str:
 
 def local_path(folder: Path, file: File) -> Path:
     """Where `file` belongs under `folder`. Raises UnsafePath for a name that leads elsewhere or names no file."""
-    path = host.inside(folder, relative_name(file))
-    if path == folder.resolve():
-        raise UnsafePath(f"The name {file['filename']!r} names no file in {folder}; the node that gave it is broken.")
-    return path
+    return host.file_inside(folder, relative_name(file))
 
 
 def collect_files(result: RunResult, output: Path, temp: Path) -> None:
@@ -74,7 +101,7 @@ def save_images(
 
     folder, stem = place_saved_picture(root, prefix, images.shape[2], images.shape[1])
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         counter = next_counter(folder, stem)
         saved = []
         for index, image in enumerate(images):

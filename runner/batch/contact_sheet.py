@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from ...core import __version__, host
 from ...core.errors import UnsafePath
-from ...core.files import write_whole, written_whole
+from ...core.files import make_private_folder, write_whole, written_whole
 from ...core.outcome_words import JOBS
 from ..errors import OutputUnwritable
 from ..report.html import TEMPLATES, templates
@@ -65,7 +65,7 @@ def thumbnail_job(row: JobRow, folder: Path, thumbs: Path) -> Thumbs:
     stem = thumb_stem(row)
     result = next((path for name in facts.output_files(row) if (path := _inside(folder, name)) and _shown(path)), None)
     try:
-        thumbs.mkdir(parents=True, exist_ok=True)
+        make_private_folder(thumbs)
         small = _thumb(_first_photo(row), thumbs / f"{stem}-photo.jpg")
         return Thumbs(small, _thumb(result, thumbs / f"{stem}-result.jpg") if result else None)
     except OSError as error:
@@ -91,18 +91,18 @@ def write_sheet(
     tables: Sequence[str] = (CSV_NAME, JSON_NAME),
     sort: str = "worst",
 ) -> Path:
-    """Write ``contact_sheet.html`` into the batch's `folder`; return its path. Raises OutputUnwritable.
+    """Write ``contact_sheet.html`` into the batch's `folder`, for its owner only; its path. Raises OutputUnwritable.
 
-    Thumbnails that are not yet in `thumbs` are made. `page` is another file in `folder`, which then only its owner may
-    read; `tables` are files that it links to; `sort` is the order in which it opens, one of those that it offers. The
-    page needs no network; everything from outside is text in it.
+    Thumbnails that are not yet in `thumbs` are made. `page` is another file in `folder`; `tables` are files that it
+    links to; `sort` is the order in which it opens, one of those that it offers. The page needs no network; everything
+    from outside is text in it.
     """
     rows = list(rows)
     with ThreadPoolExecutor(max_workers=min(os.cpu_count() or 1, 4)) as pool:
         small = list(pool.map(partial(thumbnail_job, folder=folder, thumbs=thumbs), rows))
-    private, page = page is not None, page or folder / SHEET_NAME
+    page = page or folder / SHEET_NAME
     try:
-        write_whole(page, render_sheet(rows, small, folder, title, counts, tables, sort), private=private)
+        write_whole(page, render_sheet(rows, small, folder, title, counts, tables, sort), private=True)
     except OSError as error:
         raise OutputUnwritable(
             f"The contact sheet cannot be written to {folder} ({error.strerror or error})."

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core.files import free_path, numbered_paths, write_exclusively, written_whole
+from ...core.files import free_path, make_private_folder, numbered_paths, write_exclusively, written_whole
 from ...core.imaging.encode import FORM_OF_SUFFIX
 from ...core.imaging.files import SUFFIXES
 from ..errors import Misuse, OutputUnwritable
@@ -124,7 +124,7 @@ def collect_rows(
     used: set[Path] = set()
     new = 0
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         for number, row in enumerate(rows, 1):
             reason = _why_not(row, unconfirmed=unconfirmed)
             if reason:

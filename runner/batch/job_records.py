@@ -199,6 +199,7 @@ class BatchOptions:
     wait_seconds: float = 300.0
     allow_black: bool = False
     reports: bool = False
+    allow_files: bool = False
     headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def as_config(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from ..errors import (
     NodeClassMissing,
     NodeFailed,
     OutputBlank,
+    OutputDamaged,
     OutputMissing,
     OutputUnwritable,
     PhotoNotPlaced,
@@ -39,7 +40,7 @@ the ledger), which ends the batch."""
 DISK = (OutputUnwritable, LedgerBusy, LedgerUnreadable)
 SERVER_FAULTS = (ServerUnreachable, ServerBroken, ServerOutOfMemory, JobLost)
 UNSUITED = (NodeClassMissing, ModelFileMissing)
-CHANCE = (OutputBlank, OutputMissing, ServerExecutionError, NodeFailed)
+CHANCE = (OutputBlank, OutputDamaged, OutputMissing, ServerExecutionError, NodeFailed)
 BAD_PHOTO = (PhotoError, IdentityError, PhotoNotPlaced, TooLargeForServer)
 
 READING_ERRORS = frozenset(

@@ -121,19 +121,22 @@ def _graph(
 def _files(
     workflow: Workflow, photos: Sequence[Given], hash_of: HashOf, search: Sequence[Path]
 ) -> dict[str, list[str]]:
-    """The content of all files that a job reads: the user's by node, and those that the workflow names."""
+    """The content of all files that a job reads: the user's by node, and those that the workflow names.
+
+    Raises FilesNotAllowed.
+    """
     try:
         placed = assign_input_files(workflow, photos)
     except (LikenessError, OSError):
         files = _by_target(photos, hash_of)
         taken = {given.target for given in photos if given.target is not None}
-        free = [node for node in workflow.file_nodes() if not taken & {node.id, node.title}]
+        placed = {node.id for node in workflow.file_nodes() if taken & {node.id, node.title}}
     else:
         files = {node: [content_hash(path, hash_of) for path in paths] for node, paths in placed.items()}
-        free = [node for node in workflow.file_nodes() if node.id not in placed]
-    for node in free:
+    named = named_files(workflow, placed, search)
+    for node in (node for node in workflow.file_nodes() if node.id not in placed):
         own = str(node.inputs.get(node.file_input or "") or "")
-        files[f"{node.id} itself"] = [own, *(content_hash(path, hash_of) for path in named_files(node, search))]
+        files[f"{node.id} itself"] = [own, *(content_hash(path, hash_of) for path in named.get(node.id, ()))]
     return files
 
 

@@ -32,7 +32,7 @@ from .ledger_tables import (
 from .result_folders import Moves, folders_for, forget_replaced, is_active, move_folders, set_back_missing, take_lock
 
 if TYPE_CHECKING:
-    from filelock import BaseFileLock
+    from .result_folders import RunnerLock
 
 FILE = "ledger.sqlite"
 PAGE = 500
@@ -47,7 +47,7 @@ class Ledger:
     A change that the state does not allow is an error of the caller's: ValueError.
     """
 
-    def __init__(self, folder: Path, database: Database, lock: BaseFileLock | None) -> None:
+    def __init__(self, folder: Path, database: Database, lock: RunnerLock | None) -> None:
         self.folder = folder
         self._database = database
         self._lock = lock

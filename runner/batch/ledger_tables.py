@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import LikenessError
+from ...core.files import make_private_file
 from ..errors import LedgerBusy, LedgerMissing, LedgerUnreadable, OutputUnwritable, RunnerError
 from ..workflow.input_files import Given
 from ..workflow.overrides import Setting
@@ -191,9 +192,26 @@ class Database:
         return None
 
 
+def _refuse_emptied(path: Path) -> None:
+    """Raise LedgerUnreadable for an empty file beside what a batch made: who emptied it took away what was done."""
+    log = path.with_name(f"{path.name}-wal")
+    if not path.is_file() or path.stat().st_size or (log.is_file() and log.stat().st_size):
+        return
+    if any(not each.name.startswith(path.stem) for each in path.parent.iterdir()):
+        raise LedgerUnreadable(
+            f"{path} is empty, though {path.parent} has more in it; put its copy back, or delete it to begin anew."
+        )
+
+
 def _connect(path: Path, read_only: bool, still: bool) -> sqlite3.Connection:
     name, uri = str(path), False
-    if read_only:
+    if not read_only:
+        _refuse_emptied(path)
+        try:
+            make_private_file(path)
+        except OSError as error:
+            raise OutputUnwritable(f"The ledger {path} cannot be written ({error.strerror or error}).") from error
+    else:
         # A plain read-only open would leave a write-ahead log behind; one that is there must be read.
         immutable = still and not path.with_name(f"{path.name}-wal").exists()
         name, uri = f"{path.absolute().as_uri()}?{'immutable=1' if immutable else 'mode=ro'}", True

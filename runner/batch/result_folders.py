@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core import host
+from ...core.files import make_private_folder, write_whole
 from ..backends.result import RunResult
 from ..errors import LedgerBusy, OutputUnwritable
 from .job_records import Verdict
@@ -26,16 +28,57 @@ LOCK_SECONDS = 0.5
 """`is_active` holds the lock for a moment: a runner that starts just then waits for it."""
 
 
-def take_lock(folder: Path) -> BaseFileLock:
+class RunnerLock:
+    """The lock of a batch's only runner: a file, and, where the system locks folders, the folder itself.
+
+    The file alone can be deleted, and made anew by a second runner.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._file, self._descriptor = folder, _lock(folder), -1
+
+    def acquire(self, timeout: float) -> None:
+        """Raises Timeout while another runner has it, and OSError."""
+        self._file.acquire(timeout=timeout)
+        try:
+            self._lock_folder()
+        except BaseException:
+            self.release()
+            raise
+
+    def _lock_folder(self) -> None:
+        from filelock import Timeout
+
+        try:
+            import fcntl
+        except ImportError:
+            return
+        self._descriptor = os.open(self._folder, os.O_RDONLY)
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Timeout(str(self._folder)) from error
+        except OSError:  # some network disks lock files only
+            return
+
+    def release(self) -> None:
+        """Let another runner have it."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+        self._file.release()
+
+
+def take_lock(folder: Path) -> RunnerLock:
     """Be the runner of the batch in `folder`, which is made where it is missing.
 
     Raises LedgerBusy while another runner is, and OutputUnwritable.
     """
     from filelock import Timeout
 
-    lock = _lock(folder)
+    lock = RunnerLock(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         lock.acquire(timeout=LOCK_SECONDS)
     except Timeout as error:
         raise LedgerBusy(
@@ -54,7 +97,7 @@ def is_active(folder: Path) -> bool:
 
     if not (folder / LOCK).exists():
         return False
-    lock = _lock(folder)
+    lock = RunnerLock(folder)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -107,7 +150,7 @@ class ResultFolders:
         place = self._trial(home, number)
         with writing(place):
             remove(place)
-            place.mkdir(parents=True)
+            make_private_folder(place)
         return place
 
     def record(self, home: str, number: int, result: RunResult) -> Trial:
@@ -119,7 +162,7 @@ class ResultFolders:
         trial = Trial(number, verdict_of(result), score_of(result), result.seconds, place, values)
         with writing(place):
             text = json.dumps({"verdict": trial.verdict, "score": trial.score, "result": values}, default=str)
-            (place / RECORD).write_text(text, "utf-8")
+            write_whole(place / RECORD, text, private=True)
         return trial
 
     def earlier(self, home: str, numbers: list[int]) -> list[Trial]:
@@ -139,7 +182,7 @@ class ResultFolders:
         with writing(target):
             remove(target)
             (trial.folder / RECORD).unlink(missing_ok=True)
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(target.parent)
             trial.folder.rename(target)
         self.drop(home)
         outputs = [output | {"file": f"{home}/{output['file']}"} for output in trial.record["outputs"]]
@@ -222,7 +265,7 @@ class Moves:
         if not moves:
             return
         with writing(self._work):
-            (self._work / MOVING).mkdir(parents=True)
+            make_private_folder(self._work / MOVING)
         for old, new in moves:
             source = host.inside(self.folder, old)
             if source.is_dir():

@@ -21,6 +21,7 @@ from ..backends.execute import check_writable
 from ..backends.pool import Fleet, Place
 from ..errors import BatchInputsInvalid, NoServer, ServerUnreachable, WorkflowInvalid
 from ..workflow.graph import Workflow
+from ..workflow.input_files import search_folders
 from ..workflow.object_info import MODEL_SUFFIXES
 from ..workflow.overrides import Setting, apply_settings
 from ..workflow.validate import refuse_unknown
@@ -226,7 +227,7 @@ class _Batch:
         chosen = self.options.settings if settings is None else settings
         if chosen:
             apply_settings(workflow, chosen, backend.catalog())
-        return workflow
+        return workflow.allowing_files(self.options.allow_files)
 
     def _ask(self, question: Callable[[Backend], T]) -> T:
         """What the first server says that can answer; the one that did the last time comes first.
@@ -258,11 +259,10 @@ class _Batch:
 
     def _plan(self) -> None:
         specs = self.specs
-        search = [folder for folder in (self.workflow.folder, Path("input")) if folder is not None]
         if self.options.inputs.suffix.lower() in TABLES | LINES:
             self._check_rows()
         reader = _Reader(self, len(specs))
-        keys = self._patiently(lambda: batch_keys(specs, self.graph, reader, search))
+        keys = self._patiently(lambda: batch_keys(specs, self.graph, reader, search_folders(self.workflow)))
         jobs = [Planned(key, spec, affinity(spec)) for key, spec in zip(keys, specs, strict=True)]
         self.ledger.config = self.options.as_config()
         self.ledger.recover()

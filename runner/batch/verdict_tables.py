@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from ...core.compare.labels import as_number
-from ...core.files import beside, written_whole
+from ...core.files import beside, make_private_folder, written_whole
 from ...core.outcome_words import JOBS, JobOutcome
 from ..errors import OutputUnwritable
 from ..report.schema_base import finite
@@ -91,8 +91,11 @@ CSV_NAME, JSON_NAME = "verdicts.csv", "verdicts.json"
 BETWEEN = " | "
 """Between several photos or files in one cell."""
 
-FORMULA = ("=", "+", "-", "@")
-"""A cell that begins so is a formula to a spreadsheet."""
+FORMULA = "=+-@\uff1d\uff0b\uff0d\uff20"
+"""A cell that begins so is a formula to a spreadsheet; the wide ones count too."""
+
+SPLIT_FORMULA = re.compile(rf"([;\t\r\n][^\S\t\r\n]*)(?=[{re.escape(FORMULA)}])")
+"""Where a formula would begin in a spreadsheet of a country that splits lines at semicolons."""
 
 
 class VerdictTables(NamedTuple):
@@ -113,7 +116,7 @@ def write_verdicts(rows: Iterable[JobRow], folder: Path, name: str = CSV_NAME) -
     table = folder / name
     data = beside(table, ".json")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         with replaced(table, "utf-8-sig") as cells, replaced(data) as objects:
             writer = csv.writer(cells)
             between, to_look_at = "[\n", 0
@@ -156,8 +159,11 @@ def as_values(row: JobRow) -> dict[str, Any]:
 
 @contextmanager
 def replaced(path: Path, encoding: str = "utf-8") -> Iterator[TextIO]:
-    """A text file that takes the place of `path` once it is whole; nothing is left behind otherwise. Raises OSError."""
-    with written_whole(path) as part, part.open("w", encoding=encoding, errors="replace", newline="") as file:
+    """A text file for its owner that takes the place of `path` once it is whole, or leaves nothing. Raises OSError."""
+    with (
+        written_whole(path, private=True) as part,
+        part.open("w", encoding=encoding, errors="replace", newline="") as file,
+    ):
         yield file
 
 
@@ -168,7 +174,8 @@ def cell(value: Any) -> Any:
     text = BETWEEN.join(value) if isinstance(value, list) else str(value)
     if as_number(text) is not None:
         return text
-    return "'" + text if text.lstrip().startswith(FORMULA) else text
+    shown = SPLIT_FORMULA.sub(r"\1'", text)
+    return "'" + shown if text.lstrip().startswith(tuple(FORMULA)) else shown
 
 
 def _details(row: JobRow) -> dict[str, Any]:

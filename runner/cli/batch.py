@@ -12,7 +12,7 @@ import click
 from ...core.outcome_words import JOBS
 from .collect import naming_options, show_collected
 from .output import FAILED, VERDICT_FAILED, Output, clean, current_output, duration, json_option, told_as_usage
-from .run import HeaderParam, SettingParam
+from .run import HeaderParam, SettingParam, allow_files_option
 
 if TYPE_CHECKING:
     from ..batch.job_records import Counts, JobRow
@@ -36,11 +36,12 @@ FLEET = (
         help="Seconds to go on while no server answers.",
     ),
     click.option("--allow-black", is_flag=True, help="Accept a server's picture that is completely black."),
+    allow_files_option,
 )
 
 
 def fleet_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options servers, headers, in_flight, wait_seconds and allow_black."""
+    """Give a command the options servers, headers, in_flight, wait_seconds, allow_black and allow_files."""
     for option in reversed(FLEET):
         command = option(command)
     return command
@@ -82,6 +83,7 @@ def batch(
     name: str | None,
     archive: bool,
     allow_black: bool,
+    allow_files: bool,
 ) -> None:
     """Run WORKFLOW over many photos. The same command again goes on where it ended; finished jobs are not run twice.
 
@@ -109,6 +111,7 @@ def batch(
             wait_seconds=wait_seconds,
             reports=reports,
             allow_black=allow_black,
+            allow_files=allow_files,
             headers=dict(headers),
             on_event=display.event,
             on_view=display.update,

@@ -13,7 +13,7 @@ import click
 
 from ...core.outcome_words import BAD, JOBS, JobOutcome
 from ..batch.verdict_tables import one_line
-from .output import Output, clean, duration
+from .output import Output, clean, duration, echo
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -70,7 +70,7 @@ class BatchDisplay:
             if self._terminal:
                 self._next = now + min(max(INTERVAL, self._draw(view) / SHARE), LONGEST_INTERVAL)
             else:
-                click.echo(plain_line(view), err=True)
+                echo(plain_line(view), err=True)
                 self._next = now + LINE_SECONDS
 
     def event(self, event: BatchEvent) -> None:
@@ -85,13 +85,13 @@ class BatchDisplay:
                 self._planning(event)
                 return
             if event.kind == "left_out":
-                click.echo(left_out(event), err=True)
+                echo(left_out(event), err=True)
                 return
             failure = failure_of(event)
             if failure is not None and self._terminal:
                 self._failures.append(failure)
             elif failure is not None:
-                click.echo(f"{failure[0]}: {failure[1]}: {failure[2]}", err=True)
+                echo(f"{failure[0]}: {failure[1]}: {failure[2]}", err=True)
 
     def _planning(self, event: BatchEvent) -> None:
         """Say how many photos of a large batch are read before its first job."""
@@ -278,11 +278,11 @@ def show_summary(
     to_look_at: int = 0,
 ) -> None:
     """What came of the batch, for people. `jobs_run` of its jobs took these `seconds`; the others were done before."""
-    parts = [click.style(words, fg=style) for words, style in verdicts(counts, by_rules=by_rules)]
+    parts: list[str | tuple[str, str]] = [*verdicts(counts, by_rules=by_rules)]
     waiting = counts.total - counts.finished
     if waiting:
         parts.append(f"{waiting:,} not finished")
-    out.say(f"Verdicts  {' · '.join(parts)}")
+    out.say_in_colour("Verdicts  ", *[each for part in parts for each in (" · ", part)][1:])
     if to_look_at:
         which = "picture that is" if to_look_at == 1 else "pictures that are"
         out.say(f"Look at   {to_look_at:,} {which} not known to be good")

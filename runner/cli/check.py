@@ -10,7 +10,7 @@ import click
 
 from ...core.choices import PERSON_MATTE
 from ...core.outcome_words import RULES
-from .output import FAILED, VERDICT_FAILED, Output, clean, current_output, json_option
+from .output import FAILED, VERDICT_FAILED, Output, clean, current_output, echo, json_option
 
 if TYPE_CHECKING:
     from ..api.check import CheckedPhoto, UncheckedPhoto
@@ -71,20 +71,19 @@ def check(
 
 def _show(out: Output, event: CheckedPhoto | UncheckedPhoto) -> None:
     """What is wrong, for people: the verdict in colour, then the lines that matter."""
-    from rich.text import Text
 
     from ..api.check import CheckedPhoto
 
     if out.as_json:
         return
     if not isinstance(event, CheckedPhoto):
-        click.echo(f"{clean(event.name)}: cannot be checked. {event.error}\n", err=True)
+        echo(f"{clean(event.name)}: cannot be checked. {event.error}\n", err=True)
         return
     first, *rest = event.found.text().splitlines()
     word = str(event.found.verdict)
     title = f"{clean(event.name)}: " if event.total > 1 else ""
     shown = (word.upper() if word == "fail" else word, RULES[word].tone.terminal)
-    out.console.print(Text.assemble(title, shown, f"  {first}"))
+    out.say_in_colour(title, shown, f"  {first}")
     for line in rest:
         out.say(f"  {line}")
     out.say()

@@ -64,6 +64,7 @@ def compare(
     in_flight: int,
     wait_seconds: float,
     allow_black: bool,
+    allow_files: bool,
 ) -> None:
     """Run WORKFLOW with every combination of the values to try, and write compare.html, compare.csv and compare.json.
 
@@ -88,6 +89,7 @@ def compare(
             in_flight=in_flight,
             wait_seconds=wait_seconds,
             allow_black=allow_black,
+            allow_files=allow_files,
             headers=dict(headers),
             on_event=display.event,
             on_view=display.update,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .output import FAILED, Output, current_output, json_option
+from .output import FAILED, Output, clean, current_output, json_option
 from .run import HeaderParam
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _show_machine(out: Output, facts: MachineFacts) -> None:
 def _show_facts(out: Output, known: Sequence[Fact]) -> None:
     width = max(len(fact.name) for fact in known)
     for fact in known:
-        out.say(f"  {'ok ' if fact.ok else 'BAD'}  {fact.name.ljust(width)}  {fact.value}")
+        out.say(f"  {'ok ' if fact.ok else 'BAD'}  {fact.name.ljust(width)}  {clean(fact.value)}")
         if not fact.ok and fact.hint:
             out.say(f"       {' ' * width}  -> {fact.hint}")
 

@@ -8,7 +8,7 @@ import click
 
 from ...core.id_photo.document import EDITS, Document, facts, length, size
 from ..api.lookups import document_values, get_document, list_documents
-from .output import current_output, json_option, print_columns
+from .output import current_output, echo, json_option, print_columns
 
 WIDTH = 100
 """Columns that a document's texts are folded to."""
@@ -45,22 +45,22 @@ def _list(found: list[Document]) -> None:
         for each in found
     ]
     print_columns(titles, rows)
-    click.echo("\nlikeness documents DOCUMENT shows all rules of one, and where they come from.")
+    echo("\nlikeness documents DOCUMENT shows all rules of one, and where they come from.")
 
 
 def _show(document: Document) -> None:
-    click.echo(f"{document.id}: {document.title} ({document.country}, {document.kind})\n")
+    echo(f"{document.id}: {document.title} ({document.country}, {document.kind})\n")
     for title, text in facts(document):
-        click.echo(_folded(f"{title:15} ", text))
+        echo(_folded(f"{title:15} ", text))
     for title, texts in (
         ("Notes", document.notes),
         ("Where sources disagree", document.disputes),
         ("Sources", tuple(f"{each.url} ({each.checked}): {each.says}" for each in document.sources)),
     ):
         if texts:
-            click.echo(f"\n{title}")
+            echo(f"\n{title}")
         for text in texts:
-            click.echo(_folded("- ", text))
+            echo(_folded("- ", text))
 
 
 def _folded(start: str, text: str) -> str:

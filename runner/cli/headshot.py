@@ -18,6 +18,7 @@ from .output import (
     Output,
     clean,
     current_output,
+    echo,
     json_option,
     print_overview,
     short_path,
@@ -144,11 +145,10 @@ def _show_event(out: Output, event: Event | Headshot | RefusedHeadshot) -> None:
     if made:
         _show(out, event)
     else:
-        click.echo(f"Refused  {clean(event.source.name)}: [{event.error.code}] {clean(event.reason)}", err=True)
+        echo(f"Refused  {clean(event.source.name)}: [{event.error.code}] {clean(event.reason)}", err=True)
 
 
 def _show(out: Output, made: Headshot) -> None:
-    from rich.text import Text
 
     shown = LIKENESS["pass" if made.confirmed else "fail"]
     word = shown.word if made.confirmed else shown.word.replace("not", "NOT")
@@ -156,11 +156,11 @@ def _show(out: Output, made: Headshot) -> None:
     threshold = "–" if made.threshold is None else f"{made.threshold:.2f}"
     figures = f" (similarity {score}, threshold {threshold})"
     out.say(f"Picture  {clean(short_path(made.path))}")
-    out.console.print(Text.assemble("Verdict  ", (word, shown.tone.terminal), figures))
+    out.say_in_colour("Verdict  ", (word, shown.tone.terminal), figures)
     if (picture := made.report.picture_shown) is not None:
-        out.console.print(Text.assemble("Picture  ", (picture.word, picture.tone.terminal)))
+        out.say_in_colour("Picture  ", (picture.word, picture.tone.terminal))
     for text in made.look:
-        out.console.print(Text.assemble("Look at  ", (clean(text), UNSURE.terminal)))
+        out.say_in_colour("Look at  ", (clean(text), UNSURE.terminal))
     out.say(f"Report   {clean(short_path(made.html))}")
 
 

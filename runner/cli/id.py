@@ -22,6 +22,7 @@ from .output import (
     Output,
     clean,
     current_output,
+    echo,
     json_option,
     print_overview,
     short_path,
@@ -151,7 +152,7 @@ def _show_event(out: Output, event: Event | IDPhotoFile | RefusedPhoto) -> None:
             out.say(line)
     else:
         text = f"[{event.error.code}] {event.error}"
-        click.echo(f"Refused  {clean(event.source.name)} for {event.document.id}: {text}", err=True)
+        echo(f"Refused  {clean(event.source.name)} for {event.document.id}: {text}", err=True)
 
 
 def _show_end(out: Output, found: IDPhotos) -> None:

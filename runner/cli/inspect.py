@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .output import Output, current_output, json_option
+from .output import Output, clean_part, current_output, json_option
 from .run import HeaderParam
 
 MANY = 8
@@ -43,22 +43,22 @@ def _show(out: Output, described: dict[str, Any]) -> None:
         for entry in node["inputs"]:
             if _row(entry) not in unused:
                 called = "" if entry["set"].startswith(f"{node['title']}.") else f"  ({node['title']})"
-                table.add_row(Text(entry["set"] + called), Text(repr(entry["value"])), Text(_takes(entry)))
+                cells = (entry["set"] + called, repr(entry["value"]), _takes(entry))
+                table.add_row(*(Text(clean_part(each)) for each in cells))
         if unused:
-            table.add_row(Text(f"{node['title']}.…_{min(unused)} to …_{max(unused)}"), "", "as …_1")
-    out.say(f"{described['workflow']['name']}  {described['workflow']['hash'][:12]}")
+            table.add_row(Text(f"{clean_part(node['title'])}.…_{min(unused)} to …_{max(unused)}"), "", "as …_1")
+    out.say(f"{clean_part(described['workflow']['name'])}  {described['workflow']['hash'][:12]}")
     for photo in described["files"]:
-        out.say(
-            f'  {photo["kind"]:8} --input "{photo["title"]}=PATH"{"  (may be left out)" if photo["optional"] else ""}'
-        )
+        left_out = "  (may be left out)" if photo["optional"] else ""
+        out.say(f'  {photo["kind"]:8} --input "{clean_part(photo["title"])}=PATH"{left_out}')
     for stage in described["stages"]:
         state, other = ("on", "false") if stage["on"] else ("off", "true")
-        out.say(f'  stage    {stage["name"]} is {state}  (--set "{stage["name"]}.on={other}")')
+        out.say(f'  stage    {clean_part(stage["name"])} is {state}  (--set "{clean_part(stage["name"])}.on={other}")')
     for title in described["outputs"]:
-        out.say(f"  result   {title}")
+        out.say(f"  result   {clean_part(title)}")
     unknown = sorted({node["class_type"] for node in described["nodes"] if not node["known"]})
     if unknown:
-        out.say(f"  needs a ComfyUI server (--server URL) for: {', '.join(unknown)}")
+        out.say(f"  needs a ComfyUI server (--server URL) for: {clean_part(', '.join(unknown))}")
         out.say("  (with --server, inspect also says what those take: limits, and the model files that are there)")
     out.console.print(table)
     _show_long_lists(out, described)
@@ -69,7 +69,7 @@ def _show_long_lists(out: Output, described: dict[str, Any]) -> None:
     for node in described["nodes"]:
         for entry in node["inputs"]:
             if len(entry["options"] or ()) > MANY:
-                out.say(f"{entry['set']}: {' | '.join(map(str, entry['options']))}\n")
+                out.say(f"{clean_part(entry['set'])}: {clean_part(' | '.join(map(str, entry['options'])))}\n")
 
 
 def _row(entry: dict[str, Any]) -> int:

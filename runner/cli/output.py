@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -35,12 +36,22 @@ def clean(text: Any) -> str:
     return "".join(char if char.isprintable() else " " for char in " ".join(str(text).split()))
 
 
+def harmless(text: Any) -> str:
+    """The text with its lines and tabs, and without what steers a terminal."""
+    return "".join(char if char.isprintable() or char in "\n\t" else " " for char in str(text))
+
+
+def echo(text: Any = "", *, err: bool = False, nl: bool = True) -> None:
+    """Print what may hold names and words of others: nothing in it steers the terminal."""
+    click.echo(harmless(text), err=err, nl=nl)
+
+
 def print_columns(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
     """Print `rows` below `titles`, two blanks between the columns."""
     widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
     for row in (titles, *rows):
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+        echo("  ".join(cells).rstrip())
 
 
 MOST_ROWS = 60
@@ -59,11 +70,19 @@ def print_overview(out: Output, titles: tuple[str, ...], rows: list[tuple[str, .
 
 
 def short_path(path: Path) -> str:
-    """A path as the user would type it from here."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+    """A path as the user would type it from here, on one line."""
+    with suppress(ValueError):
+        path = path.relative_to(Path.cwd())
+    return clean_part(str(path))
+
+
+def clean_part(text: str) -> str:
+    """A part of a line, with its blanks, and without control characters."""
+    return harmless(text).replace("\n", " ")
+
+
+STEERING = re.compile(r"[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+"""What JSON may carry as it is and a terminal obeys; the rest of the control characters JSON escapes itself."""
 
 
 DONE, FAILED, USAGE, VERDICT_FAILED, INTERRUPTED = 0, 1, 2, 3, 130
@@ -89,11 +108,20 @@ class Output:
     def say(self, text: str = "") -> None:
         """A line of text for people; programs do not get it."""
         if not self.as_json:
-            click.echo(text)
+            echo(text)
+
+    def say_in_colour(self, *parts: str | tuple[str, str]) -> None:
+        """A line of text for people, some parts of it with a style of rich's."""
+        from rich.text import Text
+
+        cleaned = [clean_part(part) if isinstance(part, str) else (clean_part(part[0]), part[1]) for part in parts]
+        if not self.as_json:
+            self.console.print(Text.assemble(*cleaned))
 
     def line(self, values: dict[str, Any]) -> None:
         """A JSON object on a line of its own."""
-        click.echo(json.dumps(values, ensure_ascii=False, default=str))
+        text = json.dumps(values, ensure_ascii=False, default=str)
+        click.echo(STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", text))
 
     def result(self, values: dict[str, Any], show: Callable[[], None]) -> None:
         """The end of a command that worked: `values` for programs, `show` for people."""
@@ -121,7 +149,7 @@ class Output:
         details = error.as_dict()
         if self.as_json:
             self.line({"event": "error"} | details)
-        click.echo(f"error [{details['code']}] {error}", err=True)
+        echo(f"error [{details['code']}] {error}", err=True)
 
     def usage(self, error: click.UsageError) -> None:
         """The last JSON object of a command that was called wrongly."""
@@ -161,7 +189,7 @@ class _Bars:
             finished = (event.index or 0) + (event.kind in {"cached", "node_done"}) if event.kind != "start" else 0
             bars.update(self._all, total=event.total, completed=finished, count=f"{finished}/{event.total}")
         if event.kind == "node":
-            bars.reset(self._node, total=None, description=event.title or "", count="", visible=True)
+            bars.reset(self._node, total=None, description=clean(event.title or ""), count="", visible=True)
         if event.kind == "progress" and event.steps:
             bars.update(self._node, total=event.steps, completed=event.done, count=f"{event.done}/{event.steps}")
 

@@ -57,6 +57,11 @@ class HeaderParam(click.ParamType):
         return name.strip(), content.strip()
 
 
+allow_files_option = click.option(
+    "--allow-files", is_flag=True, help="Read the files that the workflow names, beside it and in ./input."
+)
+
+
 @click.command()
 @click.argument("workflow")
 @click.option("--set", "settings", type=SettingParam(), multiple=True, help="Set a value, by a node's title or id.")
@@ -71,6 +76,7 @@ class HeaderParam(click.ParamType):
     "--header", "headers", type=HeaderParam(), multiple=True, help="A header for the server, such as a token."
 )
 @click.option("--allow-black", is_flag=True, help="Accept a server's picture that is completely black.")
+@allow_files_option
 @click.option("--strict", is_flag=True, help="Leave with exit code 3 also where no picture is known to be good.")
 @json_option
 def run(
@@ -81,6 +87,7 @@ def run(
     server: str | None,
     headers: tuple[tuple[str, str], ...],
     allow_black: bool,
+    allow_files: bool,
     strict: bool,
 ) -> None:
     """Run WORKFLOW: a JSON file, or the name of a bundled workflow such as studio_headshot.
@@ -98,6 +105,7 @@ def run(
         settings=settings,
         headers=dict(headers),
         allow_black=allow_black,
+        allow_files=allow_files,
         on_event=out.on_event,
     )
     finish(out, finished, strict=strict)
@@ -112,7 +120,6 @@ def finish(out: Output, finished: Finished, *, strict: bool = False) -> None:
 
 
 def _show(out: Output, finished: Finished) -> None:
-    from rich.text import Text
 
     from ...core.imaging.files import SUFFIXES
     from ...core.outcome_words import LIKENESS, RULES, UNSURE
@@ -135,26 +142,26 @@ def _show(out: Output, finished: Finished) -> None:
         for note in photo.notes:
             out.say(f"Note     {called}: {clean(note)}")
     for _, saved in result.shown("saved"):
-        out.say(f"Saved    {f'{saved}, on the server' if result.remote else short_path(Path(str(saved)))}")
+        out.say(f"Saved    {f'{clean(saved)}, on the server' if result.remote else short_path(Path(str(saved)))}")
     for report in told.likeness:
         shown = LIKENESS["pass" if report.passed else "fail"]
         word = shown.word if report.passed else shown.word.replace("not", "NOT")
-        out.console.print(Text.assemble("Verdict  ", (word, shown.tone.terminal), f" ({_score(report)})"))
+        out.say_in_colour("Verdict  ", (word, shown.tone.terminal), f" ({_score(report)})")
         for image in report.images:
             for note in image.notes:
                 out.say(f"Note     picture {(image.index or 0) + 1}: {clean(note)}")
     if (shown := told.picture_shown) is not None:
-        out.console.print(Text.assemble("Picture  ", (shown.word, shown.tone.terminal)))
+        out.say_in_colour("Picture  ", (shown.word, shown.tone.terminal))
     for each in told.look:
-        out.console.print(Text.assemble("Look at  ", (f"{clean(each.title)}: {clean(each.text)}", UNSURE.terminal)))
+        out.say_in_colour("Look at  ", (f"{clean(each.title)}: {clean(each.text)}", UNSURE.terminal))
     for report in told.compliance:
         style = RULES.get(report.verdict, RULES["uncertain"]).tone.terminal
-        out.console.print(Text.assemble("Rules    ", (report.verdict, style), f" ({clean(report.headline)})"))
+        out.say_in_colour("Rules    ", (report.verdict, style), f" ({clean(report.headline)})")
     for report in told.id_photos:
         for line in about_id_photo(report):
             out.say(line)
     for note in result.notes:
-        out.say(f"Note     {note}")
+        out.say(f"Note     {clean(note)}")
     out.say(f"Time     {result.seconds:.1f} s on {result.place}")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from .output import FAILED, INTERRUPTED, Output, current_output, json_option
+from .output import FAILED, INTERRUPTED, Output, current_output, echo, harmless, json_option
 
 if TYPE_CHECKING:
     from ..managed import Managed, Options, ServerState
@@ -90,7 +90,7 @@ def _options(chosen: dict[str, Any]) -> Options:
 def _waiting(out: Output, name: str) -> Iterator[Callable[[str], None]]:
     """A spinner with the time, on a terminal; gives what prints a line above it."""
     if out.as_json or not sys.stderr.isatty():
-        yield lambda text: click.echo(text, err=True)
+        yield lambda text: echo(text, err=True)
         return
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -98,7 +98,7 @@ def _waiting(out: Output, name: str) -> Iterator[Callable[[str], None]]:
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         bar.add_task(f"Starting ComfyUI ({name})", total=None)
-        yield lambda text: bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        yield lambda text: bar.console.print(harmless(text), markup=False, highlight=False, soft_wrap=True)
 
 
 def _show_started(out: Output, running: Managed, not_applied: Sequence[str] = ()) -> None:
@@ -113,9 +113,7 @@ def _show_started(out: Output, running: Managed, not_applied: Sequence[str] = ()
     out.result(values, show)
     if not_applied:
         again = f"likeness server stop --name {running.name}"
-        click.echo(
-            f"Not applied, as it runs already: {', '.join(not_applied)}. First {again}, then start it.", err=True
-        )
+        echo(f"Not applied, as it runs already: {', '.join(not_applied)}. First {again}, then start it.", err=True)
         sys.exit(FAILED)
 
 
@@ -201,8 +199,8 @@ def logs(name: str, lines: int, following: bool) -> None:
     log = Path(managed.status().log)
     try:
         for line in managed.log(lines):
-            click.echo(line)
+            echo(line)
         for text in follow(log, lambda: False) if following else ():
-            click.echo(text, nl=False)
+            echo(text, nl=False)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

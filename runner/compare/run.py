@@ -85,6 +85,7 @@ def compare(options: CompareOptions, display: Display | None = None, stopped: St
         in_flight=options.in_flight,
         wait_seconds=options.wait_seconds,
         allow_black=options.allow_black,
+        allow_files=options.allow_files,
         headers=options.headers,
     )
     done = run_batch(batch, display, stopped)

@@ -122,6 +122,7 @@ class CompareOptions:
     in_flight: int = 2
     wait_seconds: float = 300.0
     allow_black: bool = False
+    allow_files: bool = False
     headers: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property

@@ -125,6 +125,14 @@ class PhotoNotPlaced(RunnerError):
     hint = "Run `likeness inspect WORKFLOW` for the nodes that take photos, and name one with --input TITLE=PATH."
 
 
+class FilesNotAllowed(RunnerError):
+    """A workflow names files of this machine that the user neither gave nor allowed."""
+
+    code = "files_not_allowed"
+    meaning = "A workflow that came as a file would read files of yours that you did not name."
+    hint = "Give each with --input TITLE=PATH, or allow what the workflow names with --allow-files if you trust it."
+
+
 class WrongType(RunnerError):
     """A value cannot be read as the input's type, or a link carries another type."""
 
@@ -257,6 +265,14 @@ class OutputBlank(RunnerError):
     code = "output_blank"
     meaning = "A result is completely black, which is what invalid numbers in a model become."
     hint = "Start ComfyUI with --fp32-vae or use another VAE; where black is right, give --allow-black."
+
+
+class OutputDamaged(RunnerError):
+    """A file that is called a picture is none, or cannot be decoded."""
+
+    code = "output_damaged"
+    meaning = "A server gave something for a picture that is none, such as another program's page, or a damaged one."
+    hint = "Open the file on the server, and check that ComfyUI and no other program is at that address."
 
 
 class OutputUnwritable(RunnerError):

@@ -112,6 +112,9 @@ FOLDER = "likeness-studio"
 LOG_LINES = 2000
 """How many lines of ComfyUI's log hold its start."""
 
+INSTALLERS = ("PIP_", "UV_")
+"""Settings of pip and uv: only what installs gets them, as an index's address can have a login."""
+
 _CHECK_SECONDS = 120
 _INSTALL_SECONDS = 2000
 _LOADED = BEFORE_WORDS + r"[\d.]+ seconds( \(IMPORT FAILED\))?: (.+)$"
@@ -182,7 +185,7 @@ def missing_packages(python: Path, pack: Path = ROOT) -> list[str]:
         return []
     try:
         answer = subprocess.run(
-            [python, "-c", _CHECK, installer], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            [python, "-P", "-c", _CHECK, installer], stdin=subprocess.DEVNULL, capture_output=True, text=True,
             timeout=_CHECK_SECONDS, check=False, cwd=installer.parent.parent,
             env=for_another_python(),
         )  # fmt: skip
@@ -196,9 +199,9 @@ def install_packages(python: Path, say: Callable[[str], None], pack: Path = ROOT
     """Run the pack's own installer with `python`; it says what it could not do, and the pack loads anyway."""
     try:
         done = subprocess.run(
-            [python, pack / "install.py"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+            [python, "-P", pack / "install.py"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
             stderr=subprocess.STDOUT, errors="replace", timeout=_INSTALL_SECONDS, check=False, cwd=pack.parent,
-            env=for_another_python(),
+            env=for_another_python() | {name: os.environ[name] for name in os.environ if name.startswith(INSTALLERS)},
         )  # fmt: skip
         lines = done.stdout.splitlines()
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -24,6 +24,30 @@ _TICK_SECONDS = 0.05
 OF_OUR_PYTHON = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
 """Variables that say where this Python finds its modules; another Python that obeys them does not start."""
 
+PASSED = frozenset(
+    {
+        *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TERM", "TMPDIR", "TEMP", "TMP"),
+        *("SYSTEMROOT", "WINDIR", "COMSPEC", "PATHEXT", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "USERPROFILE"),
+        *("HOMEDRIVE", "HOMEPATH", "USERNAME", "COMPUTERNAME", "SYSTEMDRIVE", "PROGRAMFILES", "NUMBER_OF_PROCESSORS"),
+        *("LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_LIBRARY_PATH", "DISPLAY", "WAYLAND_DISPLAY", "SSL_CERT_FILE"),
+        *("SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
+        *("HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_ENDPOINT", "TRANSFORMERS_CACHE", "TRANSFORMERS_OFFLINE"),
+        *("LIKENESS_MODELS", "LIKENESS_OFFLINE", "LIKENESS_DEBUG", "NO_COLOR", "DO_NOT_TRACK", "CONDA_PREFIX"),
+    }
+)
+"""The variables that another program such as ComfyUI gets; of all others it may hold the user's keys and tokens."""
+
+PASSED_BEGINNINGS = (
+    *("LC_", "XDG_", "CUDA_", "NVIDIA_", "CUDNN_", "NCCL_", "HIP_", "ROCM_", "ROCR_", "HSA_", "AMD_", "MIOPEN_"),
+    *("PYTORCH_", "TORCH", "TRITON_", "OMP_", "MKL_", "OPENBLAS_", "NUMBA_", "KMP_", "ONEAPI_", "SYCL_", "ZE_", "COV_"),
+)
+
+MORE_VARIABLES = "LIKENESS_SERVER_ENV"
+"""A variable with the names of more that ComfyUI shall get, separated by commas."""
+
+SECRET = ("TOKEN", "SECRET", "PASSWORD", "CREDENTIAL", "API_KEY", "PRIVATE")
+"""What is in the name of a secret, whatever the name begins with."""
+
 _spawned: list[subprocess.Popen[Any]] = []
 """Detached processes that this process started; kept so that their end is no resource warning."""
 
@@ -88,8 +112,18 @@ def own_group() -> dict[str, Any]:
 
 
 def for_another_python(**more: str) -> dict[str, str]:
-    """The environment for a Python that is not this one, such as ComfyUI's: without OF_OUR_PYTHON, with `more`."""
-    return {name: value for name, value in os.environ.items() if name not in OF_OUR_PYTHON} | more
+    """The environment for a Python that is not this one, such as ComfyUI's: what it needs of ours, with `more`.
+
+    Nodes of anybody run there: the user's keys and tokens are not theirs. `MORE_VARIABLES` names what they get besides.
+    """
+    wanted = {name.strip() for name in os.environ.get(MORE_VARIABLES, "").split(",")}
+    return {name: value for name, value in os.environ.items() if name in wanted or _is_passed(name)} | more
+
+
+def _is_passed(name: str) -> bool:
+    plain = name.upper()
+    known = plain in PASSED or plain.startswith(PASSED_BEGINNINGS)
+    return known and name not in OF_OUR_PYTHON and not any(word in plain for word in SECRET)
 
 
 def detach(command: Sequence[str], log: Path, environment: dict[str, str] | None = None) -> ProcessId | None:

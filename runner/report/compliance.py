@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ...core.files import beside, free_path, write_whole
+from ...core.files import beside, free_path, make_private_folder, write_whole
 from ...core.imaging.chart import Chart, chart_of
 from ...core.outcome_words import LIKENESS, RULES
 from ..backends.result import RunResult
@@ -165,7 +165,7 @@ def write_compliance(
 ) -> tuple[Path, Path]:
     """Write ``compliance.html`` and ``compliance.json`` into `folder`, or compliance_2 beside those of an earlier run.
 
-    Returns their paths. Raises OutputUnwritable.
+    Returns their paths; only their owner may read them. Raises OutputUnwritable.
     """
     html = free_path(folder / HTML_NAME, JSON)
     data = beside(html, JSON)
@@ -177,9 +177,9 @@ def write_compliance(
     }
     page = render_compliance(checked, models)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(data, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
-        write_whole(html, page)
+        make_private_folder(folder)
+        write_whole(data, json.dumps(values, indent=2, ensure_ascii=False) + "\n", private=True)
+        write_whole(html, page, private=True)
     except OSError as error:
         raise OutputUnwritable(f"The report cannot be written to {folder} ({error.strerror or error}).") from error
     return html, data

@@ -13,7 +13,7 @@ from ...core.graph import Link, as_link, hash_graph
 from ...core.node_facts import FileKind, facts_of
 from ..errors import AmbiguousTitle, UnknownInput, UnknownTitle, WorkflowMissing, WorkflowUnreadable
 from .object_info import Catalog, catalog_here
-from .workflow_files import is_canvas, read_workflow_file
+from .workflow_files import check_extent, is_canvas, read_workflow_file
 
 SWITCH = "on"
 """The input of a stage: ``--set "Pose.on=true"``."""
@@ -113,7 +113,7 @@ SOURCES = ("cnr_id", "aux_id", "ver", "models")
 
 @dataclass
 class Node:
-    """One node of a graph."""
+    """One node of a graph. `file_chosen`: the user, and not the workflow, says which file it reads."""
 
     id: str
     class_type: str
@@ -121,6 +121,12 @@ class Node:
     inputs: dict[str, Any] = field(default_factory=dict)
     optional: bool = False
     sources: dict[str, Any] = field(default_factory=dict)
+    file_chosen: bool = False
+
+    def choose(self, name: str, value: Any) -> None:
+        """Set one value as the user wants it."""
+        self.inputs[name] = value
+        self.file_chosen = self.file_chosen or name == self.file_input
 
     @property
     def links(self) -> dict[str, Link]:
@@ -148,13 +154,17 @@ class Node:
 
 @dataclass
 class Workflow:
-    """A graph by node id. `canvas` is the canvas format it came from, which saved PNGs then carry."""
+    """A graph by node id. `canvas` is the canvas format it came from, which saved PNGs then carry.
+
+    `allow_files`: files that lie beside the workflow, or in ``./input``, are read because it names them.
+    """
 
     name: str
     nodes: dict[str, Node]
     canvas: dict[str, Any] | None = None
     folder: Path | None = None
     stages: Stages = field(default_factory=Stages)
+    allow_files: bool = False
 
     def __iter__(self) -> Iterator[Node]:
         return iter(self.nodes.values())
@@ -164,6 +174,7 @@ class Workflow:
         """Read API format: ``{id: {class_type, inputs, _meta}}``. Raises WorkflowUnreadable."""
         if not isinstance(graph, dict) or not graph:
             raise WorkflowUnreadable(f"{name} is not a workflow: an object of nodes was expected; export it again.")
+        check_extent(name, graph)
         nodes = {str(node_id): _node(name, str(node_id), entry) for node_id, entry in graph.items()}
         stages = read(nodes, graph)
         return cls(name, stages.active_nodes() if stages.by_name else nodes, folder=folder, stages=stages)
@@ -188,7 +199,7 @@ class Workflow:
             raise UnknownInput(f"{node.title} has no input {name!r}{did_you_mean(name, node.inputs)}")
         if as_link(node.inputs[name]) is not None:
             raise UnknownInput(f"{place} is linked to another node and cannot be set to a value.")
-        node.inputs[name] = value
+        node.choose(name, value)
 
     def is_stage(self, target: str, name: str = SWITCH) -> bool:
         """Whether ``target.name`` is the switch of a stage."""
@@ -205,6 +216,11 @@ class Workflow:
             raise UnknownTitle(f"{self.name} has no stage {stage!r}{known}")
         found.on = on
         self.nodes = self.stages.active_nodes()
+
+    def allowing_files(self, allowed: bool = True) -> Workflow:
+        """This workflow, which may then read the files that it names itself, unless it might before."""
+        self.allow_files = self.allow_files or allowed
+        return self
 
     def to_api(self) -> dict[str, Any]:
         """The graph in API format, as a server takes it."""
@@ -334,6 +350,7 @@ def load(source: str | Path, catalog: Callable[[], Catalog] = catalog_here) -> W
     """
     path = _locate(source)
     graph, drawn = read_workflow_file(path)
+    check_extent(str(path), graph)
     if is_canvas(graph):
         from .convert import convert
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import shutil
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,17 @@ from ...core import host
 from ...core.errors import PhotoMissing, UnsafePath
 from ...core.files import free_path
 from ...core.node_facts import FileKind
-from ..errors import PhotoNotPlaced, UnknownInput, UnknownTitle
-from .graph import Node, Workflow
+from ..errors import FilesNotAllowed, PhotoNotPlaced, UnknownInput, UnknownTitle
+from .graph import BUNDLED, Node, Workflow
 from .object_info import MODEL_SUFFIXES
 
 IDENTITY_SUFFIX = ".safetensors"
 AUDIO_SUFFIXES = frozenset({".wav", ".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".aiff", ".wma"})
 VIDEO_SUFFIXES = frozenset({".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".gif"})
 """Files that go to nodes that read sound or film; a film has a sound too."""
+
+MOST_NAMED = 8
+"""So many files are named in an error."""
 
 
 @dataclass(frozen=True)
@@ -150,9 +154,9 @@ def stage_input_files(
 ) -> tuple[Workflow, list[InputPhoto]]:
     """`workflow`, naming files in `folder`, and the files by what the user called them; a copy where it is changed.
 
-    A node that got no file keeps the one it names if that is in one of the `search` folders; else an optional node
-    is left out with its links, and any other is left as it is: a server may have the file. A LoadImage that is given
-    a folder by name becomes Load Photos.
+    A node that got no file keeps the one it names if that is in one of the `search` folders and allowed (see
+    `named_files`); else an optional node is left out with its links, and any other is left as it is: a server may have
+    the file. A LoadImage that is given a folder by name becomes Load Photos. Raises FilesNotAllowed.
     """
     if not given and not workflow.file_nodes():
         return workflow, []
@@ -161,9 +165,10 @@ def stage_input_files(
         if file.target is not None and file.path.is_dir():
             _widen(workflow, _file_node(workflow, file.target))
     placed = assign_input_files(workflow, given)
+    placed |= named_files(workflow, placed, search)
     photos: list[InputPhoto] = []
     for node in workflow.file_nodes():
-        sources = placed.get(node.id) or named_files(node, search)
+        sources = placed.get(node.id)
         if sources:
             photos += _bring(node, sources, folder)
         elif node.optional:
@@ -181,17 +186,57 @@ def _widen(workflow: Workflow, node: Node) -> None:
     node.class_type, node.inputs = "LikenessLoadPhotos", {"folder": ""}
 
 
-def named_files(node: Node, search: Sequence[Path]) -> list[Path]:
-    """The file or folder that a node names itself, as a list of one, where it is in one of the `search` folders."""
-    name = str(node.inputs.get(node.file_input or "") or "")
-    for folder in search if name else ():
+def search_folders(workflow: Workflow) -> list[Path]:
+    """Where files that a workflow names are looked for: beside its own file, and in ``./input``."""
+    return [folder for folder in (workflow.folder, Path("input")) if folder is not None]
+
+
+def named_files(workflow: Workflow, placed: Container[str], search: Sequence[Path]) -> dict[str, list[Path]]:
+    """The file or folder in one of the `search` folders that each node names itself, but for those in `placed`.
+
+    A workflow may come from anybody, and what it names may be private: a file counts where the user chose it for the
+    node or allowed the workflow's files, or where it came with the pack. A `search` folder as a whole never does.
+    Raises FilesNotAllowed with all the others.
+    """
+    found: dict[str, list[Path]] = {}
+    refused: list[str] = []
+    for node in workflow.file_nodes():
+        name = str(node.inputs.get(node.file_input or "") or "")
+        if node.id in placed or not name:
+            continue
+        path = None if _leads_nowhere(name) else _locate_named(node, name, search)
+        allowed = node.file_chosen or workflow.allow_files or (path is not None and BUNDLED in path.parents)
+        if path is not None and allowed:
+            found[node.id] = [path]
+        elif path is not None or (node.file_kind == "folder" and _leads_nowhere(name)):
+            refused.append(f"{node.title!r} reads {path or f'the whole folder {name!r}'}")
+    if refused:
+        raise FilesNotAllowed(
+            f"{workflow.name} names files of this machine that you did not: {_several(refused)}; "
+            "give the photos that you mean with --input, or allow named files with --allow-files."
+        )
+    return found
+
+
+def _leads_nowhere(name: str) -> bool:
+    """Whether a name is that of the folder it is looked for in, however it is written: ``.``, ``sub/..``."""
+    return posixpath.normpath(name.replace("\\", "/").strip()) == "."
+
+
+def _locate_named(node: Node, name: str, search: Sequence[Path]) -> Path | None:
+    for folder in search:
         try:
             path = host.inside(folder, name)
         except UnsafePath:
             continue
-        if path.is_dir() if node.file_kind == "folder" else path.is_file():
-            return [path]
-    return []
+        if path != folder.resolve() and (path.is_dir() if node.file_kind == "folder" else path.is_file()):
+            return path
+    return None
+
+
+def _several(named: list[str]) -> str:
+    more = len(named) - MOST_NAMED
+    return ", ".join(named[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _bring(node: Node, sources: list[Path], folder: Path) -> list[InputPhoto]:

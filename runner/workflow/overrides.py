@@ -76,9 +76,10 @@ def apply_setting(workflow: Workflow, setting: Setting, catalog: Catalog) -> Non
     node, name = workflow.find_input(setting.target, setting.input)
     spec = catalog.get(node.class_type)
     if spec is None:
-        node.inputs[name] = _alike(node, replace(setting, input=name))
+        value = _alike(node, replace(setting, input=name))
     else:
-        node.inputs[name] = _typed(node, _socket(node, with_chosen(spec, node.inputs), name), setting.value)
+        value = _typed(node, _socket(node, with_chosen(spec, node.inputs), name), setting.value)
+    node.choose(name, value)
 
 
 def _socket(node: Node, spec: NodeSpec, name: str) -> InputSpec:

@@ -11,6 +11,10 @@ from ..errors import WorkflowUnreadable
 _PNG, _RIFF, _WEBP = b"\x89PNG\r\n\x1a\n", b"RIFF", b"WEBP"
 
 
+MOST_BYTES, MOST_NODES, MOST_LAYERS = 64 << 20, 10_000, 100
+"""Limits of a workflow: the bytes of its file, its nodes, and how deep values lie in one another."""
+
+
 def read_workflow_file(path: Path) -> tuple[Any, dict[str, Any] | None]:
     """The graph in a file, and the canvas format that a picture carries beside it. Raises WorkflowUnreadable.
 
@@ -21,6 +25,8 @@ def read_workflow_file(path: Path) -> tuple[Any, dict[str, Any] | None]:
             head = stream.read(12)
         if head.startswith(_PNG) or (head.startswith(_RIFF) and head.endswith(_WEBP)):
             return _in_picture(path)
+        if path.stat().st_size > MOST_BYTES:
+            raise WorkflowUnreadable(f"{path} is larger than the {MOST_BYTES >> 20} MB that a workflow may have.")
         return json.loads(path.read_text("utf-8-sig")), None
     except (OSError, ValueError, RecursionError) as error:
         raise WorkflowUnreadable(f"{path} cannot be read as JSON ({error}); export the workflow again.") from error
@@ -31,16 +37,35 @@ def is_canvas(graph: Any) -> bool:
     return isinstance(graph, dict) and isinstance(graph.get("nodes"), list) and "links" in graph
 
 
+def check_extent(name: str, graph: Any) -> None:
+    """Refuse a graph that would take minutes or a traceback further on. Raises WorkflowUnreadable."""
+    count = len(graph["nodes"] if is_canvas(graph) else graph) if isinstance(graph, dict) else 0
+    if count > MOST_NODES:
+        raise WorkflowUnreadable(f"{name} has {count:,} nodes, and {MOST_NODES:,} are taken; split it up.")
+    layer: list[Any] = [graph] if isinstance(graph, dict | list) else []
+    for _ in range(MOST_LAYERS):
+        layer = [
+            each
+            for value in layer
+            for each in (value.values() if isinstance(value, dict) else value)
+            if isinstance(each, dict | list)
+        ]
+        if not layer:
+            return
+    raise WorkflowUnreadable(
+        f"{name} has values that lie more than {MOST_LAYERS} deep in one another; export it again."
+    )
+
+
 def _in_picture(path: Path) -> tuple[Any, dict[str, Any] | None]:
     from PIL import Image
 
-    from ...core.provenance.origin import graph_in, graph_texts
+    from ...core.provenance.origin import canvases_in, graphs_in
 
     with Image.open(path) as picture:
         picture.load()
-        graph = graph_in(picture)
-        texts = [found for found in graph_texts(picture) if is_canvas(found)]
-    canvas = texts[0] if texts else None
+        graph = next(iter(graphs_in(picture)), None)
+        canvas = next(iter(canvases_in(picture)), None)
     if graph is None and canvas is None:
         raise WorkflowUnreadable(
             f"{path} is a picture without a workflow in it; use one that ComfyUI saved with metadata, or a JSON file."

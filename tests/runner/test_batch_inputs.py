@@ -21,6 +21,7 @@ from likeness_studio.runner.batch.keys import batch_keys, content_hash, distinct
 from likeness_studio.runner.batch.ledger import Ledger
 from likeness_studio.runner.errors import (
     BatchInputsInvalid,
+    FilesNotAllowed,
     LedgerBusy,
     OutputUnwritable,
     ServerRefused,
@@ -250,9 +251,9 @@ GRAPH = {
 }
 
 
-def keys_of(*specs: JobSpec, graph=GRAPH, search=(), hash_of=file_hash) -> list[str]:
+def keys_of(*specs: JobSpec, graph=GRAPH, search=(), hash_of=file_hash, allowed=True) -> list[str]:
     def with_settings(chosen: tuple[Setting, ...]) -> Workflow:
-        workflow = Workflow.from_api("test", graph)
+        workflow = Workflow.from_api("test", graph).allowing_files(allowed)
         for setting in chosen:
             if setting.target != "Blank":
                 raise UnknownInput("No.")
@@ -298,6 +299,8 @@ def test_a_key_depends_on_what_is_in_the_workflows_own_files(tmp_path):
     before = keys_of(spec(photo), search=[tmp_path])
     (tmp_path / "wall.png").write_bytes(b"another wall")
     assert keys_of(spec(photo), search=[tmp_path]) != before
+    with pytest.raises(FilesNotAllowed, match=r"'Wall' reads .*wall\.png"):
+        keys_of(spec(photo), search=[tmp_path], allowed=False)
 
 
 def test_copies_each_have_a_key(tmp_path):

@@ -74,6 +74,7 @@ def test_a_job_that_was_cut_off_is_asked_for_where_a_login_is_needed(mirror, pho
         (errors.NodeClassMissing("x", "Nobody", [], {}), "unsuited"),
         (errors.WorkflowInvalid([errors.ModelFileMissing("x", [], {}), errors.OutOfRange("y")]), "unsuited"),
         (errors.OutputBlank("x"), "chance"),
+        (errors.OutputDamaged("x"), "chance"),
         (errors.InterruptedOnServer("x"), "job"),
         (errors.OutputUnwritable("x"), "disk"),
         (errors.TooLargeForServer("x"), "photo"),

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from likeness_studio.core.errors import PhotoMissing
 from likeness_studio.runner import errors
-from likeness_studio.runner.workflow import Given, safe_name, stage_input_files
+from likeness_studio.runner.cli import main
+from likeness_studio.runner.workflow import Given, from_object_info, safe_name, stage_input_files
 from likeness_studio.runner.workflow.input_files import parse_given
+from likeness_studio.runner.workflow.overrides import apply_settings, parse_setting
 
 
 @pytest.fixture
@@ -65,11 +71,74 @@ def test_two_photos_of_one_name_do_not_meet(graph, tmp_path):
 
 def test_the_workflows_own_photo_is_found_in_the_search_folders_only(graph, tmp_path):
     photo(tmp_path / "near" / "example.png")
+    graph.allow_files = True
     staged, used = stage_input_files(graph, [], tmp_path / "in", [tmp_path / "near"])
     assert [use.name for use in used] == ["example.png"]
     graph.nodes["2"].inputs["image"] = "../near/example.png"
     assert stage_input_files(graph, [], tmp_path / "in2", [tmp_path / "in"])[1] == []
     assert staged.nodes["2"].inputs["image"] == "example.png"
+
+
+@pytest.fixture
+def downloads(tmp_path):
+    """A folder with private pictures, and a workflow that somebody sent."""
+    for name in ("passport.jpg", "sub/me.jpg"):
+        photo(tmp_path / "downloads" / name)
+    (tmp_path / "downloads" / "loop").symlink_to(tmp_path / "downloads")
+    return tmp_path / "downloads"
+
+
+@pytest.mark.parametrize(("node", "name"), [("2", "passport.jpg"), ("2", "./sub/../passport.jpg"), ("3", "sub")])
+def test_a_file_that_only_the_workflow_names_is_asked_for(graph, downloads, tmp_path, node, name):
+    graph.nodes[node].inputs[graph.nodes[node].file_input] = name
+    with pytest.raises(errors.FilesNotAllowed, match=re.escape(str((downloads / name).resolve()))):
+        stage_input_files(graph, [], tmp_path / "in", [downloads])
+    assert stage_input_files(graph.copy().allowing_files(), [], tmp_path / "in", [downloads])[1]
+    title = graph.nodes[node].title
+    chosen = graph.copy()
+    chosen.set(f"{title}.{graph.nodes[node].file_input}", name)
+    assert stage_input_files(chosen, [], tmp_path / "in", [downloads])[1]
+    mine = Given(photo(tmp_path / "mine.jpg"), title)
+    assert [use.name for use in stage_input_files(graph, [mine], tmp_path / "in", [downloads])[1]] == ["mine.jpg"]
+
+
+@pytest.mark.parametrize("name", [".", "./", "sub/..", "sub\\..", " . ", "./sub/../.", "loop"])
+@pytest.mark.parametrize("allowed", [False, True])
+def test_the_whole_folder_beside_a_workflow_is_never_read(graph, downloads, tmp_path, name, allowed):
+    graph.nodes["3"].inputs["folder"] = name
+    graph.allow_files = allowed
+    used = []
+    with pytest.raises(errors.FilesNotAllowed) if name != "loop" else nullcontext():
+        used = stage_input_files(graph, [], tmp_path / "in", [downloads])[1]
+    assert not used
+
+
+def test_all_files_are_named_at_once(graph, downloads, tmp_path):
+    graph.nodes["2"].inputs["image"], graph.nodes["3"].inputs["folder"] = "passport.jpg", "sub"
+    with pytest.raises(errors.FilesNotAllowed, match=r"'Photo' reads .*passport\.jpg, 'References' reads .*sub;"):
+        stage_input_files(graph, [], tmp_path / "in", [downloads])
+
+
+def test_what_is_chosen_by_set_is_the_users_word(graph, downloads, tmp_path):
+    apply_settings(graph, [parse_setting("Photo.image=passport.jpg")], from_object_info({}))
+    assert [use.name for use in stage_input_files(graph, [], tmp_path / "in", [downloads])[1]] == ["passport.jpg"]
+
+
+def test_the_command_asks_for_what_a_workflow_names(downloads, tmp_path, monkeypatch):
+    """The real command: nothing is read, and it is said what would have been."""
+    graph = {
+        "1": {"class_type": "LoadImage", "inputs": {"image": "passport.jpg"}},
+        "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "x"}},
+    }
+    Image.new("RGB", (8, 8), "red").save(downloads / "passport.jpg")
+    (downloads / "shared.json").write_text(json.dumps(graph))
+    told = CliRunner().invoke(main, ["run", str(downloads / "shared.json"), "-o", str(tmp_path / "out"), "--json"])
+    assert told.exit_code == 1
+    assert '"files_not_allowed"' in told.output
+    assert not list((tmp_path / "out").glob("*.png"))
+    allowed = ["run", str(downloads / "shared.json"), "-o", str(tmp_path / "out"), "--json", "--allow-files"]
+    assert CliRunner().invoke(main, allowed).exit_code == 0
+    assert list((tmp_path / "out").glob("*.png"))
 
 
 def test_links_to_the_users_file_and_follows_symlinks(graph, tmp_path):

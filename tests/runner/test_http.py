@@ -112,13 +112,54 @@ def test_a_connection_that_the_server_closed_meanwhile_is_no_error(start):
     assert len(there.seen) == 3
 
 
-def test_redirects_are_followed_and_another_host_does_not_get_the_login(start):
-    other = start()
-    there = start(lambda path: (302, {"Location": f"http://localhost:{other.server_port}/there"}, b""))
+def test_a_question_is_sent_on_within_the_servers_own_origin(start):
+    there = start(lambda path: (302, {"Location": "/comfy/x"}, b"") if path == "/system_stats" else (200, {}, b"{}"))
     ComfyServer(there.url.replace("//", "//me:secret@"), {"X-Token": "t"}).system_stats()
-    _, path, headers, _ = other.seen[0]
-    assert path == "/there"
-    assert not {"Authorization", "X-Token"} & set(headers)
+    assert [path for _, path, _, _ in there.seen] == ["/system_stats", "/comfy/x"]
+    assert there.seen[1][2]["X-Token"] == "t"
+
+
+ELSEWHERE = {
+    "another host": "http://localhost:{port}/there",
+    "another port": "http://127.0.0.1:{port}/there",
+    "another scheme": "https://127.0.0.1:{own}/there",
+    "no scheme": "//127.0.0.1:{port}/there",
+    "no http": "file:///etc/passwd",
+    "no address": "http://[::1/there",
+}
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("location", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_nothing_goes_to_another_origin(start, tmp_path, status, location):
+    other = start()
+    there = start()
+    onward = location.format(port=other.server_port, own=there.server_port)
+    there.answer = lambda path: (status, {"Location": onward}, b"")
+    server = ComfyServer(there.url.replace("//", "//me:secret@"), {"X-Token": "t"})
+    (tmp_path / "me.jpg").write_bytes(b"a photo")
+    asked = [
+        server.system_stats,
+        lambda: server.submit({"prompt": {}}),
+        lambda: server.upload(tmp_path / "me.jpg", "me.jpg", "x"),
+        lambda: server.download({"filename": "a.png"}, tmp_path / "a.png"),
+    ]
+    for ask in asked:
+        with pytest.raises((ServerRefused, ServerUnreachable)):
+            ask()
+    assert not other.seen
+    assert not (tmp_path / "a.png").exists() or not (tmp_path / "a.png").read_bytes()
+
+
+def test_what_is_sent_is_not_sent_on_even_within_the_origin(start, tmp_path):
+    there = start(lambda path: (307, {"Location": "/elsewhere"}, b""))
+    (tmp_path / "me.jpg").write_bytes(b"a photo")
+    with pytest.raises(
+        ServerRefused, match=r"/upload/image is not taken: it sends that on to http://127.0.0.1"
+    ) as told:
+        ComfyServer(there.url).upload(tmp_path / "me.jpg", "me.jpg", "x")
+    assert told.value.status == 307
+    assert len(there.seen) == 1
 
 
 def test_a_login_does_not_follow_the_socket_to_another_host(start):
@@ -189,8 +230,9 @@ def test_a_proxy_of_another_kind_is_named(monkeypatch):
 
 def test_a_circle_of_redirects_ends(start):
     there = start(lambda path: (302, {"Location": path}, b""))
-    with pytest.raises(ServerUnreachable, match="too many redirects"):
+    with pytest.raises(ServerRefused, match="more than 5 times"):
         ComfyServer(there.url).system_stats()
+    assert len(there.seen) == 5
 
 
 def test_the_environments_proxy_is_asked_for_other_hosts_and_not_for_this_machine(start, monkeypatch):

@@ -244,3 +244,30 @@ def test_a_damaged_row_names_the_job(tmp_path):
     broken.close()
     with Ledger.read(tmp_path) as ledger, pytest.raises(LedgerUnreadable, match="retry"):
         ledger.row("key-anna")
+
+
+def test_an_emptied_ledger_is_named_and_not_begun_anew(tmp_path):
+    with Ledger.open(tmp_path):
+        pass
+    for name in ("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / "ledger.sqlite").touch()
+    Ledger.open(tmp_path).close()
+    (tmp_path / "anna").mkdir()
+    with (tmp_path / "ledger.sqlite").open("wb"):
+        pass
+    for name in ("ledger.sqlite-wal", "ledger.sqlite-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    with pytest.raises(LedgerUnreadable, match=r"ledger\.sqlite is empty"):
+        Ledger.open(tmp_path)
+    (tmp_path / "ledger.sqlite").unlink()
+    Ledger.open(tmp_path).close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="this system locks no folders")
+def test_a_deleted_lock_file_lets_no_second_runner_in(tmp_path):
+    with Ledger.open(tmp_path):
+        (tmp_path / "ledger.lock").unlink()
+        with pytest.raises(LedgerBusy):
+            Ledger.open(tmp_path)
+    Ledger.open(tmp_path).close()

@@ -109,6 +109,12 @@ LISTEN_SECONDS = 0.5
 STEADY_SECONDS = 5.0
 """A connection that lasted so long was a good one: after it the pauses between attempts begin anew."""
 
+LARGEST_FRAME = 16 << 20
+"""Bytes of a message, all its fragments together: a preview has a hundredth of that."""
+
+MOST_WAITING = 10_000
+"""Messages about one prompt that nobody has looked at yet; of more, only the end of the prompt is kept."""
+
 Heard = tuple[float, Message | Preview]
 """Something the server said, and when it arrived (seconds of the monotonic clock)."""
 
@@ -124,8 +130,10 @@ class Subscription:
 
     def put(self, message: Message | Preview) -> None:
         """Take a message in; called by the listener's thread."""
-        self._messages.put((time.monotonic(), message))
-        if isinstance(message, Message) and message.ends:
+        ends = isinstance(message, Message) and message.ends
+        if ends or self._messages.qsize() < MOST_WAITING:
+            self._messages.put((time.monotonic(), message))
+        if ends:
             self.over = True
             self.wake.set()
 
@@ -141,6 +149,48 @@ class Subscription:
             while True:
                 found.append(self._messages.get_nowait())
         return found
+
+
+def _bound_frames(socket: Any) -> None:
+    """Make the socket fail on a frame that announces more than a message may have, instead of collecting it."""
+    from websocket import WebSocketPayloadException
+
+    collect = socket.frame_buffer.recv_strict
+
+    def recv_strict(size: int) -> bytes:
+        if size > LARGEST_FRAME:
+            raise WebSocketPayloadException(f"a frame of {size:,} bytes")
+        return collect(size)
+
+    socket.frame_buffer.recv_strict = recv_strict
+
+
+class _Fragments:
+    """Puts the fragments of a message together, as long as it is not too long."""
+
+    def __init__(self) -> None:
+        self._kind, self._parts, self._size = 0, [], 0
+
+    def add(self, code: int, frame: Any) -> str | bytes | None:
+        """The whole message, once its last fragment has come. Raises WebSocketPayloadException."""
+        from websocket import ABNF, WebSocketPayloadException
+
+        if code not in (ABNF.OPCODE_CONT, ABNF.OPCODE_TEXT, ABNF.OPCODE_BINARY):
+            return b""
+        if code != ABNF.OPCODE_CONT:
+            self._kind, self._parts, self._size = code, [], 0
+        self._parts.append(frame.data)
+        self._size += len(frame.data) + FRAGMENT_BYTES
+        if self._size > LARGEST_FRAME:
+            raise WebSocketPayloadException("a message without end")
+        if not frame.fin:
+            return None
+        whole, self._parts = b"".join(self._parts), []
+        return whole.decode("utf-8", "replace") if self._kind == ABNF.OPCODE_TEXT else whole
+
+
+FRAGMENT_BYTES = 64
+"""What a fragment needs in memory besides its bytes: one may be empty."""
 
 
 class Listener:
@@ -225,6 +275,7 @@ class Listener:
                 header=self._server.headers,
                 redirect_limit=0,  # the headers, a login among them, would go to wherever it leads
                 skip_utf8_validation=True,  # `parse` does that, and a hundred times faster
+                fire_cont_frame=True,
             )
         except (OSError, ValueError, websocket.WebSocketException):
             self._tried.set()
@@ -236,10 +287,13 @@ class Listener:
             socket.send(HELLO)
             self._open.set()
             self._tried.set()
+            _bound_frames(socket)
+            message = _Fragments()
             while not (self._ending.is_set() or self._doubted.is_set()):
                 with suppress(websocket.WebSocketTimeoutException):
-                    code, frame = socket.recv_data()
-                    self._take(frame.decode("utf-8", "replace") if code == websocket.ABNF.OPCODE_TEXT else frame)
+                    whole = message.add(*socket.recv_data_frame())
+                    if whole is not None:
+                        self._take(whole)
         except (OSError, ValueError, websocket.WebSocketException):
             pass
         finally:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from ....core.files import claim_free_path
-from ....core.imaging.files import picture_formats
+from ....core.files import claim_free_path, make_private_folder
+from ....core.imaging.files import MAX_PIXELS, picture_formats
 from ....core.node_facts import facts_of
 from ...errors import (
     InterruptedOnServer,
     OutputBlank,
+    OutputDamaged,
     OutputUnwritable,
     RunnerError,
     ServerBroken,
@@ -26,7 +27,7 @@ from ...workflow.graph import Node, Workflow
 from ..backoff import OutageWait
 from ..base import Folders
 from ..result import RunResult, SavedFile
-from ..saved_files import File, announced_files, local_path
+from ..saved_files import File, announced_files, is_fetched, local_path, refuse_hidden
 from .server import ComfyServer
 from .uploads import without_filename_tag
 
@@ -174,14 +175,20 @@ def _titled(workflow: Workflow, node_id: str) -> str:
     return f"{node.title} (node {node_id})" if node else f"node {node_id}"
 
 
-PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"})
+
+MOST_FILES = 10_000
+"""So many files of one run are fetched; no batch of pictures in memory has as many."""
+
+MOST_NAMED = 8
 
 
 class Fetch:
     """Fetches the files of one result from `server`. `previews` also brings those that are only shown.
 
     Pictures of a node with a likeness verdict or an enrollment are always fetched: the report shows them. Raises
-    OutputMissing, OutputUnwritable, OutputBlank (unless `allow_black`), UnsafePath and ServerUnreachable.
+    OutputMissing, OutputUnwritable, OutputDamaged, OutputBlank (unless `allow_black`), UnsafePath, ServerRefused and
+    ServerUnreachable.
     """
 
     def __init__(
@@ -201,10 +208,8 @@ class Fetch:
         judged = {node for key in ("likeness", "enrollment") for node, _ in result.shown(key)}
         fetched: list[tuple[list[SavedFile], SavedFile]] = []
         try:
-            for node, file in announced_files(result):
+            for node, file in self._wanted(result, judged):
                 temporary = file.get("type") == "temp"
-                if temporary and not (self.previews or node in judged):
-                    continue
                 folder, found = (
                     (self.folders.temp, result.previews) if temporary else (self.folders.output, result.outputs)
                 )
@@ -217,14 +222,34 @@ class Fetch:
         for found, saved in fetched:
             found.append(saved)
 
+    def _wanted(self, result: RunResult, judged: set[str]) -> Iterator[tuple[str, File]]:
+        """The announced files that are brought here, with their nodes; notes say of the others that they are not."""
+        left: list[str] = []
+        count = 0
+        for node, file in announced_files(result):
+            if file.get("type") == "temp" and not (self.previews or node in judged):
+                continue
+            refuse_hidden(file)
+            count += 1
+            if count > MOST_FILES:
+                raise ServerRefused(f"{self.server.url} announced more than {MOST_FILES:,} files for one run.")
+            if is_fetched(file):
+                yield node, file
+            else:
+                left.append(PurePosixPath(file["filename"]).name)
+        if left:
+            more = f" and {len(left) - MOST_NAMED} more" if len(left) > MOST_NAMED else ""
+            named = ", ".join(left[:MOST_NAMED])
+            result.notes.append(f"Left on the server, as files of these kinds are not brought here: {named}{more}.")
+
     def _one(self, file: File, folder: Path, prompt_id: str, *, judge: bool) -> Path:
         target = local_path(folder, without_filename_tag(file, prompt_id))
         partial = target.with_name(f".{prompt_id}.part")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_private_folder(target.parent)
             self._download(file, partial)
-            if judge and not self.allow_black and target.suffix.lower() in PICTURES:
-                refuse_black(partial, target.name)
+            if target.suffix.lower() in PICTURES:
+                check_picture(partial, target.name, judge=judge, allow_black=self.allow_black)
             return claim_free_path(partial, target)
         except OSError as error:
             raise OutputUnwritable(f"{target} cannot be written ({error.strerror or error}).") from error
@@ -241,19 +266,27 @@ class Fetch:
                     raise
 
 
-def refuse_black(path: Path, name: str) -> None:
-    """Raise OutputBlank when every pixel of a picture is black: that is what a model makes of numbers that are none.
+def check_picture(path: Path, name: str, *, judge: bool, allow_black: bool = False) -> None:
+    """Raise OutputDamaged for a file that is called a picture and is none.
 
-    A file that is not a picture is not judged.
+    With `judge` it is decoded, unless it is very large, and OutputBlank is raised when every pixel is black: that is
+    what a model makes of numbers that are none.
     """
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(path, formats=picture_formats()) as picture:
+            if not judge or picture.width * picture.height > MAX_PIXELS:
+                return
             brightest = [high for _, high in _extrema(picture)]
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except Image.DecompressionBombError:
         return
-    if not any(brightest):
+    except (OSError, ValueError, SyntaxError, ArithmeticError) as error:
+        raise OutputDamaged(
+            f"{PurePosixPath(name).name} came from the server as a picture and cannot be read as one "
+            f"({'it is of no known format' if isinstance(error, UnidentifiedImageError) else error}); run it again."
+        ) from error
+    if not any(brightest) and not allow_black:
         raise OutputBlank(
             f"{PurePosixPath(name).name} is completely black, which is what invalid numbers (NaN) become; use another "
             "model precision (such as --fp32-vae on the server), or allow black pictures."

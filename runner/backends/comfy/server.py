@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from ....core.files import open_anew
 from ....core.interrupt import Stopped, never
 from ...errors import (
     BadServerAddress,
@@ -22,7 +23,7 @@ from ...errors import (
 )
 from ..backoff import OutageWait
 from ..saved_files import File
-from .http import Broken, Http, NoConnection, Response
+from .http import Broken, Http, NoConnection, NotTaken, Response
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 REQUEST_SECONDS = 30.0
@@ -97,6 +98,8 @@ class ComfyServer:
             response = self._http.request(method, path, **options)
         except (NoConnection, Broken) as error:
             raise self._unreachable(error) from error
+        except NotTaken as error:
+            raise self._not_taken(f"{method} {path}", error) from error
         if response.status_code in AWAY:
             raise ServerUnreachable(
                 f"The ComfyUI server at {self.url} is away: something before it answered {method} {path} with "
@@ -113,6 +116,12 @@ class ComfyServer:
     def _unreachable(self, error: Exception) -> ServerUnreachable:
         sent = not isinstance(error, NoConnection)
         return ServerUnreachable(f"The ComfyUI server at {self.url} does not answer ({error}).", sent=sent)
+
+    def _not_taken(self, request: str, error: NotTaken) -> ServerRefused:
+        return ServerRefused(
+            f"The answer of {self.url} to {request} is not taken: {error}; is that the address of a ComfyUI server?",
+            error.status,
+        )
 
     def json(self, method: str, path: str, **options: Any) -> dict[str, Any]:
         """One request whose answer must be a JSON object; anything else raises ServerRefused."""
@@ -261,12 +270,14 @@ class ComfyServer:
                 yield pieces
         except (NoConnection, Broken) as error:
             raise ServerUnreachable(f"{self.url} stopped while {query['filename']} was fetched ({error}).") from error
+        except NotTaken as error:
+            raise self._not_taken(f"/view of {query['filename']}", error) from error
 
     def download(self, file: File, target: Path) -> None:
         """Write a result to `target`, whose folder is there. Raises OutputMissing, OutputUnwritable."""
         with self.view(file) as pieces:
             try:
-                with target.open("wb") as out:
+                with open_anew(target) as out:
                     for piece in pieces:
                         out.write(piece)
             except OSError as error:

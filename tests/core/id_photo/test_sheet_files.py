@@ -289,7 +289,7 @@ def test_what_cannot_be_written_says_so_and_leaves_nothing(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(SheetNotSaved):
         save_numbered(tmp_path, "file/sheet", [(".pdf", b"1")])
-    with pytest.raises(SheetNotSaved):
+    with pytest.raises(UnsafePath):
         save_numbered(tmp_path, "x" * 300, [(".pdf", b"1")])
     with pytest.raises(SheetNotSaved):
         save_as(tmp_path / "file" / "a.pdf", [(".pdf", b"1")])

@@ -8,7 +8,7 @@ from PIL import Image
 
 from likeness_studio.core import host
 from likeness_studio.core.errors import UnsafePath
-from likeness_studio.core.errors.formats import PrintProportionsDiffer, PrintsDoNotFit, PrintSizeUnknown, SheetNotSaved
+from likeness_studio.core.errors.formats import PrintProportionsDiffer, PrintsDoNotFit, PrintSizeUnknown
 from likeness_studio.core.id_photo import IDPhoto
 from likeness_studio.core.id_photo.documents import document
 from likeness_studio.core.imaging import from_pil, load_photo
@@ -97,7 +97,7 @@ def test_a_typed_size_wins_over_the_id_photos(place, photo):
         ({"width_mm": 50.0, "height_mm": 50.0}, PrintProportionsDiffer),
         ({"width_mm": 140.0, "height_mm": 180.0}, PrintsDoNotFit),
         ({"width_mm": 35.0, "height_mm": 45.0, "filename_prefix": "../up"}, UnsafePath),
-        ({"width_mm": 35.0, "height_mm": 45.0, "filename_prefix": "x" * 300}, SheetNotSaved),
+        ({"width_mm": 35.0, "height_mm": 45.0, "filename_prefix": "x" * 300}, UnsafePath),
     ],
 )
 def test_what_cannot_be_printed_is_refused(place, photo, changed, error):

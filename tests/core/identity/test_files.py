@@ -2,14 +2,17 @@
 
 import pickle
 import stat
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from likeness_studio.core.errors import IdentityFileInvalid
-from likeness_studio.core.identity import Identity, load_identity, save_identity
+from likeness_studio.core import host
+from likeness_studio.core.errors import EngineMismatch, IdentityFileInvalid, UnsafePath
+from likeness_studio.core.identity import Identity, enrollment, load_identity, save_identity
+from likeness_studio.nodes.identity import SaveIdentity
 
 
 @pytest.fixture
@@ -56,3 +59,59 @@ def test_anything_else_is_refused(write, tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(IdentityFileInvalid, match="nobody"):
         load_identity(tmp_path / "nobody.safetensors")
+
+
+def written(path: Path, embedding: torch.Tensor | None = None, **changed: str | None) -> Path:
+    """An identity file with some values changed, or left out where they are None."""
+    values = {"format": enrollment.FORMAT, "engine": "yunet-sface/1", "photos": "2", "name": "a", "agreement": "[1,1]"}
+    metadata = {key: value for key, value in (values | changed).items() if value is not None}
+    vector = torch.nn.functional.normalize(torch.ones(128), dim=0) if embedding is None else embedding
+    save_file({"embedding": vector}, path, metadata)
+    return path
+
+
+NESTED = "[" * 100_000
+HOSTILE = [
+    *({key: None} for key in ("engine", "photos", "name", "agreement")),
+    *({"agreement": value} for value in (NESTED, "{}", "7", '["x"]', "[[1]]", "[NaN]", "[5]", "[1e999]", "null")),
+    *({"agreement": value} for value in ("[1,1,1]", "[" + "1," * 4_000_000 + "1]")),
+    *({"photos": value} for value in ("-5", "0", "x", "1e9", "9" * 5000, "10000000", "")),
+    *({"engine": value} for value in ("", "x" * 5000)),
+    {"name": "x" * 100_000},
+]
+
+
+@pytest.mark.parametrize("changed", HOSTILE, ids=lambda changed: str(changed)[:40])
+def test_values_that_no_identity_has_are_refused_in_words(tmp_path, changed):
+    with pytest.raises(IdentityFileInvalid, match=r"^me\.safetensors "):
+        load_identity(written(tmp_path / "me.safetensors", **changed))
+
+
+@pytest.mark.parametrize("shape", [(0,), (1, 128), (128, 1), (20_000,), ()])
+def test_an_embedding_of_another_shape_is_refused(tmp_path, shape):
+    with pytest.raises(IdentityFileInvalid):
+        load_identity(written(tmp_path / "me.safetensors", torch.ones(shape)))
+
+
+@pytest.mark.parametrize("name", ["", ".", "./", "a/..", "a/b/../..", "a/../.", "..", "/", "x" * 300])
+def test_a_name_that_is_no_file_in_the_folder_is_refused(identity, tmp_path, name):
+    home = tmp_path / "output"
+    home.mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UnsafePath), host.use(host.LocalHost(tmp_path, home, tmp_path)):
+        SaveIdentity.execute(identity, name)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["x" * 241, "x" * 100_000, "a/" * 5000 + "b", "/".join("ä" * 300), "ä" * 130])
+def test_names_of_thousands_of_letters_are_one_sentence(tmp_path, name):
+    for inside in (host.inside, host.file_inside):
+        with pytest.raises(UnsafePath, match="is too long") as told:
+            inside(tmp_path, name)
+        assert len(str(told.value)) < 300
+
+
+def test_an_embedding_that_the_engine_cannot_have_made_is_named(tmp_path):
+    short = load_identity(written(tmp_path / "me.safetensors", torch.nn.functional.normalize(torch.ones(7), dim=0)))
+    with pytest.raises(EngineMismatch, match="7 numbers"):
+        short.cosine(np.ones(128) / np.sqrt(128))

@@ -45,6 +45,7 @@ def test_verify_finds_a_flipped_byte_behind_a_valid_stamp(net):
     before = net.stat()
     flip(net)
     os.utime(net, ns=(before.st_atime_ns, before.st_mtime_ns))
+    store._stamp(store.models()["net"], net)
     assert store.path("net") == net
     (check,) = store.verify("net")
     assert check.state == "corrupt"
@@ -160,3 +161,13 @@ def test_a_relative_model_folder_is_made_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LIKENESS_MODELS", "weights")
     assert host.model_dirs() == [tmp_path / "weights"]
+
+
+def test_a_model_that_was_changed_with_its_time_put_back_is_hashed_again(net):
+    """The system writes down when a file was changed, and no program can put that back."""
+    store.path("net")
+    before = net.stat()
+    flip(net)
+    os.utime(net, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(ModelCorrupt):
+        store.path("net")

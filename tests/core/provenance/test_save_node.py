@@ -259,8 +259,12 @@ def test_a_size_out_of_reach_writes_nothing(place, demo):
 def test_names_stay_in_the_folder_and_what_cannot_be_written_is_told(place, demo, monkeypatch):
     with pytest.raises(UnsafePath):
         call(demo, filename_prefix="../../away")
-    with pytest.raises(PictureNotSaved):
+    with pytest.raises(UnsafePath, match="is too long"):
         call(demo, filename_prefix="x" * 300)
+    place.mkdir(exist_ok=True)
+    (place / "taken").touch()
+    with pytest.raises(PictureNotSaved):
+        call(demo, filename_prefix="taken/x")
 
 
 def test_a_workflow_that_jpeg_cannot_hold_is_refused(place, demo):

@@ -218,6 +218,39 @@ class TestAnotherPython:
         assert child.exit_code() in {0, None}
 
 
+SECRETS = [
+    "C2PA_KEY",
+    "LIKENESS_C2PA_KEY",
+    "AWS_SECRET_ACCESS_KEY",
+    "HF_TOKEN",
+    "HUGGING_FACE_HUB_TOKEN",
+    "GITHUB_TOKEN",
+]
+SECRETS += [
+    "OPENAI_API_KEY",
+    "PIP_INDEX_URL",
+    "UV_INDEX_URL",
+    "CUDA_API_KEY",
+    "XDG_TOKEN",
+    "DATABASE_URL",
+    "SSH_AUTH_SOCK",
+]
+
+
+def test_comfyui_does_not_get_the_users_keys_and_tokens(monkeypatch):
+    for name in SECRETS:
+        monkeypatch.setenv(name, "secret")
+    for name in ("CUDA_VISIBLE_DEVICES", "HF_HOME", "https_proxy", "LC_ALL", "LIKENESS_MODELS"):
+        monkeypatch.setenv(name, "kept")
+    passed = processes.for_another_python(PYTHONUNBUFFERED="1")
+    assert "secret" not in passed.values()
+    assert list(passed.values()).count("kept") == 5
+    assert {"PATH", "PYTHONUNBUFFERED"} <= set(passed)
+    monkeypatch.setenv(processes.MORE_VARIABLES, "HF_TOKEN, LIKENESS_C2PA_KEY")
+    also = processes.for_another_python()
+    assert {name for name in SECRETS if name in also} == {"HF_TOKEN", "LIKENESS_C2PA_KEY"}
+
+
 WORDS = ["Prompt executed in 0.01 seconds", "\x1b[32m[INFO]\x1b[0m \x1b[32mPrompt executed in 0.01 seconds\x1b[0m"]
 """How ComfyUI 0.3.64 and 0.33.0 say that a prompt is done."""
 

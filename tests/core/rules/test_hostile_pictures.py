@@ -1,0 +1,79 @@
+"""Pictures that are small as files and large in memory or in time: refused before they are decoded."""
+
+from __future__ import annotations
+
+import io
+import time
+import tracemalloc
+import zlib
+
+import pytest
+from PIL import Image
+
+from likeness_studio.core.errors import PhotoTooLarge
+from likeness_studio.core.imaging import files
+from likeness_studio.core.imaging.files import check_whole, load_on_white, load_photo
+
+
+@pytest.fixture(params=[("a.gif", {}), ("a.tif", {"compression": "tiff_deflate"}), ("a.webp", {"lossless": True})])
+def animation(request, tmp_path):
+    """A hundred frames of 1500 x 1500 that differ from the first in a pixel."""
+    name, options = request.param
+    first = Image.new("L", (1500, 1500))
+    others = []
+    for number in range(99):
+        others.append(first.copy())
+        others[-1].putpixel((number, 0), 255)
+    first.save(tmp_path / name, save_all=True, append_images=others, **options)
+    return tmp_path / name
+
+
+def test_frames_count_together(animation):
+    began = time.process_time()
+    with pytest.raises(PhotoTooLarge, match="100 frames of 1500 x 1500"):
+        load_photo(animation)
+    assert time.process_time() - began < 5
+
+
+def test_where_one_picture_is_wanted_one_is_decoded(animation):
+    assert load_photo(animation, first=True)[0].shape == (1, 1500, 1500, 3)
+    assert load_on_white(animation).shape == (1500, 1500, 3)
+
+
+def test_a_later_page_may_not_be_larger_than_a_picture_may_be(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "MAX_PIXELS", 100_000)
+    Image.new("L", (9, 9)).save(tmp_path / "a.tif", save_all=True, append_images=[Image.new("L", (500, 500))])
+    with pytest.raises(PhotoTooLarge, match="500 x 500"):
+        load_photo(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("size", [(1, 70_000), (70_000, 1), (1, 100_000_000), (10_001, 10_000)])
+def test_a_line_of_pixels_and_too_many_are_refused_before_decoding(tmp_path, size):
+    small = io.BytesIO()
+    Image.new("1", (1, 1)).save(small, "PNG")
+    data = bytearray(small.getvalue())
+    data[16:24] = size[0].to_bytes(4, "big") + size[1].to_bytes(4, "big")
+    data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    (tmp_path / "a.png").write_bytes(bytes(data))
+    load = (load_photo, check_whole)
+    tracemalloc.start()
+    for look in load:
+        with pytest.raises(PhotoTooLarge):
+            look(tmp_path / "a.png")
+    assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    tracemalloc.stop()
+
+
+def test_a_jpeg_of_two_thousand_scans_is_refused_before_decoding(tmp_path):
+    buffer = io.BytesIO()
+    Image.new("L", (2000, 2000), 90).save(buffer, "JPEG", progressive=True)
+    data = buffer.getvalue()
+    scan = data[data.rindex(b"\xff\xda") : -2]
+    (tmp_path / "a.jpg").write_bytes(data[:-2] + scan * 2000 + data[-2:])
+    began = time.process_time()
+    for look in (load_photo, check_whole):
+        with pytest.raises(PhotoTooLarge, match="scans"):
+            look(tmp_path / "a.jpg")
+    assert time.process_time() - began < 1
+    (tmp_path / "b.jpg").write_bytes(data)
+    assert load_photo(tmp_path / "b.jpg")[0].shape == (1, 2000, 2000, 3)

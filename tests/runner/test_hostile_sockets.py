@@ -1,0 +1,123 @@
+"""WebSockets that send giant frames, fragments without end or floods: memory stays small, and progress goes on."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import socket
+import threading
+import time
+import tracemalloc
+from contextlib import suppress
+
+import pytest
+
+from likeness_studio.runner.backends.comfy import events
+from likeness_studio.runner.backends.comfy.events import Listener, Message, Subscription
+from likeness_studio.runner.backends.comfy.server import ComfyServer
+from likeness_studio.tests.faults.proxy import TEXT, Frame
+
+BINARY_FRAGMENT, GO_ON, PIECE = b"\x02", b"\x00", bytes(60_000)
+LENGTH = b"\x7e" + len(PIECE).to_bytes(2, "big")
+
+
+def progress(prompt_id="job"):
+    return Frame(TEXT, json.dumps({"type": "progress", "data": {"prompt_id": prompt_id, "value": 1}}).encode()).raw
+
+
+def endless(first, piece, count):
+    yield first
+    for _ in range(count):
+        yield piece
+
+
+ATTACKS = {
+    "a frame of a terabyte": lambda: endless(b"\x82\x7f" + (1 << 40).to_bytes(8, "big"), PIECE, 3000),
+    "a frame of -1": lambda: endless(b"\x82\x7f" + b"\xff" * 8, PIECE, 10),
+    "fragments without end": lambda: endless(BINARY_FRAGMENT + LENGTH + PIECE, GO_ON + LENGTH + PIECE, 3000),
+    "empty fragments without end": lambda: endless(b"\x02\x00", b"\x00\x00" * 1000, 3000),
+}
+
+
+@pytest.fixture
+def sockets():
+    """Starts a server whose first socket sends `attack()`, and whose later ones send progress."""
+    listeners = []
+
+    def start(attack):
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+        said = iter([attack()])
+
+        def serve(connection):
+            with connection, suppress(OSError):
+                asked = connection.recv(1 << 16).decode()
+                key = asked.partition("Sec-WebSocket-Key: ")[2].partition("\r\n")[0]
+                digest = hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()
+                connection.sendall(
+                    b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+                    + base64.b64encode(digest)
+                    + b"\r\n\r\n"
+                )
+                for piece in next(said, ()):
+                    connection.sendall(piece)
+                while True:
+                    connection.sendall(progress())
+                    time.sleep(0.05)
+
+        def accept():
+            with suppress(OSError):
+                while True:
+                    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    yield start
+    for listener in listeners:
+        listener.close()
+
+
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
+def test_a_message_that_is_too_long_ends_the_connection_and_the_next_one_tells_again(sockets, monkeypatch, attack):
+    monkeypatch.setattr(events, "LARGEST_FRAME", 1 << 20)
+    tracemalloc.start()
+    listener = Listener(ComfyServer(sockets(attack)))
+    job = listener.subscribe("job")
+    deadline = time.monotonic() + 15
+    while not (heard := job.messages()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    listener.close()
+    assert heard
+    assert peak < 20 << 20, f"{peak >> 20} MB"
+
+
+def test_a_flood_is_cut_short_and_the_end_is_still_heard():
+    job = Subscription("job", "client")
+    for _ in range(events.MOST_WAITING * 3):
+        job.put(Message("progress", "job", {}))
+    job.put(Message("execution_success", "job", {}))
+    heard = job.messages()
+    assert len(heard) == events.MOST_WAITING + 1
+    assert job.over
+
+
+def test_fragments_of_one_message_are_put_together(sockets):
+    whole = json.dumps({"type": "progress", "data": {"prompt_id": "mine", "value": 7}}).encode()
+    parts = [b"\x01" + bytes([9]) + whole[:9], b"\x80" + bytes([len(whole) - 9]) + whole[9:]]
+    listener = Listener(ComfyServer(sockets(lambda: (b"", *[b""] * 3, *slowly(parts)))))
+    job = listener.subscribe("mine")
+    deadline = time.monotonic() + 10
+    while not (heard := job.messages()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    listener.close()
+    assert [message.data["value"] for _, message in heard if isinstance(message, Message)] == [7]
+
+
+def slowly(parts):
+    for part in parts:
+        time.sleep(1)
+        yield part

@@ -1,0 +1,104 @@
+"""Titles, file names and a server's words with terminal escapes or formulas: nothing that people look at obeys them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from likeness_studio.core.errors import PhotoMissing
+from likeness_studio.runner.backends import Event
+from likeness_studio.runner.batch.verdict_tables import cell
+from likeness_studio.runner.cli import main
+from likeness_studio.runner.cli.output import Output
+
+ESCAPES = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\x7f\x08\r"
+STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def graph(title=ESCAPES, image="me.jpg"):
+    return {
+        "1": {"class_type": "LoadImage", "inputs": {"image": image}, "_meta": {"title": f"Photo{title}"}},
+        "2": {"class_type": f"Odd{title}", "inputs": {f"x{title}": f"v{title}"}, "_meta": {"title": f"T{title}"}},
+        "3": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": f"p{title}"}},
+    }
+
+
+@pytest.fixture
+def shared(tmp_path):
+    folder = tmp_path / "a\x1b[2Jb"
+    folder.mkdir()
+    (folder / "w\x1b[31m.json").write_text(json.dumps(graph()))
+    return folder / "w\x1b[31m.json"
+
+
+COMMANDS = {
+    "inspect": ["inspect", "{}"],
+    "run": ["run", "{}"],
+    "a missing photo": ["run", "{}", "-i", "x\x1b[2J.jpg"],
+    "a setting": ["run", "{}", "--set", "T\x1b[2J.x=1"],
+    "doctor": ["doctor", "{}"],
+    "a missing workflow": ["run", "no\x1b[2J"],
+    "batch": ["batch", "{}", "-i", "no\x1b[2J", "-o", "out"],
+}
+
+
+@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_no_command_hands_escapes_to_the_terminal(shared, tmp_path, monkeypatch, words, as_json):
+    monkeypatch.chdir(tmp_path)
+    told = CliRunner().invoke(main, [word.format(shared) for word in words] + ["--json"] * as_json)
+    assert told.output
+    assert not STEERING.search(told.output), ascii(STEERING.search(told.output))
+    assert not isinstance(told.exception, Exception) or isinstance(told.exception, SystemExit), told.exception
+
+
+def test_what_is_said_is_harmless(capsys):
+    out = Output()
+    out.say(f"Note {ESCAPES}")
+    out.say_in_colour("Verdict ", (f"x{ESCAPES}\nVerdict SAME", "red"))
+    out.error(PhotoMissing(f"There is no photo {ESCAPES}"))
+    Output(as_json=True).line({"title": ESCAPES})
+    said = capsys.readouterr()
+    assert not STEERING.search(said.out + said.err)
+    assert len(said.out.splitlines()) == 3
+    assert json.loads(said.out.splitlines()[-1])["title"] == ESCAPES
+
+
+def test_a_title_in_the_progress_is_harmless(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    out = Output()
+    out.on_event(Event("node", node="1", title=f"a{ESCAPES}", index=0, total=2))
+    assert out._bars is not None
+    assert out._bars._progress.tasks[1].description.isprintable()
+    out.close()
+
+
+def test_commands_print_through_one_place():
+    folder = Path(__file__).parents[2] / "runner" / "cli"
+    direct = [
+        f"{path.name}: {line.strip()}"
+        for path in folder.glob("*.py")
+        for line in path.read_text("utf-8").splitlines()
+        if re.search(r"click\.echo\((?!f?\"\\r)|(?<!\w)print\(|Text\.assemble", line)
+    ]
+    cleaned = ("harmless(", "console.print(table)", "no_wrap=True")
+    assert [line for line in direct if not line.startswith("output.py") and not any(c in line for c in cleaned)] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["=1", "a;=HYPERLINK(1)", "a;  =1", "a;\t@x", "a\n=1", "a\r+1", "a;-2+3", "\t=1", " =1", "a; b;=c;+d", "\uff1d1"],
+)
+def test_no_cell_is_a_formula_however_the_table_is_split(text):
+    shown = cell(text)
+    for part in re.split(r"[;\t\r\n]", shown):
+        assert not part.lstrip().startswith(("=", "+", "-", "@", "\uff1d")), ascii(shown)
+
+
+@pytest.mark.parametrize("text", ["anna", "a; b", "-0.5", "3 - 2", "me@home", "1;2", ""])
+def test_plain_cells_stay_as_they_are(text):
+    assert cell(text) == text
