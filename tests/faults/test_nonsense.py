@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -66,7 +67,7 @@ NO_PICTURES = {
 
 @pytest.mark.parametrize("body", NO_PICTURES.values(), ids=NO_PICTURES)
 @pytest.mark.parametrize("options", [{}, {"allow_black": True}])
-def test_what_is_saved_as_a_picture_is_one(pretend: Pretend, folders: Folders, body: bytes, options: dict[str, bool]):
+def test_what_is_saved_as_a_picture_is_one(pretend: Pretend, folders: Folders, body: bytes, options: dict[str, Any]):
     pretend.bodies["/view"] = body
     with pytest.raises(errors.OutputDamaged, match=r"pretend_\d+_\.png came from the server as a picture"):
         run_on(pretend.url, graph(), folders, **options)
