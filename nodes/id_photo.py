@@ -116,7 +116,7 @@ class MakeIDPhoto(io.ComfyNode):
     ) -> io.NodeOutput:
         from ..core.errors import FaceNotUsable
         from ..core.errors.formats import AlterationForbidden, PhotoTooTight
-        from ..core.faces.engines import load_engine
+        from ..core.faces.engines import detection_models, load_engine
         from ..core.host import Progress
         from ..core.id_photo.documents import document as by_id
         from ..core.id_photo.head_in_photo import TensorSource
@@ -147,7 +147,7 @@ class MakeIDPhoto(io.ComfyNode):
             progress.step()
         reports = [{"picture": index, **each.report} for index, each in enumerate(made)]
         titled = [report | {"document_title": rules.title} for report in reports]
-        used = [model for model in engine.models if model["use"] == "face detection"]
+        used = detection_models(engine)
         told = [
             line for each in made for line in [*each.report["broken"], *each.report["to_do"], *each.report["warnings"]]
         ]

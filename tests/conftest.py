@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -188,18 +189,27 @@ def start_comfyui(
             return process, server
 
 
-@pytest.fixture(scope="session")
-def comfyui_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyUIServer]:
-    """A real ComfyUI server for the whole session; skips without COMFYUI_PATH."""
-    base = tmp_path_factory.mktemp("comfyui")
-    process, server = start_comfyui(base)
+@contextmanager
+def running_comfyui(
+    base: Path, *extra: str, python: str | None = None, link_pack: bool = True
+) -> Iterator[ComfyUIServer]:
+    """The ComfyUI that `start_comfyui` starts, until the end of the block."""
+    process, server = start_comfyui(base, *extra, python=python, link_pack=link_pack)
     try:
         yield server
     finally:
         process.terminate()
         try:
-            process.wait(10)
+            process.wait(20)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        shutil.rmtree(base / "temp", ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def comfyui_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyUIServer]:
+    """A real ComfyUI server for the whole session; skips without COMFYUI_PATH."""
+    base = tmp_path_factory.mktemp("comfyui")
+    with running_comfyui(base) as server:
+        yield server
+    shutil.rmtree(base / "temp", ignore_errors=True)

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from matting import _read, keyed
+from matting import keyed, read_picture, some_people
 from scenes import SCENES, scene
 
 from likeness_studio.core.faces.face import Face
@@ -78,7 +78,7 @@ def measure(path: Path, networks: Networks, crowd: list[np.ndarray], cache: Path
     if (found := keyed(path, cache)) is None:
         return []
     front, alpha = found
-    photo = torch.from_numpy(_read(path))
+    photo = torch.from_numpy(read_picture(path))
     random = np.random.default_rng(int(hashlib.sha256(path.name.encode()).hexdigest()[:8], 16))
     kind = SCENES[int(random.integers(len(SCENES)))]
     back = scene(kind, front, alpha, crowd, random)
@@ -119,8 +119,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
     args.cache.mkdir(parents=True, exist_ok=True)
-    people = sorted(args.people.rglob("*.jpg"))
-    crowd = [_read(path) for path in people[:: max(1, len(people) // 60)]]
+    crowd = some_people(args.people)
     networks, rows, done = Networks.load("cpu"), [], 0
     for path in sorted(args.photos.glob("*.jpg"), key=lambda path: hashlib.sha256(path.name.encode()).hexdigest()):
         if done >= args.count:

@@ -79,7 +79,7 @@ def half_of(name: str) -> str:
     return ("tune", "report")[int(hashlib.sha256(name.encode()).hexdigest(), 16) % 2]
 
 
-def _read(path: Path, mode: str = "RGB", size: tuple[int, int] | None = None) -> np.ndarray:
+def read_picture(path: Path, mode: str = "RGB", size: tuple[int, int] | None = None) -> np.ndarray:
     picture = ImageOps.exif_transpose(Image.open(path)).convert(mode)
     if size is None:
         factor = min(1.0, SIDE / max(picture.size))
@@ -94,9 +94,10 @@ def _session(name: str) -> Any:
 def real_cases(folder: Path) -> Iterator[Case]:
     """P3M's pictures as they are."""
     for path in sorted((folder / "original").glob("*.jpg")):
-        image = _read(path)
+        image = read_picture(path)
         size = (image.shape[1], image.shape[0])
-        yield Case(path.stem, "P3M", half_of(path.stem), image, _read(folder / "alpha" / f"{path.stem}.png", "L", size))
+        truth = read_picture(folder / "alpha" / f"{path.stem}.png", "L", size)
+        yield Case(path.stem, "P3M", half_of(path.stem), image, truth)
 
 
 def keyed(path: Path, cache: Path) -> tuple[np.ndarray, np.ndarray] | None:
@@ -105,7 +106,7 @@ def keyed(path: Path, cache: Path) -> tuple[np.ndarray, np.ndarray] | None:
     if kept.exists():
         stored = np.load(kept)
         return (stored["front"], stored["alpha"]) if "front" in stored else None
-    image = _read(path)
+    image = read_picture(path)
     tensor = torch.from_numpy(image)[None]
     first, second = (matte(tensor, _session(name), normalisation_for(name))[0] for name in ("u2net", "modnet"))
     one, two = first > 0.5, second > 0.5
@@ -125,10 +126,16 @@ def keyed(path: Path, cache: Path) -> tuple[np.ndarray, np.ndarray] | None:
     return front, alpha
 
 
+def some_people(folder: Path) -> list[np.ndarray]:
+    """Some sixty of the photos below a folder, evenly taken."""
+    paths = sorted(folder.rglob("*.jpg"))
+    return [read_picture(path) for path in paths[:: max(1, len(paths) // 60)]]
+
+
 def mixed_cases(folder: Path, people: Path, cache: Path, most: int) -> Iterator[Case]:
     """Portraits before hard backgrounds: two scenes for each, all scenes in turn."""
     cache.mkdir(parents=True, exist_ok=True)
-    crowd = [_read(path) for path in sorted(people.rglob("*.jpg"))[:: max(1, len(list(people.rglob("*.jpg"))) // 60)]]
+    crowd = some_people(people)
     taken = {"tune": 0, "report": 0}
     for path in sorted(folder.glob("*.jpg")):
         half = half_of(path.stem)
@@ -189,7 +196,7 @@ def measure(case: Case, peers: dict[str, Path], timing: bool) -> dict[str, Any]:
         FUSED: refined(person.mask[None]),
     }
     for name, folder in peers.items():
-        found[name] = _read(folder / f"{case.file}.png", "L", (case.image.shape[1], case.image.shape[0]))
+        found[name] = read_picture(folder / f"{case.file}.png", "L", (case.image.shape[1], case.image.shape[0]))
         seconds |= {name: json.loads((folder / "seconds.json").read_text())[case.file]} if timing else {}
     return {
         "name": case.name,

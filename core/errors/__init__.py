@@ -7,7 +7,14 @@ for the test that keeps the list honest.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
+
+
+def first_of(names: Sequence[str], most: int) -> str:
+    """The first `most` of several names, and how many more there are, for a sentence."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 class LikenessError(Exception):

@@ -326,9 +326,10 @@ def told(found: Sequence[Compliance | Usability]) -> str:
 def used_models(engine: FaceEngine, matte: str | None, *, parsing: bool) -> list[dict[str, Any]]:
     """The models behind a check, for the report."""
     from ..choices import models_behind
+    from ..faces.engines import detection_models
     from ..models import store
 
-    detection = [model for model in engine.models if model["use"] == "face detection"]
+    detection = detection_models(engine)
     names = [*MESH, *models_behind(matte or ""), *(["face_parsing"] if parsing else [])]
     known = {model["name"] for model in detection}
     return [*detection, *store.used(*(name for name in names if name not in known))]

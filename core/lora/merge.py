@@ -351,10 +351,7 @@ def metadata_of(
 
 def place(filename: str) -> Path:
     """Where a merge of that name is written: inside output/loras. Raises UnsafePath."""
-    folder = host.output_dir() / "loras"
-    path = host.file_inside(folder, filename.strip() or "merged")
-    if path == folder.resolve():
-        raise UnsafePath(f"The name {filename!r} is that of the folder {path} itself; give a file's name.")
+    path = host.file_inside(host.output_dir() / "loras", filename.strip() or "merged")
     if not filename.isprintable():
         raise UnsafePath(f"The name {filename[:80]!r} has characters that are not seen; give another name.")
     return path

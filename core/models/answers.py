@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 16
 
+WHOLE_SECONDS = 120.0
+"""A whole answer takes no longer, where the request does not say how long; a file gets one more for each `SLOWEST`."""
+
 OVERHEAD = 1 << 20
 """Bytes of headers, chunk sizes and trailers that an answer may have besides its body."""
 

@@ -21,7 +21,7 @@ from urllib.parse import urljoin, urlsplit
 
 from ..files import open_anew, write_whole
 from . import transfer as disk
-from .answers import SLOWEST, Budget, TooMuch, count_answers, within
+from .answers import CHUNK, SLOWEST, WHOLE_SECONDS, Budget, TooMuch, count_answers, within
 from .transfer import Advance
 
 if TYPE_CHECKING:
@@ -111,11 +111,6 @@ _PAUSE = 0.5
 _READ_TIMEOUT = 20.0
 _REDIRECTS = 6
 _BUSY = {408, 425, 429, 500, 502, 503, 504}
-
-CHUNK = 1 << 16
-
-WHOLE_SECONDS = 120.0
-"""Seconds for a whole file, and one more for each `SLOWEST` bytes of it."""
 
 LARGEST = 4 << 30
 """Bytes of a file whose size the manifest does not say: archives of networks have a tenth of that."""

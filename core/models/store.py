@@ -253,8 +253,13 @@ def _stamp_file(file: Path) -> Path:
 
 def _signature(model: Model, file: Path) -> dict[str, object]:
     stat = file.stat()
-    changed = {"mtime_ns": stat.st_mtime_ns, "ctime_ns": stat.st_ctime_ns, "inode": stat.st_ino}
-    return {"sha256": model.sha256, "size": stat.st_size} | changed
+    return {
+        "sha256": model.sha256,
+        "size": stat.st_size,
+        "mtime_ns": stat.st_mtime_ns,
+        "ctime_ns": stat.st_ctime_ns,
+        "inode": stat.st_ino,
+    }
 
 
 def _stamped(model: Model, file: Path) -> bool:

@@ -14,7 +14,7 @@ from ..imaging.files import SUFFIXES, opened
 from ..node_facts import Effect, facts_of
 from . import xmp
 from .credentials import MARK, credentials_of
-from .graphs_in_texts import find_graphs
+from .graphs_in_texts import Found, find_graphs
 from .source_types import GENERATED, GENERATIVE, TERMS, UNDECIDED, VOCABULARY, short
 from .trace import NOTHING_MORE, UNKNOWN, Making, _name, trace
 from .xmp import SILENT, Claims, Generative, Origin, combined
@@ -191,7 +191,7 @@ def from_traces(image: Image.Image, claims: Claims | None = None) -> Origin:
     if claims is not None:
         texts |= {"CreatorTool": claims.tool, "Credit": claims.credit}
     exif = image.getexif()
-    inside = find_graphs(text for _, text in _texts(image))
+    inside = graphs_in(image)
     record = None if claims is None else claims.record
     claimed = None if record is None else record.generative
     traced = combined([_from_graph(graph, claimed) for graph in inside.graphs])
@@ -209,9 +209,9 @@ def from_traces(image: Image.Image, claims: Claims | None = None) -> Origin:
     return SILENT if inside.graphs else combined([_from_canvas(canvas) for canvas in inside.canvases])
 
 
-def graphs_in(image: Image.Image) -> list[dict[str, Any]]:
-    """The graphs in API format that an opened picture (a PNG: loaded) carries in its texts."""
-    return find_graphs(text for _, text in _texts(image)).graphs
+def graphs_in(image: Image.Image) -> Found:
+    """The graphs, in API and in canvas format, that an opened picture (a PNG: loaded) carries in its texts."""
+    return find_graphs(text for _, text in _texts(image))
 
 
 def _is_json(text: str) -> bool:
@@ -221,11 +221,6 @@ def _is_json(text: str) -> bool:
 def _looked_at(text: str) -> str:
     """The part of a text in which names and settings are looked for: its beginning and its end."""
     return text if len(text) <= 2 * MAX_TEXT else f"{text[:MAX_TEXT]}\n{text[-MAX_TEXT:]}"
-
-
-def canvases_in(image: Image.Image) -> list[dict[str, Any]]:
-    """The graphs in canvas format that an opened picture (a PNG: loaded) carries in its texts."""
-    return find_graphs(text for _, text in _texts(image)).canvases
 
 
 def _names_itself(key: str, text: str, *, of_camera: bool) -> bool:

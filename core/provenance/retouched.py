@@ -51,7 +51,7 @@ def retouch_in_file(path: Path) -> str:
                 image.load()
             packet = packet_of(image)
             record = xmp.read(packet).record if packet else None
-            graphs = graphs_in(image)
+            graphs = graphs_in(image).graphs
     except (LikenessError, OSError):
         return ""
     steps = (step.partition(": ") for step in (record.steps if record is not None else ()))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ...core.errors import first_of
 from ...core.outcome_words import JOBS
 from .collect import naming_options, show_collected
 from .output import FAILED, VERDICT_FAILED, Output, clean, current_output, duration, json_option, told_as_usage
@@ -253,14 +254,14 @@ def _show(out: Output, found: Overview) -> None:
         last = f"; last error: {clean(server.last_error)}" if server.last_error else ""
         out.say(f"Server    {server.url}: {', '.join(words)}{last}")
     for failure in found.failures[:SHOWN_REASONS]:
-        out.say(f"Failed    {_names(failure.jobs)}: [{failure.code}] {clean(failure.message)}")
+        out.say(f"Failed    {first_of(failure.jobs, SHOWN_NAMES)}: [{failure.code}] {clean(failure.message)}")
     if more := sum(len(failure.jobs) for failure in found.failures[SHOWN_REASONS:]):
         out.say(f"Failed    {more} more for other reasons; --failed lists all")
     if found.not_confirmed:
         names = [
             job.name if job.score is None else f"{job.name} (similarity {job.score:.2f})" for job in found.not_confirmed
         ]
-        out.say(f"Verdict   not confirmed: {_names(names)}")
+        out.say(f"Verdict   not confirmed: {first_of(names, SHOWN_NAMES)}")
 
 
 def _states(counts: Counts) -> str:
@@ -288,8 +289,3 @@ def _runner(found: Overview) -> str:
         return "at work; no job is finished yet"
     left = f", about {duration(found.seconds_left)} left" if found.seconds_left else ""
     return f"at work; {found.per_minute:.1f} jobs a minute{left}"
-
-
-def _names(names: Sequence[str]) -> str:
-    more = len(names) - SHOWN_NAMES
-    return ", ".join(names[:SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")

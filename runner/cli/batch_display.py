@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ...core.errors import first_of
 from ...core.outcome_words import BAD, JOBS, JobOutcome
 from ..batch.verdict_tables import one_line
 from .output import Output, clean, duration, echo
@@ -197,9 +198,7 @@ def render(view: BatchView, failures: list[tuple[str, str, str]], width: int) ->
         parts.append(_servers(view.servers, width))
         parts += [_line((clean(each.url), "bold"), f"  {_trouble(each)}") for each in view.servers if _trouble(each)]
     if view.running:
-        names = [clean(name) for name in view.running[:NAMES_SHOWN]]
-        more = len(view.running) - len(names)
-        text = ", ".join(names) + (f" and {more} more" if more else "")
+        text = first_of([clean(name) for name in view.running], NAMES_SHOWN)
         parts.append(_line(("Running  ", "dim"), text))
     for word, name, reason in failures:
         parts.append(_line((f"{word}  ", FAILURE_STYLES[word]), (name, "bold"), f"  {reason}"))

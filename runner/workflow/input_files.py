@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core import host
-from ...core.errors import PhotoMissing, UnsafePath
+from ...core.errors import PhotoMissing, UnsafePath, first_of
 from ...core.files import free_path
 from ...core.node_facts import FileKind
 from ..errors import FilesNotAllowed, PhotoNotPlaced, UnknownInput, UnknownTitle
@@ -212,7 +212,7 @@ def named_files(workflow: Workflow, placed: Container[str], search: Sequence[Pat
             refused.append(f"{node.title!r} reads {path or f'the whole folder {name!r}'}")
     if refused:
         raise FilesNotAllowed(
-            f"{workflow.name} names files of this machine that you did not: {_several(refused)}; "
+            f"{workflow.name} names files of this machine that you did not: {first_of(refused, MOST_NAMED)}; "
             "give the photos that you mean with --input, or allow named files with --allow-files."
         )
     return found
@@ -232,11 +232,6 @@ def _locate_named(node: Node, name: str, search: Sequence[Path]) -> Path | None:
         if path != folder.resolve() and (path.is_dir() if node.file_kind == "folder" else path.is_file()):
             return path
     return None
-
-
-def _several(named: list[str]) -> str:
-    more = len(named) - MOST_NAMED
-    return ", ".join(named[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _bring(node: Node, sources: list[Path], folder: Path) -> list[InputPhoto]:

@@ -60,12 +60,13 @@ def check_extent(name: str, graph: Any) -> None:
 def _in_picture(path: Path) -> tuple[Any, dict[str, Any] | None]:
     from PIL import Image
 
-    from ...core.provenance.origin import canvases_in, graphs_in
+    from ...core.provenance.origin import graphs_in
 
     with Image.open(path) as picture:
         picture.load()
-        graph = next(iter(graphs_in(picture)), None)
-        canvas = next(iter(canvases_in(picture)), None)
+        found = graphs_in(picture)
+    graph = next(iter(found.graphs), None)
+    canvas = next(filter(is_canvas, found.canvases), None)
     if graph is None and canvas is None:
         raise WorkflowUnreadable(
             f"{path} is a picture without a workflow in it; use one that ComfyUI saved with metadata, or a JSON file."

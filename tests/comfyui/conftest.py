@@ -6,7 +6,6 @@ import importlib.util
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ import httpx
 import pytest
 
 from likeness_studio.runner.backends.comfy.versions import Version, comfyui_version
-from likeness_studio.tests.conftest import start_comfyui
+from likeness_studio.tests.conftest import running_comfyui
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -122,19 +121,11 @@ def generation_server(
             _same_file(vae, target)
         else:
             random_weights.placeholder(target)
-    process, server = start_comfyui(base)
-    shutil.copy(ROOT / "runner" / "demo.jpg", server.input / "demo.jpg")
-    try:
+    with running_comfyui(base) as server:
+        shutil.copy(ROOT / "runner" / "demo.jpg", server.input / "demo.jpg")
         yield server
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        shutil.rmtree(base / "temp", ignore_errors=True)
-        shutil.rmtree(base / "models", ignore_errors=True)
+    shutil.rmtree(base / "temp", ignore_errors=True)
+    shutil.rmtree(base / "models", ignore_errors=True)
 
 
 def _models_of_workflows() -> set[tuple[str, str]]:

@@ -11,15 +11,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
 from likeness_studio.nodes.extension import node_classes
-from likeness_studio.tests.conftest import ComfyUIServer, start_comfyui
+from likeness_studio.tests.conftest import running_comfyui
 
 pytestmark = pytest.mark.comfyui
 ROOT = Path(__file__).parents[2]
@@ -110,23 +108,12 @@ class Manager:
         assert done.returncode == 0, done.stdout[-3000:]
         return done.stdout
 
-    @contextmanager
-    def server(self) -> Iterator[ComfyUIServer]:
-        """ComfyUI with Manager in it, until the end of the block."""
-        process, server = start_comfyui(self.base, "--enable-manager", python=self.python, link_pack=False)
-        try:
-            yield server
-        finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
     def seen(self) -> tuple[int, bool | None]:
         """How many of our nodes ComfyUI has when it is started, and whether Manager says that the pack is enabled."""
-        with self.server() as server, httpx.Client(base_url=server.url, timeout=60) as client:
+        with (
+            running_comfyui(self.base, "--enable-manager", python=self.python, link_pack=False) as server,
+            httpx.Client(base_url=server.url, timeout=60) as client,
+        ):
             ours = [name for name in client.get("/object_info").json() if name.startswith("Likeness")]
             packs = client.get("/v2/customnode/installed").json()
             assert "IMPORT FAILED" not in server.log_text()

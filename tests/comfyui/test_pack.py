@@ -14,7 +14,7 @@ import pytest
 
 from likeness_studio.nodes.extension import node_classes
 from likeness_studio.tests.comfyui.descriptions import SINCE, described_here, described_there
-from likeness_studio.tests.conftest import start_comfyui
+from likeness_studio.tests.conftest import running_comfyui
 
 pytestmark = pytest.mark.comfyui
 ROOT = Path(__file__).parents[2]
@@ -32,9 +32,8 @@ def test_the_pack_loads_without_a_warning(comfyui_server, object_info):
 def test_with_the_pack_comfyui_warns_of_nothing_that_it_does_not_warn_of_without_it(
     comfyui_server, object_info, tmp_path
 ):
-    process, alone = start_comfyui(tmp_path, "--disable-all-custom-nodes")
-    process.terminate()
-    process.wait(20)
+    with running_comfyui(tmp_path, "--disable-all-custom-nodes") as alone:
+        pass
     assert warnings_in(comfyui_server) - warnings_in(alone) == set()
 
 

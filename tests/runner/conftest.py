@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import socket
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,32 @@ Graph = dict[str, dict[str, Any]]
 def node(class_type: str, title: str | None = None, **inputs: Any) -> dict[str, Any]:
     entry: dict[str, Any] = {"class_type": class_type, "inputs": inputs}
     return entry | ({"_meta": {"title": title}} if title else {})
+
+
+@pytest.fixture
+def bare_server() -> Iterator[Callable[[Callable[[socket.socket], None]], str]]:
+    """Starts a server on a bare socket: each connection is handed to a function of the test's; its address."""
+    listeners: list[socket.socket] = []
+
+    def start(serve: Callable[[socket.socket], None]) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+
+        def handle(connection: socket.socket) -> None:
+            with connection, suppress(OSError):
+                serve(connection)
+
+        def accept() -> None:
+            with suppress(OSError):
+                while True:
+                    threading.Thread(target=handle, args=(listener.accept()[0],), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    yield start
+    for listener in listeners:
+        listener.close()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from likeness_studio.tests.conftest import REPOSITORY, ComfyUIServer, start_comfyui
+from likeness_studio.tests.conftest import REPOSITORY, ComfyUIServer, running_comfyui
 from likeness_studio.tests.runner import preflight_graphs as graphs
 
 
@@ -26,12 +26,10 @@ def held_server(base: Path, photos: Iterable[str], packs: Iterable[Path] = ()) -
         shutil.copy(REPOSITORY / "runner" / "demo.jpg", base / "input" / name)
     hold = base / "hold"
     hold.touch()
-    process, started = start_comfyui(base)
-    try:
-        httpx.post(f"{started.url}/prompt", json={"prompt": {"1": graphs.node("ForeignWait", file=str(hold))}})
-        yield started
-        httpx.post(f"{started.url}/queue", json={"clear": True})
-    finally:
-        hold.unlink()
-        process.terminate()
-        process.wait(20)
+    with running_comfyui(base) as started:
+        try:
+            httpx.post(f"{started.url}/prompt", json={"prompt": {"1": graphs.node("ForeignWait", file=str(hold))}})
+            yield started
+            httpx.post(f"{started.url}/queue", json={"clear": True})
+        finally:
+            hold.unlink()

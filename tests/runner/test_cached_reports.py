@@ -9,7 +9,7 @@ import pytest
 from likeness_studio.runner.backends.comfy import backend as backend_module
 from likeness_studio.runner.backends.comfy.backend import ServerBackend
 from likeness_studio.runner.backends.comfy.results import reporting_nodes, unreported
-from likeness_studio.tests.conftest import start_comfyui
+from likeness_studio.tests.conftest import running_comfyui
 
 
 def matte_graph(make, photo, prefix):
@@ -51,10 +51,8 @@ def test_an_entry_without_words_of_a_cache_misses_nothing(make, workflow, entry)
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """A server that keeps every result, also where memory is short."""
-    process, started = start_comfyui(tmp_path_factory.mktemp("keeps"), "--cache-classic")
-    yield started
-    process.terminate()
-    process.wait(20)
+    with running_comfyui(tmp_path_factory.mktemp("keeps"), "--cache-classic") as started:
+        yield started
 
 
 @pytest.mark.comfyui

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import socket
-import threading
 import time
 import tracemalloc
 import zlib
@@ -25,33 +23,20 @@ SMALL, SHORT = 1 << 20, 1.5
 
 
 @pytest.fixture
-def hostile():
+def hostile(bare_server):
     """Starts a server that sends what `parts` gives, with a pause after each, and keeps the connection open."""
-    listeners = []
 
     def start(parts, pause=0.0):
-        listener = socket.create_server(("127.0.0.1", 0))
-        listeners.append(listener)
-
         def serve(connection):
-            with connection, suppress(OSError):
-                connection.recv(1 << 16)
-                for part in parts():
-                    connection.sendall(part)
-                    time.sleep(pause)
-                connection.recv(1)
+            connection.recv(1 << 16)
+            for part in parts():
+                connection.sendall(part)
+                time.sleep(pause)
+            connection.recv(1)
 
-        def accept():
-            with suppress(OSError):
-                while True:
-                    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+        return bare_server(serve)
 
-        threading.Thread(target=accept, daemon=True).start()
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-    yield start
-    for listener in listeners:
-        listener.close()
+    return start
 
 
 @pytest.fixture(autouse=True)

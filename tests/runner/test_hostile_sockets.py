@@ -5,11 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import socket
-import threading
 import time
 import tracemalloc
-from contextlib import suppress
 
 import pytest
 
@@ -41,42 +38,30 @@ ATTACKS = {
 
 
 @pytest.fixture
-def sockets():
+def sockets(bare_server):
     """Starts a server whose first socket sends `attack()`, and whose later ones send progress."""
-    listeners = []
 
     def start(attack):
-        listener = socket.create_server(("127.0.0.1", 0))
-        listeners.append(listener)
         said = iter([attack()])
 
         def serve(connection):
-            with connection, suppress(OSError):
-                asked = connection.recv(1 << 16).decode()
-                key = asked.partition("Sec-WebSocket-Key: ")[2].partition("\r\n")[0]
-                digest = hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()
-                connection.sendall(
-                    b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
-                    + base64.b64encode(digest)
-                    + b"\r\n\r\n"
-                )
-                for piece in next(said, ()):
-                    connection.sendall(piece)
-                while True:
-                    connection.sendall(progress())
-                    time.sleep(0.05)
+            asked = connection.recv(1 << 16).decode()
+            key = asked.partition("Sec-WebSocket-Key: ")[2].partition("\r\n")[0]
+            digest = hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()
+            connection.sendall(
+                b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+                + base64.b64encode(digest)
+                + b"\r\n\r\n"
+            )
+            for piece in next(said, ()):
+                connection.sendall(piece)
+            while True:
+                connection.sendall(progress())
+                time.sleep(0.05)
 
-        def accept():
-            with suppress(OSError):
-                while True:
-                    threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()
+        return bare_server(serve)
 
-        threading.Thread(target=accept, daemon=True).start()
-        return f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-    yield start
-    for listener in listeners:
-        listener.close()
+    return start
 
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)

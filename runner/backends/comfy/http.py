@@ -10,7 +10,7 @@ from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlencode, urljoin, urlsplit
 
-from ....core.models.answers import Budget, TooMuch, pieces, within
+from ....core.models.answers import WHOLE_SECONDS, Budget, TooMuch, pieces, within
 from ....core.models.http import connections, never_sent, reason_of
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ MOST_REDIRECTS = 5
 
 KEPT = 32
 """Idle connections at most; more may be open at a time."""
-
-WHOLE_SECONDS = 120.0
-"""A whole answer takes no longer, where the request does not say how long; a file gets more for each byte."""
 
 LARGEST_ANSWER = 64 << 20
 """Bytes of a JSON answer, unpacked: what a server with thousands of models says of its nodes has a tenth of that."""

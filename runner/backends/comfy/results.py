@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from ....core.errors import first_of
 from ....core.files import claim_free_path, make_private_folder
 from ....core.imaging.files import MAX_PIXELS, picture_formats
 from ....core.node_facts import facts_of
@@ -238,9 +239,8 @@ class Fetch:
             else:
                 left.append(PurePosixPath(file["filename"]).name)
         if left:
-            more = f" and {len(left) - MOST_NAMED} more" if len(left) > MOST_NAMED else ""
-            named = ", ".join(left[:MOST_NAMED])
-            result.notes.append(f"Left on the server, as files of these kinds are not brought here: {named}{more}.")
+            named = first_of(left, MOST_NAMED)
+            result.notes.append(f"Left on the server, as files of these kinds are not brought here: {named}.")
 
     def _one(self, file: File, folder: Path, prompt_id: str, *, judge: bool) -> Path:
         target = local_path(folder, without_filename_tag(file, prompt_id))

@@ -122,3 +122,18 @@ def test_a_damaged_zip_says_so(site, page, publish):
     publish("net", UrlSource(site.url("/pack.zip"), member="net.onnx"))
     with pytest.raises(DownloadFailed, match="the archive is damaged"):
         store.path("net")
+
+
+@pytest.mark.parametrize(("place", "value"), [(6, 200), (10, 97)], ids=["version", "method"])
+def test_a_zip_whose_header_is_damaged_says_so(site, page, publish, content, tmp_path, place, value):
+    """A version or a method of packing that zipfile does not know, which it says by NotImplementedError."""
+    packed = tmp_path / "pack.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("net.onnx", content)
+    data = bytearray(packed.read_bytes())
+    directory = data.index(b"PK\x01\x02")
+    data[directory + place] = value
+    publish("net", UrlSource(site.url("/pack.zip"), member="net.onnx"))
+    site.pages["/pack.zip"] = page(body=bytes(data))
+    with pytest.raises(DownloadFailed, match="the archive is damaged"):
+        store.path("net")
