@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 
 import pytest
 
@@ -171,3 +172,13 @@ def test_a_model_that_was_changed_with_its_time_put_back_is_hashed_again(net):
     os.utime(net, ns=(before.st_atime_ns, before.st_mtime_ns))
     with pytest.raises(ModelCorrupt):
         store.path("net")
+
+
+def test_the_first_address_of_each_model_can_not_come_to_mean_another_file():
+    commit, release, package = (
+        r"/[0-9a-f]{40}/",
+        r"/releases/download/(?!latest)[^/]+/",
+        r"/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}/",
+    )
+    for name, model in manifest.read().items():
+        assert re.search(f"{commit}|{release}|{package}", str(model.sources[0])), (name, str(model.sources[0]))
