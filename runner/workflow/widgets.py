@@ -245,12 +245,17 @@ def _of_format(node: Mapping[str, Any], spec: NodeSpec, values: Mapping[str, Any
     made: dict[str, Any] = {}
     for socket in spec.inputs:
         formats = socket.options.get("formats")
-        if not isinstance(formats, Mapping) or not isinstance(saved, Mapping):
+        brought = formats.get(values.get(socket.name)) if isinstance(formats, Mapping) else None
+        if not isinstance(brought, list) or not brought:
             continue
-        for widget in formats.get(values.get(socket.name)) or ():
-            name = widget[0]
-            if name in saved:
-                made[name] = saved[name]
+        if not isinstance(saved, Mapping):
+            raise Unread(f"{node['type']} with values that have no names")
+        for widget in inputs_of(
+            {"optional": {str(entry[0]): entry[1:] for entry in brought if isinstance(entry, list) and entry}}, {}
+        ):
+            value = saved.get(widget.name, default_of(widget))
+            if value is not NOTHING:
+                made[widget.name] = value
     return made
 
 

@@ -243,6 +243,13 @@ def test_video_combine_keeps_what_its_format_brings():
     assert found == {"frame_rate": 12, "format": "video/mp4", "save_output": True, "pix_fmt": "yuv420p", "crf": 45}
 
 
+def test_video_combine_of_an_older_file_has_what_its_format_brings_today():
+    found = sent(graph(node(1, "VHS_VideoCombine", {"format": "video/mp4", "crf": 45})))["1"]
+    assert (found["pix_fmt"], found["crf"]) == ("yuv420p", 45)
+    with pytest.raises(Unsure, match="no names"):
+        sent(graph(node(1, "VHS_VideoCombine", (8, "video/mp4", True))))
+
+
 def test_a_get_inside_a_subgraph_finds_the_set_around_it():
     inner = [node(3, "GetNode", ("M",)), node(4, "Show", (), [("mask", "MASK", 1)])]
     link = {"id": 1, "origin_id": 3, "origin_slot": 0, "target_id": 4, "target_slot": 0, "type": "MASK"}
