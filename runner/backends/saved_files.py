@@ -51,10 +51,10 @@ def is_fetched(file: File) -> bool:
 
 
 def refuse_hidden(file: File) -> None:
-    """Raise UnsafePath for a server's name that hides a file or folder, or has characters that steer a terminal."""
-    name = relative_name(file)
+    """Raise UnsafePath for a server's name that is none, hides a file or folder, or steers a terminal."""
+    name, named = relative_name(file), PurePosixPath(file["filename"]).name
     hides = any(part.startswith(".") for part in PurePosixPath(name.replace("\\", "/")).parts)
-    if hides or any(unicodedata.category(letter) == "Cc" for letter in name):
+    if hides or not named or any(unicodedata.category(letter) == "Cc" for letter in name):
         raise UnsafePath(
             f"A server calls a result {name[:80]!r}, which is no safe name; the node that gave it is broken."
         )
