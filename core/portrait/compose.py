@@ -45,9 +45,9 @@ def foreground_colours(image: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor
 
     Where alpha is 1 the picture is unchanged; where it is 0 the colour is a smooth continuation of the person.
     """
-    source, cover = planes(image).contiguous(), planes(alpha)
-    height, width = source.shape[-2:]
-    joined = torch.cat([source, cover], 1)
+    cover = planes(alpha)
+    height, width = cover.shape[-2:]
+    joined = torch.cat([planes(image), cover], 1)
     pyramid = []
     for size in reversed(_levels(height, width)):
         joined = resize(joined, *size)
@@ -58,7 +58,7 @@ def foreground_colours(image: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor
         steps = SMALL_ITERATIONS if max(level.shape[-2:]) <= SMALL else ITERATIONS
         layers = F.interpolate(layers, size=level.shape[-2:], mode="nearest")
         layers = _relax(level[:, :3], level[:, 3:], layers, steps)
-    return pixels(_explain(source, cover, resize(layers, height, width)))
+    return _explain(image, cover, layers)
 
 
 def _mean(source: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
@@ -110,14 +110,22 @@ def _add_neighbours(result: torch.Tensor, layers: torch.Tensor, weights: list[to
     return result
 
 
-def _explain(source: torch.Tensor, cover: torch.Tensor, layers: torch.Tensor) -> torch.Tensor:
-    """The foreground nearest to the smooth one with which, beside a background likewise, the mix is the image."""
-    front, back = layers[:, :3], layers[:, 3:]
-    rest = 1 - cover
-    gain = cover / (cover * cover + rest * rest)
-    missed = source.clone(memory_format=torch.contiguous_format)
-    missed.addcmul_(cover, front, value=-1).addcmul_(rest, back, value=-1)
-    return torch.where(cover >= OPAQUE, source, front.addcmul_(gain, missed).clamp_(0, 1))
+def _explain(image: torch.Tensor, cover: torch.Tensor, layers: torch.Tensor) -> torch.Tensor:
+    """The foreground nearest to the smooth one with which, beside a background likewise, the mix is the image.
+
+    IMAGE [B,H,W,3] for `layers` [B,6,h,w], foreground first, and `cover` [B,1,H,W]. One colour after the other: at a
+    photo's full size both layers together would take twice its memory.
+    """
+    size, rest = cover.shape[-2:], 1 - cover
+    gain, opaque = cover / (cover * cover + rest * rest), cover >= OPAQUE
+    found = torch.empty(image.shape, dtype=image.dtype, device=image.device)
+    for colour in range(3):
+        front, back = (resize(layers[:, place : place + 1], *size) for place in (colour, 3 + colour))
+        source = planes(image[..., colour : colour + 1])
+        missed = source.clone(memory_format=torch.contiguous_format)
+        missed.addcmul_(cover, front, value=-1).addcmul_(rest, back, value=-1)
+        found[..., colour] = torch.where(opaque, source, front.addcmul_(gain, missed).clamp_(0, 1))[:, 0]
+    return found
 
 
 WRAP_WIDTH = 1 / 90
