@@ -12,9 +12,11 @@ const loaded = new WeakSet();
 const widget = (node, name) => node.widgets?.find((candidate) => candidate.name === name);
 const linked = (node, name) => node.inputs?.some((input) => input.name === name && input.link != null);
 
-// The canvas makes room for hidden widgets too, four pixels more than they say.
+// Nodes 2.0 asks the options in frontends of early 2026, and the widget itself in later ones. The canvas makes room for
+// hidden widgets too, four pixels more than they say.
 function show(widget, visible) {
   widget.hidden = !visible;
+  (widget.options ??= {}).hidden = !visible;
   if (visible) delete widget.computeSize;
   else widget.computeSize = () => [0, -4];
 }
