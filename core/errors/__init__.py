@@ -289,6 +289,20 @@ class TrainingStateInvalid(TrainingError):
     hint = "Give the same options as at the start together with --resume, or start anew without --resume."
 
 
+class DatasetUnreadable(TrainingError):
+    """A data set's folder or table has no photo that can be used, or cells that do not belong together."""
+
+    code = "dataset_unreadable"
+    hint = "Say what the data set is by --kind, and where its photos are by --photos."
+
+
+class ManifestInvalid(TrainingError):
+    """A data set's manifest cannot be read, or is not the one that was written."""
+
+    code = "manifest_invalid"
+    hint = "Make it anew by `likeness dataset make`."
+
+
 class TrainingDiverged(TrainingError):
     """The loss of a training became infinite or no number."""
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..errors import Misuse
     from .bundled import BundledWorkflow, NeededModel, list_workflows
     from .check import CheckedPhoto, CheckResult, UncheckedPhoto, check_photos
+    from .datasets import MadeManifest, make_dataset
     from .headshots import Headshot, Headshots, RefusedHeadshot, make_headshot, make_headshots
     from .id_photos import IDPhotoFile, IDPhotos, RefusedPhoto, make_id_photos
     from .inspect import (
@@ -57,6 +58,7 @@ __all__ = [
     "IDPhotos",
     "InspectedWorkflow",
     "MachineFacts",
+    "MadeManifest",
     "Misuse",
     "ModelFiles",
     "ModelInfo",
@@ -84,6 +86,7 @@ __all__ = [
     "list_documents",
     "list_models",
     "list_workflows",
+    "make_dataset",
     "make_headshot",
     "make_headshots",
     "make_id_photos",
@@ -100,6 +103,7 @@ HOMES = {
     "..errors": "Misuse",
     ".bundled": "BundledWorkflow NeededModel list_workflows",
     ".check": "CheckedPhoto CheckResult UncheckedPhoto check_photos",
+    ".datasets": "MadeManifest make_dataset",
     ".headshots": "Headshot Headshots RefusedHeadshot make_headshot make_headshots",
     ".id_photos": "IDPhotoFile IDPhotos RefusedPhoto make_id_photos",
     ".inspect": "InspectedWorkflow MachineFacts WorkflowFindings diagnose_machine diagnose_workflow inspect_workflow",

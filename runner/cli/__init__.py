@@ -38,6 +38,7 @@ class LazyGroup(click.Group):
         "documents": ("documents:documents", "List the documents that ID photos can be made for, and their rules."),
         "verify": ("verify:verify", "Say how a picture was made, and whether it was altered since it was signed."),
         "models": ("models:models", "List, fetch and verify model files."),
+        "dataset": ("dataset:dataset", "Make, screen and describe data sets to train on."),
         "train": ("train:train", "Train a small network on your own photos."),
         "server": ("server:server", "Start, watch and stop a ComfyUI server on this machine."),
     }

@@ -198,6 +198,36 @@ class _Bars:
         self._progress.stop()
 
 
+class StatusLine:
+    """A line on a terminal that is written over; nothing where standard error is a file."""
+
+    def __init__(self, shown: bool) -> None:
+        self._shown = shown
+        self._width = 0
+
+    def show(self, text: str) -> None:
+        """Write over what was there."""
+        if self._shown:
+            click.echo("\r" + clean_part(text).ljust(self._width), nl=False, err=True)
+            self._width = len(text)
+
+    def clear(self) -> None:
+        """Leave nothing of it."""
+        if self._width:
+            click.echo("\r" + " " * self._width + "\r", nl=False, err=True)
+            self._width = 0
+
+
+@contextmanager
+def status_line(out: Output) -> Iterator[StatusLine]:
+    """A line for progress, which is gone at the end."""
+    line = StatusLine(sys.stderr.isatty() and not out.as_json)
+    try:
+        yield line
+    finally:
+        line.clear()
+
+
 @contextmanager
 def told_as_usage() -> Iterator[None]:
     """Arguments that do not go together are wrong usage."""

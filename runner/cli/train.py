@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .output import Output, current_output, json_option, told_as_usage
+from .output import Output, current_output, json_option, status_line, told_as_usage
 
 if TYPE_CHECKING:
     from ...core.training.tiny_vae_train import Measured, Progress
     from ..api.training import PhotoRead, TrainingBegun
+    from .output import StatusLine
 
 
 @click.group()
@@ -68,7 +68,7 @@ def tiny_vae(
     from ..api.training import train_tiny_vae
 
     out = current_output()
-    with _first_signal() as stopped, _line_of(out) as line, told_as_usage():
+    with _first_signal() as stopped, status_line(out) as line, told_as_usage():
         trained = train_tiny_vae(
             data,
             output,
@@ -93,7 +93,7 @@ def tiny_vae(
 class _Teller:
     """Says how a training is getting on."""
 
-    def __init__(self, out: Output, line: _Line) -> None:
+    def __init__(self, out: Output, line: StatusLine) -> None:
         self.out, self.line = out, line
 
     def __call__(self, event: PhotoRead | TrainingBegun | Progress | Measured) -> None:
@@ -149,33 +149,6 @@ def _show(out: Output, values: dict[str, Any]) -> None:
     for folder, value in measured["folders"].items():
         out.say(f"         {value:.2f} dB in {folder}")
     out.say(f"Time     {_minutes(measured['seconds'])} of training on {values['device']}")
-
-
-class _Line:
-    """A line on a terminal that is written over; nothing where standard error is a file."""
-
-    def __init__(self, shown: bool) -> None:
-        self._shown = shown
-        self._width = 0
-
-    def show(self, text: str) -> None:
-        if self._shown:
-            click.echo("\r" + text.ljust(self._width), nl=False, err=True)
-            self._width = len(text)
-
-    def clear(self) -> None:
-        if self._width:
-            click.echo("\r" + " " * self._width + "\r", nl=False, err=True)
-            self._width = 0
-
-
-@contextmanager
-def _line_of(out: Output) -> Iterator[_Line]:
-    line = _Line(sys.stderr.isatty() and not out.as_json)
-    try:
-        yield line
-    finally:
-        line.clear()
 
 
 @contextmanager

@@ -83,6 +83,7 @@ CALLS = (
     ("me.us-passport.jpg", "me.linkedin.jpg", "No generative step"),
     ("sheet.pdf", "prints", "us-passport"),
     ("US passport", "True []"),
+    ("4 CC0",),
     ("vae.safetensors True",),
 )
 """What the examples of each command as a call print."""

@@ -1,0 +1,116 @@
+"""Data sets for training: made from folders and tables, looked into, and written as a manifest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...core.errors import Interrupted
+from ...core.interrupt import Stopped, never
+from ..errors import Misuse, OutputUnwritable
+
+if TYPE_CHECKING:
+    from ...core.training.data import Manifest, Split
+    from ...core.training.data_sources import Kind
+
+MOST_NAMED = 20
+
+
+@dataclass(frozen=True)
+class MadeManifest:
+    """A manifest that was written, with what was left out: photos that cannot be read, and rows without a photo.
+
+    `drawn`: whether the splits were drawn here, and are not the source's own. `notes`: what the user should know.
+    """
+
+    file: Path
+    manifest: Manifest
+    refused: tuple[str, ...]
+    absent: int
+    drawn: bool
+    notes: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For machine output."""
+        made = self.manifest
+        splits: Counter[Split] = Counter(photo.split for photo in made.photos)
+        return {
+            "file": str(self.file),
+            "version": made.version,
+            "photos": len(made.photos),
+            "splits": dict(splits),
+            "splits_drawn": self.drawn,
+            "persons": len({photo.person for photo in made.photos} - {None}),
+            "labels": list(made.labels),
+            "attributes": list(made.attributes),
+            "refused": list(self.refused),
+            "absent": self.absent,
+            "notes": list(self.notes),
+        }
+
+
+def make_dataset(
+    sources: Iterable[str | Path],
+    output: str | Path,
+    *,
+    kind: Kind | None = None,
+    photos: str | Path | None = None,
+    identities: str | Path | None = None,
+    partition: str | Path | None = None,
+    name: str = "",
+    licence: str | None = None,
+    validation: float = 0.1,
+    test: float = 0.1,
+    split_anew: bool = False,
+    on_photo: Callable[[int, int], None] = lambda done, total: None,
+    stopped: Stopped = never,
+) -> MadeManifest:
+    """Write the manifest of a data set: its photos with their hashes, sizes, splits, labels and attributes.
+
+    `sources`: one folder, or tables whose photos are in one folder. Nothing but `output` is written, and no file is
+    replaced. `on_photo` hears how many of how many photos were read. Raises Misuse, DatasetUnreadable, OutputUnwritable
+    and, once `stopped`, Interrupted.
+    """
+    from ...core.training.data import ENDING, persons_across_splits, save_manifest, shared_across_splits
+    from ...core.training.data_sources import make_manifest
+
+    target = Path(output)
+    if target.suffix != ENDING:
+        raise Misuse(f"--output {target} must end in {ENDING}.")
+    if target.exists():
+        raise Misuse(f"{target} exists; give another --output.")
+    if validation + test >= 1 or min(validation, test) < 0:
+        raise Misuse(f"--validation {validation} and --test {test} leave nothing to train on.")
+
+    def on_each(done: int, total: int) -> None:
+        if stopped():
+            raise Interrupted("The data set was not made: stopped.")
+        on_photo(done, total)
+
+    made = make_manifest(
+        [Path(source) for source in sources],
+        kind=kind or "auto",
+        photos=None if photos is None else Path(photos),
+        identities=None if identities is None else Path(identities),
+        partition=None if partition is None else Path(partition),
+        name=name,
+        licence=licence,
+        validation=validation,
+        test=test,
+        split_anew=split_anew,
+        on_photo=on_each,
+    )
+    notes = []
+    if shared := shared_across_splits(made.manifest):
+        some = next(iter(shared.values()))
+        notes.append(f"{len(shared)} files are in more than one split, such as {some[0].file} and {some[1].file}.")
+    if persons := persons_across_splits(made.manifest):
+        notes.append(f"{len(persons)} persons are in more than one split, such as {next(iter(persons))}.")
+    try:
+        file = save_manifest(made.manifest, target)
+    except OSError as error:
+        raise OutputUnwritable(f"{target} cannot be written ({error.strerror or error}).") from error
+    return MadeManifest(file, made.manifest, made.refused, made.absent, made.drawn, tuple(notes))

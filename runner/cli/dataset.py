@@ -1,0 +1,98 @@
+"""`likeness dataset`: what a network is trained on, written down, looked into and screened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .output import Output, current_output, json_option, short_path, status_line, told_as_usage
+
+if TYPE_CHECKING:
+    from ...core.training.data_sources import Kind
+    from ..api.datasets import MadeManifest
+
+KINDS = ("folder", "classes", "persons", "table", "celeba")
+MOST_REFUSED = 10
+EXISTING = click.Path(path_type=Path, exists=True)
+
+
+@click.group()
+def dataset() -> None:
+    """Make, screen and describe data sets to train on."""
+
+
+@dataset.command()
+@click.argument("sources", nargs=-1, required=True, type=EXISTING, metavar="SOURCE...")
+@click.option("--output", "-o", required=True, type=click.Path(path_type=Path), help="FILE.jsonl to write.")
+@click.option("--kind", type=click.Choice(KINDS), help="What the source is; without it, by its looks.")
+@click.option("--photos", type=EXISTING, help="Where the photos of a table are, if not beside it.")
+@click.option("--identities", type=EXISTING, help="A table that says whose photo each is (identity_CelebA.txt).")
+@click.option("--partition", type=EXISTING, help="A table of splits (list_eval_partition.txt).")
+@click.option("--name", default="", help="Of the data set; else the source's.")
+@click.option("--licence", help="Of the photos, in words; a table may say it for each.")
+@click.option("--validation", type=click.FloatRange(0, 0.9), default=0.1, show_default=True, help="Share drawn.")
+@click.option("--test", type=click.FloatRange(0, 0.9), default=0.1, show_default=True, help="Share drawn.")
+@click.option("--split-anew", is_flag=True, help="Draw the splits, also where the source says them.")
+@json_option
+def make(
+    sources: tuple[Path, ...],
+    output: Path,
+    kind: Kind | None,
+    photos: Path | None,
+    identities: Path | None,
+    partition: Path | None,
+    name: str,
+    licence: str | None,
+    validation: float,
+    test: float,
+    split_anew: bool,
+) -> None:
+    """Write down what a data set is: one line for each photo, with hash, size, split, labels and attributes.
+
+    SOURCE is a folder of photos, of class folders, or of one folder for each person (--kind persons), a table (.csv or
+    .jsonl, with a column `file`), or CelebA's list_attr_celeba.txt. Splits are drawn by person where that is known,
+    else by content, unless the source says them. No photo is changed.
+
+    Exit codes: 0 done, 1 failed, 2 usage, 130 stopped.
+    """
+    from ..api.datasets import make_dataset
+
+    out = current_output()
+    with status_line(out) as line, told_as_usage():
+        made = make_dataset(
+            sources,
+            output,
+            kind=kind,
+            photos=photos,
+            identities=identities,
+            partition=partition,
+            name=name,
+            licence=licence,
+            validation=validation,
+            test=test,
+            split_anew=split_anew,
+            on_photo=lambda done, total: line.show(f"photo {done:,} of {total:,}"),
+        )
+    out.result(made.as_dict(), lambda: _show_made(out, made))
+
+
+def _show_made(out: Output, made: MadeManifest) -> None:
+    values = made.as_dict()
+    splits = ", ".join(f"{count:,} {split}" for split, count in values["splits"].items())
+    for refused in made.refused[:MOST_REFUSED]:
+        out.say(f"Left out  {refused}")
+    if len(made.refused) > MOST_REFUSED:
+        out.say(f"Left out  {len(made.refused) - MOST_REFUSED:,} more that cannot be read")
+    if made.absent:
+        out.say(f"Absent    {made.absent:,} rows without a photo")
+    for note in made.notes:
+        out.say(f"Note      {note}")
+    out.say(f"Photos    {values['photos']:,}: {splits} ({'drawn' if made.drawn else 'as the source says'})")
+    counts = {"persons": values["persons"], "classes": len(values["labels"]), "attributes": len(values["attributes"])}
+    said = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+    if said:
+        out.say(f"Of        {said}")
+    out.say(f"Version   {values['version'][:16]}")
+    out.say(f"Manifest  {short_path(made.file)}")

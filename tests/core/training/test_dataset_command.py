@@ -1,0 +1,82 @@
+"""`likeness dataset make`: the manifest it writes, what it says, wrong usage, and Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from likeness_studio.core.errors import Interrupted
+from likeness_studio.core.training.data import load_manifest
+from likeness_studio.runner.api.datasets import make_dataset
+from likeness_studio.runner.cli import main
+
+
+def call(*words):
+    return CliRunner().invoke(main, ["dataset", "make", *map(str, words)])
+
+
+def test_it_writes_a_manifest_for_its_owner_only(photo_folder, tmp_path):
+    file = tmp_path / "things.jsonl"
+    outcome = call(photo_folder, "-o", file, "--licence", "CC0", "--name", "things")
+    assert outcome.exit_code == 0, outcome.output
+    manifest = load_manifest(file)
+    assert (manifest.name, manifest.licence, len(manifest.photos)) == ("things", "CC0", 4)
+    assert manifest.root == photo_folder
+    assert manifest.version[:16] in outcome.output
+    assert "Photos    4: " in outcome.output
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_programs_get_json_and_what_was_left_out_is_said(photo_folder, tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("file,split,Cat\nchelsea.png,train,1\ncoffee.png,test,0\nmoon.png,test,0\n")
+    outcome = call(table, "--photos", photo_folder, "-o", tmp_path / "m.jsonl", "--json")
+    result = json.loads(outcome.stdout.splitlines()[-1])
+    assert result["event"] == "result"
+    assert (result["photos"], result["splits"], result["attributes"]) == (2, {"train": 1, "test": 1}, ["Cat"])
+    assert (result["absent"], result["splits_drawn"], result["refused"]) == (1, False, [])
+
+
+def test_a_file_in_two_splits_is_said(photo_folder, tmp_path):
+    for split in ("train", "test"):
+        (tmp_path / "set" / split / "cat").mkdir(parents=True)
+        (tmp_path / "set" / split / "cat" / "1.png").write_bytes((photo_folder / "chelsea.png").read_bytes())
+    outcome = call(tmp_path / "set", "-o", tmp_path / "m.jsonl")
+    assert "1 files are in more than one split, such as test/cat/1.png and train/cat/1.png." in outcome.output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["-o", "m.csv"], "must end in .jsonl"),
+        (["-o", "there.jsonl"], "exists"),
+        (["-o", "m.jsonl", "--validation", "0.6", "--test", "0.5"], "nothing to train on"),
+    ],
+)
+def test_wrong_usage(photo_folder, tmp_path, monkeypatch, words, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.jsonl").write_text("")
+    outcome = call(photo_folder, *words)
+    assert outcome.exit_code == 2, outcome.output
+    assert said in outcome.output
+
+
+def test_a_folder_that_cannot_be_written_is_said(photo_folder, tmp_path):
+    outcome = call(photo_folder, "-o", tmp_path / "none" / "m.jsonl")
+    assert outcome.exit_code == 1
+    assert "output_unwritable" in outcome.output
+
+
+def test_stopped_it_writes_nothing(photo_folder, tmp_path):
+    seen = []
+    with pytest.raises(Interrupted):
+        make_dataset(
+            [photo_folder],
+            tmp_path / "m.jsonl",
+            on_photo=lambda done, total: seen.append((done, total)),
+            stopped=lambda: len(seen) > 2,
+        )
+    assert seen == [(0, 4), (1, 4), (2, 4)]
+    assert list(tmp_path.iterdir()) == []
