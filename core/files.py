@@ -6,6 +6,7 @@ import errno
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -29,6 +30,17 @@ def make_private_folder(folder: Path) -> None:
         each.mkdir(mode=0o700, exist_ok=True)
     if not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+
+
+def only_ours(folder: Path) -> bool:
+    """Whether nobody else may write into a folder: what lies there was put there by this user. Raises OSError.
+
+    Systems without owners and modes keep each user's folders apart themselves.
+    """
+    found = folder.lstat()
+    if not hasattr(os, "geteuid"):
+        return True
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
 
 
 def numbered(path: Path, number: int) -> Path:

@@ -164,6 +164,14 @@ def temp_dir() -> Path:
     return _surroundings.folder("temp") if local is None else local.temp_dir
 
 
+def state_dir() -> Path:
+    """What this user's processes remember between runs, and nobody else's; ``LIKENESS_STATE`` moves it."""
+    import platformdirs
+
+    chosen = os.environ.get("LIKENESS_STATE")
+    return Path(chosen).expanduser().resolve() if chosen else Path(platformdirs.user_state_dir(APP, appauthor=False))
+
+
 def model_dirs() -> list[Path]:
     """Folders that hold this pack's model files, the one to write to first.
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from likeness_studio.core.host import state_dir
 from likeness_studio.runner import managed
 from likeness_studio.runner.errors import (
     BadServerName,
@@ -130,7 +131,7 @@ class TestState:
         state.ServerState("a", url="http://x", state="stopped", supervisor=gone, jobs=3).write()
         known = known_of("a")
         assert (known.url, known.jobs, known.supervisor, known.state) == ("http://x", 3, gone, "stopped")
-        stray = places.root() / "servers" / "not a name"
+        stray = state_dir() / "servers" / "not a name"
         stray.mkdir()
         (stray / "server.json").write_text("{}")
         assert places.names() == ["a"]
@@ -156,8 +157,8 @@ class TestState:
         monkeypatch.delenv("LIKENESS_STATE")
         monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
         monkeypatch.setenv("HOME", str(tmp_path))
-        assert places.root().is_relative_to(tmp_path)
-        assert places.root().name == "likeness-studio"
+        assert state_dir().is_relative_to(tmp_path)
+        assert state_dir().name == "likeness-studio"
 
     def test_an_unknown_name_is_an_error_and_a_url_is_not(self):
         with pytest.raises(
