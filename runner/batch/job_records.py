@@ -223,8 +223,31 @@ class BatchOptions:
                 "servers": tuple(values["servers"]),
                 "settings": tuple(Setting(**setting) for setting in values["settings"]),
             }
-            return cls(**(known | changes))
+            options = cls(**(known | changes))
+            _check_types(options)
         except (KeyError, TypeError, ValueError) as error:
             raise LedgerUnreadable(
                 f"The ledger in {output} does not say how the batch was started; give the whole command again."
             ) from error
+        return options
+
+
+MOST = 1_000_000
+"""Of anything that a batch's options count."""
+
+
+def _check_types(options: BatchOptions) -> None:
+    """Raise TypeError where an option that a ledger names is of another kind than its default, or beyond reason."""
+    words = [options.workflow, *options.servers]
+    words += [word for each in options.settings for word in (each.target, each.input, each.value)]
+    counted = (options.attempts, options.in_flight)
+    switches = (options.until_pass, options.allow_black, options.reports, options.allow_files)
+    if not (
+        all(isinstance(word, str) for word in words)
+        and "\0" not in str(options.inputs)
+        and all(isinstance(number, int) and 0 < number <= MOST for number in counted)
+        and isinstance(options.wait_seconds, int | float)
+        and options.wait_seconds >= 0
+        and all(isinstance(switch, bool) for switch in switches)
+    ):
+        raise TypeError("an option is of the wrong kind")
