@@ -173,7 +173,8 @@ def _link(part: Path, path: Path) -> None:
     except FileExistsError:
         raise
     except OSError:
-        with path.open("xb") as out, part.open("rb") as source:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        with os.fdopen(os.open(path, flags, stat.S_IMODE(part.stat().st_mode)), "wb") as out, part.open("rb") as source:
             try:
                 shutil.copyfileobj(source, out)
             except OSError:

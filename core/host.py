@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import Interrupted, ModelMissing, UnsafePath
+from .files import make_private_folder
 
 if TYPE_CHECKING:
     import torch
@@ -156,6 +157,22 @@ def output_dir() -> Path:
     """Where results are written."""
     local = _local.get()
     return _surroundings.folder("output") if local is None else local.output_dir
+
+
+def results_are_private() -> bool:
+    """Whether the pictures that are saved are for their owner only.
+
+    A server's are as its umask says, as those of its other nodes are: who starts it is often not who looks at them.
+    """
+    return not is_serving()
+
+
+def make_result_folder(folder: Path) -> None:
+    """Make a folder for pictures, for its owner only where those are. Raises OSError."""
+    if results_are_private():
+        make_private_folder(folder)
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def temp_dir() -> Path:

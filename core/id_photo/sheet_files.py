@@ -58,7 +58,7 @@ def save_numbered(root: Path, prefix: str, files: Sequence[File]) -> list[Path]:
         raise UnsafePath(f"The name {prefix[:80]!r} has characters that are not seen; give another name.")
     folder, stem = path.parent, path.name
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        host.make_result_folder(folder)
         first = _next_number(folder, stem)
         return _first_free(files, (folder / f"{stem}_{number:05}" for number in count(first)))
     except OSError as error:
@@ -71,7 +71,7 @@ def save_as(path: Path, files: Sequence[File]) -> list[Path]:
     Raises SheetNotSaved; then none of them is there.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        host.make_result_folder(path.parent)
         return _first_free(files, (each.with_suffix("") for each in numbered_paths(path)))
     except OSError as error:
         raise _not_saved(path, error) from error
@@ -95,7 +95,7 @@ def _first_free(files: Sequence[File], names: Iterable[Path]) -> list[Path]:
         try:
             for ending, data in files:
                 target = name.with_name(name.name + ending)
-                write_exclusively(target, data)
+                write_exclusively(target, data, private=host.results_are_private())
                 written.append(target)
         except FileExistsError:
             _remove(written)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import re
 import secrets
 import time
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import host
 from ..errors import PhotoMissing, PhotoTooLarge, PhotoUnreadable
+from ..files import make_private_folder, write_exclusively
 from .colour_profiles import WITH_ALPHA, needs_conversion, to_srgb
 
 if TYPE_CHECKING:
@@ -269,10 +271,11 @@ def save_preview(image: Any) -> list[dict[str, str]]:
     """Write IMAGE [B,H,W,3] into the temp folder as PNG; return the names as a server reports them."""
 
     folder = host.temp_dir()
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private_folder(folder)
     saved = []
     for picture in image:
-        name = f"preview_{secrets.token_hex(6)}.png"
-        to_pil(picture).save(folder / name, compress_level=1)
+        name, buffer = f"preview_{secrets.token_hex(6)}.png", io.BytesIO()
+        to_pil(picture).save(buffer, "PNG", compress_level=1)
+        write_exclusively(folder / name, buffer.getvalue(), private=True)
         saved.append({"filename": name, "subfolder": "", "type": "temp"})
     return saved

@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors import SafetensorError, safe_open
 
 from ..errors import TrainingDiverged, TrainingStateInvalid
-from ..files import write_whole
+from ..files import write_whole, written_whole
 from ..imaging.files import to_pil
 from . import tiny_vae
 from .tiny_vae import LATENT_NOISE, initialise, loss, psnr
@@ -284,7 +284,8 @@ def save_whole(training: Training, output: Path, family: str) -> None:
 def finish(training: Training, photos: Photos, measured: Measured, output: Path, family: str) -> dict[str, Any]:
     """Write the report (JSON) and the picture beside the autoencoder; return what the report says."""
     sheet = output.with_suffix(".jpg")
-    draw(training, photos).save(sheet, quality=92)
+    with written_whole(sheet, private=True) as part:
+        draw(training, photos).save(part, "JPEG", quality=92)
     values = {
         "file": str(output),
         "picture": str(sheet),
@@ -299,7 +300,7 @@ def finish(training: Training, photos: Photos, measured: Measured, output: Path,
         "measured": asdict(measured),
         "history": [asdict(each) for each in training.history],
     }
-    write_whole(output.with_suffix(".json"), json.dumps(values, indent=2) + "\n")
+    write_whole(output.with_suffix(".json"), json.dumps(values, indent=2) + "\n", private=True)
     return values
 
 
