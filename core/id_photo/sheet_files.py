@@ -14,7 +14,7 @@ from .. import host
 from ..errors import DependencyMissing, UnsafePath
 from ..errors.formats import SheetNotSaved
 from ..files import numbered_paths, write_exclusively
-from ..imaging.encode import PNG_COMPRESSION, SILENT, Stated, srgb_profile
+from ..imaging.encode import PNG_COMPRESSION, Stated, srgb_profile
 from .document import MM_PER_INCH
 from .sheet_draw import BAR_TOP_MM, CAPTION_MM, LABEL_GAP_MM, LABEL_MM, TICK_MM, bar_marks
 from .sheet_layout import MARK_WIDTH_MM, Mark, Page, Print, Sheet, Strip, sized
@@ -29,7 +29,7 @@ File = tuple[str, bytes]
 """What follows a sheet's name, and the content: `.pdf`, or `_2.png` for the second of several pages."""
 
 
-def png_bytes(picture: Image.Image, dpi: float, stated: Stated = SILENT) -> bytes:
+def png_bytes(picture: Image.Image, dpi: float, stated: Stated) -> bytes:
     """A page as PNG with its resolution (pHYs: pixels per metre), the sRGB profile and what is `stated`."""
     from PIL.PngImagePlugin import PngInfo
 
@@ -157,7 +157,7 @@ FONT = "Vera"
 """Bitstream Vera Sans, which comes with reportlab and is embedded: printers refuse files without their fonts."""
 
 
-def pdf_bytes(sheet: Sheet, photos: Sequence[Image.Image], title: str = "", stated: Stated = SILENT) -> bytes:
+def pdf_bytes(sheet: Sheet, photos: Sequence[Image.Image], title: str, stated: Stated) -> bytes:
     """The PDF of a layout, the same bytes for the same sheet. `photos` are RGB. The words `stated` are its subject.
 
     Pixels are stored without loss (Flate) and once for each photo, however often it is printed. The file asks the

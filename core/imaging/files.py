@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import re
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .. import host
 from ..errors import PhotoMissing, PhotoTooLarge, PhotoUnreadable
-from ..files import make_private_folder, write_exclusively
 from .colour_profiles import WITH_ALPHA, needs_conversion, to_srgb
 
 if TYPE_CHECKING:
@@ -265,17 +262,3 @@ def relative_subfolder(folder: Path, root: Path) -> str:
     """The subfolder as a server reports it: with slashes, empty for `root` itself."""
     path = folder.relative_to(root.resolve()).as_posix()
     return "" if path == "." else path
-
-
-def save_preview(image: Any) -> list[dict[str, str]]:
-    """Write IMAGE [B,H,W,3] into the temp folder as PNG; return the names as a server reports them."""
-
-    folder = host.temp_dir()
-    make_private_folder(folder)
-    saved = []
-    for picture in image:
-        name, buffer = f"preview_{secrets.token_hex(6)}.png", io.BytesIO()
-        to_pil(picture).save(buffer, "PNG", compress_level=1)
-        write_exclusively(folder / name, buffer.getvalue(), private=True)
-        saved.append({"filename": name, "subfolder": "", "type": "temp"})
-    return saved

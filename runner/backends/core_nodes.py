@@ -135,7 +135,7 @@ class PreviewImage(Carried):
     @classmethod
     def execute(cls, images: torch.Tensor) -> io.NodeOutput:
         """PNG files in the temporary folder; the pictures as they came."""
-        from ...core.imaging.files import save_preview
+        from ...core.imaging.encode import save_preview
 
         return io.NodeOutput(images, ui={"images": save_preview(images)})
 

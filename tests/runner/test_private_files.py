@@ -14,7 +14,7 @@ import torch
 
 from likeness_studio.core import host
 from likeness_studio.core.files import claim_free_path, make_private_folder, open_anew
-from likeness_studio.core.imaging.files import save_preview
+from likeness_studio.core.imaging.encode import NOTHING_STATED, save_preview
 from likeness_studio.core.models import http as web
 from likeness_studio.nodes.print_sheet import PrintSheet
 from likeness_studio.runner.api import run, run_batch
@@ -117,7 +117,7 @@ def sheet_node(workflow, astronaut, shared, tmp_path):
 
 def previews(workflow, astronaut, shared, tmp_path):
     with host.use(host.LocalHost(shared, shared, shared)):
-        save_preview(torch.rand(2, 60, 60, 3))
+        save_preview(torch.rand(2, 60, 60, 3), NOTHING_STATED)
 
 
 def training(workflow, astronaut, shared, tmp_path):
