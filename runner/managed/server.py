@@ -185,8 +185,8 @@ def _launch(options: Options, say: Say) -> Managed:
         known = _describe(options, comfyui, python)
         known.write()
         Place(options.name).supervisor_log.unlink(missing_ok=True)
-        words = [sys.executable, "-P", "-m", f"{__package__}.supervisor", options.name]
-        supervisor = detach(words, Place(options.name).supervisor_log, {"LIKENESS_STATE": str(state_dir())})
+        words = [sys.executable, "-P", "-m", state.SUPERVISOR, options.name]
+        supervisor = detach(words, Place(options.name).supervisor_log, {state.WHERE: str(state_dir())})
     _wait_for_supervisor(options.name, supervisor)
     if not ports.is_loopback(options.listen):
         say(f"Others can reach {known.url} on {options.listen}, and ComfyUI has no password.")
