@@ -136,8 +136,9 @@ class PreviewImage(Carried):
     def execute(cls, images: torch.Tensor) -> io.NodeOutput:
         """PNG files in the temporary folder; the pictures as they came."""
         from ...core.imaging.encode import save_preview
+        from ...core.provenance.save import stated_of_this_run
 
-        return io.NodeOutput(images, ui={"images": save_preview(images)})
+        return io.NodeOutput(images, ui={"images": save_preview(images, stated_of_this_run())})
 
 
 class PreviewAny(Carried):

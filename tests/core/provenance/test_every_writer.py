@@ -21,6 +21,7 @@ from likeness_studio.runner.api import check
 from likeness_studio.runner.api.id_photos import make_id_photos
 from likeness_studio.runner.api.sheet import lay_out_sheet
 from likeness_studio.runner.api.training import train_tiny_vae
+from likeness_studio.runner.backends import core_nodes
 from likeness_studio.runner.backends.comfy.uploads import checked_image
 from likeness_studio.runner.backends.saved_files import save_images
 from likeness_studio.runner.batch.contact_sheet import _thumb
@@ -64,6 +65,11 @@ def sheet_node(photo: Path, out: Path) -> None:
 def preview(photo: Path, out: Path) -> None:
     with host.use(host.LocalHost(out, out, out, graph=GRAPH, node="2")):
         PreviewImage(load_on_white(photo)[None])
+
+
+def core_preview(photo: Path, out: Path) -> None:
+    with host.use(host.LocalHost(out, out, out, graph=GRAPH, node="2")):
+        core_nodes.PreviewImage.execute(load_on_white(photo)[None])
 
 
 def saved_picture(photo: Path, out: Path) -> None:
@@ -117,6 +123,7 @@ WRITERS = [
     sheets,
     sheet_node,
     preview,
+    core_preview,
     saved_picture,
     pytest.param(id_photo, marks=pytest.mark.models),
     pytest.param(id_prints, marks=pytest.mark.models),
