@@ -178,6 +178,7 @@ class RunResult:
             "server_seconds": self.server_seconds,
             "prompt_id": self.prompt_id,
             "notes": self.notes,
+            "saved_nothing": self.saved_nothing,
             "verdict": self.verdict,
             "picture": self.picture,
             "look": self.look,

@@ -175,6 +175,37 @@ class BatchEvent:
         return {"event": self.kind} | dict(self.values)
 
 
+@dataclass(frozen=True)
+class BatchResult:
+    """A finished batch and the files that report it. `jobs_run` of its jobs ran this time, the others before.
+
+    `by_rules`: it judges photos by rules, and nobody's identity. `to_look_at`: jobs whose picture may not be good.
+    `saved_nothing`: jobs that ended without an error, a file and a verdict.
+    """
+
+    counts: Counts
+    jobs_run: int
+    seconds: float
+    folder: Path
+    sheet: Path
+    csv: Path
+    json: Path
+    by_rules: bool = False
+    to_look_at: int = 0
+    saved_nothing: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """The result for machine output."""
+        files = {name: str(getattr(self, name)) for name in ("folder", "sheet", "csv", "json")}
+        numbers = {
+            "jobs_run": self.jobs_run,
+            "to_look_at": self.to_look_at,
+            "saved_nothing": self.saved_nothing,
+            "seconds": round(self.seconds, 3),
+        }
+        return {"counts": vars(self.counts)} | numbers | files
+
+
 UNTIL_PASS_ATTEMPTS = 4
 """How often a job is tried until it passes, unless the user says otherwise."""
 

@@ -1,7 +1,6 @@
 """The reports that nodes, runs and commands give, as types: read once where they come in, whoever wrote them.
 
-A server may run another version, or other nodes: unknown fields are kept, and a value of the wrong type counts as none.
-`as_dict` gives back what came, unchanged; so what is written as JSON is what was said. docs/schemas.md shows them all.
+Unknown fields are kept, wrong values count as none, `as_dict` gives back what came; docs/schemas.md shows them all.
 """
 
 from __future__ import annotations
@@ -364,6 +363,7 @@ class RunReport(Report):
     server_seconds: Number = None
     prompt_id: str | None = None
     notes: Texts = []
+    saved_nothing: Truth = None
     verdict: Truth = None
     picture: str | None = None
     look: Listed[LookAt] = []
