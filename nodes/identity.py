@@ -91,7 +91,9 @@ def _photo_files(folder: str) -> list[Path]:
     path = host.inside(host.input_dir(), folder)
     files = sorted(file for file in path.glob("*") if file.is_file() and file.suffix.lower() in SUFFIXES)
     if not files:
-        raise PhotoMissing(f"The folder {folder!r} holds no photos; put some into {path} or name another folder.")
+        raise PhotoMissing(
+            f"The folder {folder!r} holds no photos; put some into {host.shown(path)} or name another folder."
+        )
     return files
 
 

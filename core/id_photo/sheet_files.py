@@ -53,7 +53,7 @@ def save_numbered(root: Path, prefix: str, files: Sequence[File]) -> list[Path]:
     """
     path = host.inside(root, prefix.strip())
     if path == root.resolve():
-        raise UnsafePath(f"The name {prefix!r} is that of the folder {path} itself; give a file's name.")
+        raise UnsafePath(f"The name {prefix!r} is that of the folder {host.shown(path)} itself; give a file's name.")
     if not prefix.isprintable():
         raise UnsafePath(f"The name {prefix[:80]!r} has characters that are not seen; give another name.")
     folder, stem = path.parent, path.name
@@ -79,7 +79,8 @@ def save_as(path: Path, files: Sequence[File]) -> list[Path]:
 
 def _not_saved(path: Path, error: OSError) -> SheetNotSaved:
     return SheetNotSaved(
-        f"{path.name[:80]} cannot be written to {path.parent} ({error.strerror or error}); give another name or room."
+        f"{path.name[:80]} cannot be written to {host.shown(path.parent)} "
+        f"({error.strerror or error}); give another name or room."
     )
 
 

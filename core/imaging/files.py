@@ -55,7 +55,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
     from PIL import Image, UnidentifiedImageError
 
     if not path.is_file():
-        raise PhotoMissing(f"There is no photo at {path}; check the name and the folder.")
+        raise PhotoMissing(f"There is no photo at {host.shown(path)}; check the name and the folder.")
     try:
         with Image.open(path, formats=picture_formats()) as image:
             _check_size(path, image)
@@ -68,8 +68,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
         raise PhotoUnreadable(f"{path.name} cannot be decoded ({_what_it_is(path)}") from error
     except (OSError, SyntaxError, ValueError) as error:
         raise PhotoUnreadable(
-            f"{path.name} cannot be decoded ({str(error).rstrip('.') or type(error).__name__}); "
-            "save it again as JPEG or PNG."
+            f"{path.name} cannot be decoded ({host.reason_of(error).rstrip('.')}); save it again as JPEG or PNG."
         ) from error
 
 

@@ -110,7 +110,7 @@ def swap_model_file(name: str) -> Path:
     what = "no model is chosen" if name == NO_MODEL else f"there is no file {name!r}"
     raise ModelMissing(
         f"Swap Face is enabled and {what}; put insightface's inswapper_128.onnx (for non-commercial research only) "
-        f"into {swap_model_folders()[0]} and choose it, or turn the node off."
+        f"into {host.shown(swap_model_folders()[0])} and choose it, or turn the node off."
     )
 
 
@@ -153,7 +153,8 @@ def paths(*names: str, download: bool = True) -> list[Path]:
             continue
         if wrong:
             raise ModelCorrupt(
-                f"{wrong[0]} is not the file that model {model.name} must be (its sha256 is not {model.sha256});"
+                f"{host.shown(wrong[0])} is not the file that model {model.name} must be (its sha256 is "
+                f"not {model.sha256});"
                 f" fetch it again with: likeness models get {model.name}"
             )
         if not download:
@@ -298,7 +299,8 @@ def _writing(root: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise DownloadFailed(
-            f"The model folder {root} cannot be written ({error.strerror or error}); set LIKENESS_MODELS to a folder"
+            f"The model folder {host.shown(root)} cannot be written ({error.strerror or error}); set "
+            f"LIKENESS_MODELS to a folder"
             " that can."
         ) from error
 
