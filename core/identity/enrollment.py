@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -119,6 +120,12 @@ class Identity:
     def baseline(self) -> float | None:
         """The person's own photo-to-photo likeness: the median agreement, or None for a single photo."""
         return float(np.median(self.agreement)) if self.agreement else None
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the engine and the embedding to five decimals: the same before it is saved and afterwards."""
+        numbers = np.round(self.embedding, 5).astype("<f4") + np.float32(0)  # no -0
+        return hashlib.sha256(self.engine.encode() + numbers.tobytes()).hexdigest()
 
     def cosine(self, embedding: np.ndarray) -> float:
         """Cosine of a unit embedding [D] with this person, -1..1. EngineMismatch for an embedding of another length."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from ...core.outcome_words import BAD, LIKENESS, PICTURE, RULES, SELFIE, Shown, Tone, heading_of
-from .schema_base import Count, Listed, Number, Report, Text, Texts, Truth
+from .schema_base import Count, Listed, NodeFile, Number, Report, Text, Texts, Truth
 
 if TYPE_CHECKING:
     from ..backends.result import RunResult
@@ -79,6 +79,7 @@ class LikenessReport(JudgeReport):
 
     all_passed: Truth = None
     best: Number = None
+    identity_sha256: Text = ""
     images: Listed[JudgedImage] = []
     kept: list[int] | None = None
 
@@ -326,15 +327,6 @@ class WorkflowNamed(Report):
 
     name: Text = ""
     hash: Text = ""
-
-
-class NodeFile(Report):
-    """A file and the node that read it (`name`) or wrote it (`file`)."""
-
-    file: Text = ""
-    name: Text = ""
-    node: Text = ""
-    title: Text = ""
 
 
 class NodeSeconds(Report):

@@ -156,3 +156,8 @@ def test_a_second_identity_of_the_name_makes_the_node_run_again(identity, local)
 def test_the_folder_behind_a_name_does_not_lead_outside(name, local):
     with pytest.raises(UnsafePath):
         LoadIdentity.execute(name)
+
+
+def test_a_saved_identity_has_the_hash_of_the_one_that_was_enrolled(identity, tmp_path):
+    assert load_identity(save_identity(identity, tmp_path / "p")).sha256 == identity.sha256
+    assert other_than(identity).sha256 != identity.sha256
