@@ -81,7 +81,7 @@ class JudgedImages:
 
     def report(self, **more: Any) -> dict[str, Any]:
         """The report on likeness with the verdict on each picture in it, as ``images[].picture``, and `more`."""
-        report = self.judgement.as_dict() | {"identity_sha256": self.identity.sha256}
+        report: dict[str, Any] = self.judgement.as_dict() | {"identity_sha256": self.identity.sha256}
         for image, picture in zip(report["images"], self.quality, strict=True):
             image["picture"] = picture.as_dict()
         return report | more

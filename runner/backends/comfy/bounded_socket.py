@@ -67,7 +67,11 @@ def socket_class() -> Any:
     """The library's WebSocket with a budget for its handshake; the library is imported when it is needed."""
     from websocket import WebSocket
 
-    class Greeted(WebSocket):
+    library: Any = WebSocket
+
+    class Greeted(library):
+        _sock: Any = None
+
         @property
         def sock(self) -> Any:
             return self._sock
