@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,9 @@ def sheet(name: str) -> None:
 
 
 def picture(name: str) -> None:
-    defaults = {each.id: each.default for each in SaveWithProvenance.define_schema().inputs if hasattr(each, "default")}
+    defaults: dict[str, Any] = {
+        each.id: each.default for each in SaveWithProvenance.define_schema().inputs if hasattr(each, "default")
+    }
     SaveWithProvenance.execute(**(defaults | {"images": PICTURE, "filename_prefix": name}))
 
 
