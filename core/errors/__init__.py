@@ -207,6 +207,13 @@ class IdentityFileInvalid(IdentityError):
     hint = "Enroll the person again from the photos with Enroll Identity and keep the result with Save Identity."
 
 
+class IdentityAmbiguous(IdentityError):
+    """Two identities have the name that was asked for, one uploaded and one saved."""
+
+    code = "identity_ambiguous"
+    hint = "Write [output] behind the name for the saved one, [input] for the uploaded one, or rename one of the files."
+
+
 class PortraitError(LikenessError):
     """A portrait step cannot be done."""
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import re
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .. import host
 from ..errors import PhotoMissing, PhotoTooLarge, PhotoUnreadable
@@ -56,7 +55,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
     from PIL import Image, UnidentifiedImageError
 
     if not path.is_file():
-        raise PhotoMissing(f"There is no photo at {path}; check the name and the folder.")
+        raise PhotoMissing(f"There is no photo at {host.shown(path)}; check the name and the folder.")
     try:
         with Image.open(path, formats=picture_formats()) as image:
             _check_size(path, image)
@@ -69,8 +68,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
         raise PhotoUnreadable(f"{path.name} cannot be decoded ({_what_it_is(path)}") from error
     except (OSError, SyntaxError, ValueError) as error:
         raise PhotoUnreadable(
-            f"{path.name} cannot be decoded ({str(error).rstrip('.') or type(error).__name__}); "
-            "save it again as JPEG or PNG."
+            f"{path.name} cannot be decoded ({host.reason_of(error).rstrip('.')}); save it again as JPEG or PNG."
         ) from error
 
 
@@ -263,16 +261,3 @@ def relative_subfolder(folder: Path, root: Path) -> str:
     """The subfolder as a server reports it: with slashes, empty for `root` itself."""
     path = folder.relative_to(root.resolve()).as_posix()
     return "" if path == "." else path
-
-
-def save_preview(image: Any) -> list[dict[str, str]]:
-    """Write IMAGE [B,H,W,3] into the temp folder as PNG; return the names as a server reports them."""
-
-    folder = host.temp_dir()
-    folder.mkdir(parents=True, exist_ok=True)
-    saved = []
-    for picture in image:
-        name = f"preview_{secrets.token_hex(6)}.png"
-        to_pil(picture).save(folder / name, compress_level=1)
-        saved.append({"filename": name, "subfolder": "", "type": "temp"})
-    return saved

@@ -263,7 +263,9 @@ class LoraFile:
                 found = {name: file.get_tensor(name) for name in wanted}
             unchanged = stamp_of(self.header.path) == self.header.stamp
         except (SafetensorError, OSError) as error:
-            raise LoraFileDamaged(f"{self.name} cannot be read ({str(error)[:200]}); get it again.") from error
+            raise LoraFileDamaged(
+                f"{self.name} cannot be read ({host.reason_of(error)[:200]}); get it again."
+            ) from error
         if not unchanged:
             raise LoraFileDamaged(f"{self.name} was changed while it was read; run again when it is complete.")
         return found

@@ -39,7 +39,7 @@ def origin_of(path: Path) -> Origin:
         with opened(path) as image:
             if image.format == "PNG":
                 image.load()
-            origin, claims = _from_xmp(image)
+            origin, claims = from_xmp(image)
             found = [origin, from_traces(image, claims)]
         found.append(_from_bytes(path, claims))
     except (LikenessError, OSError) as error:
@@ -68,7 +68,7 @@ def _raw_profile(text: object) -> bytes:
         return text.encode("utf-8", "surrogateescape")
 
 
-def _from_xmp(image: Image.Image) -> tuple[Origin, Claims]:
+def from_xmp(image: Image.Image) -> tuple[Origin, Claims]:
     """What the packet says, judged and as it stands there."""
     packet = packet_of(image)
     if not packet:
