@@ -168,7 +168,8 @@ def _frames(path: Path, photo: Image.Image, first: bool) -> tuple[torch.Tensor, 
     import torch
     from PIL import ImageOps
 
-    images, masks = [], []
+    images: torch.Tensor | None = None
+    masks: list[torch.Tensor] = []
     count = 1 if first or photo.format == "MPO" else getattr(photo, "n_frames", 1)
     if count * photo.width * photo.height > max(MAX_FRAME_PIXELS, photo.width * photo.height):
         raise PhotoTooLarge(
@@ -179,12 +180,19 @@ def _frames(path: Path, photo: Image.Image, first: bool) -> tuple[torch.Tensor, 
         photo.seek(index)
         _check_size(path, photo)
         frame = ImageOps.exif_transpose(photo)
-        if images and (frame.height, frame.width) != tuple(images[0].shape[1:3]):
+        if images is not None and (frame.height, frame.width) != tuple(images.shape[1:3]):
             continue
         image, mask = _tensors(frame)
-        images.append(image)
+        if images is None:
+            images = image if count == 1 else image.new_empty(count, *image.shape[1:])
+        if count > 1:
+            images[len(masks)] = image[0]
         masks.append(mask)
-    return (images[0], masks[0]) if len(images) == 1 else (torch.cat(images), torch.cat(masks))
+    if images is None:
+        raise PhotoUnreadable(f"{path.name} holds no picture; save it again as JPEG or PNG.")
+    if len({mask.shape for mask in masks}) > 1:
+        masks = [mask if mask.shape[1:] == images.shape[1:3] else torch.zeros(1, *images.shape[1:3]) for mask in masks]
+    return images[: len(masks)], masks[0] if len(masks) == 1 else torch.cat(masks)
 
 
 def _tensors(frame: Image.Image) -> tuple[torch.Tensor, torch.Tensor]:
@@ -197,14 +205,17 @@ def _tensors(frame: Image.Image) -> tuple[torch.Tensor, torch.Tensor]:
         alpha = frame.convert("RGBA").getchannel("A")
     mask = torch.zeros(1, 64, 64) if alpha is None else 1.0 - _unit(alpha)[None]
     picture = to_srgb(frame) if needs_conversion(frame) else frame
-    return _unit(picture.convert("RGB"))[None], mask
+    return _unit(picture if picture.mode == "RGB" else picture.convert("RGB"))[None], mask
 
 
 def _unit(picture: Image.Image) -> torch.Tensor:
+    """In 0..1, with no second copy of the numbers: a photo of 100 megapixels has 1.2 GB of them."""
     import numpy as np
     import torch
 
-    return torch.from_numpy(np.array(picture).astype(np.float32) / 255.0)
+    values = np.array(picture, dtype=np.float32)
+    values /= 255.0
+    return torch.from_numpy(values)
 
 
 def to_pil(image: torch.Tensor) -> Image.Image:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from click.testing import CliRunner
 
 from likeness_studio.core.errors import PhotoMissing
 from likeness_studio.runner.backends import Event
-from likeness_studio.runner.batch.verdict_tables import cell
+from likeness_studio.runner.batch.verdict_tables import cell, one_line
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.cli.output import Output
 
@@ -102,3 +103,15 @@ def test_no_cell_is_a_formula_however_the_table_is_split(text):
 @pytest.mark.parametrize("text", ["anna", "a; b", "-0.5", "3 - 2", "me@home", "1;2", ""])
 def test_plain_cells_stay_as_they_are(text):
     assert cell(text) == text
+
+
+@pytest.mark.parametrize("piece", [" (node x", "a (node x) failed: 1 of 1 reference photos ", "a (node ", ": "])
+def test_a_megabyte_of_a_servers_words_takes_no_time(piece):
+    began = time.process_time()
+    one_line(piece * (1_000_000 // len(piece)), refused=True)
+    assert time.process_time() - began < 2
+
+
+def test_of_a_refused_photo_only_what_is_wrong_with_it_is_said():
+    said = "Enroll (node 3) failed: 1 of 1 reference photos cannot be used. Photo 1: There is no face."
+    assert one_line(said, refused=True) == "There is no face."

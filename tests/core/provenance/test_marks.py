@@ -125,7 +125,10 @@ DOUBTFUL = {
         :-12
     ]
     + with_chunk(b"tEXt", b"prompt\0" + PLAIN.encode())[33:],
-    "a packed international text": with_chunk(b"iTXt", b"a\0\1\0\0\0" + zlib.compress(str(GRAPH).encode())),
+    "a packed international text that comes again": with_chunk(
+        b"iTXt", b"a\0\1\0\0\0" + zlib.compress(str(GRAPH).encode())
+    )[:-12]
+    + with_chunk(b"tEXt", b"a\0me")[33:],
     "a graph beside nodes": png(("prompt", json.dumps(HARMLESS | {"prompt": GRAPH}))),
     "a graph in an input": png(("prompt", json.dumps(INSIDE))),
     "a text with a graph in an input": png(("prompt", json.dumps(INSIDE).replace(TEXT, json.dumps(TEXT)))),
@@ -140,7 +143,10 @@ DOUBTFUL = {
     "XMP": picture("WEBP", xmp=packet(f"<e:UserComment>{escape(TEXT, {chr(34): '&quot;'})}</e:UserComment>")),
     "a later frame's comment": comment_of_gif(TEXT),
     "a node that writes under another name": png(
-        ("prompt", json.dumps(GRAPH | HARMLESS | {"9": {"class_type": "Exporter", "inputs": {"images": ["3", 0]}}}))
+        (
+            "prompt",
+            json.dumps(HARMLESS | {"3": GRAPH["3"], "9": {"class_type": "Exporter", "inputs": {"images": ["3", 0]}}}),
+        )
     ),
     "a canvas in the artist": exif({0x013B: json.dumps({"nodes": [{"id": 1, "type": "KSampler"}]})}),
 }

@@ -77,3 +77,21 @@ def test_a_jpeg_of_two_thousand_scans_is_refused_before_decoding(tmp_path):
     assert time.process_time() - began < 1
     (tmp_path / "b.jpg").write_bytes(data)
     assert load_photo(tmp_path / "b.jpg")[0].shape == (1, 2000, 2000, 3)
+
+
+def test_the_numbers_of_a_photo_are_in_memory_once(tmp_path):
+    Image.effect_noise((2000, 2000), 50).convert("RGB").save(tmp_path / "a.bmp")
+    load_photo(tmp_path / "a.bmp")
+    tracemalloc.start()
+    pictures, _ = load_photo(tmp_path / "a.bmp")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.6 * pictures.numel() * 4
+
+
+def test_frames_of_which_some_are_transparent_are_one_batch(tmp_path):
+    clear = Image.new("RGBA", (9, 9), (255, 0, 0, 0))
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.tif", save_all=True, append_images=[clear, Image.new("RGB", (5, 5))])
+    pictures, masks = load_photo(tmp_path / "a.tif")
+    assert pictures.shape == (2, 9, 9, 3)
+    assert masks.mean(dim=(1, 2)).tolist() == [0, 1]
