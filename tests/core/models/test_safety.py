@@ -3,12 +3,14 @@
 import gzip
 import io
 import pickle
+import re
 import zipfile
 
 import pytest
 
 from likeness_studio.core.errors import ModelCorrupt, UnsafeWeights
 from likeness_studio.core.models import refuse_pickle
+from likeness_studio.core.models.manifest import UrlSource, models
 from likeness_studio.core.models.runtimes import network, session
 
 LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 5\n"
@@ -82,3 +84,19 @@ def test_dlibs_form_is_read_only_where_the_manifest_pins_it(tmp_path):
         refuse_pickle(file)
     with pytest.raises(UnsafeWeights):
         refuse_pickle(file.with_suffix(".pkl"), pinned=True)
+
+
+NO_REVISION_KNOWN = {"yunet", "sface", "w600k_mbf", "dlib_resnet", "face_parsing"}
+"""Networks with an address that may lead to another file tomorrow: their sha256 alone says so."""
+
+
+def test_addresses_name_a_revision():
+    moving = re.compile(r"/(?:main|master|HEAD|latest)/")
+    found = {
+        name
+        for name, model in models().items()
+        for source in model.sources
+        if isinstance(source, UrlSource) and moving.search(source.url)
+    }
+    assert found <= NO_REVISION_KNOWN
+    assert all(len(models()[name].sha256) == 64 for name in found)
