@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Iterator
 
 from ..node_facts import Effect
 from .credentials import png_chunks
@@ -33,8 +32,8 @@ SETTING_KEYS = (
 """What Stable Diffusion's programs call their settings, as the names of texts in a PNG and as keys in JSON: InvokeAI,
 SwarmUI, Fooocus, NovelAI, Easy Diffusion, TensorArt, Draw Things and those made with diffusers."""
 
-MAX_TEXT_BYTES = 4 << 20
-"""Bytes of a packed text that are unpacked; Pillow opens no picture with a longer one."""
+MAX_UNPACKED = 16 << 20
+"""Bytes of all packed texts together that are looked through."""
 
 _QUOTE = r"(?:\\?[\"']|&(?:quot|apos|#0*3[49]|#x0*2[27]);)"
 _GAP = r"(?:\s|\\[nrt])*"
@@ -61,13 +60,24 @@ def _has_settings(data: bytes) -> bool:
 def hidden_in(data: bytes, found: Found) -> Origin:
     """What the bytes of a picture say of generation beside what was `found` in its texts.
 
-    The terms of the vocabulary need no address here, and count in another case; a node counts that is in none of the
-    graphs that were found.
+    Without zeros, UTF-16 is read in either order. The terms of the vocabulary need no address here, and count in any
+    case; a node counts that is in none of the graphs that were found.
     """
-    return combined([_marks(stream, found) for stream in _streams(data)])
+    marks = [_marks(stream, found) for stream in (data, data.replace(b"\0", b""))]
+    left = MAX_UNPACKED
+    for name, content in png_chunks(data):
+        if name in (b"zTXt", b"iTXt"):
+            text = _unpacked(name, content, left)
+            marks.append(_marks(text, found))
+            left -= len(text)
+            if left <= 0:
+                marks.append(Origin(Generative.UNKNOWN, None, "its packed texts are too much to be looked through"))
+                break
+    return combined(marks)
 
 
-def _marks(data: bytes, found: Found) -> Origin:
+def _marks(text: bytes, found: Found) -> Origin:
+    data = without_escapes(text)
     lower = data.lower()
     term = next((_TERMS[each] for each in _TERMS if each in lower), None)
     if term is not None:
@@ -108,22 +118,13 @@ def _read_name(written: bytes) -> str:
         return text
 
 
-def _streams(data: bytes) -> Iterator[bytes]:
-    """The bytes; the same without zeros, by which UTF-16 is read in either order; and what a PNG has packed."""
-    yield without_escapes(data)
-    yield without_escapes(data.replace(b"\0", b""))
-    for name, content in png_chunks(data):
-        if name in (b"zTXt", b"iTXt"):
-            yield without_escapes(_unpacked(name, content))
-
-
-def _unpacked(name: bytes, content: bytes) -> bytes:
-    """The packed text of a chunk, by the PNG specification's third edition, 11.3.3; empty where it is not packed."""
+def _unpacked(name: bytes, content: bytes, most: int) -> bytes:
+    """The packed text of a chunk, `most` bytes of it; empty where it is not packed (PNG, third edition, 11.3.3)."""
     _, _, rest = content.partition(b"\0")
     packed = rest[1:]
     if name == b"iTXt":
         packed = rest[2:].partition(b"\0")[2].partition(b"\0")[2] if rest[:1] == b"\1" else b""
     try:
-        return zlib.decompressobj().decompress(packed, MAX_TEXT_BYTES)
+        return zlib.decompressobj().decompress(packed, most)
     except zlib.error:
         return b""

@@ -194,3 +194,11 @@ def test_megabytes_of_half_a_mark_take_no_time(saved, text):
     began = time.process_time()
     saved(picture("JPEG") + text)
     assert time.process_time() - began < 3
+
+
+def test_packed_texts_behind_the_end_have_a_budget(saved):
+    content = b"a\0\0" + zlib.compress(bytes(1_000_000))
+    chunk = len(content).to_bytes(4, "big") + b"zTXt" + content + bytes(4)
+    began = time.process_time()
+    assert saved(picture("PNG") + chunk * 2000) is Generative.UNKNOWN
+    assert time.process_time() - began < 3

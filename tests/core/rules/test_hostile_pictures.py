@@ -95,3 +95,39 @@ def test_frames_of_which_some_are_transparent_are_one_batch(tmp_path):
     pictures, masks = load_photo(tmp_path / "a.tif")
     assert pictures.shape == (2, 9, 9, 3)
     assert masks.mean(dim=(1, 2)).tolist() == [0, 1]
+
+
+def gif_of(count):
+    buffer = io.BytesIO()
+    Image.new("P", (1, 1)).save(buffer, "GIF")
+    data = buffer.getvalue()
+    start = data.index(b",")
+    return data[:start] + data[start:-1] * count + data[-1:]
+
+
+def tiff_of(count):
+    buffer = io.BytesIO()
+    Image.new("L", (1, 1)).save(buffer, "TIFF")
+    data = bytearray(buffer.getvalue())
+    start = int.from_bytes(data[4:8], "little")
+    page = data[start : start + 2 + 12 * int.from_bytes(data[start : start + 2], "little")]
+    data[4:8] = len(data).to_bytes(4, "little")
+    for _ in range(count):
+        data += page + (len(data) + len(page) + 4).to_bytes(4, "little")
+    data[-4:] = bytes(4)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("make", [gif_of, tiff_of])
+def test_tens_of_thousands_of_tiny_frames_are_refused_without_counting_them(tmp_path, monkeypatch, make):
+    (tmp_path / "a").write_bytes(make(60_000))
+    began = time.process_time()
+    with pytest.raises(PhotoTooLarge, match="more than 2,000 frames"):
+        load_photo(tmp_path / "a")
+    assert time.process_time() - began < 3
+    monkeypatch.setattr(files, "MAX_FRAMES", 3)
+    (tmp_path / "b").write_bytes(make(3))
+    assert load_photo(tmp_path / "b")[0].shape[0] == 3
+    (tmp_path / "b").write_bytes(make(4))
+    with pytest.raises(PhotoTooLarge):
+        load_photo(tmp_path / "b")
