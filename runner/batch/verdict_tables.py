@@ -19,10 +19,10 @@ from ..report.schema_base import finite
 from .job_records import Attempt, JobRow
 
 PHOTO_AT_FAULT = re.compile(
-    r"^[^:]* \(node [^)]*\) failed(?: on the server)?: "
+    r"^[^:]{0,300} \(node [^)]{0,60}\) failed(?: on the server)?: "
     r"(?:1 of 1 reference photos [^.:]*\. Photo 1: |(?!\d+ of )[^:]* cannot be used\. )?"
 )
-"""What stands before the reason when a node refused the one photo that it was given."""
+"""What stands before the reason when a node refused the one photo that it was given; titles are short."""
 
 
 def kind(row: JobRow) -> JobOutcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +15,7 @@ from click.testing import CliRunner
 from likeness_studio.core.errors import PhotoMissing
 from likeness_studio.runner.backends import Event
 from likeness_studio.runner.backends.comfy.results import rejection, results
-from likeness_studio.runner.batch.verdict_tables import cell
+from likeness_studio.runner.batch.verdict_tables import cell, one_line
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.cli.output import Output
 from likeness_studio.runner.errors import ServerExecutionError
@@ -136,3 +137,15 @@ def test_what_a_server_says_of_a_failure_is_cut():
     with pytest.raises(ServerExecutionError) as caught:
         results({"status": status}, WORKFLOW, "http://one:8188")
     assert len(str(caught.value)) < 20_000
+
+
+@pytest.mark.parametrize("piece", [" (node x", "a (node x) failed: 1 of 1 reference photos ", "a (node ", ": "])
+def test_a_megabyte_of_a_servers_words_takes_no_time(piece):
+    began = time.process_time()
+    one_line(piece * (1_000_000 // len(piece)), refused=True)
+    assert time.process_time() - began < 2
+
+
+def test_of_a_refused_photo_only_what_is_wrong_with_it_is_said():
+    said = "Enroll (node 3) failed: 1 of 1 reference photos cannot be used. Photo 1: There is no face."
+    assert one_line(said, refused=True) == "There is no face."

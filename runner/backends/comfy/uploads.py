@@ -64,7 +64,7 @@ def reads_exactly(picture: Image.Image, version: Version) -> bool:
     """Whether a server of that version of ComfyUI reads the pixels as Pillow does; animations are left to it."""
     if needs_conversion(picture) or picture.format in FOREIGN_TO_SERVERS:
         return False
-    if version < READS_WITH_PYAV or (picture.format != "MPO" and getattr(picture, "n_frames", 1) > 1):
+    if version < READS_WITH_PYAV or (picture.format != "MPO" and getattr(picture, "is_animated", False)):
         return True
     from PIL import ExifTags
 
