@@ -175,7 +175,6 @@ FOR_OTHERS_TOO = {
     "runner/managed/installation.py": "the link to the pack",
     "runner/managed/options.py": "made with its mode",
     "runner/managed/processes.py": "ComfyUI's log",
-    "runner/managed/state.py": "into a private part",
     "runner/workflow/comfy_cli.py": "inside a temporary folder of the user's own",
     "runner/workflow/input_files.py": "inside a temporary folder of the user's own",
 }

@@ -224,7 +224,7 @@ class Listener:
         with self._lock:
             self._client_id = client_id
         try:
-            socket = websocket.create_connection(
+            socket: Any = websocket.create_connection(
                 self._server.socket_url(client_id),
                 timeout=bounded_socket.CONNECT_SECONDS,
                 header=self._server.headers,
