@@ -131,6 +131,13 @@ class ModelCorrupt(ModelError):
     hint = "Run `likeness models verify` to see which files are damaged and `likeness models get NAME` to replace them."
 
 
+class ModelTooSlow(ModelError):
+    """A network did not answer in the time that any network for it needs, on any machine."""
+
+    code = "model_too_slow"
+    hint = "Use another model file: one that never ends is damaged, or was made to hold up a server."
+
+
 class DownloadFailed(ModelError):
     """None of a model's sources could be reached or delivered the right file."""
 
