@@ -6,6 +6,7 @@ import errno
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -29,6 +30,17 @@ def make_private_folder(folder: Path) -> None:
         each.mkdir(mode=0o700, exist_ok=True)
     if not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+
+
+def only_ours(folder: Path) -> bool:
+    """Whether nobody else may write into a folder: what lies there was put there by this user. Raises OSError.
+
+    Systems without owners and modes keep each user's folders apart themselves.
+    """
+    found = folder.lstat()
+    if not hasattr(os, "geteuid"):
+        return True
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
 
 
 def numbered(path: Path, number: int) -> Path:
@@ -161,7 +173,8 @@ def _link(part: Path, path: Path) -> None:
     except FileExistsError:
         raise
     except OSError:
-        with path.open("xb") as out, part.open("rb") as source:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        with os.fdopen(os.open(path, flags, stat.S_IMODE(part.stat().st_mode)), "wb") as out, part.open("rb") as source:
             try:
                 shutil.copyfileobj(source, out)
             except OSError:

@@ -8,6 +8,7 @@ import.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import Interrupted, ModelMissing, UnsafePath
+from .files import make_private_folder
 
 if TYPE_CHECKING:
     import torch
@@ -146,6 +148,20 @@ def is_serving() -> bool:
     return _surroundings.serving
 
 
+def shown(path: Path) -> str:
+    """A path as an error names it: whole for who sits at this machine, and its last part for a server's clients."""
+    return path.name if is_serving() else str(path)
+
+
+_FOLDERS = re.compile(r"(?<=['\"])(?:/|[A-Za-z]:\\)[^'\"\n]*[/\\](?=[^'\"/\\\n]*['\"])")
+
+
+def reason_of(error: BaseException) -> str:
+    """What another library's error says, without the folders of the files that it names."""
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return _FOLDERS.sub("", said) or type(error).__name__
+
+
 def input_dir() -> Path:
     """Where a graph's photos are read from."""
     local = _local.get()
@@ -158,10 +174,34 @@ def output_dir() -> Path:
     return _surroundings.folder("output") if local is None else local.output_dir
 
 
+def results_are_private() -> bool:
+    """Whether the pictures that are saved are for their owner only.
+
+    A server's are as its umask says, as those of its other nodes are: who starts it is often not who looks at them.
+    """
+    return not is_serving()
+
+
+def make_result_folder(folder: Path) -> None:
+    """Make a folder for pictures, for its owner only where those are. Raises OSError."""
+    if results_are_private():
+        make_private_folder(folder)
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+
+
 def temp_dir() -> Path:
     """Where previews are written."""
     local = _local.get()
     return _surroundings.folder("temp") if local is None else local.temp_dir
+
+
+def state_dir() -> Path:
+    """What this user's processes remember between runs, and nobody else's; ``LIKENESS_STATE`` moves it."""
+    import platformdirs
+
+    chosen = os.environ.get("LIKENESS_STATE")
+    return Path(chosen).expanduser().resolve() if chosen else Path(platformdirs.user_state_dir(APP, appauthor=False))
 
 
 def model_dirs() -> list[Path]:
@@ -187,11 +227,11 @@ def model_file(kind: str, name: str) -> Path:
     roots = _surroundings.model_roots(kind)
     for root in roots:
         if Path(name).anchor or ".." in Path(name).parts or "\0" in name:
-            raise UnsafePath(f"The name {name!r} leads outside {root}; give a name inside that folder.")
+            raise UnsafePath(f"The name {name!r} leads outside {shown(root)}; give a name inside that folder.")
         path = root / name
         if path.is_file():
             return path
-    raise ModelMissing(f"There is no file {name!r} in {kind}; put it into {roots[0]}.")
+    raise ModelMissing(f"There is no file {name!r} in {kind}; put it into {shown(roots[0])}.")
 
 
 def folders_of(kind: str) -> list[Path]:
@@ -278,7 +318,7 @@ def inside(folder: Path, name: str) -> Path:
     except (OSError, ValueError) as error:
         raise UnsafePath(f"{name[:80]!r} can be no file's name ({error}); give another name.") from error
     if path != root and root not in path.parents:
-        raise UnsafePath(f"The name {name!r} leads outside {root}; give a name inside that folder.")
+        raise UnsafePath(f"The name {name!r} leads outside {shown(root)}; give a name inside that folder.")
     return path
 
 
@@ -286,5 +326,5 @@ def file_inside(folder: Path, name: str) -> Path:
     """The same for a file that is to be written: `folder` itself, such as ``.`` or ``a/..``, is refused as well."""
     path = inside(folder, name)
     if path == folder.resolve():
-        raise UnsafePath(f"The name {name[:80]!r} names no file in {folder}; give the file a name.")
+        raise UnsafePath(f"The name {name[:80]!r} names no file in {shown(folder)}; give the file a name.")
     return path

@@ -109,6 +109,7 @@ CORE_NODES: Mapping[str, NodeFacts] = {
     "ImageScaleBy": NodeFacts(Effect.CUTS, actions=(RESIZED,)),
     "ImageScaleToTotalPixels": NodeFacts(Effect.CUTS, actions=(RESIZED,)),
     "ImageScaleToMaxDimension": NodeFacts(Effect.CUTS, actions=(RESIZED,)),
+    "FluxKontextImageScale": NodeFacts(Effect.CUTS, actions=(RESIZED,)),
     "ImageFlip": NodeFacts(Effect.CUTS, actions=(TURNED,)),
     "ImageRotate": NodeFacts(Effect.CUTS, actions=(TURNED,)),
 }

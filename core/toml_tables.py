@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from . import host
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
     from pydantic import GetCoreSchemaHandler, TypeAdapter
@@ -52,11 +54,15 @@ class TomlFile:
             text = "" if large else file.read_text(encoding="utf-8")
             self.tables: dict[str, Any] = tomllib.loads(text)
         except (OSError, UnicodeDecodeError) as error:
-            raise invalid(f"{file} cannot be read ({error}); save it as UTF-8 text or move it away.") from error
+            raise invalid(
+                f"{host.shown(file)} cannot be read ({host.reason_of(error)}); save it as UTF-8 text or move it away."
+            ) from error
         except (ValueError, RecursionError) as error:
-            raise invalid(f"{file} is not TOML: {error}; correct that line.") from error
+            raise invalid(f"{host.shown(file)} is not TOML: {error}; correct that line.") from error
         if large:
-            raise invalid(f"{file} is larger than {MOST_BYTES:,} bytes, which no such file is; move it away.")
+            raise invalid(
+                f"{host.shown(file)} is larger than {MOST_BYTES:,} bytes, which no such file is; move it away."
+            )
         self._lines = text.splitlines()
 
     def checked(self, where: str, table: Any, form: type[T], **named: str) -> T:
@@ -89,7 +95,7 @@ class TomlFile:
         line = self._line(where, key)
         place = f"line {line}, " if line else ""
         end = "" if what.endswith(("?", ".")) else "."
-        return self.invalid(f"{self.file}, {place}[{where}]{key and f' key {key}'} {what}{end}")
+        return self.invalid(f"{host.shown(self.file)}, {place}[{where}]{key and f' key {key}'} {what}{end}")
 
     def _line(self, where: str, key: str) -> int:
         """The line of a table's key, else of its header, counted from 1; 0 when it is not written as a header."""

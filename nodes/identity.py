@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core import host
 from ..core.choices import DEFAULT_ENGINE, ENGINES, POOR_PHOTOS, FacePolicy
-from ..core.errors import EnrollmentRefused, PhotoMissing
+from ..core.errors import EnrollmentRefused, IdentityAmbiguous, PhotoMissing
 from ..core.node_facts import ENGINE, Effect, NodeFacts
 from .schema import io, newer, ui
 from .sockets import IDENTITY, FaceEngineType, IdentityType, engine_input, first_given, min_face_input, several_input
@@ -89,7 +91,9 @@ def _photo_files(folder: str) -> list[Path]:
     path = host.inside(host.input_dir(), folder)
     files = sorted(file for file in path.glob("*") if file.is_file() and file.suffix.lower() in SUFFIXES)
     if not files:
-        raise PhotoMissing(f"The folder {folder!r} holds no photos; put some into {path} or name another folder.")
+        raise PhotoMissing(
+            f"The folder {folder!r} holds no photos; put some into {host.shown(path)} or name another folder."
+        )
     return files
 
 
@@ -142,12 +146,15 @@ class LoadIdentity(io.ComfyNode):
             display_name="Load Identity",
             category=IDENTITY,
             **newer(cls.FACTS, "load face embedding", "load face model"),
-            description="Reads an identity that Save Identity wrote, from the input or else from the output folder.",
+            description=(
+                "Reads an identity that Save Identity wrote, from the output or the input folder. Where both have one "
+                "of that name and they differ, the name must say which: `name [output]` or `name [input]`."
+            ),
             inputs=[
                 io.String.Input(
                     "filename",
                     default="identities/person.safetensors",
-                    tooltip="Name inside the input or the output folder.",
+                    tooltip="Name inside the output or the input folder; [output] or [input] behind it: only there.",
                 ),
             ],
             outputs=[
@@ -164,15 +171,34 @@ class LoadIdentity(io.ComfyNode):
         return io.NodeOutput(load_identity(_identity_file(filename)))
 
     @classmethod
-    def fingerprint_inputs(cls, filename: str) -> int | None:
-        """Load again when the file changed."""
-        file = _identity_file(filename)
-        return file.stat().st_mtime_ns if file.is_file() else None
+    def fingerprint_inputs(cls, filename: str) -> list[int]:
+        """Load again when the file changed, or there is another one of the name."""
+        return [file.stat().st_mtime_ns for file in _identity_files(filename) if file.is_file()]
+
+
+ANNOTATED = re.compile(r"^(?P<name>.*\S)\s*\[(?P<folder>input|output)\]$", re.DOTALL)
+"""A name with its folder, as core's Load Image takes it."""
+
+
+def _identity_files(filename: str) -> list[Path]:
+    """Where the file may lie: in the input folder, where everybody may upload, or the output folder, where it was
+    saved; in one of them where the name says which. Raises UnsafePath."""
+    named = ANNOTATED.match(filename)
+    name, folder = (named["name"], named["folder"]) if named else (filename, None)
+    folders = {"input": host.input_dir, "output": host.output_dir}
+    return [host.inside(place(), name) for each, place in folders.items() if folder in (None, each)]
 
 
 def _identity_file(filename: str) -> Path:
-    given = host.inside(host.input_dir(), filename)
-    return given if given.is_file() else host.inside(host.output_dir(), filename)
+    """The one file of that name. Raises UnsafePath, and IdentityAmbiguous for two that differ: none hides the other."""
+    files = _identity_files(filename)
+    there = [file for file in files if file.is_file()]
+    if len(there) > 1 and not filecmp.cmp(*there, shallow=False):
+        raise IdentityAmbiguous(
+            f"{filename[:80]} is in the input and in the output folder, and these are two identities; write [output] "
+            "behind the name for the one that Save Identity wrote, or [input] for the one that was uploaded."
+        )
+    return (there or files)[-1]
 
 
 EXTRA_PHOTOS = tuple(f"photos_{number}" for number in range(2, 9))

@@ -77,10 +77,11 @@ class JudgedImages:
     pictures: list[torch.Tensor]
     judgement: Judgement
     quality: list[PictureVerdict]
+    identity: Identity
 
     def report(self, **more: Any) -> dict[str, Any]:
         """The report on likeness with the verdict on each picture in it, as ``images[].picture``, and `more`."""
-        report = self.judgement.as_dict()
+        report: dict[str, Any] = self.judgement.as_dict() | {"identity_sha256": self.identity.sha256}
         for image, picture in zip(report["images"], self.quality, strict=True):
             image["picture"] = picture.as_dict()
         return report | more
@@ -131,7 +132,7 @@ def judge_images(
     gate = gate_for(chosen, strictness[0], custom_threshold[0])
     judgement = judge(node, chosen, identity[0], pictures, gate, several_faces[0], min_face[0])
     quality = [judge_picture(pictures[each.index], each.subject.face) for each in judgement.verdicts]
-    return JudgedImages(chosen, gate, pictures, judgement, quality)
+    return JudgedImages(chosen, gate, pictures, judgement, quality, identity[0])
 
 
 def _verdict_picture(picture: torch.Tensor, verdict: Verdict) -> Any:

@@ -133,7 +133,7 @@ class InspectLora(io.ComfyNode):
 
     @classmethod
     def execute(cls, lora: str) -> io.NodeOutput:
-        from ..core.imaging.files import save_preview
+        from ..core.imaging.encode import NOTHING_STATED, save_preview
         from ..core.lora.inspect import Block, chart, inspect, text_of
         from ..core.lora.lora_file import open_lora
 
@@ -149,7 +149,7 @@ class InspectLora(io.ComfyNode):
             json.dumps(found, indent=2, ensure_ascii=False),
             ", ".join(found["trigger_words"]),
             picture,
-            ui={"text": [text_of(found)], "lora": [found], "images": save_preview(picture)},
+            ui={"text": [text_of(found)], "lora": [found], "images": save_preview(picture, NOTHING_STATED)},
         )
 
     @classmethod

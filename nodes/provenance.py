@@ -193,12 +193,12 @@ def _write(files: list[bytes], target: Target, prefix: str, images: torch.Tensor
     root = host.output_dir()
     folder, stem = file_names.place_saved_picture(root, prefix, images.shape[2], images.shape[1])
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        host.make_result_folder(folder)
         counter = file_names.next_counter(folder, stem)
         saved = []
         for index, data in enumerate(files):
             name = f"{stem.replace('%batch_num%', str(index))}_{counter + index:05}_{SUFFIXES[target.form]}"
-            name = write_new(Path(folder, name), data).name
+            name = write_new(Path(folder, name), data, private=host.results_are_private()).name
             saved.append({"filename": name, "subfolder": file_names.relative_subfolder(folder, root), "type": "output"})
     except OSError as error:
         raise PictureNotSaved(

@@ -131,6 +131,13 @@ class ModelCorrupt(ModelError):
     hint = "Run `likeness models verify` to see which files are damaged and `likeness models get NAME` to replace them."
 
 
+class ModelTooSlow(ModelError):
+    """A network did not answer in the time that any network for it needs, on any machine."""
+
+    code = "model_too_slow"
+    hint = "Use another model file: one that never ends is damaged, or was made to hold up a server."
+
+
 class DownloadFailed(ModelError):
     """None of a model's sources could be reached or delivered the right file."""
 
@@ -205,6 +212,13 @@ class IdentityFileInvalid(IdentityError):
 
     code = "identity_file_invalid"
     hint = "Enroll the person again from the photos with Enroll Identity and keep the result with Save Identity."
+
+
+class IdentityAmbiguous(IdentityError):
+    """Two identities have the name that was asked for, one uploaded and one saved."""
+
+    code = "identity_ambiguous"
+    hint = "Write [output] behind the name for the saved one, [input] for the uploaded one, or rename one of the files."
 
 
 class PortraitError(LikenessError):

@@ -14,7 +14,7 @@ from .. import host
 from ..errors import DependencyMissing, UnsafePath
 from ..errors.formats import SheetNotSaved
 from ..files import numbered_paths, write_exclusively
-from ..imaging.encode import PNG_COMPRESSION, SILENT, Stated, srgb_profile
+from ..imaging.encode import PNG_COMPRESSION, Stated, srgb_profile
 from .document import MM_PER_INCH
 from .sheet_draw import BAR_TOP_MM, CAPTION_MM, LABEL_GAP_MM, LABEL_MM, TICK_MM, bar_marks
 from .sheet_layout import MARK_WIDTH_MM, Mark, Page, Print, Sheet, Strip, sized
@@ -29,7 +29,7 @@ File = tuple[str, bytes]
 """What follows a sheet's name, and the content: `.pdf`, or `_2.png` for the second of several pages."""
 
 
-def png_bytes(picture: Image.Image, dpi: float, stated: Stated = SILENT) -> bytes:
+def png_bytes(picture: Image.Image, dpi: float, stated: Stated) -> bytes:
     """A page as PNG with its resolution (pHYs: pixels per metre), the sRGB profile and what is `stated`."""
     from PIL.PngImagePlugin import PngInfo
 
@@ -53,12 +53,12 @@ def save_numbered(root: Path, prefix: str, files: Sequence[File]) -> list[Path]:
     """
     path = host.inside(root, prefix.strip())
     if path == root.resolve():
-        raise UnsafePath(f"The name {prefix!r} is that of the folder {path} itself; give a file's name.")
+        raise UnsafePath(f"The name {prefix!r} is that of the folder {host.shown(path)} itself; give a file's name.")
     if not prefix.isprintable():
         raise UnsafePath(f"The name {prefix[:80]!r} has characters that are not seen; give another name.")
     folder, stem = path.parent, path.name
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        host.make_result_folder(folder)
         first = _next_number(folder, stem)
         return _first_free(files, (folder / f"{stem}_{number:05}" for number in count(first)))
     except OSError as error:
@@ -71,7 +71,7 @@ def save_as(path: Path, files: Sequence[File]) -> list[Path]:
     Raises SheetNotSaved; then none of them is there.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        host.make_result_folder(path.parent)
         return _first_free(files, (each.with_suffix("") for each in numbered_paths(path)))
     except OSError as error:
         raise _not_saved(path, error) from error
@@ -79,7 +79,8 @@ def save_as(path: Path, files: Sequence[File]) -> list[Path]:
 
 def _not_saved(path: Path, error: OSError) -> SheetNotSaved:
     return SheetNotSaved(
-        f"{path.name[:80]} cannot be written to {path.parent} ({error.strerror or error}); give another name or room."
+        f"{path.name[:80]} cannot be written to {host.shown(path.parent)} "
+        f"({error.strerror or error}); give another name or room."
     )
 
 
@@ -95,7 +96,7 @@ def _first_free(files: Sequence[File], names: Iterable[Path]) -> list[Path]:
         try:
             for ending, data in files:
                 target = name.with_name(name.name + ending)
-                write_exclusively(target, data)
+                write_exclusively(target, data, private=host.results_are_private())
                 written.append(target)
         except FileExistsError:
             _remove(written)
@@ -157,7 +158,7 @@ FONT = "Vera"
 """Bitstream Vera Sans, which comes with reportlab and is embedded: printers refuse files without their fonts."""
 
 
-def pdf_bytes(sheet: Sheet, photos: Sequence[Image.Image], title: str = "", stated: Stated = SILENT) -> bytes:
+def pdf_bytes(sheet: Sheet, photos: Sequence[Image.Image], title: str, stated: Stated) -> bytes:
     """The PDF of a layout, the same bytes for the same sheet. `photos` are RGB. The words `stated` are its subject.
 
     Pixels are stored without loss (Flate) and once for each photo, however often it is printed. The file asks the

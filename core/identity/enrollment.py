@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from .. import host
 from ..choices import MIN_FACE, FacePolicy
 from ..errors import DependencyMissing, EngineMismatch, EnrollmentRefused, IdentityFileInvalid, ModelMissing
 from ..faces.choose import Outcome, Subject, find_subjects
@@ -118,6 +120,12 @@ class Identity:
     def baseline(self) -> float | None:
         """The person's own photo-to-photo likeness: the median agreement, or None for a single photo."""
         return float(np.median(self.agreement)) if self.agreement else None
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the engine and the embedding to five decimals: the same before it is saved and afterwards."""
+        numbers = np.round(self.embedding, 5).astype("<f4") + np.float32(0)  # no -0
+        return hashlib.sha256(self.engine.encode() + numbers.tobytes()).hexdigest()
 
     def cosine(self, embedding: np.ndarray) -> float:
         """Cosine of a unit embedding [D] with this person, -1..1. EngineMismatch for an embedding of another length."""
@@ -338,7 +346,7 @@ MOST_NUMBERS, MOST_PHOTOS, MOST_LETTERS = 8192, 100_000, 1000
 def load_identity(path: Path) -> Identity:
     """Read what `save_identity` wrote. IdentityFileInvalid for anything else."""
     if not path.is_file():
-        raise IdentityFileInvalid(f"There is no saved identity at {path}; check the name.")
+        raise IdentityFileInvalid(f"There is no saved identity at {host.shown(path)}; check the name.")
     try:
         embedding, metadata = _read(path)
         if metadata.get("format") != FORMAT:
@@ -350,7 +358,7 @@ def load_identity(path: Path) -> Identity:
         photos, engine, name = int(metadata["photos"]), metadata["engine"], metadata["name"]
     except (SafetensorError, OSError, KeyError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
         raise IdentityFileInvalid(
-            f"{path.name} cannot be read as a saved identity ({error}); enroll the person again."
+            f"{path.name} cannot be read as a saved identity ({host.reason_of(error)}); enroll the person again."
         ) from error
     length = float(np.linalg.norm(embedding))
     if not np.isfinite(length) or abs(length - 1) > 1e-3:

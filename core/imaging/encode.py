@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
+from .. import host
 from ..errors import PhotoTooLarge, ShapeMismatch
 from ..errors.formats import FileSizeOutOfReach, MetadataTooLong
+from ..files import make_private_folder, write_exclusively
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -60,7 +63,36 @@ class Stated:
     words: str = ""
 
 
-SILENT = Stated()
+NOTHING_STATED = Stated()
+"""Of a drawing without a photo in it."""
+
+
+def drawn_file(image: Image.Image, form: Form, stated: Stated, *, quality: int = 92, compress: int = 1) -> bytes:
+    """A picture to be looked at, such as an overlay, a preview or a thumbnail, as a file with what is `stated` of it.
+
+    `compress`: zlib's level of a PNG.
+    """
+    if form == "png":
+        return _png(image, None, stated.packet or None, {}, compress)
+    write = _jpeg_writer if form == "jpeg" else _webp_writer
+    return write(image.convert("RGB"), None, stated.packet or None, {})(quality)
+
+
+def save_preview(image: Any, stated: Stated) -> list[dict[str, str]]:
+    """Write IMAGE [B,H,W,3] into the temp folder as PNG; return the names as a server reports them.
+
+    `stated`: of how the pictures were made.
+    """
+    from .files import to_pil
+
+    folder = host.temp_dir()
+    make_private_folder(folder)
+    saved = []
+    for picture in image:
+        name = f"preview_{secrets.token_hex(6)}.png"
+        write_exclusively(folder / name, drawn_file(to_pil(picture), "png", stated), private=True)
+        saved.append({"filename": name, "subfolder": "", "type": "temp"})
+    return saved
 
 
 def encode_picture(
@@ -230,7 +262,13 @@ def _webp_writer(
     return write
 
 
-def _png(image: Image.Image, dpi: float | None, xmp: bytes | None, text: dict[str, str]) -> bytes:
+def _png(
+    image: Image.Image,
+    dpi: float | None,
+    xmp: bytes | None,
+    text: dict[str, str],
+    compress: int = PNG_COMPRESSION,
+) -> bytes:
     """The profile is an iCCP chunk without an sRGB chunk beside it: the PNG specification advises against both."""
     from PIL.PngImagePlugin import PngInfo
 
@@ -240,7 +278,7 @@ def _png(image: Image.Image, dpi: float | None, xmp: bytes | None, text: dict[st
     if xmp is not None:
         chunks.add_itxt("XML:com.adobe.xmp", xmp.decode("utf-8"))
     density = {"dpi": (dpi, dpi)} if dpi is not None else {}
-    return _saved(image, "PNG", pnginfo=chunks, icc_profile=srgb_profile(), compress_level=PNG_COMPRESSION, **density)
+    return _saved(image, "PNG", pnginfo=chunks, icc_profile=srgb_profile(), compress_level=compress, **density)
 
 
 def _exif(dpi: float | None, text: dict[str, str]) -> bytes:

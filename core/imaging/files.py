@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import re
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .. import host
 from ..errors import PhotoMissing, PhotoTooLarge, PhotoUnreadable
@@ -28,6 +27,9 @@ MAX_SIDE = 65_500
 
 MAX_FRAME_PIXELS = 200_000_000
 """Pixels of all frames of an animation, or pages of a TIFF, together: 2.4 GB as float32 RGB."""
+
+MAX_FRAMES = 2000
+"""Frames or pages: a minute of film. Only to count more of them takes minutes."""
 
 MAX_SCANS = 200
 """Scans of a progressive JPEG: encoders make 10, and each is as much work as the whole picture."""
@@ -56,7 +58,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
     from PIL import Image, UnidentifiedImageError
 
     if not path.is_file():
-        raise PhotoMissing(f"There is no photo at {path}; check the name and the folder.")
+        raise PhotoMissing(f"There is no photo at {host.shown(path)}; check the name and the folder.")
     try:
         with Image.open(path, formats=picture_formats()) as image:
             _check_size(path, image)
@@ -69,8 +71,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
         raise PhotoUnreadable(f"{path.name} cannot be decoded ({_what_it_is(path)}") from error
     except (OSError, SyntaxError, ValueError) as error:
         raise PhotoUnreadable(
-            f"{path.name} cannot be decoded ({str(error).rstrip('.') or type(error).__name__}); "
-            "save it again as JPEG or PNG."
+            f"{path.name} cannot be decoded ({host.reason_of(error).rstrip('.')}); save it again as JPEG or PNG."
         ) from error
 
 
@@ -168,8 +169,9 @@ def _frames(path: Path, photo: Image.Image, first: bool) -> tuple[torch.Tensor, 
     import torch
     from PIL import ImageOps
 
-    images, masks = [], []
-    count = 1 if first or photo.format == "MPO" else getattr(photo, "n_frames", 1)
+    images: torch.Tensor | None = None
+    masks: list[torch.Tensor] = []
+    count = 1 if first or photo.format == "MPO" else _count_frames(path, photo)
     if count * photo.width * photo.height > max(MAX_FRAME_PIXELS, photo.width * photo.height):
         raise PhotoTooLarge(
             f"{path.name} has {count:,} frames of {photo.width} x {photo.height} pixels, more than the limit of "
@@ -179,12 +181,67 @@ def _frames(path: Path, photo: Image.Image, first: bool) -> tuple[torch.Tensor, 
         photo.seek(index)
         _check_size(path, photo)
         frame = ImageOps.exif_transpose(photo)
-        if images and (frame.height, frame.width) != tuple(images[0].shape[1:3]):
+        if images is not None and (frame.height, frame.width) != tuple(images.shape[1:3]):
             continue
         image, mask = _tensors(frame)
-        images.append(image)
+        if images is None:
+            images = image if count == 1 else image.new_empty(count, *image.shape[1:])
+        if count > 1:
+            images[len(masks)] = image[0]
         masks.append(mask)
-    return (images[0], masks[0]) if len(images) == 1 else (torch.cat(images), torch.cat(masks))
+    if images is None:
+        raise PhotoUnreadable(f"{path.name} holds no picture; save it again as JPEG or PNG.")
+    if len({mask.shape for mask in masks}) > 1:
+        masks = [mask if mask.shape[1:] == images.shape[1:3] else torch.zeros(1, *images.shape[1:3]) for mask in masks]
+    return images[: len(masks)], masks[0] if len(masks) == 1 else torch.cat(masks)
+
+
+def _count_frames(path: Path, photo: Image.Image) -> int:
+    """How many there are. Pillow walks through all of a GIF or a TIFF to say it. Raises PhotoTooLarge."""
+    if photo.format == "TIFF":
+        count = _pages(photo)
+    elif photo.format == "GIF" and _gif_has_more(path, MAX_FRAMES):
+        count = MAX_FRAMES + 1
+    else:
+        count = getattr(photo, "n_frames", 1)
+    if count > MAX_FRAMES:
+        raise PhotoTooLarge(
+            f"{path.name} has more than {MAX_FRAMES:,} frames; save the frame that you need as a picture."
+        )
+    return count
+
+
+def _pages(photo: Image.Image) -> int:
+    """The pages of a TIFF, one by one, and one more than `MAX_FRAMES` at most."""
+    count = 0
+    with contextlib.suppress(EOFError):
+        while count <= MAX_FRAMES:
+            photo.seek(count)
+            count += 1
+    photo.seek(0)
+    return count
+
+
+def _gif_has_more(path: Path, most: int) -> bool:
+    """Whether a GIF has more than `most` frames, by its blocks alone (GIF89a, 17 to 27)."""
+    data = path.read_bytes()
+    at, frames = 13 + _table(data, 10), 0
+    while at < len(data) and data[at] in b",!" and frames <= most:
+        if data[at] == ord(","):
+            frames += 1
+            at += 11 + _table(data, at + 9)
+        else:
+            at += 2
+        while at < len(data) and data[at]:
+            at += data[at] + 1
+        at += 1
+    return frames > most
+
+
+def _table(data: bytes, at: int) -> int:
+    """Bytes of the colour table that the flags at `at` announce."""
+    flags = data[at] if at < len(data) else 0
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 def _tensors(frame: Image.Image) -> tuple[torch.Tensor, torch.Tensor]:
@@ -197,14 +254,17 @@ def _tensors(frame: Image.Image) -> tuple[torch.Tensor, torch.Tensor]:
         alpha = frame.convert("RGBA").getchannel("A")
     mask = torch.zeros(1, 64, 64) if alpha is None else 1.0 - _unit(alpha)[None]
     picture = to_srgb(frame) if needs_conversion(frame) else frame
-    return _unit(picture.convert("RGB"))[None], mask
+    return _unit(picture if picture.mode == "RGB" else picture.convert("RGB"))[None], mask
 
 
 def _unit(picture: Image.Image) -> torch.Tensor:
+    """In 0..1, with no second copy of the numbers: a photo of 100 megapixels has 1.2 GB of them."""
     import numpy as np
     import torch
 
-    return torch.from_numpy(np.array(picture).astype(np.float32) / 255.0)
+    values = np.array(picture, dtype=np.float32)
+    values /= 255.0
+    return torch.from_numpy(values)
 
 
 def to_pil(image: torch.Tensor) -> Image.Image:
@@ -263,16 +323,3 @@ def relative_subfolder(folder: Path, root: Path) -> str:
     """The subfolder as a server reports it: with slashes, empty for `root` itself."""
     path = folder.relative_to(root.resolve()).as_posix()
     return "" if path == "." else path
-
-
-def save_preview(image: Any) -> list[dict[str, str]]:
-    """Write IMAGE [B,H,W,3] into the temp folder as PNG; return the names as a server reports them."""
-
-    folder = host.temp_dir()
-    folder.mkdir(parents=True, exist_ok=True)
-    saved = []
-    for picture in image:
-        name = f"preview_{secrets.token_hex(6)}.png"
-        to_pil(picture).save(folder / name, compress_level=1)
-        saved.append({"filename": name, "subfolder": "", "type": "temp"})
-    return saved

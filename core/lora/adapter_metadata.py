@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from .names import is_text
@@ -20,27 +21,41 @@ class AdapterScales:
 
     parts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
+    @cached_property
+    def _patterns(self) -> dict[str, dict[str, tuple[int, Any]]]:
+        """The alphas of layers by the end of their name, with their place in the file; by part."""
+        found = {}
+        for part, settings in self.parts.items():
+            pattern = settings.get("alpha_pattern")
+            items = enumerate(pattern.items()) if isinstance(pattern, dict) else ()
+            found[part] = {str(name).removeprefix("^"): (place, value) for place, (name, value) in items}
+        return found
+
+    @cached_property
+    def _alike(self) -> dict[bool, list[str]]:
+        return {of_text: [part for part in self.parts if is_text(part) == of_text] for of_text in (False, True)}
+
     def alpha(self, base: str, rank: int) -> float | None:
         """The alpha by which a layer of that rank is scaled as ``alpha / rank``; None where nothing is stated.
 
-        With rank-stabilised LoRA, whose scale is ``alpha / sqrt(rank)``, it is the alpha that gives the same.
+        With rank-stabilised LoRA, whose scale is ``alpha / sqrt(rank)``, it is the alpha that gives the same. Of
+        several patterns the last one counts.
         """
         part, inner = self._part_of(base)
-        settings = self.parts.get(part, {})
-        pattern = settings.get("alpha_pattern")
-        stated = settings.get("lora_alpha")
-        for name, value in pattern.items() if isinstance(pattern, dict) else ():
-            if f".{inner}".endswith(f".{str(name).removeprefix('^')}"):
-                stated = value
+        settings, pattern = self.parts.get(part, {}), self._patterns.get(part, {})
+        words = inner.split(".")
+        fitting = [pattern[end] for at in range(len(words)) if (end := ".".join(words[at:])) in pattern]
+        stated = max(fitting, key=lambda each: each[0])[1] if fitting else settings.get("lora_alpha")
         if isinstance(stated, bool) or not isinstance(stated, int | float) or not math.isfinite(stated):
             return None
         return stated * math.sqrt(rank) if settings.get("use_rslora") is True else float(stated)
 
     def _part_of(self, base: str) -> tuple[str, str]:
-        for part in self.parts:
-            if part and base.startswith(f"{part}."):
-                return part, base[len(part) + 1 :]
-        alike = [part for part in self.parts if is_text(part) == is_text(base)]
+        dots = [at for at, letter in enumerate(base) if letter == "."]
+        part = next((base[:at] for at in dots if at and base[:at] in self.parts), "")
+        if part:
+            return part, base[len(part) + 1 :]
+        alike = self._alike[is_text(base)]
         return (alike[0] if len(alike) == 1 else ""), base
 
 

@@ -11,6 +11,7 @@ import json
 import math
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,9 @@ from ..models.manifest import SAFETENSORS_SUFFIXES, refuse_pickle, words_instead
 
 MAX_HEADER = 32 * 2**20
 """Bytes of a header that are read. The format allows 100 MB; a LoRA with every tag of its training has a few."""
+
+MAX_TENSORS = 50_000
+"""Tensors of a file; the largest LoRAs and models have some thousands."""
 
 MAX_DIMENSIONS = 8
 
@@ -108,6 +112,8 @@ def read_header(path: Path) -> Header:
     metadata = entries.pop("__metadata__", None) or {}
     if not entries:
         _refuse(path, "holds no tensor")
+    if len(entries) > MAX_TENSORS:
+        _refuse(path, f"holds {len(entries):,} tensors, more than the {MAX_TENSORS:,} that are taken")
     tensors = {name: _tensor(path, name, entry) for name, entry in entries.items()}
     return Header(path, found.st_size, found.st_mtime_ns, 8 + length, tensors, metadata)
 
@@ -122,7 +128,7 @@ def _parse(path: Path, text: bytes) -> dict[str, Any]:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):
-            twice = next(name for name in found if sum(name == other for other, _ in pairs) > 1)
+            twice = Counter(name for name, _ in pairs).most_common(1)[0][0]
             _refuse(path, f"names {twice[:80]!r} twice in its header")
         return found
 

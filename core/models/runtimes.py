@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import DependencyMissing, ModelCorrupt
+from ..errors import DependencyMissing, ModelCorrupt, ModelTooSlow
 from .manifest import refuse_pickle, words_instead
 
 if TYPE_CHECKING:
@@ -45,6 +45,30 @@ def session(path: Path, device: str = "auto") -> onnxruntime.InferenceSession:
         if key not in _sessions:
             _sessions[key] = _open(path, device)
         return _sessions[key]
+
+
+MOST_SECONDS = 300.0
+"""For one picture: the slowest matte that is in use (BiRefNet at 1024 pixels) takes 40 s on two cores."""
+
+
+def run_network(session: onnxruntime.InferenceSession, outputs: list[str] | None, feed: dict[str, Any]) -> list[Any]:
+    """The outputs of an ONNX network that a user may have brought; one that loops without end is broken off.
+
+    Raises ModelTooSlow after `MOST_SECONDS`.
+    """
+    runtime = _runtime()
+    options = runtime.RunOptions()
+    ending = threading.Timer(MOST_SECONDS, setattr, (options, "terminate", True))
+    ending.daemon = True
+    ending.start()
+    try:
+        return session.run(outputs, feed, options)
+    except runtime.capi.onnxruntime_pybind11_state.Fail as error:
+        if not options.terminate:
+            raise
+        raise ModelTooSlow(f"The network did not answer within {MOST_SECONDS:g} seconds; use another file.") from error
+    finally:
+        ending.cancel()
 
 
 def _refuse_words(path: Path) -> None:

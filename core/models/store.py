@@ -1,12 +1,14 @@
 """The model store: weights by name, fetched when missing, and only ever the file that the manifest means.
 
-Files live in the folders of `host.model_dirs()`; new ones go to the first. A file is hashed once and a stamp beside
-it (its size and time) spares the next process that; `verify` always hashes. Set ``LIKENESS_OFFLINE=1`` and nothing
-is ever fetched.
+Files live in the folders of `host.model_dirs()`; new ones go to the first. A file is hashed once, and a stamp in the
+user's own private folder spares the next process that while path, size, inode and times are the same; who may write
+to a shared model folder can therefore neither forge nor keep a stamp. `verify` always hashes. Set
+``LIKENESS_OFFLINE=1`` and nothing is ever fetched.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -18,7 +20,7 @@ from typing import Literal
 
 from .. import host
 from ..errors import DownloadFailed, ModelCorrupt, ModelMissing, ModelUnknown
-from ..files import write_whole
+from ..files import make_private_folder, only_ours, write_whole
 from . import http as reach
 from . import transfer as disk
 from .download import Carriers, fetch_model
@@ -108,7 +110,7 @@ def swap_model_file(name: str) -> Path:
     what = "no model is chosen" if name == NO_MODEL else f"there is no file {name!r}"
     raise ModelMissing(
         f"Swap Face is enabled and {what}; put insightface's inswapper_128.onnx (for non-commercial research only) "
-        f"into {swap_model_folders()[0]} and choose it, or turn the node off."
+        f"into {host.shown(swap_model_folders()[0])} and choose it, or turn the node off."
     )
 
 
@@ -151,7 +153,8 @@ def paths(*names: str, download: bool = True) -> list[Path]:
             continue
         if wrong:
             raise ModelCorrupt(
-                f"{wrong[0]} is not the file that model {model.name} must be (its sha256 is not {model.sha256});"
+                f"{host.shown(wrong[0])} is not the file that model {model.name} must be (its sha256 is "
+                f"not {model.sha256});"
                 f" fetch it again with: likeness models get {model.name}"
             )
         if not download:
@@ -248,7 +251,8 @@ def _good(model: Model, file: Path) -> bool:
 
 
 def _stamp_file(file: Path) -> Path:
-    return file.with_name(f".{file.name}.verified")
+    """Where it is noted for this user that `file` was verified: never beside it, where others may write."""
+    return host.state_dir() / "verified" / f"{hashlib.sha256(os.fsencode(file)).hexdigest()}.json"
 
 
 def _signature(model: Model, file: Path) -> dict[str, object]:
@@ -259,19 +263,23 @@ def _signature(model: Model, file: Path) -> dict[str, object]:
         "mtime_ns": stat.st_mtime_ns,
         "ctime_ns": stat.st_ctime_ns,
         "inode": stat.st_ino,
+        "device": stat.st_dev,
     }
 
 
 def _stamped(model: Model, file: Path) -> bool:
+    stamp = _stamp_file(file)
     try:
-        return json.loads(_stamp_file(file).read_text(encoding="utf-8")) == _signature(model, file)
-    except (OSError, ValueError):
+        return only_ours(stamp.parent) and json.loads(stamp.read_text(encoding="utf-8")) == _signature(model, file)
+    except (OSError, ValueError, RecursionError):
         return False
 
 
 def _stamp(model: Model, file: Path) -> None:
+    stamp = _stamp_file(file)
     try:
-        write_whole(_stamp_file(file), json.dumps(_signature(model, file)))
+        make_private_folder(stamp.parent)
+        write_whole(stamp, json.dumps(_signature(model, file)), private=True)
     except OSError as error:
         log.debug("%s could not be stamped as verified: %s", file, error)
 
@@ -291,7 +299,8 @@ def _writing(root: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise DownloadFailed(
-            f"The model folder {root} cannot be written ({error.strerror or error}); set LIKENESS_MODELS to a folder"
+            f"The model folder {host.shown(root)} cannot be written ({error.strerror or error}); set "
+            f"LIKENESS_MODELS to a folder"
             " that can."
         ) from error
 

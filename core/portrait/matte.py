@@ -17,6 +17,7 @@ import torch.nn.functional as F
 
 from ..imaging.filters import box, fill_unknown, find_regions, grow, guided_filter, shrink, touches_border
 from ..imaging.tensors import joined, planes, resize
+from ..models.runtimes import run_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -91,6 +92,7 @@ def matte(
     """MASK [B,H,W] in 0..1, 1 = person, for IMAGE [B,H,W,3]; at the network's resolution, enlarged smoothly.
 
     `session` is an ONNX network with one input [1 or batch, 3, height, width] whose first output is alpha or logits.
+    Raises ModelTooSlow.
     """
     masks = []
     for picture in image.detach().cpu().split(1):
@@ -126,7 +128,8 @@ def look_once(
     height, width = _input_size(socket.shape[2:4], picture.shape[-2:], normalisation, scale)
     half = "float16" in socket.type
     feed = _normalised(resize(picture, height, width).clamp(0, 1), normalisation).numpy()
-    output = session.run([session.get_outputs()[0].name], {socket.name: feed.astype(np.float16) if half else feed})
+    given = {socket.name: feed.astype(np.float16) if half else feed}
+    output = run_network(session, [session.get_outputs()[0].name], given)
     return _unit(np.asarray(output[0], dtype=np.float32).reshape(height, width))
 
 

@@ -58,7 +58,7 @@ class Swapper:
     def swap(self, crop: torch.Tensor, latent: np.ndarray) -> torch.Tensor:
         """The RGB crop [1,3,128,128] in 0..1 with the other face."""
         blob = np.ascontiguousarray(crop.detach().cpu().numpy(), np.float32)
-        answer = self.session.run(None, {self.inputs[0]: blob, self.inputs[1]: latent})[0]
+        answer = onnx.run_network(self.session, None, {self.inputs[0]: blob, self.inputs[1]: latent})[0]
         return torch.from_numpy(np.asarray(answer, np.float32)).clamp_(0, 1)
 
 

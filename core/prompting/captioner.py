@@ -55,16 +55,22 @@ def check_folder(path: Path) -> None:
     """Raise UnsafeWeights when the weights are a pickle, CaptionerUnusable when a file is missing or a broken link."""
     for file in path.iterdir():
         if not file.exists():
-            raise CaptionerUnusable(f"{file} is a link to nothing; copy the files themselves from the publisher.")
+            raise CaptionerUnusable(
+                f"{host.shown(file)} is a link to nothing; copy the files themselves from the publisher."
+            )
     weights = sorted(path.glob("*.safetensors"))
     for file in weights or sorted(path.iterdir()):
         if weights or file.suffix.lower() in PICKLE_SUFFIXES:
             refuse_pickle(file)
     if not weights:
-        raise CaptionerUnusable(f"{path} has no weights as .safetensors; copy model.safetensors from its publisher.")
+        raise CaptionerUnusable(
+            f"{host.shown(path)} has no weights as .safetensors; copy model.safetensors from its publisher."
+        )
     for group in COMPANIONS:
         if not any((path / name).is_file() for name in group):
-            raise CaptionerUnusable(f"{path} has none of {', '.join(group)}; copy all files from its publisher.")
+            raise CaptionerUnusable(
+                f"{host.shown(path)} has none of {', '.join(group)}; copy all files from its publisher."
+            )
 
 
 def read_config(path: Path) -> dict[str, Any]:

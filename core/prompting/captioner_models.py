@@ -90,7 +90,7 @@ def load(name: str, path: Path, config: dict[str, Any], device: torch.device) ->
         raise
     except _FAILURES as error:
         raise CaptionerUnusable(
-            f"The folder {path} cannot be loaded as a captioning model of the kind {kind!r} "
+            f"The folder {host.shown(path)} cannot be loaded as a captioning model of the kind {kind!r} "
             f"({_first_line(error)}); get the transformers version of the model, complete, from its publisher."
         ) from error
 

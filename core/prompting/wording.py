@@ -89,13 +89,15 @@ def says(text: str, phrase: str) -> bool:
 
 
 _STEP = 1.1
+_DEEPEST = 64
+"""So many brackets in one another are weights, 445 times as much; more are letters."""
 _OPEN, _CLOSE = "\0\2", "\0\1"
 
 
 def segments(text: str) -> list[tuple[str, float]]:
     """The stretches of a prompt that carry one weight each, without the brackets and numbers that say so."""
     hidden = text.replace("\\(", _OPEN).replace("\\)", _CLOSE)
-    return [(part.replace(_OPEN, "(").replace(_CLOSE, ")"), weight) for part, weight in _weighted(hidden, 1.0)]
+    return [(part.replace(_OPEN, "(").replace(_CLOSE, ")"), weight) for part, weight in _weighted(hidden, 1.0, 0)]
 
 
 def unweighted(text: str) -> str:
@@ -124,16 +126,16 @@ def balanced(text: str) -> str:
     return "".join(f"\\{letter}" if at in alone else letter for at, letter in enumerate(text))
 
 
-def _weighted(text: str, weight: float) -> Iterator[tuple[str, float]]:
+def _weighted(text: str, weight: float, depth: int) -> Iterator[tuple[str, float]]:
     for part in _outermost(text):
-        if not (len(part) > 1 and part[0] == "(" and part[-1] == ")"):
+        if depth == _DEEPEST or not (len(part) > 1 and part[0] == "(" and part[-1] == ")"):
             yield part, weight
             continue
         inner, own = part[1:-1], weight * _STEP
         head, _, number = inner.rpartition(":")
         if head and (said := _number(number)) is not None:
             inner, own = head, said
-        yield from _weighted(inner, own)
+        yield from _weighted(inner, own, depth + 1)
 
 
 def _number(text: str) -> float | None:

@@ -40,7 +40,7 @@ def credentials_of(data: bytes) -> bytes:
         parts = [content for marker, content in _segments(data) if marker == 0xEB and content[:2] == b"JP"]
         return b"".join(part[8 if index == 0 else 16 :] for index, part in enumerate(parts))
     if data.startswith(_PNG):
-        return b"".join(content for name, content in _png_chunks(data) if name == b"caBX")
+        return b"".join(content for name, content in png_chunks(data) if name == b"caBX")
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return b"".join(content for name, content in _riff_chunks(data) if name == b"C2PA")
     return data if b"jumb" in data and MARK in data else b""
@@ -71,7 +71,10 @@ def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
         at += 2 + length
 
 
-def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The chunks of a PNG, name and content, also behind its end; none of other data."""
+    if not data.startswith(_PNG):
+        return
     at = len(_PNG)
     while at + 8 <= len(data):
         length = int.from_bytes(data[at : at + 4], "big")

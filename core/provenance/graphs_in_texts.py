@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,17 @@ SIGN = "class_type"
 """What every node of a graph in API format has; text that has it and gives no graph is a graph that was hidden."""
 
 
+_ESCAPED = re.compile(rb"\\u00([2-7][0-9a-fA-F])")
+"""How JSON writes a letter of ASCII as a number."""
+
+
+def without_escapes(text: bytes) -> bytes:
+    """A text of JSON, with the letters of ASCII that are written as numbers, and no two backslashes in a row."""
+    for _ in range(MAX_LAYERS):
+        text = text.replace(b"\\\\", b"\\")
+    return _ESCAPED.sub(lambda match: bytes.fromhex(match[1].decode()), text)
+
+
 @dataclass
 class Found:
     """The graphs in API format and the canvases in some texts, and why others could not be read."""
@@ -35,7 +47,7 @@ def find_graphs(texts: Iterable[str]) -> Found:
     for text in texts:
         before = len(found.graphs)
         left = _look_through(text, found, left)
-        if len(found.graphs) == before and SIGN in text:
+        if len(found.graphs) == before and SIGN.encode() in without_escapes(text.encode("utf-8", "replace")):
             found.doubt = found.doubt or "a workflow in it cannot be read"
         if left <= 0:
             found.doubt = found.doubt or "what it carries is too much to be looked through"

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from .. import host
 from ..errors import LikenessError
 from ..errors.formats import MetadataUnreadable
+from ..graph import links
 from ..imaging.files import SUFFIXES, opened
-from ..node_facts import Effect, facts_of
+from ..node_facts import OUR_PREFIX, Effect, facts_of
 from . import xmp
 from .credentials import MARK, credentials_of
 from .graphs_in_texts import Found, find_graphs
+from .marks import SETTING_KEYS, hidden_in, is_settings
 from .source_types import GENERATED, GENERATIVE, TERMS, UNDECIDED, VOCABULARY, short
 from .trace import NOTHING_MORE, UNKNOWN, Making, _name, trace
 from .xmp import SILENT, Claims, Generative, Origin, combined
@@ -39,9 +41,10 @@ def origin_of(path: Path) -> Origin:
         with opened(path) as image:
             if image.format == "PNG":
                 image.load()
-            origin, claims = _from_xmp(image)
-            found = [origin, from_traces(image, claims)]
-        found.append(_from_bytes(path, claims))
+            origin, claims = from_xmp(image)
+            inside = graphs_in(image)
+            found = [origin, from_traces(image, claims, inside)]
+        found.append(_from_bytes(path, claims, inside))
     except (LikenessError, OSError) as error:
         why = error.code if isinstance(error, LikenessError) else "file_unreadable"
         return Origin(Generative.UNKNOWN, None, f"it cannot be looked at ({why})")
@@ -68,7 +71,7 @@ def _raw_profile(text: object) -> bytes:
         return text.encode("utf-8", "surrogateescape")
 
 
-def _from_xmp(image: Image.Image) -> tuple[Origin, Claims]:
+def from_xmp(image: Image.Image) -> tuple[Origin, Claims]:
     """What the packet says, judged and as it stands there."""
     packet = packet_of(image)
     if not packet:
@@ -95,15 +98,20 @@ def _claimed(claims: Claims) -> Origin:
     return Origin(Generative.NONE, source)
 
 
-def _from_bytes(path: Path, claims: Claims) -> Origin:
+def _from_bytes(path: Path, claims: Claims, inside: Found) -> Origin:
+    """What no reader of texts sees, and the terms of content credentials, each for itself."""
+    if path.stat().st_size > MAX_FILE_BYTES:
+        return Origin(Generative.UNKNOWN, None, "it is too large to be searched for content credentials")
+    data = path.read_bytes()
+    return combined([_from_terms(data, claims), hidden_in(data, inside)])
+
+
+def _from_terms(data: bytes, claims: Claims) -> Origin:
     """Terms of the vocabulary, wherever they stand in a file: in a second XMP packet, in the content credentials of any
     format. There they are plain text, unless the store is compressed (a brob box) or cut into pieces (GIF).
 
     A record of this pack among the `claims` says what a vague term leaves open.
     """
-    if path.stat().st_size > MAX_FILE_BYTES:
-        return Origin(Generative.UNKNOWN, None, "it is too large to be searched for content credentials")
-    data = path.read_bytes()
     for term in _terms(data):
         if term in GENERATIVE:
             return Origin(Generative.SOME, term, f"a statement in it says that it was generated ({short(term)})")
@@ -136,25 +144,6 @@ MAX_WRITERS = 32
 MAX_TEXT = 1 << 16
 """Characters at the beginning and at the end of a text in which settings and names are looked for."""
 
-SETTING_KEYS = (
-    "sampler",
-    "sampler_name",
-    "cfg_scale",
-    "guidance_scale",
-    "negative_prompt",
-    "num_inference_steps",
-    "generation_mode",
-    "generation_data",
-    "sui_image_params",
-    "fooocus_scheme",
-    "invokeai_metadata",
-    "invokeai_graph",
-    "sd-metadata",
-    "Dream",
-)
-"""What Stable Diffusion's programs call their settings, as the names of texts in a PNG and as keys in JSON: InvokeAI,
-SwarmUI, Fooocus, NovelAI, Easy Diffusion, TensorArt, Draw Things and those made with diffusers."""
-
 GENERATORS = ("NovelAI", "Midjourney", "Stable Diffusion", "InvokeAI", "Fooocus", "Firefly", "DALL-E", "DALL·E")
 """Programs and services that only generate, by the names that they give themselves."""
 
@@ -171,8 +160,6 @@ _IMAGE_DESCRIPTION, _MAKE, _MODEL, _SOFTWARE, _USER_COMMENT, _EXIF_IFD = 0x010E,
 _EXIF_FIELDS = range(0x0100, 0x0111)
 _PROGRAMS, _MAKERS = ("Software", "CreatorTool", "Credit"), ("Source", "Author")
 _CAPTIONS = ("Title", "Description", "Comment", "comment")
-_STEPS, _SETTINGS = re.compile(r"\bSteps: \d+"), re.compile(r"\b(?:Sampler|CFG scale|Model hash):")
-_KEYS = re.compile(rf'"(?:{"|".join(map(re.escape, SETTING_KEYS))})"\s*:')
 _JOB = re.compile(r"\bJob ID: [0-9a-f-]{8,}|\s--(?:v|niji|ar) \d")
 _NAMES = re.compile(rf"\b(?:{'|'.join(map(re.escape, GENERATORS))})\b", re.IGNORECASE)
 _SERVICES = re.compile(rf"\b(?:{'|'.join(map(re.escape, SERVICES))})\b", re.IGNORECASE)
@@ -182,22 +169,20 @@ _MADE_BY = re.compile(
 _WRITES = re.compile("save|preview", re.IGNORECASE)
 
 
-def from_traces(image: Image.Image, claims: Claims | None = None) -> Origin:
-    """What a picture that is open, and loaded if it is a PNG, tells of its making by texts, EXIF and its XMP's claims.
+def from_traces(image: Image.Image, claims: Claims, inside: Found) -> Origin:
+    """What a picture that is open, and loaded if it is a PNG, tells of its making by texts, EXIF and its XMP's claims;
+    `inside` are its graphs.
 
     A generator's name in a caption is a subject, not a statement, where a camera says that it took the photo.
     """
     texts = dict(_texts(image))
-    if claims is not None:
-        texts |= {"CreatorTool": claims.tool, "Credit": claims.credit}
+    texts |= {"CreatorTool": claims.tool, "Credit": claims.credit}
     exif = image.getexif()
-    inside = graphs_in(image)
-    record = None if claims is None else claims.record
-    claimed = None if record is None else record.generative
+    claimed = None if claims.record is None else claims.record.generative
     traced = combined([_from_graph(graph, claimed) for graph in inside.graphs])
     if traced.generative is not Generative.NONE:
         return traced
-    if any(key in texts for key in SETTING_KEYS) or any(map(_is_settings, texts.values())):
+    if any(key in texts for key in SETTING_KEYS) or any(is_settings(_looked_at(text)) for text in texts.values()):
         return Origin(Generative.SOME, GENERATED, "it carries the settings of a sampler")
     of_camera = bool(exif.get(_MAKE) and exif.get(_MODEL))
     if any(_names_itself(key, text, of_camera=of_camera) for key, text in texts.items()):
@@ -235,12 +220,6 @@ def _names_itself(key: str, text: str, *, of_camera: bool) -> bool:
     return bool(_JOB.search(text) or (_MADE_BY if of_camera else _NAMES).search(text))
 
 
-def _is_settings(text: str) -> bool:
-    text = _looked_at(text)
-    steps = _STEPS.search(text)
-    return bool((steps and _SETTINGS.search(text, steps.end())) or _KEYS.search(text))
-
-
 def _texts(image: Image.Image) -> Iterator[tuple[str, str]]:
     """Texts by name: those of a PNG, a comment, and EXIF's under the names of a PNG's."""
     for key, value in image.info.items():
@@ -257,21 +236,23 @@ def _texts(image: Image.Image) -> Iterator[tuple[str, str]]:
         if name in ("prompt", "workflow"):
             yield name, text
     comment = exif.get_ifd(_EXIF_IFD).get(_USER_COMMENT)
-    if isinstance(comment, bytes):
+    if isinstance(comment, str):
+        yield "Comment", comment
+    elif isinstance(comment, bytes):
         yield "Comment", comment[8:].replace(b"\0", b"").decode("utf-8", "replace")
 
 
 def _from_graph(graph: dict[str, Any], claimed: Generative | None = None) -> Origin:
     """Which of a graph's pictures this one is, the file does not say: what is true of all of them is believed.
 
-    `claimed` is what a record of ours says of the picture: it is believed where it is true of one of them.
+    Whatever ends the graph may have written it, and not only what is called so. `claimed` is what a record of ours says
+    of the picture: it is believed where it is true of one that a node of ours wrote.
     """
-    from .trace import trace
-
     if len(graph) > MAX_NODES:
         return Origin(Generative.UNKNOWN, None, f"the workflow in it has {len(graph)} nodes and was not looked at")
     nodes = {key: _orderly(node) for key, node in graph.items() if isinstance(node, dict)}
-    writers = [key for key, node in nodes.items() if _WRITES.search(str(node.get("class_type", "")))]
+    used = {str(link[0]) for node in nodes.values() for link in links(node).values()}
+    writers = [key for key, node in nodes.items() if key not in used or _WRITES.search(_name(node))]
     whole = trace(nodes, writers or list(nodes), look=lambda _: SILENT)
     if whole.generative is Generative.NONE:
         return SILENT
@@ -279,7 +260,8 @@ def _from_graph(graph: dict[str, Any], claimed: Generative | None = None) -> Ori
     if len(writers) <= 1:
         return Origin(whole.generative, whole.source_type, f"the workflow in it tells: {why}")
     each = [trace(nodes, [key], look=lambda _: SILENT) for key in writers[:MAX_WRITERS]]
-    if claimed is Generative.NONE and any(making.generative is claimed for making in each):
+    ours = [making for key, making in zip(writers, each, strict=False) if _name(nodes[key]).startswith(OUR_PREFIX)]
+    if claimed is Generative.NONE and any(making.generative is claimed for making in ours):
         return SILENT
     if len(writers) <= MAX_WRITERS and {making.generative for making in each} == {Generative.SOME}:
         return Origin(Generative.SOME, each[0].source_type, f"the workflow in it tells: {each[0].reasons[0]}")

@@ -14,14 +14,15 @@ from ..choices import PERSON_MATTE, models_behind
 from ..errors.formats import FileSizeOutOfReach
 from ..graph import file_input, hash_graph, links, upstream
 from ..imaging.encode import Encoded, Form, Stated, encode_picture
+from ..imaging.files import opened
 from ..models.manifest import NON_COMMERCIAL, models
 from ..node_facts import ENGINE, facts_of
 from . import xmp
 from .credentials import Action, Ingredient, Signing, sign
-from .origin import this_run
+from .origin import from_xmp, graphs_in, origin_of, packet_of, this_run
 from .source_types import COMPOSITE
 from .verify_file import MIME as MIME_OF_FORMAT
-from .xmp import Record
+from .xmp import SILENT, Record, combined
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -153,6 +154,28 @@ def stated(record: Record) -> Stated:
     return Stated(xmp.packet(record), record.statement)
 
 
+def stated_of_photos(photos: Sequence[Path]) -> Stated:
+    """What is known of the making of these photos' files, for what shows them and does nothing else to them."""
+    origins = [origin_of(path) for path in photos]
+    found = combined(origins)
+    source = found.source_type if len({origin.source_type for origin in origins}) == 1 else None
+    reasons = (found.reason,) if found.reason else ()
+    return stated(Record(found.generative, source, reasons=reasons, tool=" ".join(tool()).strip()))
+
+
+def packet_to_keep(photo: Path) -> bytes:
+    """The XMP packet that a copy of a photo in another format or size needs so as to say of its making what the photo
+    says, by whatever means; empty where that says nothing. Raises what opening it raises."""
+    with opened(photo) as image:
+        if image.format == "PNG":
+            image.load()
+        packet, (said, _), traced = packet_of(image), from_xmp(image), graphs_in(image)
+    origin = origin_of(photo)
+    if packet and said.generative is origin.generative:
+        return packet
+    return stated_of_photos([photo]).packet if packet or traced.graphs or origin != SILENT else b""
+
+
 def target_for(document: Document, form: Form, quality: int, dpi: float) -> Target:
     """What a document asks of a file: its own format where it does not take `form`, its limits of size."""
     allowed = [each for each in document.formats if each in FORMS]
@@ -224,8 +247,6 @@ def _signed(plain: Encoded, target: Target, record: Record, signature: Signature
 
 def ingredients_from(files: Sequence[Path]) -> list[Ingredient]:
     """The photos as ingredients; none where there are too many, or where one is of a kind that C2PA does not know."""
-    from ..imaging.files import opened
-
     if len(files) > MOST_INGREDIENTS:
         return []
     found = []

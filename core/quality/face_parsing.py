@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .. import host
 from ..errors import ModelCorrupt
 from ..faces.anthropometry import frontal_eye_distance
 from ..faces.mesh import MOUTH_CORNERS
@@ -261,6 +262,8 @@ def _network(path: Path) -> BiSeNet:
                 weights = load_file(str(path))
                 network.load_state_dict({name: weights[name] for name in network.state_dict()})
             except (RuntimeError, ValueError, KeyError) as error:
-                raise ModelCorrupt(f"{path} is not a face parser's weights ({error}); use another file.") from error
+                raise ModelCorrupt(
+                    f"{host.shown(path)} is not a face parser's weights ({error}); use another file."
+                ) from error
             _loaded[key] = network.eval().requires_grad_(False)
         return _loaded[key]

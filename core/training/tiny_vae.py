@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ..errors import DependencyMissing, TrainingStateInvalid
-from ..files import written_whole
+from ..files import make_private_folder, written_whole
 
 if TYPE_CHECKING:
     from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTiny
@@ -87,8 +87,8 @@ def load(file: Path) -> AutoencoderTiny:
 
 def write(file: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str]) -> None:
     """A safetensors file, moved into place when it is whole, so that a stopped run leaves the older one."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with written_whole(file) as part:
+    make_private_folder(file.parent)
+    with written_whole(file, private=True) as part:  # what was learnt from people's photos is for its owner only
         save_file(tensors, part, metadata)
 
 

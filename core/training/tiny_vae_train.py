@@ -16,7 +16,11 @@ from safetensors import SafetensorError, safe_open
 
 from ..errors import TrainingDiverged, TrainingStateInvalid
 from ..files import write_whole
+from ..imaging.encode import drawn_file
 from ..imaging.files import to_pil
+from ..provenance.save import stated, tool
+from ..provenance.source_types import EDITED_BY_GENERATION
+from ..provenance.xmp import Generative, Record
 from . import tiny_vae
 from .tiny_vae import LATENT_NOISE, initialise, loss, psnr
 from .tiny_vae_data import Photos
@@ -262,6 +266,15 @@ SHOWN = 8
 CELL = 192
 
 
+DECODED = Record(
+    Generative.SOME,
+    EDITED_BY_GENERATION,
+    reasons=("The lower row is what an autoencoder made of the photos above it.",),
+    tool=" ".join(tool()).strip(),
+)
+"""What the picture says of its making."""
+
+
 def state_file(output: Path) -> Path:
     """Where the training of `output` goes on from."""
     return output.with_suffix(".state.safetensors")
@@ -284,7 +297,7 @@ def save_whole(training: Training, output: Path, family: str) -> None:
 def finish(training: Training, photos: Photos, measured: Measured, output: Path, family: str) -> dict[str, Any]:
     """Write the report (JSON) and the picture beside the autoencoder; return what the report says."""
     sheet = output.with_suffix(".jpg")
-    draw(training, photos).save(sheet, quality=92)
+    write_whole(sheet, drawn_file(draw(training, photos), "jpeg", stated(DECODED)), private=True)
     values = {
         "file": str(output),
         "picture": str(sheet),
@@ -299,7 +312,7 @@ def finish(training: Training, photos: Photos, measured: Measured, output: Path,
         "measured": asdict(measured),
         "history": [asdict(each) for each in training.history],
     }
-    write_whole(output.with_suffix(".json"), json.dumps(values, indent=2) + "\n")
+    write_whole(output.with_suffix(".json"), json.dumps(values, indent=2) + "\n", private=True)
     return values
 
 

@@ -20,9 +20,10 @@ class PreviewImage(UIOutput):
     """Pictures shown on the node. `image` is IMAGE [B,H,W,3]; the local engine decides where they are written."""
 
     def __init__(self, image: Any, animated: bool = False, cls: type[ComfyNode] | None = None) -> None:
-        from ...core.imaging.files import save_preview
+        from ...core.imaging.encode import save_preview
+        from ...core.provenance.save import stated_of_this_run
 
-        self.values = save_preview(image)
+        self.values = save_preview(image, stated_of_this_run())
         self.animated = animated
 
     def as_dict(self) -> dict[str, Any]:

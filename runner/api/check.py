@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors import Interrupted, LikenessError
-from ...core.files import free_path, make_private_folder, written_whole
+from ...core.files import free_path, make_private_folder, write_whole
 from ...core.interrupt import Stopped, stoppable
 from ..errors import OutputUnwritable
 from ..workflow.input_files import photos_in
@@ -144,7 +144,7 @@ def check_photos(
                 continue
             saved = None
             if folder is not None:
-                saved = _save(overlay, folder / OVERLAYS, f"{len(checked) + 1:03}-{file.stem}")
+                saved = _save(overlay, file, folder / OVERLAYS, f"{len(checked) + 1:03}-{file.stem}")
             checked.append(CheckedPhoto(file, name, found, saved, len(files)))
             on_event(checked[-1])
 
@@ -211,13 +211,18 @@ def _judge(file: Path, engine: FaceEngine, rules: _Rules) -> tuple[Compliance | 
     return found, overlay_of(photo, found)
 
 
-def _save(overlay: Image.Image, folder: Path, stem: str) -> Path:
-    """The overlay as a JPEG; `stem` has the photo's number, because two folders may have photos of one name."""
+def _save(overlay: Image.Image, photo: Path, folder: Path, stem: str) -> Path:
+    """The overlay of `photo` as a JPEG that says of its making what that says.
+
+    `stem` has the photo's number, because two folders may have photos of one name.
+    """
+    from ...core.imaging.encode import drawn_file
+    from ...core.provenance.save import stated_of_photos
+
     try:
         make_private_folder(folder)
         path = free_path(folder / f"{stem}.jpg")
-        with written_whole(path, private=True) as part:
-            overlay.convert("RGB").save(part, "JPEG", quality=92)
+        write_whole(path, drawn_file(overlay, "jpeg", stated_of_photos([photo])), private=True)
     except OSError as error:
         raise OutputUnwritable(f"{folder} takes no picture ({error.strerror or error}); choose another.") from error
     return path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,8 +36,10 @@ def save_new(path: Path, data: bytes) -> Path:
 def write_report(file: IDPhotoFile) -> IDPhotoFile:
     """Write beside a finished photo: it with its measured lines, the report as JSON and, where checked, as a page."""
     from ...core.id_photo.overlay import draw_overlay
+    from ...core.imaging.encode import drawn_file
     from ...core.imaging.files import to_pil
     from ...core.models import store
+    from ...core.provenance.save import stated_of_photos
     from ..report.compliance import Checked, render_compliance
     from ..report.schemas import ComplianceReport
 
@@ -49,10 +50,9 @@ def write_report(file: IDPhotoFile) -> IDPhotoFile:
         found, head = file.compliance, file.made.head
         if found is not None and found.head is not None and len(found.faces) == 1:
             head = found.head  # what the page says of the head, and not what was aimed at
-        overlay = io.BytesIO()
-        drawn = draw_overlay(file.made.picture[0], head, file.made.id_photo.document)
-        to_pil(drawn).save(overlay, "PNG", compress_level=1)
-        write_whole(others["overlay"], overlay.getvalue(), private=True)
+        drawn = to_pil(draw_overlay(file.made.picture[0], head, file.made.id_photo.document))
+        overlay = drawn_file(drawn, "png", stated_of_photos([file.path]))
+        write_whole(others["overlay"], overlay, private=True)
         if file.compliance is not None:
             models = [
                 store.used(name)[0] if name in store.names() else {"name": name, "licence": licence}
@@ -77,6 +77,7 @@ def print_sheet(document: Document, made: Sequence[IDPhotoFile], paper: str, cou
     from ...core.id_photo.sheet_files import caption_of, pdf_bytes, save_as
     from ...core.id_photo.sheet_layout import PAPERS, lay_out
     from ...core.imaging.files import to_pil
+    from ...core.provenance.save import stated_of_photos
 
     done = [each for each in made if each.made.id_photo.document.id == document.id]
     if not done:
@@ -86,8 +87,8 @@ def print_sheet(document: Document, made: Sequence[IDPhotoFile], paper: str, cou
     laid = lay_out(PAPERS[paper], size, len(done), count=count, caption=caption_of(size, title))
     pictures = [to_pil(each.made.picture[0]) for each in done]
     name = f"{done[0].path.stem}.{paper}.pdf" if len(done) == 1 else f"{document.id}.{paper}.pdf"
-    path = done[0].path.parent / name
-    return save_as(path, [(path.suffix, pdf_bytes(laid, pictures, title))])
+    path, stated = done[0].path.parent / name, stated_of_photos([each.path for each in done])
+    return save_as(path, [(path.suffix, pdf_bytes(laid, pictures, title, stated))])
 
 
 def write_id_overview(

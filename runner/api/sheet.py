@@ -76,6 +76,7 @@ def lay_out_sheet(
     from ...core.id_photo.sheet_files import caption_of, summary
     from ...core.id_photo.sheet_layout import DEFAULT_PAPER, PAPERS, lay_out
     from ...core.imaging.files import load_on_white, to_pil
+    from ...core.provenance.save import stated_of_photos
 
     out, files = Path(output), [Path(path) for path in photos]
     if out.suffix.lower() not in FORMATS:
@@ -97,7 +98,7 @@ def lay_out_sheet(
         cut_marks=cut_marks,
         caption=caption_of(size_mm, title) if caption else "",
     )
-    written = _write(laid, pictures, dpi, out, title, _stated(files))
+    written = _write(laid, pictures, dpi, out, title, stated_of_photos(files))
     return PrintedSheet(tuple(written), laid, size_mm, (*told, *summary(laid, [picture.size for picture in pictures])))
 
 
@@ -135,19 +136,6 @@ def _stated_size(path: Path) -> Size:
     if lying:
         return size_by_density((height, width), density and (down, across))
     return size_by_density((width, height), density)
-
-
-def _stated(photos: list[Path]) -> Stated:
-    """What is known of the photos' making; nothing was done to them but laying them out."""
-    from ...core.provenance.origin import origin_of
-    from ...core.provenance.save import stated, tool
-    from ...core.provenance.xmp import Record, combined
-
-    origins = [origin_of(path) for path in photos]
-    found = combined(origins)
-    source = found.source_type if len({origin.source_type for origin in origins}) == 1 else None
-    reasons = (found.reason,) if found.reason else ()
-    return stated(Record(found.generative, source, reasons=reasons, tool=" ".join(tool()).strip()))
 
 
 def _write(laid: Sheet, pictures: list[Image.Image], dpi: int, out: Path, title: str, stated: Stated) -> list[Path]:

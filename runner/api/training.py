@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors import Interrupted
+from ...core.files import make_private_folder
 from ...core.interrupt import Stopped, never
 from ..errors import Misuse, OutputUnwritable
 
@@ -166,7 +167,7 @@ def _read(data: list[Path], limit: int, size: int, on_event: Callable[[PhotoRead
 def _check_folder(output: Path) -> None:
     """Find out before the training, not after it, that its files cannot be written."""
     with _writing(output):
-        output.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(output.parent)
         tempfile.TemporaryFile(dir=output.parent).close()
 
 

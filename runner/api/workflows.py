@@ -17,9 +17,8 @@ from ..workflow.overrides import Settings, settings_of
 
 if TYPE_CHECKING:
     from ..batch.deliver import Collected
-    from ..batch.job_records import BatchEvent, BatchView, JobRow
+    from ..batch.job_records import BatchEvent, BatchResult, BatchView, JobRow
     from ..batch.overview import Overview
-    from ..batch.run import BatchResult
     from ..compare import CompareResult
     from ..report.schemas import RunReport
     from ..workflow.graph import Workflow

@@ -135,9 +135,10 @@ class PreviewImage(Carried):
     @classmethod
     def execute(cls, images: torch.Tensor) -> io.NodeOutput:
         """PNG files in the temporary folder; the pictures as they came."""
-        from ...core.imaging.files import save_preview
+        from ...core.imaging.encode import save_preview
+        from ...core.provenance.save import stated_of_this_run
 
-        return io.NodeOutput(images, ui={"images": save_preview(images)})
+        return io.NodeOutput(images, ui={"images": save_preview(images, stated_of_this_run())})
 
 
 class PreviewAny(Carried):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 import time
@@ -188,13 +189,14 @@ class _Run:
         self.result.times.append(NodeTime(node.id, node.title, node.class_type, seconds, kept is not None))
 
     def _signature(self, step: Step) -> str:
-        """What a node's result depends on: two equal signatures mean equal results."""
+        """What a node's result depends on: two equal signatures mean equal results. As a hash: the words of a chain of
+        nodes would double with each of them."""
         cls = self.classes[step.node.class_type]
         schema = cls.GET_SCHEMA()
         links = {name: [self.signatures[origin], slot] for name, (origin, slot) in step.links.items()}
         own_id = step.node.id if schema.not_idempotent or _hidden_names(schema) & {"unique_id", "dynprompt"} else None
         parts = [step.node.class_type, own_id, step.values, links, self._fingerprint(cls, step)]
-        return json.dumps(parts, sort_keys=True, default=repr)
+        return hashlib.sha256(json.dumps(parts, sort_keys=True, default=repr).encode()).hexdigest()
 
     @staticmethod
     def _fingerprint(node_class: type[io.ComfyNode], step: Step) -> Any:

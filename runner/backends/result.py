@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ...core.models.transfer import sha256
 from ...core.outcome_words import worst_picture
 from ..workflow.input_files import InputPhoto
 
@@ -30,6 +32,20 @@ class NodeTime:
     class_type: str
     seconds: float
     cached: bool = False
+
+
+def hash_of(path: Path) -> str:
+    """The sha256 of a file that a report is about; empty where it is not there any more."""
+    try:
+        found = path.stat()
+        return _hash(path, found.st_size, found.st_mtime_ns)
+    except OSError:
+        return ""
+
+
+@lru_cache(maxsize=256)
+def _hash(path: Path, size: int, mtime_ns: int) -> str:
+    return sha256(path)
 
 
 def judged_images(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -178,11 +194,16 @@ class RunResult:
             "server_seconds": self.server_seconds,
             "prompt_id": self.prompt_id,
             "notes": self.notes,
+            "saved_nothing": self.saved_nothing,
             "verdict": self.verdict,
             "picture": self.picture,
             "look": self.look,
-            "outputs": [{"file": str(f.path), "node": f.node, "title": f.title} for f in self.outputs],
-            "photos": [{"name": p.name, "node": p.node, "title": p.title} for p in self.photos],
+            "outputs": [
+                {"file": str(f.path), "node": f.node, "title": f.title, "sha256": hash_of(f.path)} for f in self.outputs
+            ],
+            "photos": [
+                {"name": p.name, "node": p.node, "title": p.title, "sha256": hash_of(p.path)} for p in self.photos
+            ],
             "likeness": self.likeness,
             "enrollments": self.enrollments,
             "compliance": self.compliance,

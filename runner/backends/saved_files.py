@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import unicodedata
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core import host
 from ...core.errors import UnsafePath
-from ...core.files import make_private_folder
+from ...core.files import make_private_folder, write_new
 from ...core.imaging.files import next_counter, place_saved_picture, relative_subfolder, to_pil
 
 if TYPE_CHECKING:
@@ -105,8 +106,9 @@ def save_images(
         counter = next_counter(folder, stem)
         saved = []
         for index, image in enumerate(images):
-            name = f"{stem.replace('%batch_num%', str(index))}_{counter + index:05}_.png"
-            to_pil(image).save(folder / name, pnginfo=_text_chunks(prompt, extra), compress_level=COMPRESS_LEVEL)
+            name, buffer = f"{stem.replace('%batch_num%', str(index))}_{counter + index:05}_.png", io.BytesIO()
+            to_pil(image).save(buffer, "PNG", pnginfo=_text_chunks(prompt, extra), compress_level=COMPRESS_LEVEL)
+            name = write_new(folder / name, buffer.getvalue(), private=True).name
             saved.append({"filename": name, "subfolder": relative_subfolder(folder, root), "type": "output"})
     except OSError as error:
         raise OutputUnwritable(

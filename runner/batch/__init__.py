@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from ...core.lazy import lazy
 
 if TYPE_CHECKING:
-    from .job_records import BatchEvent, BatchOptions, BatchView, Counts, JobRow
+    from .job_records import BatchEvent, BatchOptions, BatchResult, BatchView, Counts, JobRow
     from .ledger import Ledger
-    from .run import BatchResult, resume, run_batch
+    from .run import resume, run_batch
 
 __all__ = [
     "BatchEvent",
@@ -26,8 +26,8 @@ __all__ = [
 __getattr__ = lazy(
     __name__,
     {
-        ".job_records": "BatchEvent BatchOptions BatchView Counts JobRow",
+        ".job_records": "BatchEvent BatchOptions BatchResult BatchView Counts JobRow",
         ".ledger": "Ledger",
-        ".run": "BatchResult resume run_batch",
+        ".run": "resume run_batch",
     },
 )

@@ -170,13 +170,11 @@ def picture_as(source: Path, suffix: str) -> bytes:
     if form is None or form == FORM_OF_SUFFIX.get(source.suffix.lower()):
         return source.read_bytes()
     from ...core.imaging.encode import encode_picture
-    from ...core.imaging.files import load_on_white, opened
-    from ...core.provenance.origin import packet_of
+    from ...core.imaging.files import load_on_white
+    from ...core.provenance.save import packet_to_keep
 
-    with opened(source) as image:
-        image.load()
-        packet = packet_of(image)
-    return encode_picture(load_on_white(source), form, quality=QUALITY, xmp=packet or None).data
+    packet = packet_to_keep(source) or None
+    return encode_picture(load_on_white(source), form, quality=QUALITY, xmp=packet).data
 
 
 def place(data: bytes, target: Path, used: Iterable[Path] = ()) -> tuple[Path, bool]:

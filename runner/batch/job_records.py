@@ -175,6 +175,37 @@ class BatchEvent:
         return {"event": self.kind} | dict(self.values)
 
 
+@dataclass(frozen=True)
+class BatchResult:
+    """A finished batch and the files that report it. `jobs_run` of its jobs ran this time, the others before.
+
+    `by_rules`: it judges photos by rules, and nobody's identity. `to_look_at`: jobs whose picture may not be good.
+    `saved_nothing`: jobs that ended without an error, a file and a verdict.
+    """
+
+    counts: Counts
+    jobs_run: int
+    seconds: float
+    folder: Path
+    sheet: Path
+    csv: Path
+    json: Path
+    by_rules: bool = False
+    to_look_at: int = 0
+    saved_nothing: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """The result for machine output."""
+        files = {name: str(getattr(self, name)) for name in ("folder", "sheet", "csv", "json")}
+        numbers = {
+            "jobs_run": self.jobs_run,
+            "to_look_at": self.to_look_at,
+            "saved_nothing": self.saved_nothing,
+            "seconds": round(self.seconds, 3),
+        }
+        return {"counts": vars(self.counts)} | numbers | files
+
+
 UNTIL_PASS_ATTEMPTS = 4
 """How often a job is tried until it passes, unless the user says otherwise."""
 
@@ -223,8 +254,31 @@ class BatchOptions:
                 "servers": tuple(values["servers"]),
                 "settings": tuple(Setting(**setting) for setting in values["settings"]),
             }
-            return cls(**(known | changes))
+            options = cls(**(known | changes))
+            _check_types(options)
         except (KeyError, TypeError, ValueError) as error:
             raise LedgerUnreadable(
                 f"The ledger in {output} does not say how the batch was started; give the whole command again."
             ) from error
+        return options
+
+
+MOST = 1_000_000
+"""Of anything that a batch's options count."""
+
+
+def _check_types(options: BatchOptions) -> None:
+    """Raise TypeError where an option that a ledger names is of another kind than its default, or beyond reason."""
+    words = [options.workflow, *options.servers]
+    words += [word for each in options.settings for word in (each.target, each.input, each.value)]
+    counted = (options.attempts, options.in_flight)
+    switches = (options.until_pass, options.allow_black, options.reports, options.allow_files)
+    if not (
+        all(isinstance(word, str) for word in words)
+        and "\0" not in str(options.inputs)
+        and all(isinstance(number, int) and 0 < number <= MOST for number in counted)
+        and isinstance(options.wait_seconds, int | float)
+        and options.wait_seconds >= 0
+        and all(isinstance(switch, bool) for switch in switches)
+    ):
+        raise TypeError("an option is of the wrong kind")

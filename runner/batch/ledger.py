@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ...core.errors import LikenessError
 from ..errors import LedgerMissing, OutputUnwritable, UnknownJob
+from ..report.schema_base import finite
 from ..workflow.graph import did_you_mean
 from .job_records import Counts, JobRow, Leased, Outcome, Planned, State, Verdict
 from .ledger_tables import (
@@ -29,6 +30,7 @@ from .ledger_tables import (
     spec_from_text,
     spec_to_text,
 )
+from .ledger_values import json_object
 from .result_folders import Moves, folders_for, forget_replaced, is_active, move_folders, set_back_missing, take_lock
 
 if TYPE_CHECKING:
@@ -105,7 +107,7 @@ class Ledger:
     @property
     def runner_started(self) -> float:
         """When the latest runner opened the ledger, in seconds of the epoch."""
-        return float(self._remembered("runner").get("started", 0.0))
+        return finite(self._remembered("runner").get("started")) or 0.0
 
     @property
     def config(self) -> dict[str, Any]:
@@ -118,7 +120,7 @@ class Ledger:
 
     def _remembered(self, name: str) -> dict[str, Any]:
         rows = self._database.query("SELECT value FROM config WHERE name = ?", [name])
-        return json.loads(rows[0]["value"]) if rows else {}
+        return json_object(rows[0]["value"], f"word on its {name}") if rows else {}
 
     def _remember(self, values: Mapping[str, Any]) -> None:
         with self._database.write() as write:
@@ -342,8 +344,7 @@ class Ledger:
 
     def has_pending(self) -> bool:
         """Whether a job waits for a worker. Asked after each job: it does not count them."""
-        query = "SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 'pending' AND place NOTNULL) AS waits"
-        return bool(self._database.query(query)[0]["waits"])
+        return bool(self._database.query("SELECT 1 FROM jobs WHERE state = 'pending' AND place NOTNULL LIMIT 1"))
 
     def rows(self, state: State | None = None, *, all_plans: bool = False) -> Iterator[JobRow]:
         """The jobs with their attempts, in order; those of earlier plans last, where asked for.

@@ -18,6 +18,7 @@ from ..errors import LedgerBusy, LedgerMissing, LedgerUnreadable, OutputUnwritab
 from ..workflow.input_files import Given
 from ..workflow.overrides import Setting
 from .job_records import Attempt, JobRow, JobSpec
+from .ledger_values import checked_rows, damaged, json_object, result_object
 
 VERSION = 1
 """Kept in ``PRAGMA user_version``; a ledger with a higher one was made by a newer release."""
@@ -184,7 +185,9 @@ class Database:
             )
         if kind in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
             return LedgerBusy(f"Another program has locked {self.path}; close it and start the same command again.")
-        if kind in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT} or str(error).startswith("no such "):
+        if kind in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT} or isinstance(
+            error, sqlite3.OperationalError | sqlite3.IntegrityError | sqlite3.DataError
+        ):
             return LedgerUnreadable(
                 f"{self.path} is damaged or is not the ledger of a batch ({error}); "
                 "move it away and start again: results that are there already are kept, and all jobs run again."
@@ -218,7 +221,8 @@ def _connect(path: Path, read_only: bool, still: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(
         name, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=uri, cached_statements=64
     )
-    connection.row_factory = sqlite3.Row
+    connection.row_factory = checked_rows(path)
+    connection.execute("PRAGMA trusted_schema = OFF")
     return connection
 
 
@@ -260,14 +264,17 @@ def spec_to_text(spec: JobSpec) -> str:
 
 def spec_from_text(name: str, text: str) -> JobSpec:
     """The job back from JSON. Raises LedgerUnreadable."""
+    values = json_object(text, f"entry of {name}")
     try:
-        values = json.loads(text)
         photos = tuple(Given(Path(path), target) for path, target in values["photos"])
-        return JobSpec(name, photos, tuple(Setting(*setting) for setting in values["settings"]))
+        settings = tuple(Setting(*setting) for setting in values["settings"])
     except (ValueError, TypeError, KeyError) as error:
-        raise LedgerUnreadable(
-            f"The ledger's entry of {name} is damaged; move the ledger away, start again."
-        ) from error
+        raise damaged(f"entry of {name}") from error
+    words = [word for each in settings for word in (each.target, each.input, each.value)]
+    words += [given.target for given in photos if given.target is not None]
+    if not all(isinstance(word, str) for word in words) or any("\0" in str(given.path) for given in photos):
+        raise damaged(f"entry of {name}")
+    return JobSpec(name, photos, settings)
 
 
 def attempt_from(row: sqlite3.Row) -> Attempt:
@@ -288,10 +295,6 @@ def attempt_from(row: sqlite3.Row) -> Attempt:
 
 def job_from(row: sqlite3.Row, attempts: Iterable[sqlite3.Row]) -> JobRow:
     """A job from its row and those of its attempts. Raises LedgerUnreadable."""
-    try:
-        result = None if row["result"] is None else json.loads(row["result"])
-    except ValueError as error:
-        raise LedgerUnreadable(f"The ledger's result of {row['name']} is damaged; retry that job.") from error
     return JobRow(
         key=row["key"],
         name=row["name"],
@@ -305,7 +308,7 @@ def job_from(row: sqlite3.Row, attempts: Iterable[sqlite3.Row]) -> JobRow:
         finished=row["finished"],
         error_code=row["error_code"],
         error=row["error"],
-        result=result,
+        result=None if row["result"] is None else result_object(row["result"], row["name"]),
         attempts=tuple(attempt_from(attempt) for attempt in attempts),
     )
 

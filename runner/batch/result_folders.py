@@ -16,9 +16,11 @@ from ...core import host
 from ...core.files import make_private_folder, write_whole
 from ..backends.result import RunResult
 from ..errors import LedgerBusy, OutputUnwritable
+from ..report.schema_base import finite
 from .job_records import Verdict
 from .judge import score_of, verdict_of
 from .ledger_tables import set_back
+from .ledger_values import are_outputs, result_object
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -170,10 +172,11 @@ class ResultFolders:
         found = []
         for number in numbers:
             place = self._trial(home, number)
-            with suppress(OSError, ValueError, KeyError):
+            with suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
                 kept = json.loads((place / RECORD).read_text("utf-8"))
-                seconds = float(kept["result"]["seconds"])
-                found.append(Trial(number, kept["verdict"], kept["score"], seconds, place, kept["result"]))
+                result, verdict, seconds = kept["result"], kept["verdict"], finite(kept["result"]["seconds"])
+                if verdict in RANK and seconds is not None and are_outputs(result["outputs"]):
+                    found.append(Trial(number, verdict, finite(kept["score"]), seconds, place, result))
         return found
 
     def keep(self, home: str, trial: Trial) -> dict[str, Any]:
@@ -314,7 +317,7 @@ def set_back_missing(write: sqlite3.Connection, folder: Path, keys: Collection[s
 def _is_there(folder: Path, result: str | None) -> bool:
     try:
         return all((folder / output["file"]).is_file() for output in json.loads(result or "{}").get("outputs", ()))
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, OSError, RecursionError):
         return False
 
 
@@ -342,7 +345,7 @@ def move_folders(write: sqlite3.Connection, known: Mapping[str, str], planned: M
         row = write.execute("SELECT id, state, result FROM jobs WHERE key = ?", [key]).fetchone()
         if row["state"] == "done":
             done.append((old, new))
-            result = json.dumps(_moved(json.loads(row["result"]), old, new))
+            result = json.dumps(_moved(result_object(row["result"], new), old, new))
             write.execute("UPDATE jobs SET folder = ?, result = ? WHERE id = ?", [new, result, row["id"]])
     moves.take(done)
 

@@ -8,7 +8,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -28,7 +27,7 @@ from ..workflow.validate import refuse_unknown
 from .contact_sheet import write_sheet
 from .deliver import PICTURES
 from .inputs import LINES, TABLES, Faults, read_inputs
-from .job_records import BatchEvent, BatchOptions, BatchView, Counts, JobSpec, Planned
+from .job_records import BatchEvent, BatchOptions, BatchResult, BatchView, JobSpec, Planned
 from .judge import judges_by_rules
 from .keys import AWAY, batch_keys, file_hash, require_seeds
 from .ledger import Ledger
@@ -77,30 +76,6 @@ class Silent:
 
     def event(self, event: BatchEvent) -> None:
         """Nothing."""
-
-
-@dataclass(frozen=True)
-class BatchResult:
-    """A finished batch and the files that report it. `jobs_run` of its jobs ran this time, the others before.
-
-    `by_rules`: it judges photos by rules, and nobody's identity. `to_look_at`: jobs whose picture may not be good.
-    """
-
-    counts: Counts
-    jobs_run: int
-    seconds: float
-    folder: Path
-    sheet: Path
-    csv: Path
-    json: Path
-    by_rules: bool = False
-    to_look_at: int = 0
-
-    def as_dict(self) -> dict[str, Any]:
-        """The result for machine output."""
-        files = {name: str(getattr(self, name)) for name in ("folder", "sheet", "csv", "json")}
-        numbers = {"jobs_run": self.jobs_run, "to_look_at": self.to_look_at, "seconds": round(self.seconds, 3)}
-        return {"counts": vars(self.counts)} | numbers | files
 
 
 def run_batch(options: BatchOptions, display: Display | None = None, stopped: Stopped = never) -> BatchResult:
@@ -396,5 +371,11 @@ class _Batch:
         seconds, by_rules = time.monotonic() - self.began, judges_by_rules(self.workflow)
         files = {"folder": folder, "sheet": sheet, "csv": tables.csv, "json": tables.json}
         return BatchResult(
-            counts, counts.finished - self._before, seconds, **files, by_rules=by_rules, to_look_at=tables.to_look_at
+            counts,
+            counts.finished - self._before,
+            seconds,
+            **files,
+            by_rules=by_rules,
+            to_look_at=tables.to_look_at,
+            saved_nothing=tables.saved_nothing,
         )

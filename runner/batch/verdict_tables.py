@@ -19,10 +19,10 @@ from ..report.schema_base import finite
 from .job_records import Attempt, JobRow
 
 PHOTO_AT_FAULT = re.compile(
-    r"^[^:]* \(node [^)]*\) failed(?: on the server)?: "
+    r"^[^:]{0,300} \(node [^)]{0,60}\) failed(?: on the server)?: "
     r"(?:1 of 1 reference photos [^.:]*\. Photo 1: |(?!\d+ of )[^:]* cannot be used\. )?"
 )
-"""What stands before the reason when a node refused the one photo that it was given."""
+"""What stands before the reason when a node refused the one photo that it was given; titles are short."""
 
 
 def kind(row: JobRow) -> JobOutcome:
@@ -72,6 +72,7 @@ def reason(row: JobRow) -> str:
     ]
     reasons += [report.headline for report in row.report.compliance]
     reasons += [line for report in row.report.id_photos for line in report.broken]
+    reasons += row.report.notes[-1:] if row.report.saved_nothing else []
     return next((" ".join(text.split()) for text in reasons if text), "")
 
 
@@ -99,11 +100,12 @@ SPLIT_FORMULA = re.compile(rf"([;\t\r\n][^\S\t\r\n]*)(?=[{re.escape(FORMULA)}])"
 
 
 class VerdictTables(NamedTuple):
-    """The tables of a batch, and how many of its pictures are not known to be good."""
+    """The tables of a batch, how many of its pictures are not known to be good, and how many jobs saved nothing."""
 
     csv: Path
     json: Path
     to_look_at: int
+    saved_nothing: int
 
 
 def write_verdicts(rows: Iterable[JobRow], folder: Path, name: str = CSV_NAME) -> VerdictTables:
@@ -119,7 +121,7 @@ def write_verdicts(rows: Iterable[JobRow], folder: Path, name: str = CSV_NAME) -
         make_private_folder(folder)
         with replaced(table, "utf-8-sig") as cells, replaced(data) as objects:
             writer = csv.writer(cells)
-            between, to_look_at = "[\n", 0
+            between, to_look_at, saved_nothing = "[\n", 0, 0
             for row in rows:
                 values = as_values(row)
                 if between == "[\n":
@@ -128,10 +130,11 @@ def write_verdicts(rows: Iterable[JobRow], folder: Path, name: str = CSV_NAME) -
                 objects.write(between + as_json(values | _details(row)))
                 between = ",\n"
                 to_look_at += row.report.to_look_at
+                saved_nothing += row.report.saved_nothing is True
             objects.write("\n]\n" if between == ",\n" else "[]\n")
     except OSError as error:
         raise OutputUnwritable(f"The verdicts cannot be written to {folder} ({error.strerror or error}).") from error
-    return VerdictTables(table, data, to_look_at)
+    return VerdictTables(table, data, to_look_at, saved_nothing)
 
 
 def as_values(row: JobRow) -> dict[str, Any]:

@@ -16,9 +16,8 @@ from .output import FAILED, VERDICT_FAILED, Output, clean, current_output, durat
 from .run import HeaderParam, SettingParam, allow_files_option
 
 if TYPE_CHECKING:
-    from ..batch.job_records import Counts, JobRow
+    from ..batch.job_records import BatchResult, Counts, JobRow
     from ..batch.overview import Overview
-    from ..batch.run import BatchResult
     from ..workflow.overrides import Setting
     from .batch_display import BatchDisplay
 
@@ -62,7 +61,11 @@ def fleet_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--attempts", type=click.IntRange(1, 100), help="Tries for each job [default: 1; with --until-pass 4].")
 @click.option("--until-pass", is_flag=True, help="Try again with a new seed until the likeness is confirmed.")
 @click.option("--reports", is_flag=True, help="Also write report.html and report.json for each job.")
-@click.option("--strict", is_flag=True, help="Leave with exit code 3 also where a picture is not known to be good.")
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Leave with exit code 3 also where a picture is not known to be good, or a job saved nothing.",
+)
 @click.option("--flat", is_flag=True, help="Also put the confirmed pictures together into OUTPUT/pictures, by name.")
 @naming_options
 @fleet_options
@@ -158,13 +161,14 @@ def show_batch(
             jobs_run=result.jobs_run,
             by_rules=result.by_rules,
             to_look_at=result.to_look_at,
+            saved_nothing=result.saved_nothing,
         ),
     )
     if together is not None:
         show_collected(out, together)
     if result.counts.failed:
         sys.exit(FAILED)
-    if result.counts.not_confirmed or (strict and result.to_look_at):
+    if result.counts.not_confirmed or (strict and (result.to_look_at or result.saved_nothing)):
         sys.exit(VERDICT_FAILED)
 
 

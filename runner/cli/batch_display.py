@@ -275,6 +275,7 @@ def show_summary(
     jobs_run: int | None = None,
     by_rules: bool = False,
     to_look_at: int = 0,
+    saved_nothing: int = 0,
 ) -> None:
     """What came of the batch, for people. `jobs_run` of its jobs took these `seconds`; the others were done before."""
     parts: list[str | tuple[str, str]] = [*verdicts(counts, by_rules=by_rules)]
@@ -285,6 +286,9 @@ def show_summary(
     if to_look_at:
         which = "picture that is" if to_look_at == 1 else "pictures that are"
         out.say(f"Look at   {to_look_at:,} {which} not known to be good")
+    if saved_nothing:
+        jobs = "job" if saved_nothing == 1 else "jobs"
+        out.say(f"Nothing   {saved_nothing:,} {jobs} saved no file; end the workflow in one that saves, as Save Image")
     ran = counts.finished if jobs_run is None else jobs_run
     speed = f", {per_minute(60 * ran / seconds)}" if ran and seconds > 0 else ""
     earlier = f" ({counts.finished - ran:,} were done before)" if ran < counts.finished else ""

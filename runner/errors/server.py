@@ -193,6 +193,14 @@ class NoManagedServer(RunnerError):
     hint = "Run `likeness server status` for the names of those that run, or start one with --name NAME."
 
 
+class ServerStateDamaged(RunnerError):
+    """A managed server runs, and what is known about it cannot be read."""
+
+    code = "server_state_damaged"
+    meaning = "The state file of a managed server that still runs is damaged, and its supervisor does not mend it."
+    hint = "End the process that the message names, then start the server again with `likeness server start`."
+
+
 class ComfyUINotFound(RunnerError):
     """There is no ComfyUI, or no Python for it, where one was looked for."""
 

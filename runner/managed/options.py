@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 import socket
 import time
@@ -12,20 +11,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
+from ...core.host import state_dir
 from ..errors import BadServerName, OutputUnwritable, PortTaken
 
 DEFAULT_NAME = "default"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-
-def root() -> Path:
-    """The folder of all managed servers; ``LIKENESS_STATE`` moves it."""
-    chosen = os.environ.get("LIKENESS_STATE")
-    return (
-        Path(chosen).expanduser().resolve() if chosen else Path(platformdirs.user_state_dir("likeness-studio", False))
-    )
 
 
 @dataclass(frozen=True)
@@ -43,7 +33,7 @@ class Place:
     @property
     def folder(self) -> Path:
         """All of its files."""
-        return root() / "servers" / self.name
+        return state_dir() / "servers" / self.name
 
     @property
     def state(self) -> Path:
@@ -82,7 +72,7 @@ def unwritable(path: Path, error: OSError) -> OutputUnwritable:
 
 def names() -> list[str]:
     """The servers that were ever started and not forgotten, by name."""
-    found = (path.parent.name for path in (root() / "servers").glob("*/server.json"))
+    found = (path.parent.name for path in (state_dir() / "servers").glob("*/server.json"))
     return sorted(name for name in found if _NAME.fullmatch(name))
 
 

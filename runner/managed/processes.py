@@ -67,8 +67,13 @@ class ProcessId:
 
     @classmethod
     def read(cls, values: dict[str, Any] | None) -> ProcessId | None:
-        """From JSON."""
-        return cls(int(values["pid"]), str(values["stamp"])) if values else None
+        """From JSON. Raises ValueError, TypeError or KeyError for what names no process."""
+        if not values:
+            return None
+        pid = int(values["pid"])
+        if not 0 < pid < 1 << 31:
+            raise ValueError(f"{pid} is no process")
+        return cls(pid, str(values["stamp"]))
 
     def alive(self) -> bool:
         """Whether this very process runs; one that ended and was not collected yet does not."""
@@ -93,6 +98,15 @@ class ProcessId:
         """End it now, with all of the process group that it leads."""
         if self.alive():
             kill_group(self.pid)
+
+
+def find_module(module: str, argument: str, variable: str, value: str) -> ProcessId | None:
+    """A Python of this user's that runs ``-m module argument`` with `value` in the environment's `variable`."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.cmdline()[-3:] == ["-m", module, argument] and process.environ().get(variable) == value:
+                return ProcessId.of(process.pid)
+    return None
 
 
 def kill_group(leader: int) -> None:

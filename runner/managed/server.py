@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...core.errors import Interrupted
+from ...core.host import state_dir
 from ...core.interrupt import Stopped, never
 from ..errors import NoManagedServer, PackNotInstalled, PortTaken, ServerStartFailed
 from . import installation, state
@@ -180,12 +181,12 @@ def _launch(options: Options, say: Say) -> Managed:
     base = options.base.expanduser().resolve() if options.base else None
     options = replace(options, comfyui=comfyui, python=python, base=base)
     _prepare_pack((base or comfyui) / "custom_nodes", python, options.install, say)
-    with _lock(places.root() / "servers" / ".ports.lock"):
+    with _lock(state_dir() / "servers" / ".ports.lock"):
         known = _describe(options, comfyui, python)
         known.write()
         Place(options.name).supervisor_log.unlink(missing_ok=True)
-        words = [sys.executable, "-P", "-m", f"{__package__}.supervisor", options.name]
-        supervisor = detach(words, Place(options.name).supervisor_log, {"LIKENESS_STATE": str(places.root())})
+        words = [sys.executable, "-P", "-m", state.SUPERVISOR, options.name]
+        supervisor = detach(words, Place(options.name).supervisor_log, {state.WHERE: str(state_dir())})
     _wait_for_supervisor(options.name, supervisor)
     if not ports.is_loopback(options.listen):
         say(f"Others can reach {known.url} on {options.listen}, and ComfyUI has no password.")

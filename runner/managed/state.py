@@ -11,13 +11,15 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...core.files import written_whole
-from .options import Place, names, unwritable
-from .processes import ProcessId
+from ...core.files import write_whole
+from ...core.host import state_dir
+from ...core.models.answers import CHUNK, Budget, CountedResponse, TooMuch, within
+from ..errors import ServerStateDamaged
+from .options import Options, Place, names, unwritable
+from .processes import ProcessId, find_module
 
 STARTING, READY, RESTARTING, FAILED, STOPPED = "starting", "ready", "restarting", "failed", "stopped"
 RUNNING = frozenset({STARTING, READY, RESTARTING})
@@ -66,18 +68,28 @@ class ServerState:
         place = Place(self.name)
         place.make()
         try:
-            with written_whole(place.state, private=True) as part:
-                part.write_text(json.dumps(asdict(self), indent=1), "utf-8")
+            write_whole(place.state, self._text(), private=True)
         except OSError as error:
             raise unwritable(place.state, error) from error
+
+    def is_written(self) -> bool:
+        """Whether the server's file says this and nothing else."""
+        try:
+            return Place(self.name).state.read_text("utf-8", "replace") == self._text()
+        except OSError:
+            return False
+
+    def _text(self) -> str:
+        return json.dumps(asdict(self), indent=1)
 
 
 def read(name: str) -> ServerState | None:
     """What is known about the server of that name, and whether it is still true; None when nothing is.
 
-    A supervisor that is gone without a word leaves a file that says it runs: that is reported as failed.
+    A supervisor that is gone without a word leaves a file that says it runs: that is reported as failed. A file that
+    was damaged or deleted is mended by the supervisor, which is waited for; raises ServerStateDamaged where it is not.
     """
-    state = _parse(Place(name).state)
+    state = _parse(name) or _mended(name)
     if state is None:
         return None
     if state.state in RUNNING and state.supervisor and not state.supervisor.alive():
@@ -88,7 +100,7 @@ def read(name: str) -> ServerState | None:
 
 def ports_given(except_to: str) -> dict[int, str]:
     """The ports of the other servers, which need not listen yet, and whose they are."""
-    others = (read(name) for name in names() if name != except_to)
+    others = (_parse(name) for name in names() if name != except_to)
     return {other.port: other.name for other in others if other is not None and other.state in RUNNING}
 
 
@@ -97,25 +109,80 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _parse(path: Path) -> ServerState | None:
+SUPERVISOR = f"{__package__}.supervisor"
+"""The module that a supervisor runs, with the server's name behind it."""
+
+WHERE = "LIKENESS_STATE"
+"""The variable that tells a supervisor where its state file lies."""
+
+MEND_SECONDS = 1.0
+"""A supervisor looks so often whether its file still says what it wrote."""
+
+_MENDED_SECONDS = 3 * MEND_SECONDS
+_TICK_SECONDS = 0.1
+
+
+def _mended(name: str) -> ServerState | None:
+    """What a supervisor that still runs says once it has mended its file; None where none runs."""
+    place = Place(name)
+    if not place.folder.is_dir():
+        return None
+    supervisor = find_module(SUPERVISOR, name, WHERE, str(state_dir()))
+    deadline = time.monotonic() + _MENDED_SECONDS
+    while supervisor is not None and supervisor.alive():
+        state = _parse(name)
+        if state is not None:
+            return state
+        if time.monotonic() >= deadline:
+            raise ServerStateDamaged(
+                f"{place.state} is damaged, and process {supervisor.pid}, which looks after the server {name!r}, does "
+                f"not mend it; end that process and start the server again: likeness server start --name {name}."
+            )
+        time.sleep(_TICK_SECONDS)
+    return _parse(name)
+
+
+def _parse(name: str) -> ServerState | None:
+    """What the file of the server says; None where it is not there, or is not what a supervisor writes."""
     known = {entry.name for entry in fields(ServerState)}
     try:
-        values = json.loads(path.read_text("utf-8"))
+        values = json.loads(Place(name).state.read_text("utf-8"))
         kept = {key: value for key, value in values.items() if key in known}
         kept["supervisor"] = ProcessId.read(kept.get("supervisor"))
         kept["server"] = ProcessId.read(kept.get("server"))
-        return ServerState(**kept)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        state = ServerState(**kept)
+        return state if _is_right(state, name) else None
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError, OverflowError):
         return None
 
 
+_STATES = {STARTING, READY, RESTARTING, FAILED, STOPPED}
+
+
+def _is_right(state: ServerState, name: str) -> bool:
+    """Whether all of it is of the right kind. Raises ValueError, TypeError or IndexError where its parts are not."""
+    words = (state.url, state.comfyui, state.python, state.started, state.log, state.folder, *state.command)
+    counts = (state.jobs, state.restarts, state.recycled, state.recycle_after or 0)
+    return (
+        state.name == name
+        and state.state in _STATES
+        and all(isinstance(word, str) for word in (*words, state.last_error or ""))
+        and all(isinstance(count, int) and count >= 0 for count in counts)
+        and isinstance(state.recycling, bool)
+        and isinstance(state.command, list)
+        and 0 <= state.port < 1 << 16
+        and (not state.options or isinstance(Options.read(state.options), Options))
+    )
+
+
 _ANSWER_SECONDS = 5.0
+_LARGEST_ANSWER = 64 << 20
 _START_SECONDS = 0.25
 _IDLE_SECONDS = 0.05
 
 
 def ask(url: str, path: str) -> Any:
-    """The JSON that a server of this machine answers to GET. Raises OSError or ValueError.
+    """The JSON that a server of this machine answers to GET, within 5 s and 64 MB. Raises OSError or ValueError.
 
     The standard library's client: a supervisor that runs for weeks needs no more, and stays small.
     """
@@ -127,16 +194,17 @@ def ask(url: str, path: str) -> Any:
         connection: HTTPConnection = HTTPSConnection(host, parts.port, timeout=_ANSWER_SECONDS, context=unverified)
     else:
         connection = HTTPConnection(host, parts.port, timeout=_ANSWER_SECONDS)
-    with closing(connection):
+    connection.response_class = CountedResponse
+    with closing(connection), within(Budget(_ANSWER_SECONDS, _LARGEST_ANSWER)):
         try:
             connection.request("GET", path)
             response = connection.getresponse()
-            body = response.read()
-        except HTTPException as error:
+            body = b"".join(iter(lambda: response.read(CHUNK), b""))
+            if response.status != 200:
+                raise ValueError(f"{path} was answered with {response.status}")
+            return json.loads(body)
+        except (HTTPException, TooMuch, RecursionError) as error:
             raise ValueError(str(error)) from error
-    if response.status != 200:
-        raise ValueError(f"{path} was answered with {response.status}")
-    return json.loads(body)
 
 
 class Probe(threading.Thread):

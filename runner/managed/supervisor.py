@@ -45,6 +45,7 @@ class Supervisor:
         self._finished = 0
         self._counted = 0
         self._last_job = 0.0
+        self._mended = 0.0
         self._count_lock = threading.Lock()
         self._crashes: deque[float] = deque()
         self._ever_ready = False
@@ -120,6 +121,7 @@ class Supervisor:
             if self._recycle_now(probe, self._finished - jobs_before):
                 return _RECYCLE
             self._note_jobs()
+            self._mend()
             self._hear(_TICK_SECONDS)
 
     def _recycle_now(self, probe: Probe, jobs: int) -> bool:
@@ -179,6 +181,14 @@ class Supervisor:
         self.state.last_error = error or self.state.last_error
         self.state.server = server or self.state.server
         self._write()
+
+    def _mend(self) -> None:
+        """Write the state file anew where it was damaged or deleted: nobody finds the server without it."""
+        now = time.monotonic()
+        if now - self._mended >= state.MEND_SECONDS:
+            self._mended = now
+            if not self.state.is_written():
+                self._write()
 
     def _write(self) -> None:
         """Keep the state file true; a full disk is no reason to stop."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ...core.errors import PhotoUnreadable
 from ...core.imaging.colour_profiles import needs_conversion, to_srgb
+from ...core.imaging.encode import Stated, drawn_file
 from ...core.imaging.files import picture_formats
+from ...core.provenance.save import packet_to_keep
 
 if TYPE_CHECKING:
     from ..backends.result import RunResult, SavedFile
@@ -55,11 +56,10 @@ def small_jpeg(path: Path, side: int) -> tuple[bytes, int, int] | None:
             if picture.mode in {"RGBA", "LA", "PA"} or "transparency" in picture.info:
                 layer = picture.convert("RGBA")
                 picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-            buffer = io.BytesIO()
-            picture.convert("RGB").save(buffer, "JPEG", quality=QUALITY, optimize=True)
+            data = drawn_file(picture, "jpeg", Stated(packet_to_keep(path)), quality=QUALITY)
     except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError, PhotoUnreadable):
         return None
-    return buffer.getvalue(), picture.width, picture.height
+    return data, picture.width, picture.height
 
 
 PICTURES_SHOWN = 24

@@ -96,3 +96,14 @@ class Report(BaseModel):
 R = TypeVar("R", bound=Report)
 Listed = Annotated[list[R], BeforeValidator(mappings)]
 """A list of reports; what is no object in it is left out."""
+
+
+class NodeFile(Report):
+    """A file and the node that read it (`name`) or wrote it (`file`). `sha256`: of its bytes, so that the report is
+    about this file and no other."""
+
+    file: Text = ""
+    name: Text = ""
+    node: Text = ""
+    title: Text = ""
+    sha256: Text = ""

@@ -1,7 +1,6 @@
 """The reports that nodes, runs and commands give, as types: read once where they come in, whoever wrote them.
 
-A server may run another version, or other nodes: unknown fields are kept, and a value of the wrong type counts as none.
-`as_dict` gives back what came, unchanged; so what is written as JSON is what was said. docs/schemas.md shows them all.
+Unknown fields are kept, wrong values count as none, `as_dict` gives back what came; docs/schemas.md shows them all.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from ...core.outcome_words import BAD, LIKENESS, PICTURE, RULES, SELFIE, Shown, Tone, heading_of
-from .schema_base import Count, Listed, Number, Report, Text, Texts, Truth
+from .schema_base import Count, Listed, NodeFile, Number, Report, Text, Texts, Truth
 
 if TYPE_CHECKING:
     from ..backends.result import RunResult
@@ -80,6 +79,7 @@ class LikenessReport(JudgeReport):
 
     all_passed: Truth = None
     best: Number = None
+    identity_sha256: Text = ""
     images: Listed[JudgedImage] = []
     kept: list[int] | None = None
 
@@ -329,15 +329,6 @@ class WorkflowNamed(Report):
     hash: Text = ""
 
 
-class NodeFile(Report):
-    """A file and the node that read it (`name`) or wrote it (`file`)."""
-
-    file: Text = ""
-    name: Text = ""
-    node: Text = ""
-    title: Text = ""
-
-
 class NodeSeconds(Report):
     """How long a node took. `cached`: it took its result from an earlier run."""
 
@@ -364,6 +355,7 @@ class RunReport(Report):
     server_seconds: Number = None
     prompt_id: str | None = None
     notes: Texts = []
+    saved_nothing: Truth = None
     verdict: Truth = None
     picture: str | None = None
     look: Listed[LookAt] = []

@@ -127,6 +127,8 @@ def limits(socket: InputSpec, value: Any, where: str, *, photo: bool = False) ->
     """
     low, high = (bound if isinstance(bound, int | float) else None for bound in map(socket.options.get, ("min", "max")))
     if socket.type in {"INT", "FLOAT"}:
+        if not math.isfinite(value):
+            return OutOfRange(f"{where} must be a finite number, not {value}.")
         if low is not None and value < low:
             return OutOfRange(f"{where} must be at least {low}, not {value}.")
         if high is not None and value > high:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...core.errors import LikenessError
 from ..errors import BadLink, GraphCycle, InputRequired, NeedsServer, NothingToRun, WrongType
 from .graph import Link, Node, Workflow, as_link
-from .object_info import Catalog, InputSpec
+from .object_info import DYNAMIC_COMBO, Catalog, InputSpec
 from .overrides import limits
-
-if TYPE_CHECKING:
-    pass
+from .widgets import keys_offered, with_chosen
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,9 @@ class NodeCheck:
     def step(self) -> Step:
         """The node's values and links; what is wrong with them goes to `findings`."""
         values, links = {}, {}
-        for socket in self.spec.inputs:
+        for socket in with_chosen(self.spec, self.node.inputs).inputs:
+            if socket.type == DYNAMIC_COMBO:
+                self._check_choice(socket)
             if socket.is_dynamic:
                 continue
             where = f"{self.node.title}.{socket.name}"
@@ -116,6 +116,18 @@ class NodeCheck:
             else:
                 values[socket.name] = self._value(socket, given, where)
         return Step(self.node, values, links)
+
+    def _check_choice(self, socket: InputSpec) -> None:
+        """A choice that brings inputs of its own, as the list that it is; one that the canvas fills is not known."""
+        where, given = f"{self.node.title}.{socket.name}", self.node.inputs.get(socket.name)
+        offered = keys_offered(socket)
+        if given is None and socket.required and offered:
+            self._find(InputRequired(f"{where} is required and not there; give it a value."), socket)
+        if given is None or not offered or as_link(given) is not None:
+            return
+        problem = limits(InputSpec(socket.name, "COMBO", socket.required, {"options": offered}), given, where)
+        if problem is not None:
+            self._find(problem, socket, given, sure=self.spec.is_sure)
 
     def _find(self, problem: LikenessError, socket: InputSpec, value: Any = None, *, sure: bool = True) -> None:
         self.findings.append(Finding(problem, self.node, socket, value, sure))

@@ -139,6 +139,12 @@ def chosen_inputs(socket: InputSpec, key: Any) -> list[InputSpec]:
     raise NotOffered(socket.name, key)
 
 
+def keys_offered(socket: InputSpec) -> list[Any]:
+    """The choices of a dynamic combo; none where only the canvas knows them."""
+    options = socket.options.get("options")
+    return [each["key"] for each in options if isinstance(each, Mapping) and "key" in each] if options else []
+
+
 _PLAIN = {"INT": 0, "FLOAT": 0, "STRING": "", "BOOLEAN": False} | {
     "AUDIO_RECORD": "",
     "IMAGECOMPARE": ["", ""],

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from ...core.errors import PhotoError
 from ..errors import WorkflowUnreadable
 
 _PNG, _RIFF, _WEBP = b"\x89PNG\r\n\x1a\n", b"RIFF", b"WEBP"
@@ -58,13 +59,15 @@ def check_extent(name: str, graph: Any) -> None:
 
 
 def _in_picture(path: Path) -> tuple[Any, dict[str, Any] | None]:
-    from PIL import Image
-
+    from ...core.imaging.files import opened
     from ...core.provenance.origin import graphs_in
 
-    with Image.open(path) as picture:
-        picture.load()
-        found = graphs_in(picture)
+    try:
+        with opened(path) as picture:
+            picture.load()
+            found = graphs_in(picture)
+    except PhotoError as error:
+        raise WorkflowUnreadable(f"{path} cannot be read as a picture with a workflow in it: {error}") from error
     graph = next(iter(found.graphs), None)
     canvas = next(filter(is_canvas, found.canvases), None)
     if graph is None and canvas is None:

@@ -48,7 +48,7 @@ def table(folder):
 def test_a_job_is_one_row_with_everything(tmp_path):
     doubtful = {"likeness": [{"images": [{"picture": {"verdict": "look"}}]}], "picture": "look"}
     made = write_verdicts([row(), row("bob", result=doubtful)], tmp_path)
-    assert made == (tmp_path / "verdicts.csv", tmp_path / "verdicts.json", 1)
+    assert made == (tmp_path / "verdicts.csv", tmp_path / "verdicts.json", 1, 0)
     first, second = table(tmp_path)
     assert second["name"] == "bob"
     assert first == {

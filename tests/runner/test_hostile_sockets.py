@@ -10,7 +10,7 @@ import tracemalloc
 
 import pytest
 
-from likeness_studio.runner.backends.comfy import events
+from likeness_studio.runner.backends.comfy import bounded_socket, events
 from likeness_studio.runner.backends.comfy.events import Listener, Message, Subscription
 from likeness_studio.runner.backends.comfy.server import ComfyServer
 from likeness_studio.tests.faults.proxy import TEXT, Frame
@@ -37,6 +37,14 @@ ATTACKS = {
 }
 
 
+def accepted(asked: str) -> bytes:
+    """The answer to a request for a WebSocket."""
+    key = asked.partition("Sec-WebSocket-Key: ")[2].partition("\r\n")[0]
+    digest = hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()
+    head = b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
+    return head + base64.b64encode(digest) + b"\r\n\r\n"
+
+
 @pytest.fixture
 def sockets(bare_server):
     """Starts a server whose first socket sends `attack()`, and whose later ones send progress."""
@@ -46,13 +54,7 @@ def sockets(bare_server):
 
         def serve(connection):
             asked = connection.recv(1 << 16).decode()
-            key = asked.partition("Sec-WebSocket-Key: ")[2].partition("\r\n")[0]
-            digest = hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()
-            connection.sendall(
-                b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
-                + base64.b64encode(digest)
-                + b"\r\n\r\n"
-            )
+            connection.sendall(accepted(asked))
             for piece in next(said, ()):
                 connection.sendall(piece)
             while True:
@@ -66,11 +68,54 @@ def sockets(bare_server):
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
 def test_a_message_that_is_too_long_ends_the_connection_and_the_next_one_tells_again(sockets, monkeypatch, attack):
-    monkeypatch.setattr(events, "LARGEST_FRAME", 1 << 20)
+    monkeypatch.setattr(bounded_socket, "LARGEST_FRAME", 1 << 20)
     tracemalloc.start()
     listener = Listener(ComfyServer(sockets(attack)))
     job = listener.subscribe("job")
     deadline = time.monotonic() + 15
+    while not (heard := job.messages()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    listener.close()
+    assert heard
+    assert peak < 20 << 20, f"{peak >> 20} MB"
+
+
+GREETINGS = {
+    "headers without end": (
+        lambda: endless(b"HTTP/1.1 101 Switching\r\n", b"X: " + bytes(60_000) + b"\r\n", 3000),
+        0.0,
+    ),
+    "a header without end": (lambda: endless(b"HTTP/1.1 101 Switching\r\nX: ", PIECE, 3000), 0.0),
+    "a header that trickles": (lambda: endless(b"HTTP/1.1 101 Switching\r\nX: ", b"x", 3000), 0.1),
+    "a refusal without end": (
+        lambda: endless(b"HTTP/1.1 404 No\r\nContent-Length: 99999999999\r\n\r\n", PIECE, 3000),
+        0.0,
+    ),
+    "a refusal that trickles": (lambda: endless(b"HTTP/1.1 404 No\r\nContent-Length: 9999\r\n\r\n", b"x", 3000), 0.1),
+}
+
+
+@pytest.mark.parametrize(("greeting", "pause"), GREETINGS.values(), ids=GREETINGS)
+def test_a_handshake_without_end_is_given_up_and_the_next_one_tells_again(bare_server, monkeypatch, greeting, pause):
+    monkeypatch.setattr(bounded_socket, "HANDSHAKE_SECONDS", 2.0)
+    greetings = iter([greeting()])
+
+    def serve(connection):
+        asked = connection.recv(1 << 16).decode()
+        for piece in next(greetings, ()):
+            connection.sendall(piece)
+            time.sleep(pause)
+        connection.sendall(accepted(asked))
+        while True:
+            connection.sendall(progress())
+            time.sleep(0.05)
+
+    tracemalloc.start()
+    listener = Listener(ComfyServer(bare_server(serve)))
+    job = listener.subscribe("job")
+    deadline = time.monotonic() + 12
     while not (heard := job.messages()) and time.monotonic() < deadline:
         time.sleep(0.02)
     peak = tracemalloc.get_traced_memory()[1]

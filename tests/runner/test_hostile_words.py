@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from likeness_studio.core.errors import PhotoMissing
 from likeness_studio.runner.backends import Event
-from likeness_studio.runner.batch.verdict_tables import cell
+from likeness_studio.runner.backends.comfy.results import rejection, results
+from likeness_studio.runner.batch.verdict_tables import cell, one_line
 from likeness_studio.runner.cli import main
 from likeness_studio.runner.cli.output import Output
+from likeness_studio.runner.errors import ServerExecutionError
+from likeness_studio.runner.workflow import Workflow
 
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e\x7f\x08\r"
 STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -102,3 +108,44 @@ def test_no_cell_is_a_formula_however_the_table_is_split(text):
 @pytest.mark.parametrize("text", ["anna", "a; b", "-0.5", "3 - 2", "me@home", "1;2", ""])
 def test_plain_cells_stay_as_they_are(text):
     assert cell(text) == text
+
+
+LONG = "x" * 30_000_000
+WORKFLOW = Workflow.from_api("w", graph(title=""))
+REPORTS = {
+    "a long word": {"1": {"errors": [{"message": LONG, "details": LONG}]}},
+    "a long id": {LONG: {"errors": [{"message": "m", "details": "d"}]}},
+    "many nodes": {str(number): {"errors": [{"message": "m" * 400, "details": "d"}]} for number in range(100_000)},
+    "many problems": {"1": {"errors": [{"message": "m" * 400, "details": "d"}] * 100_000}},
+    "layers": {"1": {"errors": [{"message": "m", "details": json.loads("[" * 900 + "]" * 900)}]}},
+    "a large number": {"1": {"errors": [{"message": "m", "details": 10**4000}]}},
+    "another kind": {"1": {"errors": LONG}},
+}
+
+
+@pytest.mark.parametrize("reports", REPORTS.values(), ids=REPORTS)
+def test_what_a_server_says_of_a_workflow_is_cut(reports):
+    server: Any = SimpleNamespace(url="http://one:8188", object_info=dict)
+    error = rejection(WORKFLOW, {"node_errors": reports}, server)
+    assert len(str(error)) < 100_000
+    assert len(json.dumps(error.as_dict())) < 300_000
+
+
+def test_what_a_server_says_of_a_failure_is_cut():
+    failed = {"node_id": LONG, "exception_type": LONG, "exception_message": LONG}
+    status = {"status_str": "error", "messages": [["execution_error", failed]]}
+    with pytest.raises(ServerExecutionError) as caught:
+        results({"status": status}, WORKFLOW, "http://one:8188")
+    assert len(str(caught.value)) < 20_000
+
+
+@pytest.mark.parametrize("piece", [" (node x", "a (node x) failed: 1 of 1 reference photos ", "a (node ", ": "])
+def test_a_megabyte_of_a_servers_words_takes_no_time(piece):
+    began = time.process_time()
+    one_line(piece * (1_000_000 // len(piece)), refused=True)
+    assert time.process_time() - began < 2
+
+
+def test_of_a_refused_photo_only_what_is_wrong_with_it_is_said():
+    said = "Enroll (node 3) failed: 1 of 1 reference photos cannot be used. Photo 1: There is no face."
+    assert one_line(said, refused=True) == "There is no face."

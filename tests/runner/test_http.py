@@ -124,6 +124,11 @@ ELSEWHERE = {
     "another port": "http://127.0.0.1:{port}/there",
     "another scheme": "https://127.0.0.1:{own}/there",
     "no scheme": "//127.0.0.1:{port}/there",
+    "two hosts": "http://localhost:{port}\\@127.0.0.1:{own}/there",
+    "two hosts in no scheme": "//localhost:{port}\\@127.0.0.1:{own}/there",
+    "a blank within": "http://localhost:{port} @127.0.0.1:{own}/there",
+    "a tab within": "/\t/localhost:{port}/there",
+    "a host in another spelling": "http://0x7f.1:{port}/there",
     "no http": "file:///etc/passwd",
     "no address": "http://[::1/there",
 }

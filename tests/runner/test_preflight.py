@@ -88,6 +88,50 @@ def test_what_is_not_known_for_sure_raises_no_alarm(info, workflow):
     assert examine(info, workflow).problems == []
 
 
+COMBO = [
+    "COMFY_DYNAMICCOMBO_V3",
+    {
+        "options": [
+            {"key": "by", "inputs": {"required": {"factor": ["FLOAT", {"min": 0.1, "max": 8.0}]}}},
+            {
+                "key": "to",
+                "inputs": {
+                    "required": {
+                        "width": ["INT", {"min": 8}],
+                        "like": ["IMAGE", {}],
+                        "fit": [
+                            "COMFY_DYNAMICCOMBO_V3",
+                            {"options": [{"key": "crop", "inputs": {"required": {"at": [["left", "right"], {}]}}}]},
+                        ],
+                    }
+                },
+            },
+        ]
+    },
+]
+WRONG = [
+    ({"how": "by", "how.factor": 99.0}, ["out_of_range"]),
+    ({"how": "by", "how.factor": "much"}, ["wrong_type"]),
+    ({"how": "by"}, ["input_required"]),
+    ({"how": "by", "how.factor": ["77", 0]}, ["bad_link"]),
+    (
+        {"how": "to", "how.width": 4, "how.like": 5, "how.fit": "crop", "how.fit.at": "top"},
+        ["not_an_option", "out_of_range", "wrong_type"],
+    ),
+    ({"how": "at", "how.factor": 1.0}, ["not_an_option"]),
+    ({}, ["input_required"]),
+    ({"how": "by", "how.factor": 1.0}, []),
+    ({"how": "by", "how.factor": 1.0, "how.width": -5}, []),
+    ({"how": ["2", 0]}, []),
+]
+
+
+@pytest.mark.parametrize(("inputs", "codes"), WRONG)
+def test_what_a_choice_brings_is_checked_as_ordinary_inputs_are(inputs, codes):
+    found = examine({"X": described(how=COMBO)}, graph_of("X", **inputs))
+    assert sorted(problem.code for problem in found.problems) == codes
+
+
 FOREIGN = {"X": described("custom_nodes.pack", mode=[["a"], {}], n=["INT", {"max": 5}], image=["IMAGE", {}])}
 
 

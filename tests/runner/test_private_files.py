@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+import torch
 
-from likeness_studio.core.files import make_private_folder, open_anew
+from likeness_studio.core import host
+from likeness_studio.core.files import claim_free_path, make_private_folder, open_anew
+from likeness_studio.core.imaging.encode import NOTHING_STATED, save_preview
 from likeness_studio.core.models import http as web
+from likeness_studio.nodes.print_sheet import PrintSheet
 from likeness_studio.runner.api import run, run_batch
+from likeness_studio.runner.api.sheet import lay_out_sheet
+from likeness_studio.runner.api.training import train_tiny_vae
+from likeness_studio.runner.backends.comfy.server import ComfyServer
 from likeness_studio.runner.batch.ledger import Ledger
 from likeness_studio.runner.errors import OutputUnwritable
 from likeness_studio.runner.report.compliance import write_compliance
@@ -77,6 +86,105 @@ def test_a_folder_that_is_there_stays_as_it_is_and_a_file_is_none(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="Not a directory"):
         make_private_folder(tmp_path / "file")
+
+
+@pytest.fixture
+def shared(tmp_path):
+    """A folder of the user's that others may look into, as home folders often are."""
+    (tmp_path / "shared").mkdir(mode=0o755)
+    return tmp_path / "shared"
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.rglob("*")}
+
+
+def run_here(workflow, astronaut, shared, tmp_path):
+    run(workflow, [astronaut], shared)
+
+
+def sheets(workflow, astronaut, shared, tmp_path):
+    for name in ("sheet.pdf", "sheet.png", "new/sheet.png"):
+        lay_out_sheet([astronaut], shared / name, size="35x35")
+
+
+def sheet_node(workflow, astronaut, shared, tmp_path):
+    asked = {"paper": "10x15cm", "dpi": "300", "count": 1, "orientation": "auto", "gap_mm": -1.0, "margin_mm": -1.0}
+    sized = {"cut_marks": True, "caption": True, "width_mm": 30.0, "height_mm": 30.0, "filename_prefix": "new/sheet"}
+    with host.use(host.LocalHost(shared, shared, tmp_path)):
+        PrintSheet.execute(torch.rand(1, 60, 60, 3), **asked, **sized)
+
+
+def previews(workflow, astronaut, shared, tmp_path):
+    with host.use(host.LocalHost(shared, shared, shared)):
+        save_preview(torch.rand(2, 60, 60, 3), NOTHING_STATED)
+
+
+def training(workflow, astronaut, shared, tmp_path):
+    for number in range(3):
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        (tmp_path / "photos" / f"{number}.jpg").write_bytes(astronaut.read_bytes())
+    train_tiny_vae([tmp_path / "photos"], shared / "new" / "vae.safetensors", steps=1, size=64, batch=1)
+
+
+def download(workflow, astronaut, shared, tmp_path):
+    server = ComfyServer("http://127.0.0.1:1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server, "view", lambda file: nullcontext(iter([b"picture"])))
+        server.download({"filename": "x.png"}, shared / "x.part")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "link", raising(OSError("no links here")))
+        claim_free_path(shared / "x.part", shared / "x.png")
+
+
+def raising(error):
+    def fail(*_):
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize("write", [run_here, sheets, sheet_node, previews, training, download])
+def test_whatever_has_faces_on_it_is_for_its_owner_only(write, workflow, astronaut, shared, tmp_path):
+    write(workflow, astronaut, shared, tmp_path)
+    found = modes(shared)
+    assert found
+    assert {name: oct(mode) for name, mode in found.items() if mode & 0o077} == {}
+
+
+def test_pictures_of_a_server_are_as_its_umask_says(shared, tmp_path, monkeypatch):
+    monkeypatch.setattr(host, "is_serving", lambda: True)
+    sheet_node(None, None, shared, tmp_path)
+    assert set(modes(shared).values()) == {0o644, 0o755}
+
+
+WRITES = re.compile(r"\.(write_bytes|write_text|mkdir|makedirs)\(|\.open\(\"[wxa]|shutil\.copy|[^_.]open\([^)]*\"[wxa]")
+"""What makes files and folders as the umask says."""
+
+FOR_OTHERS_TOO = {
+    "core/files.py": "the helpers themselves",
+    "core/host.py": "a server's pictures",
+    "core/identity/enrollment.py": "the folder of identities, whose files are private",
+    "core/lora/merge.py": "a merged LoRA",
+    "core/models/download.py": "models",
+    "core/models/store.py": "models",
+    "runner/batch/contact_sheet.py": "into a private part",
+    "runner/batch/verdict_tables.py": "into a private part",
+    "runner/backends/comfy/uploads.py": "inside a temporary folder of the user's own",
+    "runner/backends/execute.py": "inside a temporary folder of the user's own",
+    "runner/managed/installation.py": "the link to the pack",
+    "runner/managed/options.py": "made with its mode",
+    "runner/managed/processes.py": "ComfyUI's log",
+    "runner/workflow/comfy_cli.py": "inside a temporary folder of the user's own",
+    "runner/workflow/input_files.py": "inside a temporary folder of the user's own",
+}
+
+
+def test_a_new_writer_is_private_or_says_why_not():
+    root = Path(__file__).resolve().parents[2]
+    files = [path for room in ("core", "nodes", "runner") for path in (root / room).rglob("*.py")]
+    found = {path.relative_to(root).as_posix() for path in files if WRITES.search(path.read_text("utf-8"))}
+    assert found == set(FOR_OTHERS_TOO), "use core.files with private=True, or say here what it writes"
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from likeness_studio.runner import errors
+from likeness_studio.runner.api import run
 from likeness_studio.runner.backends import NodeTime, RunResult, SavedFile, report_passed
 from likeness_studio.runner.cli.run import about_id_photo
 from likeness_studio.runner.report import write_report
@@ -358,3 +360,16 @@ def test_numbers_stand_on_the_scale_only_where_they_have_room(cosines, fit):
     )
     assert scale is not None
     assert scale.numbers_fit is fit
+
+
+def test_a_report_is_about_these_files_and_no_others(astronaut, tmp_path):
+    graph = {
+        "1": {"class_type": "LoadImage", "inputs": {"image": "x"}},
+        "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "p"}},
+    }
+    (tmp_path / "w.json").write_text(json.dumps(graph))
+    finished = run(tmp_path / "w.json", [astronaut], tmp_path / "out")
+    told = json.loads(finished.json.read_text("utf-8"))
+    assert told["photos"][0]["sha256"] == hashlib.sha256(astronaut.read_bytes()).hexdigest()
+    (saved,) = finished.result.outputs
+    assert told["outputs"][0]["sha256"] == hashlib.sha256(saved.path.read_bytes()).hexdigest()

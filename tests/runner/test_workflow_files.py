@@ -121,6 +121,20 @@ def test_strict_leaves_with_a_code_of_its_own_where_nothing_was_saved(tmp_path, 
     assert CliRunner().invoke(main, [*words, "--strict"]).exit_code == 3
 
 
+def test_a_batch_says_which_jobs_saved_nothing(tmp_path, make):
+    path = tmp_path / "shown.json"
+    blank = make("EmptyImage", width=8, height=8, batch_size=1, color=0)
+    path.write_text(json.dumps({"1": blank, "2": make("PreviewImage", "Look", images=["1", 0])}))
+    (tmp_path / "jobs.jsonl").write_text('{"name": "a"}\n{"name": "b"}\n')
+    words = ["batch", str(path), "-i", str(tmp_path / "jobs.jsonl"), "-o", str(tmp_path / "out")]
+    outcome = CliRunner().invoke(main, words)
+    assert outcome.exit_code == 0, outcome.output
+    assert "2 jobs saved no file" in outcome.output
+    rows = json.loads((tmp_path / "out" / "verdicts.json").read_text())
+    assert [row["reason"][:18] for row in rows] == ["Nothing was saved:"] * 2
+    assert CliRunner().invoke(main, [*words, "--strict"]).exit_code == 3
+
+
 def test_nodes_of_one_title_are_named_by_their_ids(tmp_path, make):
     path = tmp_path / "twice.json"
     path.write_text(

@@ -17,6 +17,7 @@ from ...workflow.graph import Workflow
 from ..backoff import backoff
 from ..base import Event, OnEvent
 from ..result import NodeTime
+from . import bounded_socket
 
 if TYPE_CHECKING:
     from .server import ComfyServer
@@ -99,7 +100,6 @@ def _binary(frame: bytes) -> Preview | None:
     )
 
 
-CONNECT_SECONDS = 2.0
 FIRST_CONNECTION_SECONDS = 0.5
 """How long a job waits for the socket before it is submitted without: polling decides anyway."""
 
@@ -108,9 +108,6 @@ LISTEN_SECONDS = 0.5
 
 STEADY_SECONDS = 5.0
 """A connection that lasted so long was a good one: after it the pauses between attempts begin anew."""
-
-LARGEST_FRAME = 16 << 20
-"""Bytes of a message, all its fragments together: a preview has a hundredth of that."""
 
 MOST_WAITING = 10_000
 """Messages about one prompt that nobody has looked at yet; of more, only the end of the prompt is kept."""
@@ -149,48 +146,6 @@ class Subscription:
             while True:
                 found.append(self._messages.get_nowait())
         return found
-
-
-def _bound_frames(socket: Any) -> None:
-    """Make the socket fail on a frame that announces more than a message may have, instead of collecting it."""
-    from websocket import WebSocketPayloadException
-
-    collect = socket.frame_buffer.recv_strict
-
-    def recv_strict(size: int) -> bytes:
-        if size > LARGEST_FRAME:
-            raise WebSocketPayloadException(f"a frame of {size:,} bytes")
-        return collect(size)
-
-    socket.frame_buffer.recv_strict = recv_strict
-
-
-class _Fragments:
-    """Puts the fragments of a message together, as long as it is not too long."""
-
-    def __init__(self) -> None:
-        self._kind, self._parts, self._size = 0, [], 0
-
-    def add(self, code: int, frame: Any) -> str | bytes | None:
-        """The whole message, once its last fragment has come. Raises WebSocketPayloadException."""
-        from websocket import ABNF, WebSocketPayloadException
-
-        if code not in (ABNF.OPCODE_CONT, ABNF.OPCODE_TEXT, ABNF.OPCODE_BINARY):
-            return b""
-        if code != ABNF.OPCODE_CONT:
-            self._kind, self._parts, self._size = code, [], 0
-        self._parts.append(frame.data)
-        self._size += len(frame.data) + FRAGMENT_BYTES
-        if self._size > LARGEST_FRAME:
-            raise WebSocketPayloadException("a message without end")
-        if not frame.fin:
-            return None
-        whole, self._parts = b"".join(self._parts), []
-        return whole.decode("utf-8", "replace") if self._kind == ABNF.OPCODE_TEXT else whole
-
-
-FRAGMENT_BYTES = 64
-"""What a fragment needs in memory besides its bytes: one may be empty."""
 
 
 class Listener:
@@ -269,14 +224,16 @@ class Listener:
         with self._lock:
             self._client_id = client_id
         try:
-            socket = websocket.create_connection(
+            socket: Any = websocket.create_connection(
                 self._server.socket_url(client_id),
-                timeout=CONNECT_SECONDS,
+                timeout=bounded_socket.CONNECT_SECONDS,
                 header=self._server.headers,
                 redirect_limit=0,  # the headers, a login among them, would go to wherever it leads
                 skip_utf8_validation=True,  # `parse` does that, and a hundred times faster
                 fire_cont_frame=True,
+                class_=bounded_socket.socket_class(),
             )
+            socket.greeted()
         except (OSError, ValueError, websocket.WebSocketException):
             self._tried.set()
             return False
@@ -287,8 +244,8 @@ class Listener:
             socket.send(HELLO)
             self._open.set()
             self._tried.set()
-            _bound_frames(socket)
-            message = _Fragments()
+            bounded_socket.bound_frames(socket)
+            message = bounded_socket.Fragments()
             while not (self._ending.is_set() or self._doubted.is_set()):
                 with suppress(websocket.WebSocketTimeoutException):
                     whole = message.add(*socket.recv_data_frame())

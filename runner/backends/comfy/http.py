@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, BinaryIO
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urljoin
 
 from ....core.models.answers import WHOLE_SECONDS, Budget, TooMuch, pieces, within
 from ....core.models.http import connections, never_sent, reason_of
@@ -165,9 +165,12 @@ def same_origin(one: str, other: str) -> bool:
     return _origin(one) == _origin(other)
 
 
-def _origin(url: str) -> tuple[str, str | None, int | None]:
-    parts = urlsplit(url)
-    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+def _origin(url: str) -> tuple[str | None, str | None, int | None]:
+    """As urllib3 reads the address, which connects: by other readings ``http://one\\@other`` is of the other host."""
+    from urllib3.util import parse_url
+
+    parts = parse_url(url)
+    return parts.scheme, parts.host, parts.port or {"http": 80, "https": 443}.get(parts.scheme or "")
 
 
 def _shown(url: str) -> str:

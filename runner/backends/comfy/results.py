@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -106,12 +107,39 @@ def _messages(status: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
+MOST_WORDS, MOST_LINES = 10_000, 50
+"""Letters of one thing that a server says, and things that are wrong with a workflow: of more, the first."""
+
+MOST_IN_DETAIL, MOST_LAYERS = 500, 8
+"""Letters of each word, and layers, of what a server says of single inputs."""
+
+
+def _cut(value: Any, most: int) -> str:
+    """The words of a server, as far as anybody reads them; it decides how long they are."""
+    text = str(value)
+    return text if len(text) <= most else f"{text[:most]}… ({len(text):,} letters)"
+
+
+def _cut_all(value: Any, layers: int = MOST_LAYERS) -> Any:
+    """A JSON value of a server's with short words, few entries and few layers."""
+    if isinstance(value, str):
+        return _cut(value, MOST_IN_DETAIL)
+    if isinstance(value, int | float | None):
+        return value if not isinstance(value, int) or abs(value) < 1 << 64 else _cut(hex(value), MOST_IN_DETAIL)
+    if layers == 0:
+        return "…"
+    if isinstance(value, dict):
+        few = islice(value.items(), MOST_LINES)
+        return {_cut(key, MOST_IN_DETAIL): _cut_all(each, layers - 1) for key, each in few}
+    return [_cut_all(each, layers - 1) for each in value[:MOST_LINES]]
+
+
 def _failure(failed: dict[str, Any], workflow: Workflow, url: str) -> RunnerError:
-    node_id = str(failed.get("node_id"))
+    node_id = _cut(failed.get("node_id"), MOST_IN_DETAIL)
     node = workflow.nodes.get(node_id)
     title = node.title if node else f"node {node_id}"
-    kind = str(failed.get("exception_type")).rpartition(".")[2]
-    reason = str(failed.get("exception_message")).strip()
+    kind = _cut(failed.get("exception_type"), MOST_IN_DETAIL).rpartition(".")[2]
+    reason = _cut(failed.get("exception_message"), MOST_WORDS).strip()
     if POISONED.search(reason):
         return ServerBroken(
             f"The GPU of {url} is in a state that only a restart of ComfyUI ends ({title} failed with: "
@@ -128,7 +156,7 @@ def _failure(failed: dict[str, Any], workflow: Workflow, url: str) -> RunnerErro
 def rejection(workflow: Workflow, answer: dict[str, Any], server: ComfyServer) -> WorkflowRejected:
     """The error for a workflow that the server did not take, with everything that is wrong with it."""
     reports = answer.get("node_errors")
-    node_errors = reports if isinstance(reports, dict) else {}
+    node_errors = _cut_all(reports) if isinstance(reports, dict) else {}
     lines = [
         f"{_titled(workflow, str(node_id))}: {_no_photo(workflow.nodes.get(str(node_id)), problem) or _words(problem)}"
         for node_id, report in node_errors.items()
@@ -144,7 +172,11 @@ def rejection(workflow: Workflow, answer: dict[str, Any], server: ComfyServer) -
     error = answer.get("error")
     if not lines:
         words = error if isinstance(error, dict) else {"message": str(error)}
-        lines = [" ".join(str(words[key]) for key in ("message", "details") if words.get(key))]
+        lines = [" ".join(_cut(words[key], MOST_IN_DETAIL) for key in ("message", "details") if words.get(key))]
+    if isinstance(reports, dict) and len(reports) > len(node_errors):
+        lines.append(f"and {len(reports) - len(node_errors):,} nodes more")
+    if len(lines) > MOST_LINES:
+        lines = [*lines[:MOST_LINES], f"and {len(lines) - MOST_LINES:,} more"]
     return WorkflowRejected(f"{server.url} did not accept {workflow.name}: {'; '.join(lines)}.", node_errors)
 
 

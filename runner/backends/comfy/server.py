@@ -277,7 +277,7 @@ class ComfyServer:
         """Write a result to `target`, whose folder is there. Raises OutputMissing, OutputUnwritable."""
         with self.view(file) as pieces:
             try:
-                with open_anew(target) as out:
+                with open_anew(target, private=True) as out:
                     for piece in pieces:
                         out.write(piece)
             except OSError as error:

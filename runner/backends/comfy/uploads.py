@@ -64,7 +64,7 @@ def reads_exactly(picture: Image.Image, version: Version) -> bool:
     """Whether a server of that version of ComfyUI reads the pixels as Pillow does; animations are left to it."""
     if needs_conversion(picture) or picture.format in FOREIGN_TO_SERVERS:
         return False
-    if version < READS_WITH_PYAV or (picture.format != "MPO" and getattr(picture, "n_frames", 1) > 1):
+    if version < READS_WITH_PYAV or (picture.format != "MPO" and getattr(picture, "is_animated", False)):
         return True
     from PIL import ExifTags
 
@@ -79,6 +79,9 @@ def checked_image(photo: Path, spare: Path, version: Version) -> Path:
     """
     from PIL import ImageOps
 
+    from ....core.imaging.encode import Stated, drawn_file
+    from ....core.provenance.save import packet_to_keep
+
     check_whole(photo)
     with opened(photo) as picture:
         if reads_exactly(picture, version):
@@ -87,8 +90,7 @@ def checked_image(photo: Path, spare: Path, version: Version) -> Path:
         plain = to_srgb(ImageOps.exif_transpose(picture))
     try:
         spare.mkdir(parents=True, exist_ok=True)
-        plain.info.clear()
-        plain.save(copy, compress_level=1)
+        copy.write_bytes(drawn_file(plain, "png", Stated(packet_to_keep(photo))))
     except OSError as error:
         raise OutputUnwritable(
             f"A copy of {photo.name} cannot be put into {spare} ({error.strerror or error}); make room, or set TMPDIR."

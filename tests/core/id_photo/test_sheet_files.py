@@ -27,6 +27,7 @@ from likeness_studio.core.id_photo import (
     summary,
 )
 from likeness_studio.core.id_photo import sheet_files as sheet_file
+from likeness_studio.core.imaging.encode import NOTHING_STATED
 
 SCHENGEN, TWO_INCHES = (35.0, 45.0), (50.8, 50.8)
 RENDER_DPI = 400
@@ -69,7 +70,7 @@ def rendered(case, tmp_path_factory):
         pytest.skip("install poppler-utils to render PDFs")
     sheet, photos = case
     file = tmp_path_factory.mktemp("pdf") / "sheet.pdf"
-    file.write_bytes(pdf_bytes(sheet, photos))
+    file.write_bytes(pdf_bytes(sheet, photos, "", NOTHING_STATED))
     command = ["pdftoppm", "-r", str(RENDER_DPI), "-png", "-singlefile", str(file), str(file.with_suffix(""))]
     subprocess.run(command, check=True)
     with Image.open(file.with_suffix(".png")) as page:
@@ -81,7 +82,7 @@ def drawn(case):
     """The first page of the PNG, and the layout."""
     sheet, photos = case
     dpi = 600 if sheet.paper.name == "10x15cm" else 300
-    with Image.open(io.BytesIO(png_bytes(draw_page(sheet, sheet.pages[0], photos, dpi), dpi))) as page:
+    with Image.open(io.BytesIO(png_bytes(draw_page(sheet, sheet.pages[0], photos, dpi), dpi, NOTHING_STATED))) as page:
         return sheet, np.asarray(page), dpi
 
 
@@ -174,7 +175,9 @@ def longest_run(row):
 
 @poppler
 def test_pdfinfo_names_the_paper(tmp_path):
-    (tmp_path / "a.pdf").write_bytes(pdf_bytes(lay_out(PAPERS["A4"], SCHENGEN), [photo_of(SCHENGEN)]))
+    (tmp_path / "a.pdf").write_bytes(
+        pdf_bytes(lay_out(PAPERS["A4"], SCHENGEN), [photo_of(SCHENGEN)], "", NOTHING_STATED)
+    )
     said = subprocess.run(["pdfinfo", str(tmp_path / "a.pdf")], capture_output=True, text=True, check=True).stdout
     width, height = map(float, re.findall(r"Page size: +([\d.]+) x ([\d.]+)", said)[0])
     assert (width * MM_PER_INCH / 72, height * MM_PER_INCH / 72) == pytest.approx((297, 210), abs=0.01)
@@ -184,7 +187,7 @@ def test_pdfinfo_names_the_paper(tmp_path):
 def test_another_reader_finds_page_photos_and_fonts(case):
     pypdf = pytest.importorskip("pypdf")
     sheet, photos = case
-    reader = pypdf.PdfReader(io.BytesIO(pdf_bytes(sheet, photos, "Passport")), strict=True)
+    reader = pypdf.PdfReader(io.BytesIO(pdf_bytes(sheet, photos, "Passport", NOTHING_STATED)), strict=True)
     assert len(reader.pages) == len(sheet.pages)
     page = reader.pages[0]
     assert float(page.mediabox.width) * MM_PER_INCH / 72 == pytest.approx(sheet.width_mm, abs=0.01)
@@ -204,13 +207,13 @@ def test_another_reader_finds_page_photos_and_fonts(case):
 
 def test_a_pdf_is_the_same_each_time(case):
     sheet, photos = case
-    assert pdf_bytes(sheet, photos) == pdf_bytes(sheet, photos)
+    assert pdf_bytes(sheet, photos, "", NOTHING_STATED) == pdf_bytes(sheet, photos, "", NOTHING_STATED)
 
 
 def test_photos_of_the_sheets_own_resolution_are_not_resampled():
     photo = photo_of(SCHENGEN)
     sheet = lay_out(PAPERS["10x15cm"], SCHENGEN)
-    page = Image.open(io.BytesIO(png_bytes(draw_page(sheet, sheet.pages[0], [photo], 300), 300)))
+    page = Image.open(io.BytesIO(png_bytes(draw_page(sheet, sheet.pages[0], [photo], 300), 300, NOTHING_STATED)))
     assert page.info["dpi"] == pytest.approx((300, 300), abs=0.01)
     assert page.info["icc_profile"]
     for each in sheet.pages[0].prints:

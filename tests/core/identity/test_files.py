@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import save_file
 
 from likeness_studio.core import host
-from likeness_studio.core.errors import EngineMismatch, IdentityFileInvalid, UnsafePath
+from likeness_studio.core.errors import EngineMismatch, IdentityAmbiguous, IdentityFileInvalid, UnsafePath
 from likeness_studio.core.identity import Identity, enrollment, load_identity, save_identity
-from likeness_studio.nodes.identity import SaveIdentity
+from likeness_studio.nodes.identity import LoadIdentity, SaveIdentity
 
 
 @pytest.fixture
@@ -115,3 +115,49 @@ def test_an_embedding_that_the_engine_cannot_have_made_is_named(tmp_path):
     short = load_identity(written(tmp_path / "me.safetensors", torch.nn.functional.normalize(torch.ones(7), dim=0)))
     with pytest.raises(EngineMismatch, match="7 numbers"):
         short.cosine(np.ones(128) / np.sqrt(128))
+
+
+def other_than(identity):
+    return Identity(-identity.embedding, (0.7, 0.65), 2, "yunet-sface", "Eve")
+
+
+def test_an_upload_does_not_take_the_place_of_a_saved_identity(identity, local):
+    SaveIdentity.execute(identity, "identities/person")
+    name = "identities/person.safetensors"
+    assert LoadIdentity.execute(name).args[0].name == "Ada"
+    save_identity(other_than(identity), local.input_dir / "identities" / "person")
+    with pytest.raises(IdentityAmbiguous, match=r"in the input and in the output folder.*\[output\]"):
+        LoadIdentity.execute(name)
+    assert LoadIdentity.execute(f"{name} [output]").args[0].name == "Ada"
+    assert LoadIdentity.execute(f"{name} [input]").args[0].name == "Eve"
+
+
+def test_an_upload_of_the_saved_identity_itself_is_no_question(identity, local):
+    (saved,) = SaveIdentity.execute(identity, "person").args
+    (local.input_dir / "person.safetensors").write_bytes(Path(saved).read_bytes())
+    assert LoadIdentity.execute("person.safetensors").args[0].name == "Ada"
+
+
+def test_an_identity_that_was_only_uploaded_is_read(identity, local):
+    save_identity(other_than(identity), local.input_dir / "person")
+    assert LoadIdentity.execute("person.safetensors").args[0].name == "Eve"
+    with pytest.raises(IdentityFileInvalid):
+        LoadIdentity.execute("person.safetensors [output]")
+
+
+def test_a_second_identity_of_the_name_makes_the_node_run_again(identity, local):
+    SaveIdentity.execute(identity, "person")
+    before = LoadIdentity.fingerprint_inputs("person.safetensors")
+    save_identity(other_than(identity), local.input_dir / "person")
+    assert LoadIdentity.fingerprint_inputs("person.safetensors") != before
+
+
+@pytest.mark.parametrize("name", ["../person.safetensors [output]", "../person.safetensors [input]"])
+def test_the_folder_behind_a_name_does_not_lead_outside(name, local):
+    with pytest.raises(UnsafePath):
+        LoadIdentity.execute(name)
+
+
+def test_a_saved_identity_has_the_hash_of_the_one_that_was_enrolled(identity, tmp_path):
+    assert load_identity(save_identity(identity, tmp_path / "p")).sha256 == identity.sha256
+    assert other_than(identity).sha256 != identity.sha256

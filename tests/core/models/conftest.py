@@ -89,8 +89,9 @@ def site():
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """An empty model folder, and no memory of hosts."""
+    """An empty model folder, and no memory of hosts and verified files."""
     place = tmp_path / "models"
+    monkeypatch.setenv("LIKENESS_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("LIKENESS_MODELS", str(place))
     monkeypatch.delenv("LIKENESS_OFFLINE", raising=False)
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):

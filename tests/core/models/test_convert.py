@@ -51,7 +51,7 @@ def test_the_pinned_pickle_becomes_safetensors_and_nothing_else_stays(offer, fol
     offer(data, data)
     found = load_file(store.path("net"))
     assert all(torch.equal(found[name], value) for name, value in TENSORS.items())
-    assert {file.name for file in folder.iterdir()} <= {"net.onnx", ".net.onnx.verified", ".net.onnx.lock"}
+    assert {file.name for file in folder.iterdir()} <= {"net.onnx", ".net.onnx.lock"}
 
 
 def test_it_comes_out_of_a_source_archive_that_never_runs(offer, folder):

@@ -13,9 +13,9 @@ from likeness_studio.core.models import transfer as disk
 
 
 def only(folder, name="net"):
-    """What a clean download leaves: the file, its stamp, its lock."""
+    """What a clean download leaves: the file and its lock."""
     left = {file.name for file in folder.iterdir()}
-    return left <= {f"{name}.onnx", f".{name}.onnx.verified", f".{name}.onnx.lock"}
+    return left <= {f"{name}.onnx", f".{name}.onnx.lock"}
 
 
 def test_a_download_is_verified_and_leaves_nothing_else(site, page, publish, folder, content):

@@ -4,11 +4,16 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
+import numpy as np
+import onnx as protos
 import pytest
+import torch
 
-from likeness_studio.core.errors import DependencyMissing, ModelCorrupt, UnsafeWeights
+from likeness_studio.core.errors import DependencyMissing, ModelCorrupt, ModelTooSlow, UnsafeWeights
 from likeness_studio.core.models import runtimes as onnx
+from likeness_studio.core.portrait.matte import matte
 
 # An ONNX model y = x, written out byte by byte: ir_version 8, one Identity node, opset 13.
 VALUE = b"\x0a\x01%s\x12\x0a\x0a\x08\x08\x01\x12\x04\x0a\x02\x08\x02"
@@ -33,8 +38,6 @@ def model(tmp_path):
 
 
 def test_a_session_computes_on_all_cores(model):
-    import numpy as np
-
     session = onnx.session(model)
     assert session.get_session_options().intra_op_num_threads == onnx.threads() >= 1
     given = np.array([1, 2], np.float32)
@@ -120,3 +123,40 @@ def test_onnxruntime_records_no_usage(model, tmp_path):
     environment |= {"HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
     subprocess.run([sys.executable, "-c", code, str(model)], env=environment, check=True)
     assert [path for path in home.rglob("*") if "onnxruntime" in path.name] == []
+
+
+def endless(path):
+    """A network whose one node is a loop that nothing ends."""
+    helper, kind = protos.helper, protos.TensorProto
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["on"], ["still_on"]), helper.make_node("Add", ["x", "x"], ["more"])],
+        "body",
+        [
+            helper.make_tensor_value_info("turn", kind.INT64, []),
+            helper.make_tensor_value_info("on", kind.BOOL, []),
+            helper.make_tensor_value_info("x", kind.FLOAT, [1, 3, 8, 8]),
+        ],
+        [
+            helper.make_tensor_value_info("still_on", kind.BOOL, []),
+            helper.make_tensor_value_info("more", kind.FLOAT, [1, 3, 8, 8]),
+        ],
+    )
+    true = protos.numpy_helper.from_array(np.array(True), "true")
+    graph = helper.make_graph(
+        [helper.make_node("Loop", ["", "true", "picture"], ["matte"], body=body)],
+        "endless",
+        [helper.make_tensor_value_info("picture", kind.FLOAT, [1, 3, 8, 8])],
+        [helper.make_tensor_value_info("matte", kind.FLOAT, [1, 3, 8, 8])],
+        [true],
+    )
+    protos.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), str(path))
+    return path
+
+
+def test_a_network_that_never_ends_is_broken_off(tmp_path, monkeypatch):
+    monkeypatch.setattr(onnx, "MOST_SECONDS", 0.5)
+    session = onnx.session(endless(tmp_path / "endless.onnx"), "cpu")
+    began = time.monotonic()
+    with pytest.raises(ModelTooSlow, match=r"0\.5 seconds"):
+        matte(torch.zeros(1, 8, 8, 3), session)
+    assert time.monotonic() - began < 10

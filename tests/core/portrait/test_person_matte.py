@@ -146,7 +146,7 @@ class _Network:
     def get_outputs(self):
         return [type("Socket", (), {"name": "output"})]
 
-    def run(self, _, feed):
+    def run(self, _, feed, __):
         self.fed.append(feed["input"])
         return [(feed["input"].mean(1, keepdims=True) > 0).astype(np.float32)]
 

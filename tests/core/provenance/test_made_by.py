@@ -204,3 +204,8 @@ def test_what_a_link_names_and_the_graph_does_not_have_is_unknown():
     making = trace(graph, ["9"], looking(SILENT))
     assert (making.generative, making.reasons) == (Generative.UNKNOWN, ("what (missing) (node 7) does is not known",))
     assert trace(graph | {"7": PHOTO}, ["9"], looking(SILENT)).generative is Generative.NONE
+
+
+def test_a_node_that_only_resizes_for_a_generator_does_not_generate():
+    graph = {"7": PHOTO, "9": {"class_type": "FluxKontextImageScale", "inputs": {"image": ["7", 0]}}}
+    assert trace(graph, ["9"], looking(SILENT)).generative is Generative.NONE

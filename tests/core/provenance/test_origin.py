@@ -92,6 +92,9 @@ def test_of_a_graph_with_several_pictures_only_what_all_share_is_believed(saved)
     origin = origin_of(saved("png", text={"prompt": json.dumps(GRAPH | plain)}))
     assert (origin.generative, origin.source_type) == (Generative.UNKNOWN, None)
     own = xmp.packet(Record(Generative.NONE))
+    record_by_nobody = saved("png", text={"prompt": json.dumps(GRAPH | plain)}, xmp=own)
+    assert origin_of(record_by_nobody).generative is Generative.UNKNOWN
+    plain["8"]["class_type"] = "LikenessSaveWithProvenance"
     assert origin_of(saved("png", text={"prompt": json.dumps(GRAPH | plain)}, xmp=own)) == SILENT
     assert origin_of(saved("png", text={"prompt": json.dumps({"1": {"class_type": "Odd"}})})).generative is (
         Generative.UNKNOWN

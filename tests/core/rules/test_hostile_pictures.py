@@ -77,3 +77,57 @@ def test_a_jpeg_of_two_thousand_scans_is_refused_before_decoding(tmp_path):
     assert time.process_time() - began < 1
     (tmp_path / "b.jpg").write_bytes(data)
     assert load_photo(tmp_path / "b.jpg")[0].shape == (1, 2000, 2000, 3)
+
+
+def test_the_numbers_of_a_photo_are_in_memory_once(tmp_path):
+    Image.effect_noise((2000, 2000), 50).convert("RGB").save(tmp_path / "a.bmp")
+    load_photo(tmp_path / "a.bmp")
+    tracemalloc.start()
+    pictures, _ = load_photo(tmp_path / "a.bmp")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.6 * pictures.numel() * 4
+
+
+def test_frames_of_which_some_are_transparent_are_one_batch(tmp_path):
+    clear = Image.new("RGBA", (9, 9), (255, 0, 0, 0))
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.tif", save_all=True, append_images=[clear, Image.new("RGB", (5, 5))])
+    pictures, masks = load_photo(tmp_path / "a.tif")
+    assert pictures.shape == (2, 9, 9, 3)
+    assert masks.mean(dim=(1, 2)).tolist() == [0, 1]
+
+
+def gif_of(count):
+    buffer = io.BytesIO()
+    Image.new("P", (1, 1)).save(buffer, "GIF")
+    data = buffer.getvalue()
+    start = data.index(b",")
+    return data[:start] + data[start:-1] * count + data[-1:]
+
+
+def tiff_of(count):
+    buffer = io.BytesIO()
+    Image.new("L", (1, 1)).save(buffer, "TIFF")
+    data = bytearray(buffer.getvalue())
+    start = int.from_bytes(data[4:8], "little")
+    page = data[start : start + 2 + 12 * int.from_bytes(data[start : start + 2], "little")]
+    data[4:8] = len(data).to_bytes(4, "little")
+    for _ in range(count):
+        data += page + (len(data) + len(page) + 4).to_bytes(4, "little")
+    data[-4:] = bytes(4)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("make", [gif_of, tiff_of])
+def test_tens_of_thousands_of_tiny_frames_are_refused_without_counting_them(tmp_path, monkeypatch, make):
+    (tmp_path / "a").write_bytes(make(60_000))
+    began = time.process_time()
+    with pytest.raises(PhotoTooLarge, match="more than 2,000 frames"):
+        load_photo(tmp_path / "a")
+    assert time.process_time() - began < 3
+    monkeypatch.setattr(files, "MAX_FRAMES", 3)
+    (tmp_path / "b").write_bytes(make(3))
+    assert load_photo(tmp_path / "b")[0].shape[0] == 3
+    (tmp_path / "b").write_bytes(make(4))
+    with pytest.raises(PhotoTooLarge):
+        load_photo(tmp_path / "b")

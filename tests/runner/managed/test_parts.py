@@ -9,11 +9,13 @@ import subprocess
 import sys
 import threading
 import time
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from likeness_studio.core.host import state_dir
 from likeness_studio.runner import managed
 from likeness_studio.runner.errors import (
     BadServerName,
@@ -32,6 +34,67 @@ from likeness_studio.tests.runner.managed.servers import known_of
 
 def process_of(pid) -> Any:
     return ProcessId.of(pid)
+
+
+DAMAGED = [
+    '{"name": "a", "command": 5}',
+    '{"name": "a", "command": ["--port", "x"]}',
+    '{"name": "a", "command": ["--port"]}',
+    '{"name": "a", "options": {"limits": 5}}',
+    '{"name": "a", "options": {"nobody": "knows"}}',
+    '{"name": "a", "jobs": "many"}',
+    '{"name": "a", "jobs": NaN}',
+    '{"name": "a", "url": {}}',
+    '{"name": "a", "state": "odd"}',
+    '{"name": "b"}',
+    '{"name": "a", "supervisor": {"pid": 1e999, "stamp": "x"}}',
+    '{"name": "a", "server": {"pid": 99999999999999999999, "stamp": "x"}}',
+    "[" * 100_000,
+]
+"""State files that no supervisor writes."""
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+ENDLESS = {
+    "a body": lambda: (HEAD + b"\r\n", *repeat(bytes(1 << 16), 10_000)),
+    "a length": lambda: (HEAD + b"Content-Length: 99999999999999\r\n\r\n", *repeat(bytes(1 << 16), 10_000)),
+    "a chunk": lambda: (HEAD + b"Transfer-Encoding: chunked\r\n\r\nfffffffffffff\r\n", *repeat(bytes(1 << 16), 10_000)),
+    "going on": lambda: repeat(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, 10_000),
+    "layers": lambda: (HEAD + b"Content-Length: 100000\r\n\r\n", b"[" * 100_000),
+}
+
+
+@pytest.mark.parametrize("parts", ENDLESS.values(), ids=ENDLESS)
+def test_an_answer_that_is_too_long_is_none(bare_server, monkeypatch, parts):
+    monkeypatch.setattr(state, "_LARGEST_ANSWER", 1 << 20)
+
+    def serve(connection):
+        connection.recv(1 << 16)
+        for part in parts():
+            connection.sendall(part)
+        connection.recv(1)
+
+    began = time.monotonic()
+    with pytest.raises((OSError, ValueError)):
+        state.ask(bare_server(serve), "/queue")
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("begin", [b"", HEAD, HEAD + b"\r\n"], ids=["status", "headers", "body"])
+def test_an_answer_that_trickles_is_given_up(bare_server, monkeypatch, begin):
+    monkeypatch.setattr(state, "_ANSWER_SECONDS", 1.0)
+
+    def serve(connection):
+        connection.recv(1 << 16)
+        connection.sendall(begin)
+        for _ in range(80):
+            connection.sendall(b"x")
+            time.sleep(0.1)
+
+    began = time.monotonic()
+    with pytest.raises((OSError, ValueError)):
+        state.ask(bare_server(serve), "/queue")
+    assert time.monotonic() - began < 4
 
 
 class TestPorts:
@@ -130,17 +193,27 @@ class TestState:
         state.ServerState("a", url="http://x", state="stopped", supervisor=gone, jobs=3).write()
         known = known_of("a")
         assert (known.url, known.jobs, known.supervisor, known.state) == ("http://x", 3, gone, "stopped")
-        stray = places.root() / "servers" / "not a name"
+        stray = state_dir() / "servers" / "not a name"
         stray.mkdir()
         (stray / "server.json").write_text("{}")
         assert places.names() == ["a"]
 
-    @pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"name": 1, "supervisor": 5}', '{"supervisor": {}}'])
+    @pytest.mark.parametrize(
+        "text", ["", "[]", "{}", "null", '{"name": 1, "supervisor": 5}', '{"supervisor": {}}', *DAMAGED]
+    )
     def test_a_damaged_file_is_no_server(self, text):
         Place("a").make()
         Place("a").state.write_text(text)
         assert state.read("a") is None
         assert managed.find("a") is None
+
+    def test_a_damaged_file_of_a_server_that_was_stopped_ends_nothing(self):
+        state.ServerState("a", url="http://x", state="stopped").write()
+        assert managed.Managed("a", "").stop() is False
+        Place("a").state.write_text('{"name": "a", "command": 5}')
+        with pytest.raises(NoManagedServer):
+            managed.Managed("a", "").stop()
+        assert managed.statuses() == []
 
     def test_a_state_folder_that_cannot_be_written_is_an_error(self, tmp_path, monkeypatch):
         (tmp_path / "file").touch()
@@ -156,8 +229,8 @@ class TestState:
         monkeypatch.delenv("LIKENESS_STATE")
         monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
         monkeypatch.setenv("HOME", str(tmp_path))
-        assert places.root().is_relative_to(tmp_path)
-        assert places.root().name == "likeness-studio"
+        assert state_dir().is_relative_to(tmp_path)
+        assert state_dir().name == "likeness-studio"
 
     def test_an_unknown_name_is_an_error_and_a_url_is_not(self):
         with pytest.raises(

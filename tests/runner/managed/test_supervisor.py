@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from likeness_studio.runner import managed
-from likeness_studio.runner.errors import NoManagedServer
+from likeness_studio.runner.errors import NoManagedServer, ServerStateDamaged
 from likeness_studio.runner.managed import processes
 from likeness_studio.runner.managed.options import Place
 from likeness_studio.runner.managed.processes import ProcessId
@@ -202,3 +202,31 @@ def test_children_of_a_crashed_comfyui_are_ended_as_well(options):
     os.kill(before, signal.SIGKILL)
     ready_again(server, before)
     assert not ProcessId.of(child)
+
+
+@pytest.mark.parametrize("damage", ["", "{", '{"name": "default", "supervisor": null, "state": "stopped"}', None])
+def test_a_damaged_state_file_loses_no_running_server(options, damage):
+    server = start(options())
+    before = server.status()
+    file = Place(server.name).state
+    if damage is None:
+        file.unlink()
+    else:
+        file.write_text(damage)
+    until(lambda: (found := managed.find()) is not None and found.status() == before)
+    assert start(options()).already_running
+    assert server.stop()
+    assert not before.server.alive()
+
+
+def test_a_server_whose_state_is_not_mended_is_named_with_its_process(options):
+    server = start(options())
+    known = server.status()
+    os.kill(known.supervisor.pid, signal.SIGSTOP)
+    try:
+        Place(server.name).state.write_text("{")
+        with pytest.raises(ServerStateDamaged, match=rf"process {known.supervisor.pid}, .*end that process"):
+            managed.find()
+    finally:
+        os.kill(known.supervisor.pid, signal.SIGCONT)
+    assert until(lambda: server.stop())
