@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         make_headshot,
         make_headshots,
         make_id_photos,
+        report_dataset,
         retry_batch,
         run,
         run_batch,
@@ -70,8 +71,8 @@ __getattr__ = lazy(
         ".runner.api": (
             "batch_status check_photos collect_pictures compare diagnose_machine diagnose_workflow get_document "
             "get_models inspect_workflow lay_out_sheet list_documents list_models list_workflows make_dataset "
-            "make_headshot make_headshots make_id_photos retry_batch run run_batch train_tiny_vae verify_file "
-            "verify_files verify_models"
+            "make_headshot make_headshots make_id_photos report_dataset retry_batch run run_batch train_tiny_vae "
+            "verify_file verify_files verify_models"
         ),
         ".runner": "Client Workflow",
         ".core.errors": "LikenessError",
@@ -102,6 +103,7 @@ __all__ = [
     "make_headshot",
     "make_headshots",
     "make_id_photos",
+    "report_dataset",
     "retry_batch",
     "run",
     "run_batch",

@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
@@ -14,12 +14,13 @@ from PIL import Image
 from ..errors import PhotoError
 from ..imaging.files import opened
 from .data import SPLITS, Manifest, Photo, Split, persons_across_splits
-from .near_duplicates import groups_of, mirrored_hash, near_pairs, picture_hash
+from .near_duplicates import Look, groups_of, look_at, same_pictures
 
 LOOKED_AT = 256
 """Photos are looked at as this many pixels on the longer side: their moments are those of the whole to 1 %."""
 
 CHANNELS = ("red", "green", "blue")
+LEVELS = 256
 DRIFT = 4.0
 """Standard errors by which a share or a mean differs between two splits before it is called drift: of 200 facts that do
 not differ, one in a hundred data sets has one that does."""
@@ -44,53 +45,27 @@ class Moments:
     high: float | None = None
 
 
-@dataclass
-class MomentSums:
-    """Sums from which moments are made, so that no more than one photo is in memory; about a fixed middle."""
-
-    middle: float
-    count: int = 0
-    sums: np.ndarray = field(default_factory=lambda: np.zeros(4))
-    low: float = math.inf
-    high: float = -math.inf
-
-    def add(self, values: np.ndarray) -> None:
-        """Count some more numbers."""
-        if not values.size:
-            return
-        off = values.astype(np.float64).ravel() - self.middle
-        squares = off * off
-        self.count += off.size
-        self.sums += (off.sum(), squares.sum(), squares @ off, squares @ squares)
-        self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
-
-    def moments(self) -> Moments:
-        """Of all numbers that were counted."""
-        n = self.count
-        if not n:
-            return Moments(0)
-        first, second, third, fourth = self.sums / n
-        variance = second - first**2
-        centred3 = third - 3 * first * second + 2 * first**3
-        centred4 = fourth - 4 * first * third + 6 * first**2 * second - 3 * first**4
-        flat = variance <= 1e-12 * max(1.0, second)
-        return Moments(
-            n,
-            self.middle + first,
-            math.sqrt(max(variance, 0) * n / (n - 1)) if n > 1 else None,
-            None if flat else centred3 / variance**1.5,
-            None if flat else centred4 / variance**2 - 3,
-            self.low,
-            self.high,
-        )
-
-
-def moments_of(values: Iterable[float]) -> Moments:
-    """The moments of some numbers."""
+def moments_of(values: Iterable[float], weights: Iterable[float] | None = None) -> Moments:
+    """The moments of some numbers, each counted as often as its weight says."""
     numbers = np.array(list(values), np.float64)
-    sums = MomentSums(float(numbers.mean()) if numbers.size else 0.0)
-    sums.add(numbers)
-    return sums.moments()
+    counts = np.ones_like(numbers) if weights is None else np.array(list(weights), np.float64)
+    numbers, counts = numbers[counts > 0], counts[counts > 0]
+    n = float(counts.sum())
+    if not n:
+        return Moments(0)
+    mean = float(numbers @ counts / n)
+    off = numbers - mean
+    second, third, fourth = (float(off**power @ counts / n) for power in (2, 3, 4))
+    flat = second <= 1e-14 * max(1.0, mean * mean)
+    return Moments(
+        round(n),
+        mean,
+        math.sqrt(second * n / (n - 1)) if n > 1 else None,
+        None if flat else third / second**1.5,
+        None if flat else fourth / second**2 - 3,
+        float(numbers.min()),
+        float(numbers.max()),
+    )
 
 
 @dataclass(frozen=True)
@@ -134,8 +109,8 @@ class Drift:
 
 @dataclass(frozen=True)
 class DatasetFigures:
-    """All of it. `channels` are those of pixels in 0..1; `near` are pairs of photos with the bits that differ, and
-    whether one is the mirror of the other; `correlations` are phi of two attributes."""
+    """All of it. `pixels` has how many there are of each level of red, green and blue [3,256], by split and in "all";
+    `same` are copies of a file, `near` the photos that are one picture; `correlations` are phi of two attributes."""
 
     photos: int
     splits: Mapping[Split, int]
@@ -143,7 +118,7 @@ class DatasetFigures:
     photos_of_a_person: Moments
     labels: Mapping[str, Mapping[Split, int]]
     sizes: Mapping[str, Moments]
-    channels: Mapping[str, Mapping[str, Moments]]
+    pixels: Mapping[str, np.ndarray]
     attributes: tuple[AttributeFigures, ...]
     correlations: np.ndarray
     values: tuple[ValueFigures, ...]
@@ -151,10 +126,16 @@ class DatasetFigures:
     same: tuple[tuple[str, ...], ...]
     near: tuple[tuple[str, ...], ...]
     near_across_splits: int
-    same_with_other_labels: tuple[tuple[str, ...], ...]
+    said_otherwise: tuple[tuple[str, ...], ...]
     persons_across: Mapping[str, Mapping[Split, int]]
     drift: tuple[Drift, ...]
     unread: tuple[str, ...]
+
+
+def channel_moments(levels: np.ndarray) -> dict[str, Moments]:
+    """Those of pixels in 0..1, by channel."""
+    values = np.arange(LEVELS) / (LEVELS - 1)
+    return {name: moments_of(values, counts) for name, counts in zip(CHANNELS, levels, strict=True)}
 
 
 def measure_dataset(
@@ -162,9 +143,9 @@ def measure_dataset(
 ) -> DatasetFigures:
     """The figures of a data set; each photo is decoded once, at a reduced size where its format allows it."""
     photos = manifest.photos
-    channels = {split: {name: MomentSums(0.5) for name in CHANNELS} for split in ("all", *SPLITS)}
+    pixels: dict[str, np.ndarray] = {split: np.zeros((3, LEVELS), np.int64) for split in SPLITS}
     brightness: dict[int, float] = {}
-    hashes: dict[int, tuple[int, int]] = {}
+    looks: dict[int, Look] = {}
     unread = []
     on_photo(0, len(photos))
     for number, photo in enumerate(photos):
@@ -173,14 +154,14 @@ def measure_dataset(
         except PhotoError as error:
             unread.append(str(error))
             continue
-        pixels = np.asarray(small, np.float32) / 255
-        for index, name in enumerate(CHANNELS):
-            for split in ("all", photo.split):
-                channels[split][name].add(pixels[..., index])
-        brightness[number] = float(pixels.mean())
-        hashes[number] = picture_hash(small), mirrored_hash(small)
+        levels = np.stack(
+            [np.bincount(channel.ravel(), minlength=LEVELS) for channel in np.moveaxis(np.asarray(small), 2, 0)]
+        )
+        pixels[photo.split] += levels
+        brightness[number] = float((levels @ np.arange(LEVELS)).sum() / levels.sum() / (LEVELS - 1))
+        looks[number] = look_at(small)
         on_photo(number + 1, len(photos))
-    near = _near_groups(photos, hashes)
+    near = _near_groups(photos, looks)
     attributes = tuple(_attribute(photos, name) for name in manifest.attributes)
     return DatasetFigures(
         photos=len(photos),
@@ -193,7 +174,7 @@ def measure_dataset(
             "height": moments_of(each.height for each in photos),
             "bytes": moments_of(each.size for each in photos),
         },
-        channels={split: {name: sums.moments() for name, sums in each.items()} for split, each in channels.items()},
+        pixels={"all": sum(pixels.values(), np.zeros((3, LEVELS), np.int64)), **pixels},
         attributes=attributes,
         correlations=correlations(photos, manifest.attributes),
         values=tuple(_value(photos, name) for name in dict.fromkeys(key for each in photos for key in each.values)),
@@ -204,7 +185,7 @@ def measure_dataset(
         same=tuple(tuple(each.file for each in group) for group in _same(photos)),
         near=tuple(tuple(photos[place].file for place in group) for group in near),
         near_across_splits=sum(len({photos[place].split for place in group}) > 1 for group in near),
-        same_with_other_labels=tuple(
+        said_otherwise=tuple(
             tuple(photos[place].file for place in group) for group in near if _differ([photos[n] for n in group])
         ),
         persons_across=persons_across_splits(manifest),
@@ -270,18 +251,14 @@ def _same(photos: Sequence[Photo]) -> list[list[Photo]]:
     return [group for group in by_content.values() if len(group) > 1]
 
 
-def _near_groups(photos: Sequence[Photo], hashes: Mapping[int, tuple[int, int]]) -> list[list[int]]:
-    """The groups of places whose pictures are the same to the eye, also mirrored."""
-    places = list(hashes)
-    straight = [hashes[place][0] for place in places]
-    turned = [hashes[place][1] for place in places]
-    count = len(places)
-    pairs = [(places[one % count], places[other % count]) for one, other, _ in near_pairs([*straight, *turned])]
-    contents = {photo.sha256: [] for photo in photos}
+def _near_groups(photos: Sequence[Photo], looks: Mapping[int, Look]) -> list[list[int]]:
+    """The groups of places whose pictures are the same to the eye, also mirrored, or of one content."""
+    places = list(looks)
+    pairs = [(places[one], places[other]) for one, other in same_pictures([looks[place] for place in places])]
+    contents: dict[str, list[int]] = {}
     for place, photo in enumerate(photos):
-        contents[photo.sha256].append(place)
-    pairs += [(group[0], other) for group in contents.values() for other in group[1:]]
-    return groups_of((one, other) for one, other in pairs if one != other)
+        contents.setdefault(photo.sha256, []).append(place)
+    return groups_of([*pairs, *((group[0], other) for group in contents.values() for other in group[1:])])
 
 
 def _differ(group: Sequence[Photo]) -> bool:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..errors import Misuse
     from .bundled import BundledWorkflow, NeededModel, list_workflows
     from .check import CheckedPhoto, CheckResult, UncheckedPhoto, check_photos
-    from .datasets import MadeManifest, make_dataset
+    from .datasets import DatasetReport, MadeManifest, make_dataset, report_dataset
     from .headshots import Headshot, Headshots, RefusedHeadshot, make_headshot, make_headshots
     from .id_photos import IDPhotoFile, IDPhotos, RefusedPhoto, make_id_photos
     from .inspect import (
@@ -51,6 +51,7 @@ __all__ = [
     "BundledWorkflow",
     "CheckResult",
     "CheckedPhoto",
+    "DatasetReport",
     "Finished",
     "Headshot",
     "Headshots",
@@ -90,6 +91,7 @@ __all__ = [
     "make_headshot",
     "make_headshots",
     "make_id_photos",
+    "report_dataset",
     "retry_batch",
     "run",
     "run_batch",
@@ -103,7 +105,7 @@ HOMES = {
     "..errors": "Misuse",
     ".bundled": "BundledWorkflow NeededModel list_workflows",
     ".check": "CheckedPhoto CheckResult UncheckedPhoto check_photos",
-    ".datasets": "MadeManifest make_dataset",
+    ".datasets": "DatasetReport MadeManifest make_dataset report_dataset",
     ".headshots": "Headshot Headshots RefusedHeadshot make_headshot make_headshots",
     ".id_photos": "IDPhotoFile IDPhotos RefusedPhoto make_id_photos",
     ".inspect": "InspectedWorkflow MachineFacts WorkflowFindings diagnose_machine diagnose_workflow inspect_workflow",

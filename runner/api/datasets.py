@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors import Interrupted
+from ...core.files import beside, make_private_folder, write_new
 from ...core.interrupt import Stopped, never
 from ..errors import Misuse, OutputUnwritable
 
@@ -50,6 +52,60 @@ class MadeManifest:
             "absent": self.absent,
             "notes": list(self.notes),
         }
+
+
+@dataclass(frozen=True)
+class DatasetReport:
+    """A report that was written: the page, and the same figures as JSON. `findings`: what to know before training."""
+
+    page: Path
+    json: Path
+    figures: dict[str, Any]
+
+    @property
+    def findings(self) -> list[str]:
+        """In sentences, the worst first."""
+        return self.figures["findings"]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For machine output."""
+        return {"page": str(self.page), "json": str(self.json), "findings": self.findings}
+
+
+def report_dataset(
+    manifest: str | Path,
+    output: str | Path,
+    *,
+    root: str | Path | None = None,
+    on_photo: Callable[[int, int], None] = lambda done, total: None,
+    stopped: Stopped = never,
+) -> DatasetReport:
+    """Measure a data set and write ``dataset_report.html`` and ``.json`` into the folder `output`, for its owner only.
+
+    `manifest` is what `make_dataset` wrote, `root` where its photos are if they were moved. No file is replaced. Raises
+    ManifestInvalid, OutputUnwritable and, once `stopped`, Interrupted.
+    """
+    from ...core.training.data import load_manifest
+    from ...core.training.dataset_figures import measure_dataset
+    from ..report.dataset_page import figures_as_dict, render_dataset
+
+    def on_each(done: int, total: int) -> None:
+        if stopped():
+            raise Interrupted("The data set was not measured: stopped.")
+        on_photo(done, total)
+
+    read = load_manifest(Path(manifest), None if root is None else Path(root))
+    figures = measure_dataset(read, on_each)
+    values = figures_as_dict(read, figures)
+    page = render_dataset(read, figures)
+    text = json.dumps(values, indent=1, ensure_ascii=False)
+    try:
+        make_private_folder(Path(output))
+        written = write_new(Path(output) / "dataset_report.html", page.encode(), ".json", private=True)
+        beside_it = write_new(beside(written, ".json"), text.encode(), private=True)
+    except OSError as error:
+        raise OutputUnwritable(f"{output} cannot be written to ({error.strerror or error}).") from error
+    return DatasetReport(written, beside_it, values)
 
 
 def make_dataset(

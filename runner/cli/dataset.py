@@ -11,7 +11,7 @@ from .output import Output, current_output, json_option, short_path, status_line
 
 if TYPE_CHECKING:
     from ...core.training.data_sources import Kind
-    from ..api.datasets import MadeManifest
+    from ..api.datasets import DatasetReport, MadeManifest
 
 KINDS = ("folder", "classes", "persons", "table", "celeba")
 MOST_REFUSED = 10
@@ -96,3 +96,37 @@ def _show_made(out: Output, made: MadeManifest) -> None:
         out.say(f"Of        {said}")
     out.say(f"Version   {values['version'][:16]}")
     out.say(f"Manifest  {short_path(made.file)}")
+
+
+@dataset.command()
+@click.argument("manifest", type=EXISTING)
+@click.option(
+    "--output", "-o", default="dataset_report", type=click.Path(path_type=Path), help="A folder.", show_default=True
+)
+@click.option("--root", type=EXISTING, help="Where the photos are, if they were moved.")
+@json_option
+def report(manifest: Path, output: Path, root: Path | None) -> None:
+    """Measure a data set: a page with plots, tables and examples, and the same figures as JSON.
+
+    Counts, sizes, splits, moments of each channel and attribute, balance, correlations, copies, what a spreadsheet
+    mangled, and where the splits differ.
+
+    Exit codes: 0 done, 1 failed, 2 usage, 130 stopped.
+    """
+    from ..api.datasets import report_dataset
+
+    out = current_output()
+    with status_line(out) as line:
+        made = report_dataset(
+            manifest, output, root=root, on_photo=lambda done, total: line.show(f"photo {done:,} of {total:,}")
+        )
+    out.result(made.as_dict(), lambda: _show_report(out, made))
+
+
+def _show_report(out: Output, made: DatasetReport) -> None:
+    for finding in made.findings[:MOST_REFUSED]:
+        out.say(f"Note      {finding}")
+    if len(made.findings) > MOST_REFUSED:
+        out.say(f"Note      {len(made.findings) - MOST_REFUSED} more on the page")
+    out.say(f"Page      {short_path(made.page)}")
+    out.say(f"Figures   {short_path(made.json)}")

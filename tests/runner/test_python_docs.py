@@ -83,7 +83,7 @@ CALLS = (
     ("me.us-passport.jpg", "me.linkedin.jpg", "No generative step"),
     ("sheet.pdf", "prints", "us-passport"),
     ("US passport", "True []"),
-    ("4 CC0",),
+    ("4 CC0", "dataset_report.html True"),
     ("vae.safetensors True",),
 )
 """What the examples of each command as a call print."""

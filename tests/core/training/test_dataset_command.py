@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from likeness_studio.core.errors import Interrupted
 from likeness_studio.core.training.data import load_manifest
-from likeness_studio.runner.api.datasets import make_dataset
+from likeness_studio.runner.api.datasets import make_dataset, report_dataset
 from likeness_studio.runner.cli import main
 
 
@@ -80,3 +80,61 @@ def test_stopped_it_writes_nothing(photo_folder, tmp_path):
         )
     assert seen == [(0, 4), (1, 4), (2, 4)]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def things(photo_folder, tmp_path):
+    file = tmp_path / "things.jsonl"
+    assert call(photo_folder, "-o", file).exit_code == 0
+    return file
+
+
+def report(*words):
+    return CliRunner().invoke(main, ["dataset", "report", *map(str, words)])
+
+
+def test_the_report_is_a_page_and_the_same_figures_as_json(things, tmp_path):
+    folder = tmp_path / "report"
+    outcome = report(things, "-o", folder)
+    assert outcome.exit_code == 0, outcome.output
+    figures = json.loads((folder / "dataset_report.json").read_text("utf-8"))
+    page = (folder / "dataset_report.html").read_text("utf-8")
+    assert figures["version"] == load_manifest(things).version
+    assert figures["version"][:16] in page
+    assert figures["photos"] == 4
+    assert f"{figures['channels']['all']['red']['mean']:.3f}" in page
+    assert all(finding in outcome.output for finding in figures["findings"])
+    assert {path.stat().st_mode & 0o077 for path in (folder, *folder.iterdir())} == {0}
+    assert report(things, "-o", folder).exit_code == 0
+    assert len(list(folder.iterdir())) == 4, "no report takes another's place"
+
+
+def test_names_and_words_of_a_data_set_are_text_on_its_page(photo_folder, tmp_path):
+    table = tmp_path / "t.csv"
+    evil = "<script>alert(1)</script>"
+    table.write_text(f'file,label,{evil},age\nchelsea.png,{evil},1,{evil}\ncoffee.png,"=1+1",0,x\n')
+    assert call(table, "--photos", photo_folder, "-o", tmp_path / "m.jsonl", "--name", evil).exit_code == 0
+    assert report(tmp_path / "m.jsonl", "-o", tmp_path / "r").exit_code == 0
+    page = (tmp_path / "r" / "dataset_report.html").read_text("utf-8")
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") > 3
+
+
+def test_a_manifest_that_is_none_and_one_of_moved_photos(things, photo_folder, tmp_path):
+    (tmp_path / "none.jsonl").write_text("{}")
+    outcome = report(tmp_path / "none.jsonl", "-o", tmp_path / "r")
+    assert outcome.exit_code == 1
+    assert "manifest_invalid" in outcome.output
+    things.write_text(things.read_text().replace(str(photo_folder), "/nowhere"))
+    outcome = report(things, "-o", tmp_path / "gone")
+    assert "4 photos are cannot" not in outcome.output
+    assert "There is no photo at /nowhere" in outcome.output
+    assert json.loads((tmp_path / "gone" / "dataset_report.json").read_text())["unread"]
+    outcome = report(things, "-o", tmp_path / "found", "--root", photo_folder)
+    assert json.loads((tmp_path / "found" / "dataset_report.json").read_text())["unread"] == []
+
+
+def test_a_report_that_is_stopped_writes_nothing(things, tmp_path):
+    with pytest.raises(Interrupted):
+        report_dataset(things, tmp_path / "r", stopped=lambda: True)
+    assert not (tmp_path / "r").exists()
