@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         retry_batch,
         run,
         run_batch,
+        screen_dataset,
         train_tiny_vae,
         verify_file,
         verify_files,
@@ -71,8 +72,8 @@ __getattr__ = lazy(
         ".runner.api": (
             "batch_status check_photos collect_pictures compare diagnose_machine diagnose_workflow get_document "
             "get_models inspect_workflow lay_out_sheet list_documents list_models list_workflows make_dataset "
-            "make_headshot make_headshots make_id_photos report_dataset retry_batch run run_batch train_tiny_vae "
-            "verify_file verify_files verify_models"
+            "make_headshot make_headshots make_id_photos report_dataset retry_batch run run_batch screen_dataset "
+            "train_tiny_vae verify_file verify_files verify_models"
         ),
         ".runner": "Client Workflow",
         ".core.errors": "LikenessError",
@@ -107,6 +108,7 @@ __all__ = [
     "retry_batch",
     "run",
     "run_batch",
+    "screen_dataset",
     "train_tiny_vae",
     "verify_file",
     "verify_files",

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
     from ..errors import Misuse
     from .bundled import BundledWorkflow, NeededModel, list_workflows
     from .check import CheckedPhoto, CheckResult, UncheckedPhoto, check_photos
-    from .datasets import DatasetReport, MadeManifest, make_dataset, report_dataset
+    from .datasets import (
+        DatasetReport,
+        MadeManifest,
+        ScreenedDataset,
+        make_dataset,
+        report_dataset,
+        screen_dataset,
+    )
     from .headshots import Headshot, Headshots, RefusedHeadshot, make_headshot, make_headshots
     from .id_photos import IDPhotoFile, IDPhotos, RefusedPhoto, make_id_photos
     from .inspect import (
@@ -68,6 +75,7 @@ __all__ = [
     "PrintedSheet",
     "RefusedHeadshot",
     "RefusedPhoto",
+    "ScreenedDataset",
     "TrainedNetwork",
     "TrainingBegun",
     "UncheckedPhoto",
@@ -95,6 +103,7 @@ __all__ = [
     "retry_batch",
     "run",
     "run_batch",
+    "screen_dataset",
     "train_tiny_vae",
     "verify_file",
     "verify_files",
@@ -105,7 +114,7 @@ HOMES = {
     "..errors": "Misuse",
     ".bundled": "BundledWorkflow NeededModel list_workflows",
     ".check": "CheckedPhoto CheckResult UncheckedPhoto check_photos",
-    ".datasets": "DatasetReport MadeManifest make_dataset report_dataset",
+    ".datasets": "DatasetReport MadeManifest ScreenedDataset make_dataset report_dataset screen_dataset",
     ".headshots": "Headshot Headshots RefusedHeadshot make_headshot make_headshots",
     ".id_photos": "IDPhotoFile IDPhotos RefusedPhoto make_id_photos",
     ".inspect": "InspectedWorkflow MachineFacts WorkflowFindings diagnose_machine diagnose_workflow inspect_workflow",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...core.choices import FacePolicy
 from ...core.errors import Interrupted
 from ...core.files import beside, make_private_folder, write_new
 from ...core.interrupt import Stopped, never
@@ -17,8 +18,9 @@ from ..errors import Misuse, OutputUnwritable
 if TYPE_CHECKING:
     from ...core.training.data import Manifest, Split
     from ...core.training.data_sources import Kind
+    from ...core.training.screen_photos import ScreenedPhoto
 
-MOST_NAMED = 20
+SCREENING = "likeness-dataset-screening/1"
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,82 @@ def report_dataset(
     except OSError as error:
         raise OutputUnwritable(f"{output} cannot be written to ({error.strerror or error}).") from error
     return DatasetReport(written, beside_it, values)
+
+
+@dataclass(frozen=True)
+class ScreenedDataset:
+    """What a screening found: the manifest of the photos that are kept, and what speaks against each of the others."""
+
+    kept: Path
+    report: Path
+    photos: tuple[ScreenedPhoto, ...]
+
+    @property
+    def refused(self) -> list[ScreenedPhoto]:
+        """The photos that something speaks against."""
+        return [each for each in self.photos if not each.kept]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many photos have each problem, by code, the most frequent first; a photo may have several."""
+        return dict(Counter(code for each in self.photos for code in each.problems).most_common())
+
+    def as_dict(self) -> dict[str, Any]:
+        """For machine output."""
+        return {
+            "kept": str(self.kept),
+            "report": str(self.report),
+            "photos": len(self.photos),
+            "refused": len(self.refused),
+            "problems": self.counts,
+        }
+
+
+def screen_dataset(
+    source: str | Path,
+    output: str | Path,
+    *,
+    min_face: int = 64,
+    several: FacePolicy = FacePolicy.REFUSE,
+    one_person: bool = False,
+    engine: str | None = None,
+    on_photo: Callable[[int, int], None] = lambda done, total: None,
+    stopped: Stopped = never,
+) -> ScreenedDataset:
+    """Look at each photo of a data set and say which are of no use to train on; nothing is changed in place.
+
+    `source`: a manifest, or a folder that one is made of. Written into the folder `output`, for its owner only:
+    ``kept.jsonl``, the manifest of the photos that nothing speaks against, with their faces, and ``screening.json``.
+    Raises ManifestInvalid, DatasetUnreadable, OutputUnwritable, what loading the networks raises and, once `stopped`,
+    Interrupted.
+    """
+    from ...core.faces.engines import load_engine
+    from ...core.training.data import load_manifest, save_manifest
+    from ...core.training.data_sources import make_manifest
+    from ...core.training.screen_photos import kept_photos, screen_photos
+
+    def on_each(done: int, total: int) -> None:
+        if stopped():
+            raise Interrupted("The data set was not screened: stopped.")
+        on_photo(done, total)
+
+    given = Path(source)
+    manifest = make_manifest([given]).manifest if given.is_dir() else load_manifest(given)
+    loaded = load_engine(engine) if engine else load_engine()
+    found = screen_photos(manifest, loaded, min_face=min_face, several=several, one_person=one_person, on_photo=on_each)
+    rows = [
+        {"file": each.photo.file, "problems": each.problems, "doubts": each.doubts, "copy_of": each.copy_of}
+        for each in found
+    ]
+    about = {"format": SCREENING, "of": manifest.version, "engine": loaded.key, "min_face": min_face, "photos": rows}
+    try:
+        make_private_folder(Path(output))
+        kept = save_manifest(replace(manifest, photos=kept_photos(found)), Path(output) / "kept.jsonl")
+        text = json.dumps(about, indent=1, ensure_ascii=False)
+        report = write_new(Path(output) / "screening.json", text.encode(), private=True)
+    except OSError as error:
+        raise OutputUnwritable(f"{output} cannot be written to ({error.strerror or error}).") from error
+    return ScreenedDataset(kept, report, tuple(found))
 
 
 def make_dataset(

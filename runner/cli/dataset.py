@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .output import Output, current_output, json_option, short_path, status_line, told_as_usage
+from .output import (
+    DONE,
+    VERDICT_FAILED,
+    Output,
+    current_output,
+    json_option,
+    print_overview,
+    short_path,
+    status_line,
+    told_as_usage,
+)
 
 if TYPE_CHECKING:
     from ...core.training.data_sources import Kind
-    from ..api.datasets import DatasetReport, MadeManifest
+    from ..api.datasets import DatasetReport, MadeManifest, ScreenedDataset
 
 KINDS = ("folder", "classes", "persons", "table", "celeba")
 MOST_REFUSED = 10
@@ -96,6 +106,60 @@ def _show_made(out: Output, made: MadeManifest) -> None:
         out.say(f"Of        {said}")
     out.say(f"Version   {values['version'][:16]}")
     out.say(f"Manifest  {short_path(made.file)}")
+
+
+SEVERAL = ("refuse", "largest", "most central")
+
+
+@dataset.command()
+@click.argument("source", type=EXISTING)
+@click.option("--output", "-o", required=True, type=click.Path(path_type=Path), help="A folder for what was found.")
+@click.option("--min-face", type=click.IntRange(16), default=64, show_default=True, help="Pixels a face must be wide.")
+@click.option("--several", type=click.Choice(SEVERAL), default="refuse", show_default=True, help="Of several faces.")
+@click.option("--one-person", is_flag=True, help="All photos are of one person: name those that are not.")
+@click.option("--engine", help="The face engine; without it, the default.")
+@json_option
+def check(source: Path, output: Path, min_face: int, several: str, one_person: bool, engine: str | None) -> None:
+    """Say which photos of a data set are of no use to train on, and why.
+
+    SOURCE is a folder of photos or a manifest. Named are photos without a face or with several, of a face that is too
+    small, not sharp, too dark or turned away, the same picture twice, and another person than the other photos of that
+    person. No photo is touched: the folder gets kept.jsonl, the manifest of the others, and screening.json.
+
+    Exit codes: 0 all are of use, 1 failed, 2 usage, 3 some are not, 130 stopped.
+    """
+    from ...core.choices import FacePolicy
+    from ..api.datasets import screen_dataset
+
+    out = current_output()
+    with status_line(out) as line:
+        screened = screen_dataset(
+            source,
+            output,
+            min_face=min_face,
+            several=FacePolicy(several),
+            one_person=one_person,
+            engine=engine,
+            on_photo=lambda done, total: line.show(f"photo {done:,} of {total:,}"),
+        )
+    out.result(screened.as_dict(), lambda: _show_screened(out, screened))
+    click.get_current_context().exit(VERDICT_FAILED if screened.refused else DONE)
+
+
+def _show_screened(out: Output, screened: ScreenedDataset) -> None:
+    from ...core.training.screen_photos import title_of
+
+    rows = [
+        (short_path(Path(each.photo.file)), ", ".join(map(title_of, each.problems)), next(iter(each.problems.values())))
+        for each in screened.refused
+    ]
+    if rows:
+        print_overview(out, ("photo", "problem", "in words"), rows)
+    for code, count in screened.counts.items():
+        out.say(f"{count:6,}  {title_of(code)}")
+    out.say(f"Kept      {len(screened.photos) - len(screened.refused):,} of {len(screened.photos):,}")
+    out.say(f"Manifest  {short_path(screened.kept)}")
+    out.say(f"Found     {short_path(screened.report)}")
 
 
 @dataset.command()
