@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from .bundled import BundledWorkflow, NeededModel, list_workflows
     from .check import CheckedPhoto, CheckResult, UncheckedPhoto, check_photos
     from .datasets import (
+        CroppedDataset,
         DatasetReport,
         MadeManifest,
         ScreenedDataset,
+        crop_dataset,
         make_dataset,
         report_dataset,
         screen_dataset,
@@ -58,6 +60,7 @@ __all__ = [
     "BundledWorkflow",
     "CheckResult",
     "CheckedPhoto",
+    "CroppedDataset",
     "DatasetReport",
     "Finished",
     "Headshot",
@@ -86,6 +89,7 @@ __all__ = [
     "check_photos",
     "collect_pictures",
     "compare",
+    "crop_dataset",
     "diagnose_machine",
     "diagnose_workflow",
     "get_document",
@@ -114,7 +118,8 @@ HOMES = {
     "..errors": "Misuse",
     ".bundled": "BundledWorkflow NeededModel list_workflows",
     ".check": "CheckedPhoto CheckResult UncheckedPhoto check_photos",
-    ".datasets": "DatasetReport MadeManifest ScreenedDataset make_dataset report_dataset screen_dataset",
+    ".datasets": "CroppedDataset DatasetReport MadeManifest ScreenedDataset crop_dataset make_dataset report_dataset "
+    "screen_dataset",
     ".headshots": "Headshot Headshots RefusedHeadshot make_headshot make_headshots",
     ".id_photos": "IDPhotoFile IDPhotos RefusedPhoto make_id_photos",
     ".inspect": "InspectedWorkflow MachineFacts WorkflowFindings diagnose_machine diagnose_workflow inspect_workflow",

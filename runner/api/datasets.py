@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.choices import FacePolicy
-from ...core.errors import Interrupted
+from ...core.errors import DatasetUnreadable, Interrupted
 from ...core.files import beside, make_private_folder, write_new
 from ...core.interrupt import Stopped, never
 from ..errors import Misuse, OutputUnwritable
 
 if TYPE_CHECKING:
+    from ...core.training.crop_faces import Cut, LeftOut
     from ...core.training.data import Manifest, Split
     from ...core.training.data_sources import Kind
     from ...core.training.screen_photos import ScreenedPhoto
@@ -91,13 +92,8 @@ def report_dataset(
     from ...core.training.dataset_figures import measure_dataset
     from ..report.dataset_page import figures_as_dict, render_dataset
 
-    def on_each(done: int, total: int) -> None:
-        if stopped():
-            raise Interrupted("The data set was not measured: stopped.")
-        on_photo(done, total)
-
     read = load_manifest(Path(manifest), None if root is None else Path(root))
-    figures = measure_dataset(read, on_each)
+    figures = measure_dataset(read, _until(stopped, "measured", on_photo))
     values = figures_as_dict(read, figures)
     page = render_dataset(read, figures)
     text = json.dumps(values, indent=1, ensure_ascii=False)
@@ -158,19 +154,19 @@ def screen_dataset(
     Interrupted.
     """
     from ...core.faces.engines import load_engine
-    from ...core.training.data import load_manifest, save_manifest
-    from ...core.training.data_sources import make_manifest
+    from ...core.training.data import save_manifest
     from ...core.training.screen_photos import kept_photos, screen_photos
 
-    def on_each(done: int, total: int) -> None:
-        if stopped():
-            raise Interrupted("The data set was not screened: stopped.")
-        on_photo(done, total)
-
-    given = Path(source)
-    manifest = make_manifest([given]).manifest if given.is_dir() else load_manifest(given)
+    manifest = _manifest_of(Path(source))
     loaded = load_engine(engine) if engine else load_engine()
-    found = screen_photos(manifest, loaded, min_face=min_face, several=several, one_person=one_person, on_photo=on_each)
+    found = screen_photos(
+        manifest,
+        loaded,
+        min_face=min_face,
+        several=several,
+        one_person=one_person,
+        on_photo=_until(stopped, "screened", on_photo),
+    )
     rows = [
         {"file": each.photo.file, "problems": each.problems, "doubts": each.doubts, "copy_of": each.copy_of}
         for each in found
@@ -184,6 +180,87 @@ def screen_dataset(
     except OSError as error:
         raise OutputUnwritable(f"{output} cannot be written to ({error.strerror or error}).") from error
     return ScreenedDataset(kept, report, tuple(found))
+
+
+@dataclass(frozen=True)
+class CroppedDataset:
+    """The manifest of the pictures that were cut, and the photos that were left out."""
+
+    file: Path
+    manifest: Manifest
+    left_out: tuple[LeftOut, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For machine output."""
+        return {
+            "file": str(self.file),
+            "version": self.manifest.version,
+            "photos": len(self.manifest.photos),
+            "left_out": [{"file": each.file, "reason": each.reason} for each in self.left_out],
+        }
+
+
+def crop_dataset(
+    source: str | Path,
+    output: str | Path,
+    *,
+    cut: Cut = "face",
+    size: int = 512,
+    enlarge: float = 1.0,
+    engine: str | None = None,
+    on_photo: Callable[[int, int], None] = lambda done, total: None,
+    stopped: Stopped = never,
+) -> CroppedDataset:
+    """Write the photos of a data set cut and resized into the new folder `output`, with their manifest in it.
+
+    `source`: a manifest, or a folder that one is made of. `cut`: "face" is a square of `size` pixels round the face,
+    "whole" the whole photo at the nearest of a few sizes in multiples of 64. A photo that would be enlarged more than
+    `enlarge` times is left out. Raises Misuse, ManifestInvalid, DatasetUnreadable, OutputUnwritable, what loading the
+    networks raises and, once `stopped`, Interrupted.
+    """
+    from ...core.faces.engines import load_engine
+    from ...core.training.crop_faces import crop_photos
+    from ...core.training.data import save_manifest
+
+    folder = Path(output)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Misuse(f"{folder} is there already; give --output a new folder.")
+    loaded = load_engine(engine) if engine else load_engine()
+    try:
+        made, left_out = crop_photos(
+            _manifest_of(Path(source)),
+            folder,
+            loaded,
+            cut=cut,
+            size=size,
+            enlarge=enlarge,
+            on_photo=_until(stopped, "cut", on_photo),
+        )
+        if not made.photos:
+            raise DatasetUnreadable(f"No photo of {source} can be cut; {left_out[0].file}: {left_out[0].reason}")
+        file = save_manifest(made, folder / "photos.jsonl")
+    except OSError as error:
+        raise OutputUnwritable(f"{output} cannot be written to ({error.strerror or error}).") from error
+    return CroppedDataset(file, made, tuple(left_out))
+
+
+def _manifest_of(source: Path) -> Manifest:
+    """The manifest that a file is, or that is made of a folder."""
+    from ...core.training.data import load_manifest
+    from ...core.training.data_sources import make_manifest
+
+    return make_manifest([source]).manifest if source.is_dir() else load_manifest(source)
+
+
+def _until(stopped: Stopped, done: str, on_photo: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    """Tell of each photo, and end with Interrupted once that is asked for; `done` is what was not."""
+
+    def on_each(number: int, total: int) -> None:
+        if stopped():
+            raise Interrupted(f"The data set was not {done}: stopped.")
+        on_photo(number, total)
+
+    return on_each
 
 
 def make_dataset(
@@ -219,11 +296,6 @@ def make_dataset(
     if validation + test >= 1 or min(validation, test) < 0:
         raise Misuse(f"--validation {validation} and --test {test} leave nothing to train on.")
 
-    def on_each(done: int, total: int) -> None:
-        if stopped():
-            raise Interrupted("The data set was not made: stopped.")
-        on_photo(done, total)
-
     made = make_manifest(
         [Path(source) for source in sources],
         kind=kind or "auto",
@@ -235,7 +307,7 @@ def make_dataset(
         validation=validation,
         test=test,
         split_anew=split_anew,
-        on_photo=on_each,
+        on_photo=_until(stopped, "made", on_photo),
     )
     notes = []
     if shared := shared_across_splits(made.manifest):

@@ -21,7 +21,7 @@ from .output import (
 
 if TYPE_CHECKING:
     from ...core.training.data_sources import Kind
-    from ..api.datasets import DatasetReport, MadeManifest, ScreenedDataset
+    from ..api.datasets import CroppedDataset, DatasetReport, MadeManifest, ScreenedDataset
 
 KINDS = ("folder", "classes", "persons", "table", "celeba")
 MOST_REFUSED = 10
@@ -160,6 +160,50 @@ def _show_screened(out: Output, screened: ScreenedDataset) -> None:
     out.say(f"Kept      {len(screened.photos) - len(screened.refused):,} of {len(screened.photos):,}")
     out.say(f"Manifest  {short_path(screened.kept)}")
     out.say(f"Found     {short_path(screened.report)}")
+
+
+@dataset.command()
+@click.argument("source", type=EXISTING)
+@click.option("--output", "-o", required=True, type=click.Path(path_type=Path), help="A new folder.")
+@click.option(
+    "--whole", is_flag=True, help="The whole photo at the nearest of a few sizes, not a square round the face."
+)
+@click.option("--size", type=click.IntRange(64, 4096), default=512, show_default=True, help="Side of the square.")
+@click.option("--enlarge", type=click.FloatRange(1, 4), default=1.0, show_default=True, help="At most so many times.")
+@click.option("--engine", help="The face engine; without it, the default.")
+@json_option
+def crop(source: Path, output: Path, whole: bool, size: int, enlarge: float, engine: str | None) -> None:
+    """Cut photos to what is trained on, as new files: a square round the face, or the whole photo in a bucket.
+
+    SOURCE is a folder of photos or a manifest, such as the kept.jsonl of `likeness dataset check`. A bucket is of about
+    SIZE x SIZE pixels, its sides multiples of 64. Photos that would have to be enlarged are left out and named. The
+    folder gets the pictures and photos.jsonl, their manifest.
+
+    Exit codes: 0 done, 1 failed, 2 usage, 130 stopped.
+    """
+    from ..api.datasets import crop_dataset
+
+    out = current_output()
+    with status_line(out) as line, told_as_usage():
+        cropped = crop_dataset(
+            source,
+            output,
+            cut="whole" if whole else "face",
+            size=size,
+            enlarge=enlarge,
+            engine=engine,
+            on_photo=lambda done, total: line.show(f"photo {done:,} of {total:,}"),
+        )
+    out.result(cropped.as_dict(), lambda: _show_cropped(out, cropped))
+
+
+def _show_cropped(out: Output, cropped: CroppedDataset) -> None:
+    for each in cropped.left_out[:MOST_REFUSED]:
+        out.say(f"Left out  {each.file}: {each.reason}")
+    if len(cropped.left_out) > MOST_REFUSED:
+        out.say(f"Left out  {len(cropped.left_out) - MOST_REFUSED:,} more")
+    out.say(f"Cut       {len(cropped.manifest.photos):,} photos")
+    out.say(f"Manifest  {short_path(cropped.file)}")
 
 
 @dataset.command()
