@@ -37,6 +37,9 @@ AROUND = 2.2
 LOWER = 0.06
 """The square's middle lies this share of its side below the face's: there is more of a neck than of a sky."""
 
+SLACK = 1.02
+"""An enlargement that nobody sees."""
+
 Box = tuple[float, float, float, float]
 """Left, top, width, height in pixels."""
 
@@ -141,7 +144,7 @@ class PlannedCut:
 
     def refused(self, enlarge: float) -> str:
         """Why it is not cut; empty where it is."""
-        if self.scale <= enlarge + 1e-9:
+        if self.scale <= enlarge * SLACK:
             return ""
         return f"It would be enlarged {self.scale:.2f} times to {self.target[0]} x {self.target[1]} pixels."
 
