@@ -39,8 +39,8 @@ def cut(share: float) -> Callable[[Image.Image], Image.Image]:
 CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
     "saved as JPEG of quality 40": lambda photo: photo,
     "half the size": lambda photo: photo.resize((photo.width // 2, photo.height // 2), Image.Resampling.LANCZOS),
-    "lighter by 8 %": lambda photo: photo.point(lambda level: min(255, round(level * 1.08 + 5))),
-    "gamma 0.8": lambda photo: photo.point(lambda level: round(255 * (level / 255) ** 0.8)),
+    "lighter by 8 %": lambda photo: photo.point([min(255, round(level * 1.08 + 5)) for level in range(256)] * 3),
+    "gamma 0.8": lambda photo: photo.point([round(255 * (level / 255) ** 0.8) for level in range(256)] * 3),
     "grey": lambda photo: photo.convert("L"),
     "mirrored": lambda photo: photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
     "cut by 1 % at each side": cut(0.01),

@@ -23,7 +23,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 from rich.progress import track
 
 from likeness_studio.core.training.screen_photos import COPY, ScreenedPhoto
-from likeness_studio.runner.api.datasets import screen_dataset
+from likeness_studio.runner.api.dataset_photos import screen_dataset
 
 OWN, FEWEST, MOST = 10, 10, 40
 RESULTS = Path(__file__).parent / "results" / "screening.json"

@@ -18,16 +18,15 @@ if TYPE_CHECKING:
     from ..errors import Misuse
     from .bundled import BundledWorkflow, NeededModel, list_workflows
     from .check import CheckedPhoto, CheckResult, UncheckedPhoto, check_photos
-    from .datasets import (
+    from .dataset_photos import (
+        CaptionedDataset,
         CroppedDataset,
-        DatasetReport,
-        MadeManifest,
         ScreenedDataset,
+        caption_dataset,
         crop_dataset,
-        make_dataset,
-        report_dataset,
         screen_dataset,
     )
+    from .datasets import DatasetReport, MadeManifest, make_dataset, report_dataset
     from .headshots import Headshot, Headshots, RefusedHeadshot, make_headshot, make_headshots
     from .id_photos import IDPhotoFile, IDPhotos, RefusedPhoto, make_id_photos
     from .inspect import (
@@ -58,6 +57,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BatchStatus",
     "BundledWorkflow",
+    "CaptionedDataset",
     "CheckResult",
     "CheckedPhoto",
     "CroppedDataset",
@@ -86,6 +86,7 @@ __all__ = [
     "VerifiedFiles",
     "WorkflowFindings",
     "batch_status",
+    "caption_dataset",
     "check_photos",
     "collect_pictures",
     "compare",
@@ -118,8 +119,8 @@ HOMES = {
     "..errors": "Misuse",
     ".bundled": "BundledWorkflow NeededModel list_workflows",
     ".check": "CheckedPhoto CheckResult UncheckedPhoto check_photos",
-    ".datasets": "CroppedDataset DatasetReport MadeManifest ScreenedDataset crop_dataset make_dataset report_dataset "
-    "screen_dataset",
+    ".dataset_photos": "CaptionedDataset CroppedDataset ScreenedDataset caption_dataset crop_dataset screen_dataset",
+    ".datasets": "DatasetReport MadeManifest make_dataset report_dataset",
     ".headshots": "Headshot Headshots RefusedHeadshot make_headshot make_headshots",
     ".id_photos": "IDPhotoFile IDPhotos RefusedPhoto make_id_photos",
     ".inspect": "InspectedWorkflow MachineFacts WorkflowFindings diagnose_machine diagnose_workflow inspect_workflow",

@@ -5,23 +5,18 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core.choices import FacePolicy
-from ...core.errors import DatasetUnreadable, Interrupted
+from ...core.errors import Interrupted
 from ...core.files import beside, make_private_folder, write_new
 from ...core.interrupt import Stopped, never
 from ..errors import Misuse, OutputUnwritable
 
 if TYPE_CHECKING:
-    from ...core.training.crop_faces import Cut, LeftOut
     from ...core.training.data import Manifest, Split
     from ...core.training.data_sources import Kind
-    from ...core.training.screen_photos import ScreenedPhoto
-
-SCREENING = "likeness-dataset-screening/1"
 
 
 @dataclass(frozen=True)
@@ -93,7 +88,7 @@ def report_dataset(
     from ..report.dataset_page import figures_as_dict, render_dataset
 
     read = load_manifest(Path(manifest), None if root is None else Path(root))
-    figures = measure_dataset(read, _until(stopped, "measured", on_photo))
+    figures = measure_dataset(read, until(stopped, "measured", on_photo))
     values = figures_as_dict(read, figures)
     page = render_dataset(read, figures)
     text = json.dumps(values, indent=1, ensure_ascii=False)
@@ -106,145 +101,7 @@ def report_dataset(
     return DatasetReport(written, beside_it, values)
 
 
-@dataclass(frozen=True)
-class ScreenedDataset:
-    """What a screening found: the manifest of the photos that are kept, and what speaks against each of the others."""
-
-    kept: Path
-    report: Path
-    photos: tuple[ScreenedPhoto, ...]
-
-    @property
-    def refused(self) -> list[ScreenedPhoto]:
-        """The photos that something speaks against."""
-        return [each for each in self.photos if not each.kept]
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many photos have each problem, by code, the most frequent first; a photo may have several."""
-        return dict(Counter(code for each in self.photos for code in each.problems).most_common())
-
-    def as_dict(self) -> dict[str, Any]:
-        """For machine output."""
-        return {
-            "kept": str(self.kept),
-            "report": str(self.report),
-            "photos": len(self.photos),
-            "refused": len(self.refused),
-            "problems": self.counts,
-        }
-
-
-def screen_dataset(
-    source: str | Path,
-    output: str | Path,
-    *,
-    min_face: int = 64,
-    several: FacePolicy = FacePolicy.REFUSE,
-    one_person: bool = False,
-    engine: str | None = None,
-    on_photo: Callable[[int, int], None] = lambda done, total: None,
-    stopped: Stopped = never,
-) -> ScreenedDataset:
-    """Look at each photo of a data set and say which are of no use to train on; nothing is changed in place.
-
-    `source`: a manifest, or a folder that one is made of. Written into the folder `output`, for its owner only:
-    ``kept.jsonl``, the manifest of the photos that nothing speaks against, with their faces, and ``screening.json``.
-    Raises ManifestInvalid, DatasetUnreadable, OutputUnwritable, what loading the networks raises and, once `stopped`,
-    Interrupted.
-    """
-    from ...core.faces.engines import load_engine
-    from ...core.training.data import save_manifest
-    from ...core.training.screen_photos import kept_photos, screen_photos
-
-    manifest = _manifest_of(Path(source))
-    loaded = load_engine(engine) if engine else load_engine()
-    found = screen_photos(
-        manifest,
-        loaded,
-        min_face=min_face,
-        several=several,
-        one_person=one_person,
-        on_photo=_until(stopped, "screened", on_photo),
-    )
-    rows = [
-        {"file": each.photo.file, "problems": each.problems, "doubts": each.doubts, "copy_of": each.copy_of}
-        for each in found
-    ]
-    about = {"format": SCREENING, "of": manifest.version, "engine": loaded.key, "min_face": min_face, "photos": rows}
-    try:
-        make_private_folder(Path(output))
-        kept = save_manifest(replace(manifest, photos=kept_photos(found)), Path(output) / "kept.jsonl")
-        text = json.dumps(about, indent=1, ensure_ascii=False)
-        report = write_new(Path(output) / "screening.json", text.encode(), private=True)
-    except OSError as error:
-        raise OutputUnwritable(f"{output} cannot be written to ({error.strerror or error}).") from error
-    return ScreenedDataset(kept, report, tuple(found))
-
-
-@dataclass(frozen=True)
-class CroppedDataset:
-    """The manifest of the pictures that were cut, and the photos that were left out."""
-
-    file: Path
-    manifest: Manifest
-    left_out: tuple[LeftOut, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """For machine output."""
-        return {
-            "file": str(self.file),
-            "version": self.manifest.version,
-            "photos": len(self.manifest.photos),
-            "left_out": [{"file": each.file, "reason": each.reason} for each in self.left_out],
-        }
-
-
-def crop_dataset(
-    source: str | Path,
-    output: str | Path,
-    *,
-    cut: Cut = "face",
-    size: int = 512,
-    enlarge: float = 1.0,
-    engine: str | None = None,
-    on_photo: Callable[[int, int], None] = lambda done, total: None,
-    stopped: Stopped = never,
-) -> CroppedDataset:
-    """Write the photos of a data set cut and resized into the new folder `output`, with their manifest in it.
-
-    `source`: a manifest, or a folder that one is made of. `cut`: "face" is a square of `size` pixels round the face,
-    "whole" the whole photo at the nearest of a few sizes in multiples of 64. A photo that would be enlarged more than
-    `enlarge` times is left out. Raises Misuse, ManifestInvalid, DatasetUnreadable, OutputUnwritable, what loading the
-    networks raises and, once `stopped`, Interrupted.
-    """
-    from ...core.faces.engines import load_engine
-    from ...core.training.crop_faces import crop_photos
-    from ...core.training.data import save_manifest
-
-    folder = Path(output)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise Misuse(f"{folder} is there already; give --output a new folder.")
-    loaded = load_engine(engine) if engine else load_engine()
-    try:
-        made, left_out = crop_photos(
-            _manifest_of(Path(source)),
-            folder,
-            loaded,
-            cut=cut,
-            size=size,
-            enlarge=enlarge,
-            on_photo=_until(stopped, "cut", on_photo),
-        )
-        if not made.photos:
-            raise DatasetUnreadable(f"No photo of {source} can be cut; {left_out[0].file}: {left_out[0].reason}")
-        file = save_manifest(made, folder / "photos.jsonl")
-    except OSError as error:
-        raise OutputUnwritable(f"{output} cannot be written to ({error.strerror or error}).") from error
-    return CroppedDataset(file, made, tuple(left_out))
-
-
-def _manifest_of(source: Path) -> Manifest:
+def manifest_of(source: Path) -> Manifest:
     """The manifest that a file is, or that is made of a folder."""
     from ...core.training.data import load_manifest
     from ...core.training.data_sources import make_manifest
@@ -252,7 +109,7 @@ def _manifest_of(source: Path) -> Manifest:
     return make_manifest([source]).manifest if source.is_dir() else load_manifest(source)
 
 
-def _until(stopped: Stopped, done: str, on_photo: Callable[[int, int], None]) -> Callable[[int, int], None]:
+def until(stopped: Stopped, done: str, on_photo: Callable[[int, int], None]) -> Callable[[int, int], None]:
     """Tell of each photo, and end with Interrupted once that is asked for; `done` is what was not."""
 
     def on_each(number: int, total: int) -> None:
@@ -307,7 +164,7 @@ def make_dataset(
         validation=validation,
         test=test,
         split_anew=split_anew,
-        on_photo=_until(stopped, "made", on_photo),
+        on_photo=until(stopped, "made", on_photo),
     )
     notes = []
     if shared := shared_across_splits(made.manifest):

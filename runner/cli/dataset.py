@@ -20,8 +20,10 @@ from .output import (
 )
 
 if TYPE_CHECKING:
+    from ...core.training.captions import Style
     from ...core.training.data_sources import Kind
-    from ..api.datasets import CroppedDataset, DatasetReport, MadeManifest, ScreenedDataset
+    from ..api.dataset_photos import CaptionedDataset, CroppedDataset, ScreenedDataset
+    from ..api.datasets import DatasetReport, MadeManifest
 
 KINDS = ("folder", "classes", "persons", "table", "celeba")
 MOST_REFUSED = 10
@@ -129,7 +131,7 @@ def check(source: Path, output: Path, min_face: int, several: str, one_person: b
     Exit codes: 0 all are of use, 1 failed, 2 usage, 3 some are not, 130 stopped.
     """
     from ...core.choices import FacePolicy
-    from ..api.datasets import screen_dataset
+    from ..api.dataset_photos import screen_dataset
 
     out = current_output()
     with status_line(out) as line:
@@ -181,7 +183,7 @@ def crop(source: Path, output: Path, whole: bool, size: int, enlarge: float, eng
 
     Exit codes: 0 done, 1 failed, 2 usage, 130 stopped.
     """
-    from ..api.datasets import crop_dataset
+    from ..api.dataset_photos import crop_dataset
 
     out = current_output()
     with status_line(out) as line, told_as_usage():
@@ -204,6 +206,66 @@ def _show_cropped(out: Output, cropped: CroppedDataset) -> None:
         out.say(f"Left out  {len(cropped.left_out) - MOST_REFUSED:,} more")
     out.say(f"Cut       {len(cropped.manifest.photos):,} photos")
     out.say(f"Manifest  {short_path(cropped.file)}")
+
+
+@dataset.command()
+@click.argument("source", type=EXISTING)
+@click.option("--output", "-o", required=True, type=click.Path(path_type=Path), help="FILE.jsonl to write.")
+@click.option(
+    "--subject", default="a person", show_default=True, help="What the person is called, such as 'ohwx woman'."
+)
+@click.option("--style", type=click.Choice(["sentence", "tags"]), default="sentence", show_default=True)
+@click.option("--no-measured", is_flag=True, help="Say attributes only: no pose, framing, light and background.")
+@click.option("--attributes", help="Names of attributes to say, between commas; else all but what annotators judged.")
+@click.option("--captioner", help="A captioning model that also reads hair, clothes and expression.")
+@click.option(
+    "--texts", type=click.Path(path_type=Path), help="Also write a text file for each photo into this folder."
+)
+@json_option
+def caption(
+    source: Path,
+    output: Path,
+    subject: str,
+    style: Style,
+    no_measured: bool,
+    attributes: str | None,
+    captioner: str | None,
+    texts: Path | None,
+) -> None:
+    """Write captions for a data set's photos: what varies is named, the person is called by one name.
+
+    SOURCE is a folder of photos or a manifest. Pose, framing, light and background are measured, attributes are those
+    of the manifest. Gender, age and ethnicity are said only where the manifest or --subject says them.
+
+    Exit codes: 0 done, 1 failed, 2 usage, 130 stopped.
+    """
+    from ..api.dataset_photos import caption_dataset
+
+    out = current_output()
+    with status_line(out) as line, told_as_usage():
+        captioned = caption_dataset(
+            source,
+            output,
+            subject=subject,
+            style=style,
+            measured=not no_measured,
+            attributes=None if attributes is None else [name.strip() for name in attributes.split(",") if name.strip()],
+            captioner=captioner,
+            texts=texts,
+            on_photo=lambda done, total: line.show(f"photo {done:,} of {total:,}"),
+        )
+    out.result(captioned.as_dict(), lambda: _show_captioned(out, captioned))
+
+
+def _show_captioned(out: Output, captioned: CaptionedDataset) -> None:
+    for unseen in captioned.unseen[:MOST_REFUSED]:
+        out.say(f"Unseen    {unseen}")
+    if len(captioned.unseen) > MOST_REFUSED:
+        out.say(f"Unseen    {len(captioned.unseen) - MOST_REFUSED:,} more, of which only attributes are said")
+    for photo in captioned.manifest.photos[:3]:
+        out.say(f"          {photo.caption}")
+    out.say(f"Captions  {len(captioned.manifest.photos):,}")
+    out.say(f"Manifest  {short_path(captioned.file)}")
 
 
 @dataset.command()
