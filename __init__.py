@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from .nodes.extension import LikenessExtension
     from .runner.api import (
         batch_status,
+        caption_dataset,
         check_photos,
         collect_pictures,
         compare,
+        crop_dataset,
         diagnose_machine,
         diagnose_workflow,
         get_document,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
         retry_batch,
         run,
         run_batch,
+        screen_dataset,
         train_tiny_vae,
         verify_file,
         verify_files,
@@ -69,10 +72,10 @@ __getattr__ = lazy(
     __name__,
     {
         ".runner.api": (
-            "batch_status check_photos collect_pictures compare diagnose_machine diagnose_workflow get_document "
-            "get_models inspect_workflow lay_out_sheet list_documents list_models list_workflows make_dataset "
-            "make_headshot make_headshots make_id_photos report_dataset retry_batch run run_batch train_tiny_vae "
-            "verify_file verify_files verify_models"
+            "batch_status caption_dataset check_photos collect_pictures compare crop_dataset diagnose_machine "
+            "diagnose_workflow get_document get_models inspect_workflow lay_out_sheet list_documents list_models "
+            "list_workflows make_dataset make_headshot make_headshots make_id_photos report_dataset retry_batch run "
+            "run_batch screen_dataset train_tiny_vae verify_file verify_files verify_models"
         ),
         ".runner": "Client Workflow",
         ".core.errors": "LikenessError",
@@ -86,10 +89,12 @@ __all__ = [
     "Workflow",
     "__version__",
     "batch_status",
+    "caption_dataset",
     "check_photos",
     "collect_pictures",
     "comfy_entrypoint",
     "compare",
+    "crop_dataset",
     "diagnose_machine",
     "diagnose_workflow",
     "get_document",
@@ -107,6 +112,7 @@ __all__ = [
     "retry_batch",
     "run",
     "run_batch",
+    "screen_dataset",
     "train_tiny_vae",
     "verify_file",
     "verify_files",

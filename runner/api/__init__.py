@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from ..errors import Misuse
     from .bundled import BundledWorkflow, NeededModel, list_workflows
     from .check import CheckedPhoto, CheckResult, UncheckedPhoto, check_photos
+    from .dataset_photos import (
+        CaptionedDataset,
+        CroppedDataset,
+        ScreenedDataset,
+        caption_dataset,
+        crop_dataset,
+        screen_dataset,
+    )
     from .datasets import DatasetReport, MadeManifest, make_dataset, report_dataset
     from .headshots import Headshot, Headshots, RefusedHeadshot, make_headshot, make_headshots
     from .id_photos import IDPhotoFile, IDPhotos, RefusedPhoto, make_id_photos
@@ -49,8 +57,10 @@ if TYPE_CHECKING:
 __all__ = [
     "BatchStatus",
     "BundledWorkflow",
+    "CaptionedDataset",
     "CheckResult",
     "CheckedPhoto",
+    "CroppedDataset",
     "DatasetReport",
     "Finished",
     "Headshot",
@@ -68,6 +78,7 @@ __all__ = [
     "PrintedSheet",
     "RefusedHeadshot",
     "RefusedPhoto",
+    "ScreenedDataset",
     "TrainedNetwork",
     "TrainingBegun",
     "UncheckedPhoto",
@@ -75,9 +86,11 @@ __all__ = [
     "VerifiedFiles",
     "WorkflowFindings",
     "batch_status",
+    "caption_dataset",
     "check_photos",
     "collect_pictures",
     "compare",
+    "crop_dataset",
     "diagnose_machine",
     "diagnose_workflow",
     "get_document",
@@ -95,6 +108,7 @@ __all__ = [
     "retry_batch",
     "run",
     "run_batch",
+    "screen_dataset",
     "train_tiny_vae",
     "verify_file",
     "verify_files",
@@ -105,6 +119,7 @@ HOMES = {
     "..errors": "Misuse",
     ".bundled": "BundledWorkflow NeededModel list_workflows",
     ".check": "CheckedPhoto CheckResult UncheckedPhoto check_photos",
+    ".dataset_photos": "CaptionedDataset CroppedDataset ScreenedDataset caption_dataset crop_dataset screen_dataset",
     ".datasets": "DatasetReport MadeManifest make_dataset report_dataset",
     ".headshots": "Headshot Headshots RefusedHeadshot make_headshot make_headshots",
     ".id_photos": "IDPhotoFile IDPhotos RefusedPhoto make_id_photos",

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from ...core.training.data import Manifest, Split
     from ...core.training.data_sources import Kind
 
-MOST_NAMED = 20
-
 
 @dataclass(frozen=True)
 class MadeManifest:
@@ -89,13 +87,8 @@ def report_dataset(
     from ...core.training.dataset_figures import measure_dataset
     from ..report.dataset_page import figures_as_dict, render_dataset
 
-    def on_each(done: int, total: int) -> None:
-        if stopped():
-            raise Interrupted("The data set was not measured: stopped.")
-        on_photo(done, total)
-
     read = load_manifest(Path(manifest), None if root is None else Path(root))
-    figures = measure_dataset(read, on_each)
+    figures = measure_dataset(read, until(stopped, "measured", on_photo))
     values = figures_as_dict(read, figures)
     page = render_dataset(read, figures)
     text = json.dumps(values, indent=1, ensure_ascii=False)
@@ -106,6 +99,25 @@ def report_dataset(
     except OSError as error:
         raise OutputUnwritable(f"{output} cannot be written to ({error.strerror or error}).") from error
     return DatasetReport(written, beside_it, values)
+
+
+def manifest_of(source: Path) -> Manifest:
+    """The manifest that a file is, or that is made of a folder."""
+    from ...core.training.data import load_manifest
+    from ...core.training.data_sources import make_manifest
+
+    return make_manifest([source]).manifest if source.is_dir() else load_manifest(source)
+
+
+def until(stopped: Stopped, done: str, on_photo: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    """Tell of each photo, and end with Interrupted once that is asked for; `done` is what was not."""
+
+    def on_each(number: int, total: int) -> None:
+        if stopped():
+            raise Interrupted(f"The data set was not {done}: stopped.")
+        on_photo(number, total)
+
+    return on_each
 
 
 def make_dataset(
@@ -141,11 +153,6 @@ def make_dataset(
     if validation + test >= 1 or min(validation, test) < 0:
         raise Misuse(f"--validation {validation} and --test {test} leave nothing to train on.")
 
-    def on_each(done: int, total: int) -> None:
-        if stopped():
-            raise Interrupted("The data set was not made: stopped.")
-        on_photo(done, total)
-
     made = make_manifest(
         [Path(source) for source in sources],
         kind=kind or "auto",
@@ -157,7 +164,7 @@ def make_dataset(
         validation=validation,
         test=test,
         split_anew=split_anew,
-        on_photo=on_each,
+        on_photo=until(stopped, "made", on_photo),
     )
     notes = []
     if shared := shared_across_splits(made.manifest):
