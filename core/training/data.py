@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from ..errors import ManifestInvalid
 from ..files import write_new
@@ -155,22 +155,37 @@ def split_photos(photos: Iterable[Photo], *, validation: float = 0.1, test: floa
 
 
 def _groups(photos: tuple[Photo, ...]) -> list[str]:
-    """For each photo the name of its group: the least of all persons and contents that it hangs together with."""
-    parent: dict[str, str] = {}
+    """For each photo the name of its group: the first person, else content, of all that it hangs together with."""
+    persons = [None if photo.person is None else f"person {photo.person}" for photo in photos]
+    contents = [f"content {photo.sha256}" for photo in photos]
+    pairs = ((content, person or content) for content, person in zip(contents, persons, strict=True))
+    names = {key: _first(group) for group in groups_of(pairs) for key in group}
+    return [names[content] for content in contents]
 
-    def root_of(name: str) -> str:
-        while (above := parent.setdefault(name, name)) != name:
-            parent[name] = name = parent[above]
-        return name
 
-    keys = []
-    for photo in photos:
-        content = f"file {photo.sha256}"
-        person = content if photo.person is None else f"person {photo.person}"
-        low, high = sorted((root_of(content), root_of(person)), key=lambda name: (name.startswith("file"), name))
+def _first(group: list[str]) -> str:
+    return next((name for name in group if name.startswith("person")), group[0])
+
+
+Place = TypeVar("Place", int, str)
+
+
+def groups_of(pairs: Iterable[tuple[Place, Place]]) -> list[list[Place]]:
+    """What hangs together by pairs, each group sorted, the largest first; one paired with itself is a group too."""
+    parent: dict[Place, Place] = {}
+
+    def root_of(place: Place) -> Place:
+        while (above := parent.setdefault(place, place)) != place:
+            parent[place] = place = parent[above]
+        return place
+
+    for one, other in pairs:
+        low, high = sorted((root_of(one), root_of(other)))
         parent[high] = low
-        keys.append(content)
-    return [root_of(key) for key in keys]
+    groups: dict[Place, list[Place]] = {}
+    for place in sorted(parent):
+        groups.setdefault(root_of(place), []).append(place)
+    return sorted(groups.values(), key=lambda group: (-len(group), group))
 
 
 def _drawn(name: str, validation: float, test: float) -> Split:

@@ -13,8 +13,8 @@ from PIL import Image
 
 from ..errors import PhotoError
 from ..imaging.files import opened
-from .data import SPLITS, Manifest, Photo, Split, persons_across_splits
-from .near_duplicates import Look, groups_of, look_at, same_pictures
+from .data import SPLITS, Manifest, Photo, Split, groups_of, persons_across_splits
+from .near_duplicates import Look, look_at, same_pictures
 
 LOOKED_AT = 256
 """Photos are looked at as this many pixels on the longer side: their moments are those of the whole to 1 %."""

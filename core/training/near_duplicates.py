@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,21 +102,3 @@ def _near_in(values: np.ndarray, group: np.ndarray, near: int) -> dict[tuple[int
         for other, count in zip(rest[bits <= near], bits[bits <= near], strict=True):
             found[min(index, other).item(), max(index, other).item()] = int(count)
     return found
-
-
-def groups_of(pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
-    """The places that hang together by pairs, each group sorted, the largest first."""
-    parent: dict[int, int] = {}
-
-    def root_of(place: int) -> int:
-        while (above := parent.setdefault(place, place)) != place:
-            parent[place] = place = parent[above]
-        return place
-
-    for one, other in pairs:
-        low, high = sorted((root_of(one), root_of(other)))
-        parent[high] = low
-    groups: dict[int, list[int]] = {}
-    for place in sorted(parent):
-        groups.setdefault(root_of(place), []).append(place)
-    return sorted(groups.values(), key=lambda group: (-len(group), group))

@@ -12,7 +12,8 @@ from ..faces.choose import Outcome, Subject, find_subject
 from ..identity.enrollment import DISAGREES, judge_references
 from ..imaging.files import load_photo, to_pil
 from ..quality.usable_photo import limits, usable
-from .near_duplicates import Look, groups_of, look_at, same_pictures
+from .data import groups_of
+from .near_duplicates import Look, look_at, same_pictures
 
 if TYPE_CHECKING:
     import torch

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from likeness_studio.core.training.near_duplicates import alike, groups_of, look_at, near_pairs, same_pictures
+from likeness_studio.core.training.data import groups_of
+from likeness_studio.core.training.near_duplicates import alike, look_at, near_pairs, same_pictures
 
 
 @pytest.fixture(scope="module")
