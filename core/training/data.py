@@ -104,7 +104,7 @@ def save_manifest(manifest: Manifest, file: Path) -> Path:
         "source": manifest.source,
     }
     lines = [json.dumps(head, ensure_ascii=False), *map(_line, manifest.photos)]
-    return write_new(file, ("\n".join(lines) + "\n").encode(), private=True)
+    return write_new(file, ("\n".join(lines) + "\n").encode(errors="backslashreplace"), private=True)
 
 
 def load_manifest(file: Path, root: Path | None = None) -> Manifest:

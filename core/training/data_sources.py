@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -152,7 +153,7 @@ def _of_table(file: Path) -> Iterator[Row]:
             raise DatasetUnreadable(
                 f"{file.name} names no photo in row {number}; one of its columns must be called {', '.join(_NAMES)}."
             )
-        above = PurePosixPath(name).parts[0].lower()
+        above = next(iter(PurePosixPath(name).parts), "").lower()
         if above in SPLIT_NAMES and not above.isdigit():
             facts.setdefault("split", above)
         yield Row(name, facts)
@@ -184,7 +185,7 @@ def _entries(file: Path) -> Iterator[dict[str, str]]:
 
 
 def _json_lines(file: Path, text: str) -> Iterator[dict[str, str]]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
@@ -263,7 +264,7 @@ def _read(
     there = _files_below(root)
     on_photo(0, len(rows))
     for number, row in enumerate(rows, start=1):
-        place = there.get(row.file) or there.get(PurePosixPath(row.file).name)
+        place = there.get(row.file) or _same_end(row.file, there.get(PurePosixPath(row.file).name))
         if place is None:
             absent += 1
             continue
@@ -282,6 +283,14 @@ def _read(
         found.append((row, Photo(place, file_sha256(path), path.stat().st_size, width, height)))
         on_photo(number, len(rows))
     return found, refused, absent
+
+
+def _same_end(named: str, place: str | None) -> str | None:
+    """The place of a photo of that name, unless its folders are others than those that the row names."""
+    if place is None:
+        return None
+    short, long = sorted((PurePosixPath(named).parts, PurePosixPath(place).parts), key=len)
+    return place if long[-len(short) :] == short else None
 
 
 def _files_below(root: Path) -> dict[str, str]:
@@ -318,7 +327,9 @@ def _photo(row: Row, seen: Photo, attributes: set[str]) -> Photo:
 
 
 def _number(word: str) -> str | float:
+    """A finite number, or the word: JSON has no other numbers."""
     try:
-        return float(word)
+        number = float(word)
     except ValueError:
         return word
+    return number if math.isfinite(number) else word

@@ -94,8 +94,10 @@ def report_dataset(
     text = json.dumps(values, indent=1, ensure_ascii=False)
     try:
         make_private_folder(Path(output))
-        written = write_new(Path(output) / "dataset_report.html", page.encode(), ".json", private=True)
-        beside_it = write_new(beside(written, ".json"), text.encode(), private=True)
+        written = write_new(
+            Path(output) / "dataset_report.html", page.encode(errors="backslashreplace"), ".json", private=True
+        )
+        beside_it = write_new(beside(written, ".json"), text.encode(errors="backslashreplace"), private=True)
     except OSError as error:
         raise OutputUnwritable(f"{output} cannot be written to ({error.strerror or error}).") from error
     return DatasetReport(written, beside_it, values)

@@ -278,3 +278,29 @@ def test_changed_and_lost_photos_are_named(classes):
         first.file: "is gone",
         second.file: "was changed",
     }
+
+
+ODD_ROWS = {
+    "no finite number": ('{"file": "a.png", "score": 1e999, "other": NaN}', "values", {"score": "inf", "other": "nan"}),
+    "a line separator": ('{"file": "a.png", "caption": "a\u2028b"}', "caption", "a\u2028b"),
+}
+
+
+@pytest.mark.parametrize(("line", "key", "said"), ODD_ROWS.values(), ids=ODD_ROWS)
+def test_odd_cells_are_kept_as_words(table, line, key, said):
+    file = table.with_suffix(".jsonl")
+    file.write_text(line + "\n", "utf-8")
+    (photo,) = made(file, photos=table.parent / "photos").manifest.photos
+    assert getattr(photo, key) == said
+
+
+def test_a_row_whose_photo_is_a_dot_is_absent(table):
+    table.write_text("file\n.\na.png\n")
+    assert made(table, photos=table.parent / "photos").absent == 1
+
+
+def test_a_photo_of_another_split_never_stands_in(table):
+    draw(table.parent / "photos" / "val" / "1.png")
+    table.write_text("file,label\ntrain/1.png,x\na.png,y\n")
+    found = made(table, photos=table.parent / "photos")
+    assert ([each.file for each in found.manifest.photos], found.absent) == (["a.png"], 1)

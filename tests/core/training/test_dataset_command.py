@@ -138,3 +138,11 @@ def test_a_report_that_is_stopped_writes_nothing(things, tmp_path):
     with pytest.raises(Interrupted):
         report_dataset(things, tmp_path / "r", stopped=lambda: True)
     assert not (tmp_path / "r").exists()
+
+
+def test_half_a_character_in_a_table_does_not_stop_the_report(photo_folder, tmp_path):
+    table = tmp_path / "t.jsonl"
+    table.write_text('{"file": "chelsea.png", "label": "\\ud800"}\n')
+    assert call(table, "--photos", photo_folder, "-o", tmp_path / "m.jsonl", "--name", "\udcff").exit_code == 0
+    assert report(tmp_path / "m.jsonl", "-o", tmp_path / "r").exit_code == 0
+    assert json.loads((tmp_path / "r" / "dataset_report.json").read_text("utf-8"))["labels"].keys() == {"\ud800"}
