@@ -113,7 +113,7 @@ def caption_photos(
         fields: Mapping[str, str] = {}
         if engine is not None:
             try:
-                fields = _described(manifest.path(photo), engine, captioner)
+                fields = _described(manifest.unchanged_path(photo), engine, captioner)
             except (PhotoError, FaceNotUsable) as error:
                 unseen.append(f"{photo.file}: {error}")
         text = write_caption(subject, fields, words_of(photo.attributes, attributes), style)

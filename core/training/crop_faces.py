@@ -108,7 +108,7 @@ def crop_photos(
     for number, photo in enumerate(manifest.photos, start=1):
         on_photo(number, len(manifest.photos))
         try:
-            picture = load_photo(manifest.path(photo), first=True)[0][0]
+            picture = load_photo(manifest.unchanged_path(photo), first=True)[0][0]
         except PhotoError as error:
             left_out.append(LeftOut(photo.file, str(error)))
             continue

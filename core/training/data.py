@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeVar, get_args
 
-from ..errors import ManifestInvalid
+from ..errors import ManifestInvalid, PhotoMissing, PhotoUnreadable
 from ..files import write_new
 
 FORMAT = "likeness-dataset/1"
@@ -21,6 +21,12 @@ MAX_LINE = 1_000_000
 
 MAX_PHOTOS = 2_000_000
 """Lines of a manifest: all of CelebA has a tenth of that."""
+
+MAX_SIZE, MAX_NUMBER = 1 << 40, 1e100
+"""Bytes or pixels of a photo, and other numbers: what is larger is none, and would overflow the figures."""
+
+MAX_COLUMNS = 1000
+"""Attributes, values and quality figures of a data set, by name: each is held against each other in the report."""
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -78,6 +84,16 @@ class Manifest:
         """Where a photo is."""
         return self.root / photo.file
 
+    def unchanged_path(self, photo: Photo) -> Path:
+        """Where a photo is, if its file is the one that the manifest was made of. Raises PhotoMissing or
+        PhotoUnreadable."""
+        path = self.path(photo)
+        if not path.is_file():
+            raise PhotoMissing(f"There is no photo at {path}; give the folder where the photos are now by --root.")
+        if path.stat().st_size != photo.size or file_sha256(path) != photo.sha256:
+            raise PhotoUnreadable(f"{photo.file} was changed since the manifest was made; make the manifest anew.")
+        return path
+
     @property
     def attributes(self) -> tuple[str, ...]:
         """The names of all attributes, in the order in which they first occur."""
@@ -117,7 +133,11 @@ def load_manifest(file: Path, root: Path | None = None) -> Manifest:
         head = _head(json.loads(next(lines, "")))
         photos = tuple(_photo(json.loads(line)) for line in islice(lines, MAX_PHOTOS))
         folder = root or Path(_text(head, "root"))
-        manifest = Manifest(_text(head, "name"), folder, photos, head.get("licence"), head.get("source"))
+        about = [head.get(key) for key in ("licence", "source")]
+        if not all(isinstance(each, str | None) for each in about):
+            raise TypeError("its licence or source is no text")
+        manifest = Manifest(_text(head, "name"), folder, photos, *about)
+        check_columns(manifest)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ManifestInvalid(f"{file} cannot be read as a data set's manifest: {error}; make it anew.") from error
     if next(lines, None) is not None:
@@ -125,16 +145,6 @@ def load_manifest(file: Path, root: Path | None = None) -> Manifest:
     if manifest.version != head.get("version"):
         raise ManifestInvalid(f"{file} was changed: its lines are not those of its version; make it anew.")
     return manifest
-
-
-def changed_photos(manifest: Manifest) -> Iterator[tuple[Photo, str]]:
-    """The photos that are not what the manifest says, with what is wrong; each file is read and hashed."""
-    for photo in manifest.photos:
-        path = manifest.path(photo)
-        if not path.is_file():
-            yield photo, "is gone"
-        elif path.stat().st_size != photo.size or file_sha256(path) != photo.sha256:
-            yield photo, "was changed"
 
 
 def file_sha256(path: Path) -> str:
@@ -230,6 +240,17 @@ def _lines(file: Path) -> Iterator[str]:
         raise ManifestInvalid(f"{file} cannot be read ({error.strerror or error}); check the name.") from error
 
 
+def check_columns(manifest: Manifest) -> None:
+    """Raise ValueError for photos of one name, and for more attributes and values than can be held against each other."""
+    if len({photo.file for photo in manifest.photos}) < len(manifest.photos):
+        raise ValueError("two lines are of one photo")
+    names = {
+        name for photo in manifest.photos for held in (photo.attributes, photo.values, photo.quality) for name in held
+    }
+    if len(names) > MAX_COLUMNS:
+        raise ValueError(f"it has {len(names):,} attributes and values, more than {MAX_COLUMNS:,}")
+
+
 def _head(entry: Any) -> dict[str, Any]:
     if not isinstance(entry, dict) or entry.get("format") != FORMAT:
         raise ValueError(f"its first line is no head of {FORMAT}")
@@ -249,20 +270,33 @@ def _photo(entry: Any) -> Photo:
         raise ValueError(f"{file!r} leads out of the data set")
     if split not in SPLITS:
         raise ValueError(f"{file} has the split {split!r}; it is one of {', '.join(SPLITS)}")
+    if not place.name:
+        raise ValueError("a line names no photo")
     for key in ("size", "width", "height"):
-        if not isinstance(entry[key], int) or isinstance(entry[key], bool) or entry[key] < 0:
-            raise ValueError(f"{file} has the {key} {entry[key]!r}")
+        if not isinstance(entry[key], int) or isinstance(entry[key], bool) or not 0 < entry[key] < MAX_SIZE:
+            raise ValueError(f"{file} has a {key} that is none")
     for key, kinds in _KINDS.items():
         held = entry.get(key, {})
         if not isinstance(held, dict) or not all(isinstance(value, kinds) for value in held.values()):
             raise ValueError(f"{file} has {key} of another kind")
+        if not all(isinstance(value, str) or abs(value) <= MAX_NUMBER for value in held.values()):
+            raise ValueError(f"{file} has a number in its {key} that is none")
     for key in ("person", "label", "caption", "licence"):
         if not isinstance(entry.get(key), str | None):
             raise TypeError(f"{file} has the {key} {entry[key]!r}, which is no text")
     face = entry.get("face")
-    if face is not None and (not isinstance(face, list) or [type(n) in (int, float) for n in face] != [True] * 4):
-        raise ValueError(f"{file} has a face that is no box of four numbers")
+    if face is not None and not _is_box(face, entry["width"], entry["height"]):
+        raise ValueError(f"{file} has a face that is no box in the photo")
     return Photo(**entry | {"sha256": _text(entry, "sha256"), "face": None if face is None else tuple(face)})
+
+
+def _is_box(face: Any, width: int, height: int) -> bool:
+    """Whether it is left, top, width and height of something that reaches into a photo of that size."""
+    if not isinstance(face, list) or [type(number) in (int, float) for number in face] != [True] * 4:
+        return False
+    left, top, wide, high = face
+    inside = -width < left < width and -height < top < height
+    return inside and 1 <= wide <= 2 * width and 1 <= high <= 2 * height
 
 
 _KINDS: dict[str, type | tuple[type, ...]] = {"attributes": bool, "values": (str, int, float), "quality": (int, float)}

@@ -195,7 +195,7 @@ def measure_dataset(
 
 
 def _small(manifest: Manifest, photo: Photo) -> Image.Image:
-    with opened(manifest.path(photo)) as picture:
+    with opened(manifest.unchanged_path(photo)) as picture:
         picture.draft("RGB", (LOOKED_AT, LOOKED_AT))
         small = picture.convert("RGB")
         small.thumbnail((LOOKED_AT, LOOKED_AT), Image.Resampling.BOX)

@@ -67,7 +67,7 @@ def screen_photos(
     on_photo(0, len(manifest.photos))
     for number, photo in enumerate(manifest.photos):
         try:
-            pixels = load_photo(manifest.path(photo), first=True)[0][0]
+            pixels = load_photo(manifest.unchanged_path(photo), first=True)[0][0]
         except PhotoError as error:
             screened.append(ScreenedPhoto(photo, {UNREADABLE: str(error)}))
             continue

@@ -12,7 +12,7 @@ from PIL import Image
 
 from likeness_studio.core.provenance.origin import origin_of
 from likeness_studio.core.training.crop_faces import box_of_bucket, box_round_face, buckets, nearest_bucket
-from likeness_studio.core.training.data import changed_photos, file_sha256, load_manifest
+from likeness_studio.core.training.data import file_sha256, load_manifest
 from likeness_studio.runner.cli import main
 
 
@@ -83,7 +83,7 @@ def test_squares_round_the_face(photos, tmp_path):
     assert "small/me.jpg: It would be enlarged" in outcome.output
     made = load_manifest(tmp_path / "cut" / "photos.jsonl")
     (photo,) = made.photos
-    assert list(changed_photos(made)) == []
+    assert made.unchanged_path(photo) == made.path(photo)
     assert (photo.file, photo.width, photo.height) == ("me.png", 192, 192)
     with Image.open(made.path(photo)) as picture:
         assert picture.size == (192, 192)

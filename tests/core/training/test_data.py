@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from likeness_studio.core.errors import DatasetUnreadable, ManifestInvalid
+from likeness_studio.core.errors import DatasetUnreadable, ManifestInvalid, PhotoMissing, PhotoUnreadable
 from likeness_studio.core.training import data, data_sources
 from likeness_studio.core.training.data import Manifest, Photo, load_manifest, save_manifest, split_photos
 from likeness_studio.core.training.data_sources import make_manifest
@@ -243,6 +243,14 @@ HURT = {
     "a size that is none": lambda text: text.replace('"size": 5', '"size": "5"'),
     "a person that is none": lambda text: text.replace('"person": "p"', '"person": 3'),
     "a box of two": lambda text: text.replace("[1, 2, 3.5, 4]", "[1, 2]"),
+    "a box without an area": lambda text: text.replace("[1, 2, 3.5, 4]", "[1, 2, 0, 4]"),
+    "a box far outside": lambda text: text.replace("[1, 2, 3.5, 4]", "[1, 2, 3.5, 1e9]"),
+    "a box that is no number": lambda text: text.replace("[1, 2, 3.5, 4]", "[NaN, 2, 3.5, 4]"),
+    "a number that is none": lambda text: text.replace('"age": 3.0', '"age": NaN'),
+    "a number without end": lambda text: text.replace('"age": 3.0', '"age": ' + "9" * 4000),
+    "a photo twice": lambda text: text + text.rsplit("\n", 2)[1] + "\n",
+    "a photo without a name": lambda text: text.replace('"a.jpg"', '""'),
+    "a licence that is none": lambda text: text.replace('"licence": "CC0"', '"licence": ["CC0"]', 1),
     "an unknown key": lambda text: text.replace('"label"', '"etikett"'),
     "deep": lambda text: text.replace('{"Hat": true}', "[" * 100_000),
     "cut off": lambda text: text[:-30],
@@ -269,15 +277,16 @@ def test_entries_and_lines_of_a_manifest_are_bounded(manifest, tmp_path, monkeyp
         load_manifest(file)
 
 
-def test_changed_and_lost_photos_are_named(classes):
+def test_changed_and_lost_photos_are_not_taken_for_those_of_the_manifest(classes):
     manifest = made(classes).manifest
-    first, second = manifest.photos[:2]
+    first, second, third = manifest.photos[:3]
     manifest.path(first).unlink()
     draw(manifest.path(second), 99)
-    assert {each.file: why for each, why in data.changed_photos(manifest)} == {
-        first.file: "is gone",
-        second.file: "was changed",
-    }
+    assert manifest.unchanged_path(third) == manifest.path(third)
+    with pytest.raises(PhotoMissing):
+        manifest.unchanged_path(first)
+    with pytest.raises(PhotoUnreadable, match="was changed"):
+        manifest.unchanged_path(second)
 
 
 ODD_ROWS = {
