@@ -22,7 +22,7 @@ MAX_LINE = 1_000_000
 MAX_PHOTOS = 2_000_000
 """Lines of a manifest: all of CelebA has a tenth of that."""
 
-MAX_SIZE, MAX_NUMBER = 1 << 40, 1e100
+MAX_SIZE, MAX_NUMBER = 1 << 40, 1e60
 """Bytes or pixels of a photo, and other numbers: what is larger is none, and would overflow the figures."""
 
 MAX_COLUMNS = 1000
@@ -133,10 +133,7 @@ def load_manifest(file: Path, root: Path | None = None) -> Manifest:
         head = _head(json.loads(next(lines, "")))
         photos = tuple(_photo(json.loads(line)) for line in islice(lines, MAX_PHOTOS))
         folder = root or Path(_text(head, "root"))
-        about = [head.get(key) for key in ("licence", "source")]
-        if not all(isinstance(each, str | None) for each in about):
-            raise TypeError("its licence or source is no text")
-        manifest = Manifest(_text(head, "name"), folder, photos, *about)
+        manifest = Manifest(_text(head, "name"), folder, photos, head.get("licence"), head.get("source"))
         check_columns(manifest)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ManifestInvalid(f"{file} cannot be read as a data set's manifest: {error}; make it anew.") from error
@@ -241,7 +238,7 @@ def _lines(file: Path) -> Iterator[str]:
 
 
 def check_columns(manifest: Manifest) -> None:
-    """Raise ValueError for photos of one name, and for more attributes and values than can be held against each other."""
+    """Raise ValueError for photos of one name, and for more attributes and values than can be compared."""
     if len({photo.file for photo in manifest.photos}) < len(manifest.photos):
         raise ValueError("two lines are of one photo")
     names = {
@@ -254,6 +251,8 @@ def check_columns(manifest: Manifest) -> None:
 def _head(entry: Any) -> dict[str, Any]:
     if not isinstance(entry, dict) or entry.get("format") != FORMAT:
         raise ValueError(f"its first line is no head of {FORMAT}")
+    if not all(isinstance(entry.get(key), str | None) for key in ("licence", "source")):
+        raise TypeError("its licence or source is no text")
     return entry
 
 

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import math
 import re
-import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from pathlib import Path, PurePosixPath
-from typing import Any, Literal, get_args
+from pathlib import Path, PurePath, PurePosixPath
+from typing import Literal, get_args
 
 from ..errors import DatasetUnreadable, PhotoError
 from ..imaging.files import SUFFIXES, opened
-from .data import MAX_PHOTOS, SPLITS, Manifest, Photo, Split, file_sha256, split_photos
+from .data import MAX_NUMBER, MAX_PHOTOS, SPLITS, Manifest, Photo, Split, check_columns, file_sha256, split_photos
+from .read_table import read_table
 
 Kind = Literal["folder", "classes", "persons", "table", "celeba"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-
-MAX_TABLE = 500_000_000
-"""Bytes of a table, after it is unpacked: CelebA's 40 attributes of 202,599 photos are 26 MB."""
 
 SPLIT_NAMES: dict[str, Split] = {
     **dict.fromkeys(("train", "training", "0"), "train"),
@@ -93,7 +87,7 @@ def make_manifest(
     rows = _joined(rows, partition, "split")
     found, refused, absent = _read(root, list(rows), on_photo)
     if not found:
-        why = f", such as: {refused[0]}" if refused else "."
+        why = f", such as: {refused[0]}" if refused else f"; photos end in {', '.join(sorted(SUFFIXES))}."
         raise DatasetUnreadable(
             f"Of {first} no photo can be used: {absent:,} are not in {root}, {len(refused):,} cannot be read{why}"
         )
@@ -103,6 +97,10 @@ def make_manifest(
     made = split_photos(made, validation=validation, test=test) if drawn else made
     ordered = tuple(sorted(made, key=lambda photo: photo.file))
     manifest = Manifest(name or first.stem, root, ordered, licence, ", ".join(source.name for source in sources))
+    try:
+        check_columns(manifest)
+    except ValueError as error:
+        raise DatasetUnreadable(f"{first} makes no data set: {error}; give a table of fewer columns.") from error
     return MadeDataset(manifest, tuple(refused), absent, drawn)
 
 
@@ -136,25 +134,33 @@ def _of_folder(folder: Path, kind: Kind) -> Iterator[Row]:
         if path.suffix.lower() not in SUFFIXES or not path.is_file():
             continue
         place = path.relative_to(folder)
+        if _is_hidden(place):
+            continue
         facts: dict[str, str] = {}
-        if kind != "folder" and len(place.parts) > 1:
-            facts["label" if kind == "classes" else "person"] = place.parts[-2]
-        if kind != "folder" and len(place.parts) > 2 and place.parts[0].lower() in SPLIT_NAMES:
-            facts["split"] = place.parts[0]
+        folders = list(place.parts[:-1]) if kind != "folder" else []
+        if folders and _names_split(folders[0]):
+            facts["split"] = folders.pop(0)
+        if folders:
+            facts["label" if kind == "classes" else "person"] = folders[-1]
         yield Row(place.as_posix(), facts)
+
+
+def _names_split(folder: str) -> bool:
+    """Whether a folder is called like a split; digits are classes and persons there."""
+    return folder.lower() in SPLIT_NAMES and not folder.isdigit()
 
 
 def _of_table(file: Path) -> Iterator[Row]:
     """The rows of a table; a row that lacks cells, or has too many, is an error."""
-    for number, entry in enumerate(_entries(file), start=2):
+    for number, entry in enumerate(read_table(file), start=2):
         facts = {COLUMNS.get(key.strip().lower(), key.strip()): value for key, value in entry.items()}
         name = facts.pop("file", None)
         if not name:
             raise DatasetUnreadable(
                 f"{file.name} names no photo in row {number}; one of its columns must be called {', '.join(_NAMES)}."
             )
-        above = next(iter(PurePosixPath(name).parts), "").lower()
-        if above in SPLIT_NAMES and not above.isdigit():
+        above = next(iter(PurePosixPath(name).parts), "")
+        if _names_split(above):
             facts.setdefault("split", above)
         yield Row(name, facts)
 
@@ -162,96 +168,30 @@ def _of_table(file: Path) -> Iterator[Row]:
 _NAMES = [name for name, meaning in COLUMNS.items() if meaning == "file"]
 
 
-def _entries(file: Path) -> Iterator[dict[str, str]]:
-    """The rows of a table as they stand there, by the names of their columns, all values as text."""
-    text = _text_of(file)
-    if file.suffixes and ".jsonl" in file.suffixes:
-        yield from _json_lines(file, text)
-        return
-    if ".txt" in file.suffixes:
-        yield from _celeba_lines(file, text)
-        return
-    reader = csv.reader(io.StringIO(text, newline=""))
-    try:
-        names = next(reader, [])
-        for row in filter(None, reader):
-            if len(row) != len(names):
-                raise DatasetUnreadable(
-                    f"{file.name} has {len(row)} cells in line {reader.line_num}, and {len(names)} columns; mend it."
-                )
-            yield dict(zip(names, row, strict=True))
-    except csv.Error as error:
-        raise DatasetUnreadable(f"{file.name} is no table in line {reader.line_num} ({error}); mend it.") from error
-
-
-def _json_lines(file: Path, text: str) -> Iterator[dict[str, str]]:
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise DatasetUnreadable(f"{file.name} is no JSON in line {number} ({error}); mend the table.") from error
-        if not isinstance(entry, dict):
-            raise DatasetUnreadable(f"{file.name} has no object in line {number}; mend the table.")
-        nested = {key: value for key, value in entry.items() if isinstance(value, Mapping)}
-        flat = {key: value for key, value in entry.items() if key not in nested}
-        for inner in nested.values():
-            flat |= inner
-        yield {str(key): _word(value) for key, value in flat.items() if value is not None}
-
-
-def _word(value: Any) -> str:
-    return str(int(value)) if isinstance(value, bool) else str(value)
-
-
-def _celeba_lines(file: Path, text: str) -> Iterator[dict[str, str]]:
-    """CelebA's text files: values between blanks, the file first; a count and the attributes' names may go before."""
-    lines = [line.split() for line in text.splitlines() if line.strip()]
-    if lines and len(lines[0]) == 1 and lines[0][0].isdigit():
-        lines = lines[1:]
-    if not lines:
-        return
-    headless = PurePosixPath(lines[0][0]).suffix.lower() in SUFFIXES
-    names = ["value"] if headless else lines.pop(0)
-    if lines and len(names) == len(lines[0]):
-        names = names[1:]
-    for words in lines:
-        if len(words) != len(names) + 1:
-            raise DatasetUnreadable(f"{file.name} has {len(words) - 1} values for {words[0]}, and {len(names)} names.")
-        yield {"file": words[0], **dict(zip(names, words[1:], strict=True))}
-
-
-def _text_of(file: Path) -> str:
-    """The text of a table, unpacked where it is in a zip. Raises DatasetUnreadable."""
-    try:
-        if file.suffix.lower() != ".zip":
-            size, data = file.stat().st_size, None
-        else:
-            with zipfile.ZipFile(file) as archive:
-                inside = [each for each in archive.infolist() if not each.is_dir() and "__MACOSX" not in each.filename]
-                if len(inside) != 1:
-                    raise DatasetUnreadable(f"{file} holds {len(inside)} files; it must hold one table.")
-                size = inside[0].file_size
-                data = archive.open(inside[0]).read(MAX_TABLE + 1) if size <= MAX_TABLE else b""
-        if size > MAX_TABLE or (data is not None and len(data) > MAX_TABLE):
-            raise DatasetUnreadable(f"{file} has more than {MAX_TABLE // 1_000_000} MB; give a smaller table.")
-        return (file.read_bytes() if data is None else data).decode("utf-8-sig")
-    except (OSError, zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError) as error:
-        raise DatasetUnreadable(f"{file} cannot be read as a table ({error}); check the name.") from error
-
-
 def _joined(rows: Iterable[Row], table: Path | None, fact: str) -> Iterable[Row]:
-    """The rows with what another table says of their files, such as CelebA's identities."""
+    """The rows with what another table says of their files, such as CelebA's identities.
+
+    A file is the one of that place, else the one of that name. Raises DatasetUnreadable for a table without the fact,
+    and where it names several photos by one name.
+    """
     if table is None:
         return rows
-    said = {}
-    for row in _of_table(table):
-        said[PurePosixPath(row.file).name] = row.facts.get(fact) or row.facts.get("value", "")
-    return (
-        Row(row.file, row.facts | ({fact: found} if (found := said.get(PurePosixPath(row.file).name)) else {}))
-        for row in rows
-    )
+    said = {row.file: row.facts.get(fact) or row.facts.get("value", "") for row in _of_table(table)}
+    if not any(said.values()):
+        raise DatasetUnreadable(f"{table.name} has no column {fact!r}; give a table that says it for each photo.")
+    known = list(rows)
+    names = Counter(_bare(row) for row in known)
+    for row in known:
+        if row.file not in said and _bare(row) in said and names[_bare(row)] > 1:
+            raise DatasetUnreadable(
+                f"{table.name} names {_bare(row)}, and {names[_bare(row)]} photos are called so; name their folders."
+            )
+    found = (said.get(row.file) or said.get(_bare(row)) for row in known)
+    return [Row(row.file, row.facts | ({fact: word} if word else {})) for row, word in zip(known, found, strict=True)]
+
+
+def _bare(row: Row) -> str:
+    return PurePosixPath(row.file).name
 
 
 def _read(
@@ -267,6 +207,9 @@ def _read(
         place = there.get(row.file) or _same_end(row.file, there.get(PurePosixPath(row.file).name))
         if place is None:
             absent += 1
+            continue
+        if "\\" in place:
+            refused.append(f"{place} has a backslash in its name, which is a folder on Windows; rename it.")
             continue
         try:
             with opened(root / place) as picture:
@@ -298,11 +241,16 @@ def _files_below(root: Path) -> dict[str, str]:
     places: dict[str, str] = {}
     names: dict[str, list[str]] = {}
     for path in root.rglob("*"):
-        if path.suffix.lower() in SUFFIXES and path.is_file():
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not _is_hidden(path.relative_to(root)):
             place = path.relative_to(root).as_posix()
             places[place] = place
             names.setdefault(path.name, []).append(place)
     return {name: found[0] for name, found in names.items() if len(found) == 1} | places
+
+
+def _is_hidden(place: PurePath) -> bool:
+    """Whether a file is none of the user's: of a hidden folder, or a Mac's notes beside the photos."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in place.parts)
 
 
 def _attributes(rows: Iterable[Row]) -> set[str]:
@@ -327,9 +275,9 @@ def _photo(row: Row, seen: Photo, attributes: set[str]) -> Photo:
 
 
 def _number(word: str) -> str | float:
-    """A finite number, or the word: JSON has no other numbers."""
+    """A number that figures can be made of, or the word: JSON has no NaN, and 1e90 to the fourth is none."""
     try:
         number = float(word)
     except ValueError:
         return word
-    return number if math.isfinite(number) else word
+    return number if abs(number) <= MAX_NUMBER else word

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from ..errors import PhotoError
+from ..imaging.colour_profiles import eight_bit
 from ..imaging.files import opened
 from .data import SPLITS, Manifest, Photo, Split, groups_of, persons_across_splits
 from .near_duplicates import Look, look_at, same_pictures
@@ -56,7 +57,7 @@ def moments_of(values: Iterable[float], weights: Iterable[float] | None = None) 
     mean = float(numbers @ counts / n)
     off = numbers - mean
     second, third, fourth = (float(off**power @ counts / n) for power in (2, 3, 4))
-    flat = second <= 1e-14 * max(1.0, mean * mean)
+    flat = second <= 1e-28 * mean * mean  # what rounding makes of equal numbers
     return Moments(
         round(n),
         mean,
@@ -195,9 +196,10 @@ def measure_dataset(
 
 
 def _small(manifest: Manifest, photo: Photo) -> Image.Image:
+    """The photo upright and small, in 8 bits, whatever its file has."""
     with opened(manifest.unchanged_path(photo)) as picture:
         picture.draft("RGB", (LOOKED_AT, LOOKED_AT))
-        small = picture.convert("RGB")
+        small = eight_bit(ImageOps.exif_transpose(picture)).convert("RGB")
         small.thumbnail((LOOKED_AT, LOOKED_AT), Image.Resampling.BOX)
         return small
 
@@ -288,7 +290,7 @@ def _drift(
     light = {
         split: [brightness[n] for n, p in enumerate(photos) if p.split == split and n in brightness] for split in SPLITS
     }
-    numbers = {"brightness": light} | _numbers(photos)
+    numbers = _numbers(photos) | {"brightness": light}
     for name, by_split in numbers.items():
         own = moments_of(by_split["train"])
         for split in ("validation", "test"):
@@ -305,7 +307,7 @@ def _numbers(photos: Sequence[Photo]) -> dict[str, dict[Split, list[float]]]:
     """The numbers that photos have beside their pixels, by name and split: their values, and their sizes."""
     numbers: dict[str, dict[Split, list[float]]] = {}
     for photo in photos:
-        held = {"width": photo.width, "height": photo.height, **photo.values, **photo.quality}
+        held = {**photo.values, **photo.quality, "width": photo.width, "height": photo.height}
         for name, value in held.items():
             if not isinstance(value, str):
                 numbers.setdefault(name, {split: [] for split in SPLITS})[photo.split].append(float(value))

@@ -52,18 +52,40 @@ def picture_hash(grey: np.ndarray) -> int:
 
 
 def same_pictures(looks: Sequence[Look]) -> list[tuple[int, int]]:
-    """The pairs of places in `looks` that are one picture, also where one is the other's mirror image."""
-    count = len(looks)
-    hashes = [*(look.straight for look in looks), *(look.mirrored for look in looks)]
-    found = set()
+    """Pairs of places in `looks` that are one picture, also where one is the other's mirror image.
+
+    Of many copies each is in a pair with an earlier one, not with all.
+    """
+    firsts, found = _same_hash(looks)
+    count = len(firsts)
+    hashes = [looks[place].straight for place in firsts] + [looks[place].mirrored for place in firsts]
     for one, other, _ in near_pairs(hashes):
-        first, second = sorted((one % count, other % count))
+        first, second = sorted((firsts[one % count], firsts[other % count]))
         turned = (one < count) != (other < count)
-        if first != second and (first, second) not in found:
-            grey = looks[second].grey
-            if alike(looks[first].grey, grey[:, ::-1] if turned else grey) >= ALIKE:
-                found.add((first, second))
+        if first != second and (first, second) not in found and _are_one(looks[first], looks[second], turned=turned):
+            found.add((first, second))
     return sorted(found)
+
+
+def _same_hash(looks: Sequence[Look]) -> tuple[list[int], set[tuple[int, int]]]:
+    """The first place of each picture among those of one hash, and the pairs of it with the others.
+
+    Thousands of photos of one colour have one hash: they are not compared each with each.
+    """
+    of_hash: dict[int, list[int]] = {}
+    pairs: set[tuple[int, int]] = set()
+    for place, look in enumerate(looks):
+        firsts = of_hash.setdefault(look.straight, [])
+        same = next((first for first in firsts if _are_one(looks[first], look, turned=False)), None)
+        if same is None:
+            firsts.append(place)
+        else:
+            pairs.add((same, place))
+    return sorted(place for firsts in of_hash.values() for place in firsts), pairs
+
+
+def _are_one(one: Look, other: Look, *, turned: bool) -> bool:
+    return alike(one.grey, other.grey[:, ::-1] if turned else other.grey) >= ALIKE
 
 
 def alike(one: np.ndarray, other: np.ndarray) -> float:

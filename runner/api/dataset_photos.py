@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -11,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.choices import FacePolicy
 from ...core.errors import DatasetUnreadable
-from ...core.files import make_private_folder, write_new
-from ...core.interrupt import Stopped, never
+from ...core.files import make_private_folder, write_exclusively, write_new
+from ...core.interrupt import Stopped, stoppable
 from ..errors import Misuse, OutputUnwritable
 from .datasets import manifest_of, until
 
@@ -63,7 +64,7 @@ def screen_dataset(
     one_person: bool = False,
     engine: str | None = None,
     on_photo: Callable[[int, int], None] = lambda done, total: None,
-    stopped: Stopped = never,
+    stopped: Stopped | None = None,
 ) -> ScreenedDataset:
     """Look at each photo of a data set and say which are of no use to train on; nothing is changed in place.
 
@@ -78,13 +79,16 @@ def screen_dataset(
 
     manifest = manifest_of(Path(source))
     loaded = load_engine(engine) if engine else load_engine()
-    found = screen_photos(
-        manifest,
-        loaded,
-        min_face=min_face,
-        several=several,
-        one_person=one_person,
-        on_photo=until(stopped, "screened", on_photo),
+    found = stoppable(
+        lambda stopped: screen_photos(
+            manifest,
+            loaded,
+            min_face=min_face,
+            several=several,
+            one_person=one_person,
+            on_photo=until(stopped, "screened", on_photo),
+        ),
+        stopped,
     )
     rows = [
         {"file": each.photo.file, "problems": each.problems, "doubts": each.doubts, "copy_of": each.copy_of}
@@ -128,7 +132,7 @@ def crop_dataset(
     enlarge: float = 1.0,
     engine: str | None = None,
     on_photo: Callable[[int, int], None] = lambda done, total: None,
-    stopped: Stopped = never,
+    stopped: Stopped | None = None,
 ) -> CroppedDataset:
     """Write the photos of a data set cut and resized into the new folder `output`, with their manifest in it.
 
@@ -145,22 +149,24 @@ def crop_dataset(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Misuse(f"{folder} is there already; give --output a new folder.")
     loaded = load_engine(engine) if engine else load_engine()
-    try:
+
+    def work(stopped: Stopped) -> CroppedDataset:
+        told = until(stopped, "cut", on_photo)
         made, left_out = crop_photos(
-            manifest_of(Path(source)),
-            folder,
-            loaded,
-            cut=cut,
-            size=size,
-            enlarge=enlarge,
-            on_photo=until(stopped, "cut", on_photo),
+            manifest_of(Path(source)), folder, loaded, cut=cut, size=size, enlarge=enlarge, on_photo=told
         )
         if not made.photos:
-            raise DatasetUnreadable(f"No photo of {source} can be cut; {left_out[0].file}: {left_out[0].reason}")
-        file = save_manifest(made, folder / "photos.jsonl")
-    except OSError as error:
-        raise OutputUnwritable(f"{output} cannot be written to ({error.strerror or error}).") from error
-    return CroppedDataset(file, made, tuple(left_out))
+            why = f"; {left_out[0].file}: {left_out[0].reason}" if left_out else ", for it has none."
+            raise DatasetUnreadable(f"No photo of {source} can be cut{why}")
+        return CroppedDataset(save_manifest(made, folder / "photos.jsonl"), made, tuple(left_out))
+
+    try:
+        return stoppable(work, stopped)
+    except BaseException as error:
+        shutil.rmtree(folder, ignore_errors=True)  # pictures without their manifest are of no use, and in the way
+        if isinstance(error, OSError):
+            raise OutputUnwritable(f"{output} cannot be written to ({error.strerror or error}).") from error
+        raise
 
 
 @dataclass(frozen=True)
@@ -193,7 +199,7 @@ def caption_dataset(
     texts: str | Path | None = None,
     engine: str | None = None,
     on_photo: Callable[[int, int], None] = lambda done, total: None,
-    stopped: Stopped = never,
+    stopped: Stopped | None = None,
 ) -> CaptionedDataset:
     """Write a manifest with a caption for each photo: what varies is named, the person is `subject`.
 
@@ -220,26 +226,39 @@ def caption_dataset(
         raise Misuse(
             f"The data set has no attribute {min(unknown)!r}; it has: {', '.join(manifest.attributes) or 'none'}."
         )
-    made, unseen = caption_photos(
-        manifest,
-        engine=(load_engine(engine) if engine else load_engine()) if measured else None,
-        captioner=load_captioner(captioner) if captioner else None,
-        subject=subject,
-        style=style,
-        attributes=chosen,
-        on_photo=until(stopped, "captioned", on_photo),
+    files = {} if folder is None else _text_files(manifest, folder)
+    networks = (load_engine(engine) if engine else load_engine()) if measured else None
+    reader = load_captioner(captioner) if captioner else None
+    made, unseen = stoppable(
+        lambda stopped: caption_photos(
+            manifest,
+            engine=networks,
+            captioner=reader,
+            subject=subject,
+            style=style,
+            attributes=chosen,
+            on_photo=until(stopped, "captioned", on_photo),
+        ),
+        stopped,
     )
     try:
+        for photo in made.photos if files else ():
+            make_private_folder(files[photo.file].parent)
+            write_exclusively(files[photo.file], ((photo.caption or "") + "\n").encode(), private=True)
         file = save_manifest(made, target)
-        if folder is not None:
-            _write_texts(made, folder)
     except OSError as error:
         raise OutputUnwritable(f"{error.filename or target} cannot be written ({error.strerror or error}).") from error
     return CaptionedDataset(file, made, tuple(unseen))
 
 
-def _write_texts(manifest: Manifest, folder: Path) -> None:
-    for photo in manifest.photos:
-        file = (folder / photo.file).with_suffix(".txt")
-        make_private_folder(file.parent)
-        write_new(file, ((photo.caption or "") + "\n").encode(), private=True)
+def _text_files(manifest: Manifest, folder: Path) -> dict[str, Path]:
+    """The text file of each photo. Raises Misuse where one is there already, or two photos would have one."""
+    files = {photo.file: (folder / photo.file).with_suffix(".txt") for photo in manifest.photos}
+    taken: set[Path] = set()
+    for name, file in files.items():
+        if file in taken or file.exists():
+            raise Misuse(
+                f"--texts {folder}: {file.name} of {name} is there already, or another photo's; give a new folder."
+            )
+        taken.add(file)
+    return files

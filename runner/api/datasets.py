@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.errors import Interrupted
 from ...core.files import beside, make_private_folder, write_new
-from ...core.interrupt import Stopped, never
+from ...core.interrupt import Stopped, stoppable
 from ..errors import Misuse, OutputUnwritable
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def report_dataset(
     *,
     root: str | Path | None = None,
     on_photo: Callable[[int, int], None] = lambda done, total: None,
-    stopped: Stopped = never,
+    stopped: Stopped | None = None,
 ) -> DatasetReport:
     """Measure a data set and write ``dataset_report.html`` and ``.json`` into the folder `output`, for its owner only.
 
@@ -88,7 +88,7 @@ def report_dataset(
     from ..report.dataset_page import figures_as_dict, render_dataset
 
     read = load_manifest(Path(manifest), None if root is None else Path(root))
-    figures = measure_dataset(read, until(stopped, "measured", on_photo))
+    figures = stoppable(lambda stopped: measure_dataset(read, until(stopped, "measured", on_photo)), stopped)
     values = figures_as_dict(read, figures)
     page = render_dataset(read, figures)
     text = json.dumps(values, indent=1, ensure_ascii=False)
@@ -136,7 +136,7 @@ def make_dataset(
     test: float = 0.1,
     split_anew: bool = False,
     on_photo: Callable[[int, int], None] = lambda done, total: None,
-    stopped: Stopped = never,
+    stopped: Stopped | None = None,
 ) -> MadeManifest:
     """Write the manifest of a data set: its photos with their hashes, sizes, splits, labels and attributes.
 
@@ -152,21 +152,24 @@ def make_dataset(
         raise Misuse(f"--output {target} must end in {ENDING}.")
     if target.exists():
         raise Misuse(f"{target} exists; give another --output.")
-    if validation + test >= 1 or min(validation, test) < 0:
+    if not (validation >= 0 and test >= 0 and validation + test < 1):
         raise Misuse(f"--validation {validation} and --test {test} leave nothing to train on.")
 
-    made = make_manifest(
-        [Path(source) for source in sources],
-        kind=kind or "auto",
-        photos=None if photos is None else Path(photos),
-        identities=None if identities is None else Path(identities),
-        partition=None if partition is None else Path(partition),
-        name=name,
-        licence=licence,
-        validation=validation,
-        test=test,
-        split_anew=split_anew,
-        on_photo=until(stopped, "made", on_photo),
+    made = stoppable(
+        lambda stopped: make_manifest(
+            [Path(source) for source in sources],
+            kind=kind or "auto",
+            photos=None if photos is None else Path(photos),
+            identities=None if identities is None else Path(identities),
+            partition=None if partition is None else Path(partition),
+            name=name,
+            licence=licence,
+            validation=validation,
+            test=test,
+            split_anew=split_anew,
+            on_photo=until(stopped, "made", on_photo),
+        ),
+        stopped,
     )
     notes = []
     if shared := shared_across_splits(made.manifest):

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from ...core.training.data import Manifest, Photo
     from ...core.training.dataset_figures import DatasetFigures
 
-EXAMPLES, GROUPS, PAIRS = 6, 24, 20
-"""Example photos of an attribute or a class, groups of one picture and correlated pairs that the page shows."""
+EXAMPLES, GROUPS, PAIRS, SHOWN = 6, 24, 20, 60
+"""Example photos of an attribute or a class, groups of one picture and correlated pairs that the page shows, and how
+many attributes and classes have examples: a photo is 3 kB of the page."""
 
 THUMB = 112
 FAR_APART = 10.0
@@ -123,15 +124,17 @@ def render_dataset(manifest: Manifest, figures: DatasetFigures) -> str:
         splits=[split for split in SPLITS if figures.splits[split]],
         histogram=_histogram(figures.pixels["all"]),
         channels={split: channel_moments(each) for split, each in figures.pixels.items() if each.any()},
-        heat=_heat(names, figures.correlations),
+        heat=_heat(names[:SHOWN], figures.correlations[:SHOWN, :SHOWN]),
         pairs=[(names[one], names[other], phi) for one, other, phi in _pairs(figures.correlations)[:PAIRS]],
-        label_examples={name: _examples(manifest, lambda p, n=name: p.label == n) for name in figures.labels},
+        label_examples={
+            name: _examples(manifest, lambda p, n=name: p.label == n) for name in list(figures.labels)[:SHOWN]
+        },
         attribute_examples={
             name: (
                 _examples(manifest, lambda p, n=name: p.attributes.get(n) is True),
                 _examples(manifest, lambda p, n=name: p.attributes.get(n) is False),
             )
-            for name in names
+            for name in names[:SHOWN]
         },
         groups=[[manifest.root / file for file in group[:EXAMPLES]] for group in figures.near[:GROUPS]],
         more_groups=max(0, len(figures.near) - GROUPS),

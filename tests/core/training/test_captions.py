@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from likeness_studio.core.training.captions import known_words, words_of, write_caption
 from likeness_studio.core.training.data import load_manifest
@@ -83,3 +84,19 @@ def test_attributes_alone_need_no_network(photo_folder, tmp_path):
     assert "no attribute 'Hat'; it has: Eyeglasses, Smiling" in outcome.output
     assert call(manifest, "-o", manifest, "--no-measured").exit_code == 2
     assert call(manifest, "-o", tmp_path / "e.jsonl", "--no-measured", "--captioner", "blip").exit_code == 2
+
+
+def test_texts_never_take_each_others_place(photo_folder, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    shutil.copy(photo_folder / "coffee.png", folder / "a.png")
+    shutil.copy(photo_folder / "chelsea.png", folder / "b.png")
+    words = (folder, "--no-measured", "--texts", tmp_path / "texts")
+    assert call(*words, "-o", tmp_path / "1.jsonl").exit_code == 0
+    outcome = call(*words, "-o", tmp_path / "2.jsonl")
+    assert outcome.exit_code == 2
+    assert "a.txt for a.png is there already" in outcome.output
+    assert not (tmp_path / "2.jsonl").exists()
+    with Image.open(photo_folder / "rocket.png") as photo:
+        photo.convert("RGB").save(folder / "a.jpg")
+    assert call(folder, "--no-measured", "--texts", tmp_path / "new", "-o", tmp_path / "3.jsonl").exit_code == 2

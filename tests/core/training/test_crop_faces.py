@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import random
 import shutil
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from likeness_studio.core.errors import Interrupted
 from likeness_studio.core.provenance.origin import origin_of
 from likeness_studio.core.training.crop_faces import box_of_bucket, box_round_face, buckets, nearest_bucket
-from likeness_studio.core.training.data import file_sha256, load_manifest
+from likeness_studio.core.training.data import file_sha256, load_manifest, save_manifest
+from likeness_studio.runner.api.dataset_photos import crop_dataset
 from likeness_studio.runner.cli import main
 
 
@@ -116,3 +119,17 @@ def test_a_folder_that_is_there_and_photos_that_all_lack_a_face(photos, tmp_path
     outcome = call(photos, "-o", tmp_path / "cut")
     assert outcome.exit_code == 1
     assert "No photo of" in outcome.output
+
+
+@pytest.mark.models
+def test_what_was_stopped_or_has_nothing_to_cut_leaves_no_folder(photos, tmp_path):
+    out, seen = tmp_path / "cut", []
+    with pytest.raises(Interrupted):
+        crop_dataset(photos, out, size=64, on_photo=lambda *at: seen.append(at), stopped=lambda: len(seen) > 1)
+    assert not out.exists()
+    made = crop_dataset(photos, out, size=64)
+    empty = save_manifest(replace(made.manifest, photos=()), tmp_path / "none.jsonl")
+    outcome = call(empty, "-o", tmp_path / "again")
+    assert outcome.exit_code == 1
+    assert "for it has none" in outcome.output
+    assert not (tmp_path / "again").exists()

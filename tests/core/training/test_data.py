@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from likeness_studio.core.errors import DatasetUnreadable, ManifestInvalid, PhotoMissing, PhotoUnreadable
-from likeness_studio.core.training import data, data_sources
+from likeness_studio.core.training import data, read_table
 from likeness_studio.core.training.data import Manifest, Photo, load_manifest, save_manifest, split_photos
 from likeness_studio.core.training.data_sources import make_manifest
 
@@ -181,6 +181,11 @@ WRONG = {
     "another length": ("file,label\na.png,x,y\n", "3 cells in line 2, and 2 columns"),
     "no such photos": ("file\nz.png\n", "no photo can be used"),
     "a split of no name": ("file,split\na.png,tomorrow\n", "'tomorrow'"),
+    "columns of one name": ("file,x,x\na.png,1,2\n", "several columns called 'x'"),
+    "too many columns": (
+        "file," + ",".join(f"c{n}" for n in range(1001)) + "\na.png" + ",1" * 1001 + "\n",
+        "1,001 attributes",
+    ),
     "twice": ("file\na.png\na.png\n", "two rows"),
     "nothing": ("", "no photo can be used"),
     "a cell without end": ("file\n" + "a" * 200_000 + "\n", "no table in line"),
@@ -207,7 +212,7 @@ def test_a_folder_of_texts_a_file_of_no_kind_and_a_wrong_zip_are_said(tmp_path):
 
 
 def test_a_table_that_unpacks_to_more_than_the_limit_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(data_sources, "MAX_TABLE", 1000)
+    monkeypatch.setattr(read_table, "MAX_TABLE", 1000)
     file = tmp_path / "a.csv.zip"
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.csv", "file\n" + "a.png\n" * 1000)
@@ -313,3 +318,55 @@ def test_a_photo_of_another_split_never_stands_in(table):
     table.write_text("file,label\ntrain/1.png,x\na.png,y\n")
     found = made(table, photos=table.parent / "photos")
     assert ([each.file for each in found.manifest.photos], found.absent) == (["a.png"], 1)
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_tables_of_other_separators_and_an_index_without_a_name(table, separator):
+    before = made(table, photos=table.parent / "photos").manifest.version
+    lines = CSV.replace(",", separator).splitlines()
+    table.write_text("\n".join(f"{n or ''}{separator}{line}" for n, line in enumerate(lines)))
+    assert made(table, photos=table.parent / "photos").manifest.version == before
+
+
+def test_another_encoding_is_named(table):
+    table.write_bytes(CSV.replace("Female", "Zo\u00eb").encode("latin-1"))
+    with pytest.raises(DatasetUnreadable, match="not in UTF-8"):
+        made(table, photos=table.parent / "photos")
+
+
+def test_hidden_files_are_not_the_users_and_a_backslash_is_said(tmp_path):
+    for number, place in enumerate((".thumbs/a.png", "__MACOSX/b.png", "._c.png", "d.png")):
+        draw(tmp_path / place, number)
+    draw(tmp_path / "e\\f.png", 9)
+    found = made(tmp_path)
+    assert [each.file for each in found.manifest.photos] == ["d.png"]
+    assert len(found.refused) == 1
+    assert "backslash" in found.refused[0]
+
+
+def test_folders_of_splits_are_no_classes_and_digits_are_no_splits(tmp_path):
+    for number, place in enumerate(("train/1.png", "val/2.png", "test/cat/3.png")):
+        draw(tmp_path / "a" / place, number)
+    found = {each.file: (each.label, each.split) for each in made(tmp_path / "a").manifest.photos}
+    assert found == {
+        "train/1.png": (None, "train"),
+        "val/2.png": (None, "validation"),
+        "test/cat/3.png": ("cat", "test"),
+    }
+    for number, place in enumerate(("0/x/1.png", "1/x/2.png")):
+        draw(tmp_path / "b" / place, number)
+    assert made(tmp_path / "b").drawn
+
+
+def test_two_photos_of_one_name_are_told_apart_or_the_table_is_refused(tmp_path):
+    for number, place in enumerate(("cat/1.png", "dog/1.png")):
+        draw(tmp_path / "in" / place, number)
+    people = tmp_path / "people.csv"
+    people.write_text("file,person\n1.png,x\n")
+    with pytest.raises(DatasetUnreadable, match="2 photos are called so"):
+        made(tmp_path / "in", identities=people)
+    people.write_text("file,person\ncat/1.png,x\ndog/1.png,y\n")
+    assert [each.person for each in made(tmp_path / "in", identities=people).manifest.photos] == ["x", "y"]
+    people.write_text("file,age\ncat/1.png,3\n")
+    with pytest.raises(DatasetUnreadable, match="no column 'person'"):
+        made(tmp_path / "in", identities=people)

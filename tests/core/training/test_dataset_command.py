@@ -146,3 +146,29 @@ def test_half_a_character_in_a_table_does_not_stop_the_report(photo_folder, tmp_
     assert call(table, "--photos", photo_folder, "-o", tmp_path / "m.jsonl", "--name", "\udcff").exit_code == 0
     assert report(tmp_path / "m.jsonl", "-o", tmp_path / "r").exit_code == 0
     assert json.loads((tmp_path / "r" / "dataset_report.json").read_text("utf-8"))["labels"].keys() == {"\ud800"}
+
+
+def test_a_photo_that_was_changed_is_not_measured(photo_folder, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("coffee", "chelsea"):
+        (folder / f"{name}.png").write_bytes((photo_folder / f"{name}.png").read_bytes())
+    assert call(folder, "-o", tmp_path / "m.jsonl").exit_code == 0
+    (folder / "coffee.png").write_bytes((photo_folder / "rocket.png").read_bytes())
+    outcome = report(tmp_path / "m.jsonl", "-o", tmp_path / "r")
+    assert "coffee.png was changed since the manifest was made" in outcome.output
+
+
+def test_a_thousand_classes_make_no_endless_page(photo_folder, tmp_path):
+    table = tmp_path / "t.csv"
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    data = (photo_folder / "chelsea.png").read_bytes()
+    for number in range(150):
+        (folder / f"{number}.png").write_bytes(data)
+    table.write_text("file,label\n" + "".join(f"{n}.png,class {n:03}\n" for n in range(150)))
+    assert call(table, "--photos", folder, "-o", tmp_path / "m.jsonl").exit_code == 0
+    assert report(tmp_path / "m.jsonl", "-o", tmp_path / "r").exit_code == 0
+    page = (tmp_path / "r" / "dataset_report.html").read_text("utf-8")
+    assert "class 149" in page
+    assert page.count("<img") < 60 + 30

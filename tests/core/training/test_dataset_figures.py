@@ -154,3 +154,30 @@ def test_a_photo_that_is_gone_is_said(manifest, tmp_path):
     lost = measure_dataset(replace(manifest, root=tmp_path))
     assert len(lost.unread) == PHOTOS
     assert lost.near == ()
+
+
+def test_numbers_near_each_other_have_moments_and_large_ones_no_error(manifest):
+    values = 1e4 + np.random.default_rng(2).normal(0, 1e-4, 300)
+    assert moments_of(values).skewness == pytest.approx(scipy.stats.skew(values), rel=1e-2)
+    wild = [replace(each, values={"big": 1e59 if n % 2 else -1e59}) for n, each in enumerate(manifest.photos)]
+    (big,) = measure_dataset(replace(manifest, photos=tuple(wild))).values
+    assert big.moments is not None
+    assert big.moments.high == 1e59
+
+
+def test_a_turned_photo_is_seen_upright_and_16_bits_are_not_cut_off(tmp_path):
+    step = np.arange(0, 65536, 65536 // 40, dtype=np.uint16)[:40]
+    Image.fromarray(np.tile(step, (40, 1))).save(tmp_path / "deep.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    ramp = Image.fromarray((np.tile(step, (40, 1)) // 257).astype(np.uint8)).convert("RGB")
+    ramp.save(tmp_path / "plain.png")
+    ramp.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    figures = measure_dataset(make_manifest([tmp_path]).manifest)
+    assert figures.near == (("deep.png", "plain.png", "turned.jpg"),)
+    assert channel_moments(figures.pixels["all"])["red"].mean == pytest.approx(0.5, abs=0.03)
+
+
+def test_a_column_does_not_take_the_place_of_what_is_measured(manifest):
+    told = [replace(each, values={"width": 5.0 if each.split == "test" else 1.0}) for each in manifest.photos]
+    assert "width" not in {each.fact for each in measure_dataset(replace(manifest, photos=tuple(told))).drift}
