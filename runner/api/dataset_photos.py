@@ -257,8 +257,6 @@ def _text_files(manifest: Manifest, folder: Path) -> dict[str, Path]:
     taken: set[Path] = set()
     for name, file in files.items():
         if file in taken or file.exists():
-            raise Misuse(
-                f"--texts {folder}: {file.name} of {name} is there already, or another photo's; give a new folder."
-            )
+            raise Misuse(f"--texts {folder}: {file.name} for {name} is there already; give a new folder.")
         taken.add(file)
     return files
