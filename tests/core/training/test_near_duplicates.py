@@ -40,8 +40,8 @@ CHANGED = {
     "as it is": lambda picture: picture,
     "saved again": saved_again,
     "made smaller": lambda picture: picture.resize((picture.width // 2, picture.height // 2)),
-    "lighter": lambda picture: picture.point(lambda level: min(255, round(level * 1.08 + 5))),
-    "of another gamma": lambda picture: picture.point(lambda level: round(255 * (level / 255) ** 0.8)),
+    "lighter": lambda picture: picture.point([min(255, round(level * 1.08 + 5)) for level in range(256)] * 3),
+    "of another gamma": lambda picture: picture.point([round(255 * (level / 255) ** 0.8) for level in range(256)] * 3),
     "grey": lambda picture: picture.convert("L"),
     "mirrored": lambda picture: picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
 }

@@ -28,7 +28,7 @@ def folder(portraits, tmp_path_factory):
         other = opened.convert("RGB").resize(photo.size)
     photo.resize((photo.width // 2, photo.height // 2)).save(folder / "smaller.jpg", quality=70)
     photo.rotate(2).filter(ImageFilter.GaussianBlur(photo.width / 120)).save(folder / "blurred.jpg", quality=95)
-    photo.rotate(-2).point(lambda level: level // 9).save(folder / "dark.jpg")
+    photo.rotate(-2).point([level // 9 for level in range(256)] * 3).save(folder / "dark.jpg")
     photo.rotate(4).resize((60, 80)).save(folder / "tiny.jpg")
     photo.crop((0, 0, photo.width // 5, photo.height // 5)).save(folder / "wall.jpg")
     two = Image.new("RGB", (2 * photo.width, photo.height))
