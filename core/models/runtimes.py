@@ -62,7 +62,7 @@ def run_network(session: onnxruntime.InferenceSession, outputs: list[str] | None
     ending.daemon = True
     ending.start()
     try:
-        return session.run(outputs, feed, options)
+        return list(session.run(outputs, feed, options))
     except runtime.capi.onnxruntime_pybind11_state.Fail as error:
         if not options.terminate:
             raise

@@ -59,7 +59,7 @@ def test_photos_are_measured_and_what_cannot_be_is_said(astronaut, photo_folder,
     outcome = call(folder, "-o", tmp_path / "c.jsonl", "--subject", "ohwx woman", "--texts", tmp_path / "texts")
     assert outcome.exit_code == 0, outcome.output
     assert "Unseen    more/cup.png: " in outcome.output
-    captions = {photo.file: photo.caption for photo in load_manifest(tmp_path / "c.jsonl").photos}
+    captions = {photo.file: str(photo.caption) for photo in load_manifest(tmp_path / "c.jsonl").photos}
     assert captions["more/cup.png"] == "Photo of ohwx woman."
     assert " of ohwx woman, " in captions["me.jpg"]
     assert "background" in captions["me.jpg"]
