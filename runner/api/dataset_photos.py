@@ -76,7 +76,9 @@ def screen_dataset(
     from ...core.faces.engines import load_engine
     from ...core.training.data import save_manifest
     from ...core.training.screen_photos import kept_photos, screen_photos
+    from ..backends.execute import check_writable
 
+    check_writable(Path(output))
     manifest = manifest_of(Path(source))
     loaded = load_engine(engine) if engine else load_engine()
     found = stoppable(
@@ -213,12 +215,14 @@ def caption_dataset(
     from ...core.prompting.captioner import load_captioner
     from ...core.training.captions import caption_photos
     from ...core.training.data import ENDING, save_manifest
+    from ..backends.execute import check_writable
 
     target, folder = Path(output), None if texts is None else Path(texts)
     if target.suffix != ENDING or target.exists():
         raise Misuse(f"--output {target} must end in {ENDING} and be a new file.")
     if captioner and not measured:
         raise Misuse("--captioner describes beside what is measured; leave --no-measured out.")
+    check_writable(target.parent)
     manifest = manifest_of(Path(source))
     chosen = None if attributes is None else list(attributes)
     unknown = set(chosen or ()) - set(manifest.attributes)

@@ -85,8 +85,10 @@ def report_dataset(
     """
     from ...core.training.data import load_manifest
     from ...core.training.dataset_figures import measure_dataset
+    from ..backends.execute import check_writable
     from ..report.dataset_page import figures_as_dict, render_dataset
 
+    check_writable(Path(output))
     read = load_manifest(Path(manifest), None if root is None else Path(root))
     figures = stoppable(lambda stopped: measure_dataset(read, until(stopped, "measured", on_photo)), stopped)
     values = figures_as_dict(read, figures)
@@ -146,6 +148,7 @@ def make_dataset(
     """
     from ...core.training.data import ENDING, persons_across_splits, save_manifest, shared_across_splits
     from ...core.training.data_sources import make_manifest
+    from ..backends.execute import check_writable
 
     target = Path(output)
     if target.suffix != ENDING:
@@ -155,6 +158,7 @@ def make_dataset(
     if not (validation >= 0 and test >= 0 and validation + test < 1):
         raise Misuse(f"--validation {validation} and --test {test} leave nothing to train on.")
 
+    check_writable(target.parent)
     made = stoppable(
         lambda stopped: make_manifest(
             [Path(source) for source in sources],

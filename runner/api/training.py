@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -11,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors import Interrupted
-from ...core.files import make_private_folder
 from ...core.interrupt import Stopped, never
 from ..errors import Misuse, OutputUnwritable
 
@@ -86,6 +84,7 @@ def train_tiny_vae(
     Raises Misuse, DependencyMissing, OutputUnwritable, and what reading the photos and the training raise.
     """
     from ...core.training.tiny_vae_train import Settings, files_of
+    from ..backends.execute import check_writable
 
     target = Path(output)
     if steps is not None and minutes is not None:
@@ -104,7 +103,7 @@ def train_tiny_vae(
     from ...core.host import torch_device
     from ...core.training import tiny_vae_train as engine
 
-    _check_folder(target)
+    check_writable(target.parent)
     with _writing(target):
         place = torch_device(device)
         read = _read([Path(folder) for folder in data], photos, size, on_event, stopped)
@@ -162,13 +161,6 @@ def _read(data: list[Path], limit: int, size: int, on_event: Callable[[PhotoRead
             raise Interrupted("The training was stopped before it began; nothing was written.")
 
     return tiny_vae_data.load(folders, size, on_photo)
-
-
-def _check_folder(output: Path) -> None:
-    """Find out before the training, not after it, that its files cannot be written."""
-    with _writing(output):
-        make_private_folder(output.parent)
-        tempfile.TemporaryFile(dir=output.parent).close()
 
 
 @contextmanager

@@ -9,8 +9,10 @@ from click.testing import CliRunner
 
 from likeness_studio.core.errors import Interrupted
 from likeness_studio.core.training.data import load_manifest
+from likeness_studio.runner.api.dataset_photos import caption_dataset, screen_dataset
 from likeness_studio.runner.api.datasets import make_dataset, report_dataset
 from likeness_studio.runner.cli import main
+from likeness_studio.runner.errors import OutputUnwritable
 
 
 def call(*words):
@@ -63,8 +65,18 @@ def test_wrong_usage(photo_folder, tmp_path, monkeypatch, words, said):
     assert said in outcome.output
 
 
-def test_a_folder_that_cannot_be_written_is_said(photo_folder, tmp_path):
-    outcome = call(photo_folder, "-o", tmp_path / "none" / "m.jsonl")
+def test_where_nothing_can_be_written_it_is_said_before_a_photo_is_read(photo_folder, things, tmp_path):
+    (tmp_path / "file").write_text("")
+    inside = tmp_path / "file" / "out"
+    for work in (
+        lambda told: make_dataset([photo_folder], inside / "m.jsonl", on_photo=told),
+        lambda told: report_dataset(things, inside, on_photo=told),
+        lambda told: screen_dataset(things, inside, on_photo=told),
+        lambda told: caption_dataset(things, inside / "c.jsonl", measured=False, on_photo=told),
+    ):
+        with pytest.raises(OutputUnwritable):
+            work(lambda *_: pytest.fail("a photo was read"))
+    outcome = call(photo_folder, "-o", inside / "m.jsonl")
     assert outcome.exit_code == 1
     assert "output_unwritable" in outcome.output
 
@@ -137,7 +149,7 @@ def test_a_manifest_that_is_none_and_one_of_moved_photos(things, photo_folder, t
 def test_a_report_that_is_stopped_writes_nothing(things, tmp_path):
     with pytest.raises(Interrupted):
         report_dataset(things, tmp_path / "r", stopped=lambda: True)
-    assert not (tmp_path / "r").exists()
+    assert list((tmp_path / "r").iterdir()) == []
 
 
 def test_half_a_character_in_a_table_does_not_stop_the_report(photo_folder, tmp_path):
