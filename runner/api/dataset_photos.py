@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...core.choices import FacePolicy
+from ...core.choices import DEFAULT_ENGINE, FacePolicy
 from ...core.errors import DatasetUnreadable
 from ...core.files import make_private_folder, write_exclusively, write_new
 from ...core.interrupt import Stopped, stoppable
-from ..errors import Misuse, OutputUnwritable
-from .datasets import manifest_of, until
+from ..errors import Misuse
+from .datasets import manifest_of, until, writing
 
 if TYPE_CHECKING:
     from ...core.training.captions import Style
@@ -80,7 +80,7 @@ def screen_dataset(
 
     check_writable(Path(output))
     manifest = manifest_of(Path(source))
-    loaded = load_engine(engine) if engine else load_engine()
+    loaded = load_engine(engine or DEFAULT_ENGINE)
     found = stoppable(
         lambda stopped: screen_photos(
             manifest,
@@ -97,13 +97,11 @@ def screen_dataset(
         for each in found
     ]
     about = {"format": SCREENING, "of": manifest.version, "engine": loaded.key, "min_face": min_face, "photos": rows}
-    try:
+    with writing(output):
         make_private_folder(Path(output))
         kept = save_manifest(replace(manifest, photos=kept_photos(found)), Path(output) / "kept.jsonl")
         text = json.dumps(about, indent=1, ensure_ascii=False)
         report = write_new(Path(output) / "screening.json", text.encode(), private=True)
-    except OSError as error:
-        raise OutputUnwritable(f"{output} cannot be written to ({error.strerror or error}).") from error
     return ScreenedDataset(kept, report, tuple(found))
 
 
@@ -150,7 +148,7 @@ def crop_dataset(
     folder = Path(output)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise Misuse(f"{folder} is there already; give --output a new folder.")
-    loaded = load_engine(engine) if engine else load_engine()
+    loaded = load_engine(engine or DEFAULT_ENGINE)
 
     def work(stopped: Stopped) -> CroppedDataset:
         told = until(stopped, "cut", on_photo)
@@ -163,11 +161,10 @@ def crop_dataset(
         return CroppedDataset(save_manifest(made, folder / "photos.jsonl"), made, tuple(left_out))
 
     try:
-        return stoppable(work, stopped)
-    except BaseException as error:
+        with writing(output):
+            return stoppable(work, stopped)
+    except BaseException:
         shutil.rmtree(folder, ignore_errors=True)  # pictures without their manifest are of no use, and in the way
-        if isinstance(error, OSError):
-            raise OutputUnwritable(f"{output} cannot be written to ({error.strerror or error}).") from error
         raise
 
 
@@ -231,7 +228,7 @@ def caption_dataset(
             f"The data set has no attribute {min(unknown)!r}; it has: {', '.join(manifest.attributes) or 'none'}."
         )
     files = {} if folder is None else _text_files(manifest, folder)
-    networks = (load_engine(engine) if engine else load_engine()) if measured else None
+    networks = load_engine(engine or DEFAULT_ENGINE) if measured else None
     reader = load_captioner(captioner) if captioner else None
     made, unseen = stoppable(
         lambda stopped: caption_photos(
@@ -245,13 +242,11 @@ def caption_dataset(
         ),
         stopped,
     )
-    try:
+    with writing(target):
         for photo in made.photos if files else ():
             make_private_folder(files[photo.file].parent)
             write_exclusively(files[photo.file], ((photo.caption or "") + "\n").encode(), private=True)
         file = save_manifest(made, target)
-    except OSError as error:
-        raise OutputUnwritable(f"{error.filename or target} cannot be written ({error.strerror or error}).") from error
     return CaptionedDataset(file, made, tuple(unseen))
 
 

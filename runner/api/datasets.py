@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,14 +95,12 @@ def report_dataset(
     values = figures_as_dict(read, figures)
     page = render_dataset(read, figures)
     text = json.dumps(values, indent=1, ensure_ascii=False)
-    try:
+    with writing(output):
         make_private_folder(Path(output))
         written = write_new(
             Path(output) / "dataset_report.html", page.encode(errors="backslashreplace"), ".json", private=True
         )
         beside_it = write_new(beside(written, ".json"), text.encode(errors="backslashreplace"), private=True)
-    except OSError as error:
-        raise OutputUnwritable(f"{output} cannot be written to ({error.strerror or error}).") from error
     return DatasetReport(written, beside_it, values)
 
 
@@ -111,6 +110,15 @@ def manifest_of(source: Path) -> Manifest:
     from ...core.training.data_sources import make_manifest
 
     return make_manifest([source]).manifest if source.is_dir() else load_manifest(source)
+
+
+@contextmanager
+def writing(place: str | Path) -> Iterator[None]:
+    """Clear words where files cannot be written: OutputUnwritable."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputUnwritable(f"{place} cannot be written to ({error.strerror or error}).") from error
 
 
 def until(stopped: Stopped, done: str, on_photo: Callable[[int, int], None]) -> Callable[[int, int], None]:
@@ -181,8 +189,6 @@ def make_dataset(
         notes.append(f"{len(shared)} files are in more than one split, such as {some[0].file} and {some[1].file}.")
     if persons := persons_across_splits(made.manifest):
         notes.append(f"{len(persons)} persons are in more than one split, such as {next(iter(persons))}.")
-    try:
+    with writing(target):
         file = save_manifest(made.manifest, target)
-    except OSError as error:
-        raise OutputUnwritable(f"{target} cannot be written ({error.strerror or error}).") from error
     return MadeManifest(file, made.manifest, made.refused, made.absent, made.drawn, tuple(notes))

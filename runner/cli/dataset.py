@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,10 +25,24 @@ if TYPE_CHECKING:
     from ...core.training.data_sources import Kind
     from ..api.dataset_photos import CaptionedDataset, CroppedDataset, ScreenedDataset
     from ..api.datasets import DatasetReport, MadeManifest
+    from .output import StatusLine
 
 KINDS = ("folder", "classes", "persons", "table", "celeba")
 MOST_REFUSED = 10
 EXISTING = click.Path(path_type=Path, exists=True)
+
+
+def _counted(line: StatusLine) -> Callable[[int, int], None]:
+    """Shows how many of the photos were read."""
+    return lambda done, total: line.show(f"photo {done:,} of {total:,}")
+
+
+def _say_first(out: Output, word: str, lines: Sequence[str], rest: str) -> None:
+    """The first of many lines behind a word, and how many more there are."""
+    for text in lines[:MOST_REFUSED]:
+        out.say(f"{word:10}{text}")
+    if len(lines) > MOST_REFUSED:
+        out.say(f"{word:10}{len(lines) - MOST_REFUSED:,} {rest}")
 
 
 @click.group()
@@ -85,7 +100,7 @@ def make(
             validation=validation,
             test=test,
             split_anew=split_anew,
-            on_photo=lambda done, total: line.show(f"photo {done:,} of {total:,}"),
+            on_photo=_counted(line),
         )
     out.result(made.as_dict(), lambda: _show_made(out, made))
 
@@ -93,10 +108,7 @@ def make(
 def _show_made(out: Output, made: MadeManifest) -> None:
     values = made.as_dict()
     splits = ", ".join(f"{count:,} {split}" for split, count in values["splits"].items())
-    for refused in made.refused[:MOST_REFUSED]:
-        out.say(f"Left out  {refused}")
-    if len(made.refused) > MOST_REFUSED:
-        out.say(f"Left out  {len(made.refused) - MOST_REFUSED:,} more that cannot be read")
+    _say_first(out, "Left out", made.refused, "more that cannot be read")
     if made.absent:
         out.say(f"Absent    {made.absent:,} rows without a photo")
     for note in made.notes:
@@ -142,7 +154,7 @@ def check(source: Path, output: Path, min_face: int, several: str, one_person: b
             several=FacePolicy(several),
             one_person=one_person,
             engine=engine,
-            on_photo=lambda done, total: line.show(f"photo {done:,} of {total:,}"),
+            on_photo=_counted(line),
         )
     out.result(screened.as_dict(), lambda: _show_screened(out, screened))
     click.get_current_context().exit(VERDICT_FAILED if screened.refused else DONE)
@@ -194,16 +206,13 @@ def crop(source: Path, output: Path, whole: bool, size: int, enlarge: float, eng
             size=size,
             enlarge=enlarge,
             engine=engine,
-            on_photo=lambda done, total: line.show(f"photo {done:,} of {total:,}"),
+            on_photo=_counted(line),
         )
     out.result(cropped.as_dict(), lambda: _show_cropped(out, cropped))
 
 
 def _show_cropped(out: Output, cropped: CroppedDataset) -> None:
-    for each in cropped.left_out[:MOST_REFUSED]:
-        out.say(f"Left out  {each.file}: {each.reason}")
-    if len(cropped.left_out) > MOST_REFUSED:
-        out.say(f"Left out  {len(cropped.left_out) - MOST_REFUSED:,} more")
+    _say_first(out, "Left out", [f"{each.file}: {each.reason}" for each in cropped.left_out], "more")
     out.say(f"Cut       {len(cropped.manifest.photos):,} photos")
     out.say(f"Manifest  {short_path(cropped.file)}")
 
@@ -252,16 +261,13 @@ def caption(
             attributes=None if attributes is None else [name.strip() for name in attributes.split(",") if name.strip()],
             captioner=captioner,
             texts=texts,
-            on_photo=lambda done, total: line.show(f"photo {done:,} of {total:,}"),
+            on_photo=_counted(line),
         )
     out.result(captioned.as_dict(), lambda: _show_captioned(out, captioned))
 
 
 def _show_captioned(out: Output, captioned: CaptionedDataset) -> None:
-    for unseen in captioned.unseen[:MOST_REFUSED]:
-        out.say(f"Unseen    {unseen}")
-    if len(captioned.unseen) > MOST_REFUSED:
-        out.say(f"Unseen    {len(captioned.unseen) - MOST_REFUSED:,} more, of which only attributes are said")
+    _say_first(out, "Unseen", captioned.unseen, "more, of which only attributes are said")
     for photo in captioned.manifest.photos[:3]:
         out.say(f"          {photo.caption}")
     out.say(f"Captions  {len(captioned.manifest.photos):,}")
@@ -287,16 +293,11 @@ def report(manifest: Path, output: Path, root: Path | None) -> None:
 
     out = current_output()
     with status_line(out) as line:
-        made = report_dataset(
-            manifest, output, root=root, on_photo=lambda done, total: line.show(f"photo {done:,} of {total:,}")
-        )
+        made = report_dataset(manifest, output, root=root, on_photo=_counted(line))
     out.result(made.as_dict(), lambda: _show_report(out, made))
 
 
 def _show_report(out: Output, made: DatasetReport) -> None:
-    for finding in made.findings[:MOST_REFUSED]:
-        out.say(f"Note      {finding}")
-    if len(made.findings) > MOST_REFUSED:
-        out.say(f"Note      {len(made.findings) - MOST_REFUSED} more on the page")
+    _say_first(out, "Note", made.findings, "more on the page")
     out.say(f"Page      {short_path(made.page)}")
     out.say(f"Figures   {short_path(made.json)}")
