@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
 import shutil
@@ -41,6 +42,12 @@ def only_ours(folder: Path) -> bool:
     if not hasattr(os, "geteuid"):
         return True
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+
+
+def file_sha256(path: Path) -> str:
+    """The file's sha256 in 64 hexadecimal digits. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def numbered(path: Path, number: int) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -13,17 +12,15 @@ from pathlib import Path
 
 from .. import host
 from ..errors import DiskFull
+from ..files import file_sha256
+
+sha256 = file_sha256
+"""What the store and its downloads call it."""
 
 SPARE = 16 * 2**20
 """Bytes that a download must leave free."""
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-
-
-def sha256(path: Path) -> str:
-    """The file's sha256 in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def megabytes(size: int) -> str:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Literal
 from ..choices import FacePolicy
 from ..errors import PhotoError
 from ..faces.choose import find_subject
-from ..files import make_private_folder, write_new
+from ..files import file_sha256, make_private_folder, write_new
 from ..imaging.encode import drawn_file
 from ..imaging.files import load_photo, to_pil
 from ..imaging.tensors import pixels, planes, resize
 from ..provenance.save import stated_of_photos
-from .data import Manifest, Photo, file_sha256
+from .data import Manifest, Photo
 
 if TYPE_CHECKING:
     import torch

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeVar, get_args
 
 from ..errors import ManifestInvalid, PhotoMissing, PhotoUnreadable
-from ..files import write_new
+from ..files import file_sha256, write_new
 
 FORMAT = "likeness-dataset/1"
 ENDING = ".jsonl"
@@ -142,12 +142,6 @@ def load_manifest(file: Path, root: Path | None = None) -> Manifest:
     if manifest.version != head.get("version"):
         raise ManifestInvalid(f"{file} was changed: its lines are not those of its version; make it anew.")
     return manifest
-
-
-def file_sha256(path: Path) -> str:
-    """The sha256 of a file, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def split_photos(photos: Iterable[Photo], *, validation: float = 0.1, test: float = 0.1) -> tuple[Photo, ...]:

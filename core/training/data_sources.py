@@ -11,8 +11,9 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import Literal, get_args
 
 from ..errors import DatasetUnreadable, PhotoError
+from ..files import file_sha256
 from ..imaging.files import SUFFIXES, opened
-from .data import MAX_NUMBER, MAX_PHOTOS, SPLITS, Manifest, Photo, Split, check_columns, file_sha256, split_photos
+from .data import MAX_NUMBER, MAX_PHOTOS, SPLITS, Manifest, Photo, Split, check_columns, split_photos
 from .read_table import read_table
 
 Kind = Literal["folder", "classes", "persons", "table", "celeba"]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ...core.errors import LikenessError, PhotoMissing
+from ...core.files import file_sha256
 from ...core.node_facts import facts_of
 from ..errors import NothingToVary, ServerRefused, ServerUnreachable
 from ..workflow.graph import Node, Workflow
@@ -44,8 +45,7 @@ def file_hash(path: Path, cache: HashCache | None = None) -> str:
     absolute, stat = path.absolute(), path.stat()
     if cache is not None and (known := cache.known_hash(absolute, stat.st_size, stat.st_mtime_ns)):
         return known
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = file_sha256(path)
     if cache is not None and time.time_ns() - stat.st_mtime_ns > FRESH_NS:
         cache.remember_hash(absolute, stat.st_size, stat.st_mtime_ns, digest)
     return digest

@@ -12,9 +12,10 @@ from click.testing import CliRunner
 from PIL import Image
 
 from likeness_studio.core.errors import Interrupted
+from likeness_studio.core.files import file_sha256
 from likeness_studio.core.provenance.origin import origin_of
 from likeness_studio.core.training.crop_faces import box_of_bucket, box_round_face, buckets, nearest_bucket
-from likeness_studio.core.training.data import file_sha256, load_manifest, save_manifest
+from likeness_studio.core.training.data import load_manifest, save_manifest
 from likeness_studio.runner.api.dataset_photos import crop_dataset
 from likeness_studio.runner.cli import main
 

@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image, ImageFilter
 
-from likeness_studio.core.training.data import file_sha256, load_manifest
+from likeness_studio.core.files import file_sha256
+from likeness_studio.core.training.data import load_manifest
 from likeness_studio.runner.cli import main
 
 pytestmark = pytest.mark.models
